@@ -1,0 +1,90 @@
+# Everyday commands. `make help` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+
+NODE   := node_modules/.bin/node
+VITEST := $(NODE) node_modules/vitest/vitest.mjs run
+STAMP  := node_modules/.installed
+REPORT  = --reporter=default --reporter=json --outputFile.json=.work/reports/$(1).json
+
+.PHONY: help
+help: ## list the commands
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
+	@echo; echo "  NODES=1..3 APISERVERS=2 K8S=1.37|1.34 GATES=A=true,B=false CLUSTER=kind|existing change what cluster-up starts"
+
+$(STAMP): package.json package-lock.json $(wildcard */package.json packages/*/package.json)
+	@command -v npm >/dev/null || { echo "npm is missing. Install Node.js 20 or newer, e.g.: apt-get install nodejs npm" >&2; exit 1; }
+	npm ci --no-audit --no-fund --loglevel=error
+	@test -x $(NODE) || { echo "npm installed no Node 24 binary for this platform; optional dependencies must not be omitted" >&2; exit 1; }
+	@touch $@
+
+.PHONY: setup
+setup: $(STAMP) ## install the dependencies, Node 24 among them
+
+.PHONY: demo
+demo: $(STAMP) ## the main job on real input, on a real control plane
+	$(NODE) e2e/demo/main.ts
+
+.PHONY: test
+test: $(STAMP) ## unit and integration tests on a real control plane; no root
+	@rm -rf .work/coverage .work/spawned && mkdir -p .work/reports .work/spawned
+	SHIELDX_SPAWNED_COVERAGE=$(CURDIR)/.work/spawned $(VITEST) --project unit --project integration \
+	  --coverage --coverage.reportsDirectory=.work/coverage $(call REPORT,test)
+	$(NODE) scripts/coverage.ts .work/coverage/coverage-final.json --spawned .work/spawned --floor 85
+
+.PHONY: test-unit
+test-unit: $(STAMP) ## unit tests only
+	@mkdir -p .work/reports
+	$(VITEST) --project unit $(call REPORT,unit)
+
+.PHONY: e2e
+e2e: $(STAMP) ## everything on a real node: Pods, NetworkPolicy, gVisor; root
+	@mkdir -p .work/reports
+	@if [ "$$(id -u)" != 0 ]; then \
+	  echo "skipped: make e2e needs root (network namespaces, containerd, kubelet)" | tee .work/reports/e2e.skipped >&2; \
+	else \
+	  $(NODE) e2e/cluster/main.ts prerequisites; \
+	  $(VITEST) --project node $(call REPORT,e2e); \
+	fi
+
+.PHONY: e2e-long
+e2e-long: $(STAMP) ## the big counts: 1,000 rotations, 100,000 objects, soaks, Kubernetes 1.34
+	@mkdir -p .work/reports
+	$(VITEST) --project long $(call REPORT,e2e-long)
+
+.PHONY: lint
+lint: $(STAMP) ## format, lint, types, import direction
+	$(NODE) node_modules/@biomejs/biome/bin/biome check .
+	$(NODE) node_modules/typescript/bin/tsc -p .
+	$(NODE) scripts/check-imports.ts
+
+.PHONY: format
+format: $(STAMP) ## write the formatting
+	$(NODE) node_modules/@biomejs/biome/bin/biome check --write .
+
+.PHONY: generate
+generate: $(STAMP) ## CRDs, API reference, chart roles, install.yaml
+	$(NODE) scripts/generate.ts
+
+.PHONY: check-diff
+check-diff: $(STAMP) ## fail when a generated file is stale or an API change is incompatible
+	$(NODE) scripts/generate.ts --check
+	$(NODE) crds/src/compatibility.ts
+
+.PHONY: image
+image: $(STAMP) ## an OCI archive of ShieldX, without a registry or Docker
+	$(NODE) images/shieldx/build.ts
+
+.PHONY: cluster-build
+cluster-build: $(STAMP) ## build Kubernetes and its tools once (about 12 minutes), into a cache outside the checkout
+	$(NODE) e2e/cluster/main.ts build
+
+.PHONY: cluster-up
+cluster-up: $(STAMP) ## start a real Kubernetes (control plane; NODES=1..3 for real Pods)
+	$(NODE) e2e/cluster/main.ts up
+
+.PHONY: cluster-down
+cluster-down: $(STAMP) ## stop it and remove every trace
+	$(NODE) e2e/cluster/main.ts down

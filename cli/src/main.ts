@@ -1,0 +1,88 @@
+import { Command, CommanderError, Option } from "commander";
+import { completionScript } from "./completion.ts";
+import { UsageError } from "./errors.ts";
+import { paint, type Terminal } from "./output/terminal.ts";
+import { runPolicyCheck } from "./policy/command.ts";
+import { runStatus } from "./status/command.ts";
+import { runVersion } from "./version.ts";
+
+function collect(value: string, previous: readonly string[]): readonly string[] {
+  return [...previous, value];
+}
+
+function connectionOptions(command: Command): Command {
+  return command
+    .option("--kubeconfig <path>", "kubeconfig file (default: $KUBECONFIG, then ~/.kube/config)")
+    .option("--context <name>", "context of the kubeconfig (default: its current one)")
+    .option("-n, --namespace <name>", "where ShieldX is installed", "shieldx-system");
+}
+
+/** The command tree; `done` receives each command's exit code. */
+function buildProgram(terminal: Terminal, done: (code: number) => void): Command {
+  const program = new Command("shieldctl")
+    .description("Look at ShieldX in a cluster, and check manifests against policies before they get there.")
+    .exitOverride()
+    .configureOutput({ writeOut: terminal.out, writeErr: terminal.err })
+    .showHelpAfterError("(see --help)")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  shieldctl status
+  shieldctl policy check -f deploy/ --policies policies/
+  helm template ./chart | shieldctl policy check -f - --policies policies/ -o sarif
+
+Exit codes: 0 fine; 1 a policy refuses, ShieldX needs attention or the cluster cannot be reached; 2 wrong usage or input.`,
+    );
+
+  connectionOptions(program.command("status"))
+    .description("Is ShieldX installed and healthy; who leads; how long certificates last; what policies found.")
+    .addOption(new Option("-o, --output <format>", "how to print").choices(["table", "json"]).default("table"))
+    .action(async (options) => done(await runStatus(options, terminal)));
+
+  program
+    .command("policy")
+    .description("Work with policies.")
+    .command("check")
+    .description("Judge manifests offline, as the webhook would. Needs no cluster.")
+    .requiredOption("-f, --file <path>", "manifest file, folder, or - for standard input; repeat for more", collect, [])
+    .requiredOption("--policies <path>", "ShieldPolicies (and ShieldExceptions): file or folder; repeat for more", collect, [])
+    .option("--kubernetes-version <1.N>", "what a policy's version `latest` means", "1.37")
+    .addOption(new Option("--fail-on <action>", "exit 1 from this severity on").choices(["deny", "warn", "none"]).default("deny"))
+    .addOption(new Option("-o, --output <format>", "how to print").choices(["table", "json", "sarif"]).default("table"))
+    .action(async (options) => done(await runPolicyCheck(options, terminal)));
+
+  connectionOptions(program.command("version"))
+    .description("Print the versions of shieldctl and of the cluster's ShieldX and Kubernetes.")
+    .option("--client", "only shieldctl's own version")
+    .addOption(new Option("-o, --output <format>", "how to print").choices(["table", "json"]).default("table"))
+    .action(async (options) => done(await runVersion(options, terminal)));
+
+  program
+    .command("completion")
+    .description("Print a completion script.")
+    .argument("<shell>", "bash, zsh or fish")
+    .action((shell: string) => {
+      terminal.out(completionScript(shell, program));
+      done(0);
+    });
+  return program;
+}
+
+/** Runs shieldctl; returns the exit code. Never throws for what a person can mend. */
+export async function main(argv: readonly string[], terminal: Terminal): Promise<number> {
+  let code = 0;
+  const program = buildProgram(terminal, (result) => {
+    code = result;
+  });
+  try {
+    await program.parseAsync(argv, { from: "user" });
+    return code;
+  } catch (error) {
+    // --help and --version end through an exception too, with exit code 0.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    const message = error instanceof Error ? error.message : String(error);
+    terminal.err(`${paint(terminal, "red", "error:")} ${message}\n`);
+    return error instanceof UsageError ? error.exitCode : 1;
+  }
+}

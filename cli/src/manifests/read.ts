@@ -1,0 +1,89 @@
+import { readFile, readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { LineCounter, parseAllDocuments } from "yaml";
+import { UsageError } from "../errors.ts";
+
+/** One Kubernetes object and the place it was read from. */
+export interface Manifest {
+  readonly file: string;
+  /** 1-based line of the document's first node. */
+  readonly line: number;
+  readonly object: Readonly<Record<string, unknown>> & { apiVersion: string; kind: string };
+}
+
+const manifestName = /\.(ya?ml|json)$/i;
+const maxFileBytes = 64 * 1024 * 1024;
+
+/** Files under `path`, folders walked in name order. Throws UsageError when it does not exist. */
+async function filesUnder(path: string): Promise<string[]> {
+  const info = await stat(path).catch((cause: unknown) => {
+    throw new UsageError("FileNotFound", `${path}: no such file or folder`, { cause });
+  });
+  if (!info.isDirectory()) return [path];
+  const entries = await readdir(path, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((e) => e.isFile() && manifestName.test(e.name))
+    .map((e) => join(e.parentPath, e.name))
+    .sort();
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function asObjects(value: unknown, file: string, line: number): Manifest[] {
+  if (value === null || value === undefined) return [];
+  if (!isRecord(value) || typeof value.apiVersion !== "string" || typeof value.kind !== "string") {
+    throw new UsageError("NotAManifest", `${file}:${line}: not a Kubernetes object: apiVersion and kind are required`);
+  }
+  if (value.kind === "List" && Array.isArray(value.items)) {
+    return value.items.flatMap((item) => asObjects(item, file, line));
+  }
+  return [{ file, line, object: value as Manifest["object"] }];
+}
+
+/** Every object in a YAML or JSON text. Throws UsageError naming file and line. */
+export function parseManifests(text: string, file: string): Manifest[] {
+  const lines = new LineCounter();
+  const documents = parseAllDocuments(text, { lineCounter: lines, maxAliasCount: 100 } as never);
+  return [...documents].flatMap((document) => {
+    const [error] = document.errors;
+    if (error !== undefined) {
+      const at = lines.linePos(error.pos[0]);
+      throw new UsageError("InvalidYaml", `${file}:${at.line}:${at.col}: ${error.message.split("\n")[0]}`, { cause: error });
+    }
+    const start = document.contents?.range?.[0] ?? 0;
+    let value: unknown;
+    try {
+      value = document.toJS({ maxAliasCount: 100 });
+    } catch (cause) {
+      throw new UsageError("InvalidYaml", `${file}:${lines.linePos(start).line}: ${(cause as Error).message}`, { cause });
+    }
+    return asObjects(value, file, lines.linePos(start).line);
+  });
+}
+
+async function standardInput(): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+/** Reads files, folders and `-` (standard input), in the order given. */
+export async function readManifests(paths: readonly string[]): Promise<Manifest[]> {
+  const found: Manifest[] = [];
+  for (const path of paths) {
+    if (path === "-") {
+      found.push(...parseManifests(await standardInput(), "<stdin>"));
+      continue;
+    }
+    for (const file of await filesUnder(path)) {
+      const { size } = await stat(file);
+      if (size > maxFileBytes) {
+        throw new UsageError("FileTooLarge", `${file}: ${size} bytes; split it, at most ${maxFileBytes} bytes are read`);
+      }
+      found.push(...parseManifests(await readFile(file, "utf8"), file));
+    }
+  }
+  return found;
+}

@@ -1,0 +1,130 @@
+import { X509Certificate } from "node:crypto";
+
+/** What the cluster was seen to hold; everything optional may be absent or forbidden to the caller. */
+export interface Observed {
+  readonly kubernetes: string;
+  readonly namespace: string;
+  readonly crds: readonly { name: string; versions: readonly string[] }[];
+  readonly deployments: readonly { name: string; ready: number; wanted: number; image: string }[];
+  readonly leases: readonly LeaseSeen[];
+  readonly caBundles: readonly { configuration: string; caBundle: string | undefined }[];
+  readonly policies: readonly PolicySeen[];
+  /** What could not be read, in words. */
+  readonly unreadable: readonly string[];
+  readonly now: number;
+}
+
+export interface LeaseSeen {
+  readonly name: string;
+  readonly holder: string;
+  readonly renewedAt: number;
+  readonly durationSeconds: number;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly component: string | undefined;
+}
+
+export interface PolicySeen {
+  readonly name: string;
+  readonly engine: string;
+  readonly admission: string;
+  readonly enforcedBy: string;
+  readonly loadedBy: string;
+  readonly violations: number | undefined;
+  readonly ready: string;
+  readonly reason: string;
+  readonly message: string;
+}
+
+export interface StatusReport {
+  readonly healthy: boolean;
+  readonly problems: readonly string[];
+  readonly kubernetes: string;
+  readonly namespace: string;
+  readonly installed: boolean;
+  readonly crds: Observed["crds"];
+  readonly operator: { readonly leader: string | undefined; readonly renewedSecondsAgo: number | undefined };
+  readonly deployments: Observed["deployments"];
+  readonly webhookReplicas: readonly { name: string; policySet: string; leafDaysLeft: number | undefined }[];
+  readonly caDaysLeft: number | undefined;
+  readonly policies: readonly PolicySeen[];
+}
+
+const day = 86_400_000;
+const wantedCrds = ["shieldpolicies.shieldx.io", "shieldexceptions.shieldx.io"];
+
+/** Days until the last certificate of a base64 PEM bundle ends; the newest counts while two CAs overlap. */
+export function daysLeft(caBundle: string | undefined, now: number): number | undefined {
+  if (caBundle === undefined || caBundle === "") return undefined;
+  const pems = Buffer.from(caBundle, "base64").toString("utf8").match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g);
+  const ends = (pems ?? []).map((pem) => Date.parse(new X509Certificate(pem).validTo));
+  return ends.length === 0 ? undefined : Math.floor((Math.max(...ends) - now) / day);
+}
+
+function leafDays(lease: LeaseSeen, now: number): number | undefined {
+  const end = Date.parse(lease.annotations["shieldx.io/serving-leaf-not-after"] ?? "");
+  return Number.isNaN(end) ? undefined : Math.floor((end - now) / day);
+}
+
+function isAlive(lease: LeaseSeen, now: number): boolean {
+  return lease.holder !== "" && now - lease.renewedAt < lease.durationSeconds * 1000 * 2;
+}
+
+function certificateProblems(caDays: number | undefined, replicas: StatusReport["webhookReplicas"]): string[] {
+  const problems: string[] = [];
+  if (caDays !== undefined && caDays < 7) {
+    problems.push(`the webhook CA has ${caDays} days left: see the operator's log for what its rotation waits for`);
+  }
+  for (const replica of replicas) {
+    if (replica.leafDaysLeft !== undefined && replica.leafDaysLeft < 2) {
+      problems.push(`${replica.name} serves a certificate with ${replica.leafDaysLeft} days left`);
+    }
+  }
+  return problems;
+}
+
+/** Judges what was seen: pure, so that every answer of `shieldctl status` can be tested without a cluster. */
+export function judge(seen: Observed): StatusReport {
+  const problems: string[] = [...seen.unreadable];
+  const missing = wantedCrds.filter((name) => !seen.crds.some((crd) => crd.name === name));
+  const installed = missing.length === 0;
+  if (!installed) problems.push(`not installed: ${missing.join(", ")} missing. Install with: helm install shieldx charts/shieldx -n ${seen.namespace} --create-namespace`);
+
+  for (const d of seen.deployments.filter((x) => x.ready < x.wanted)) {
+    problems.push(`deployment ${d.name}: ${d.ready} of ${d.wanted} ready. Look with: kubectl -n ${seen.namespace} describe deployment ${d.name}`);
+  }
+  const leaderLease = seen.leases.find((lease) => lease.name === "shieldx-operator");
+  const leader = leaderLease !== undefined && isAlive(leaderLease, seen.now) ? leaderLease.holder : undefined;
+  if (installed && leader === undefined) {
+    problems.push("no operator leads: policies are enforced as they last stood, but changes and certificates wait");
+  }
+  const webhookLeases = seen.leases.filter((lease) => lease.component === "webhooks" && isAlive(lease, seen.now));
+  const webhookReplicas = webhookLeases.map((lease) => ({
+    name: lease.holder,
+    policySet: lease.annotations["shieldx.io/policy-set-digest"] ?? "",
+    leafDaysLeft: leafDays(lease, seen.now),
+  }));
+  if (installed && webhookReplicas.length === 0) problems.push("no webhook replica reports: policies evaluated in the webhook do not act");
+  const days = seen.caBundles.map((c) => daysLeft(c.caBundle, seen.now)).filter((d) => d !== undefined);
+  const caDaysLeft = days.length === 0 ? undefined : Math.min(...days);
+  problems.push(...certificateProblems(caDaysLeft, webhookReplicas));
+  for (const policy of seen.policies.filter((p) => p.ready !== "True")) {
+    problems.push(`ShieldPolicy ${policy.name} is not ready: ${policy.reason}${policy.message === "" ? "" : `: ${policy.message}`}`);
+  }
+  return {
+    healthy: problems.length === 0,
+    problems,
+    kubernetes: seen.kubernetes,
+    namespace: seen.namespace,
+    installed,
+    crds: seen.crds,
+    operator: {
+      leader,
+      renewedSecondsAgo:
+        leader === undefined || leaderLease === undefined ? undefined : Math.max(0, Math.round((seen.now - leaderLease.renewedAt) / 1000)),
+    },
+    deployments: seen.deployments,
+    webhookReplicas,
+    caDaysLeft,
+    policies: seen.policies,
+  };
+}

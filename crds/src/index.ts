@@ -1,0 +1,36 @@
+export type { KindDefinition, PrinterColumn } from "./definition/kind.ts";
+export { type Condition, condition } from "./kubernetes/condition.ts";
+export { parseDurationMs } from "./kubernetes/duration.ts";
+export type { LabelSelector } from "./kubernetes/label-selector.ts";
+export type { MatchConstraints, ResourceRule } from "./kubernetes/match-resources.ts";
+export type { ManagedFieldsEntry, ObjectMeta, OwnerReference } from "./kubernetes/object-meta.ts";
+export {
+  nameMatches,
+  SHIELD_EXCEPTION_CONDITIONS,
+  type ShieldException,
+  type ShieldExceptionSpec,
+  type ShieldExceptionStatus,
+  shieldExceptionKind,
+  shieldExceptionSchema,
+} from "./shieldexception/schema.ts";
+export {
+  effectiveBackground,
+  effectiveFailurePolicy,
+  maxExceptionDurationMs,
+} from "./shieldpolicy/effective.ts";
+export { DEFAULT_MAX_EXCEPTION_DURATION } from "./shieldpolicy/exceptions.ts";
+export {
+  POD_SECURITY_CHECKS,
+  POD_SECURITY_LEVELS,
+  type PodSecurityVersion,
+} from "./shieldpolicy/pod-security.ts";
+export { POD_SECURITY_RESOURCES } from "./shieldpolicy/rules.ts";
+export {
+  MAX_POLICY_NAME_LENGTH,
+  type ShieldPolicy,
+  type ShieldPolicySpec,
+  type ShieldPolicyStatus,
+  shieldPolicyKind,
+  shieldPolicySchema,
+} from "./shieldpolicy/schema.ts";
+export { formatLoadedBy, MAX_WORST_OFFENDERS, SHIELD_POLICY_CONDITIONS } from "./shieldpolicy/status.ts";

@@ -1,0 +1,198 @@
+/** ShieldException: the only source of its type, its CustomResourceDefinition and its reference page. */
+import { z } from "zod";
+import { defineKind } from "../definition/kind.ts";
+import { conditions } from "../kubernetes/condition.ts";
+import { labelSelector } from "../kubernetes/label-selector.ts";
+import { kindName, subdomain } from "../kubernetes/names.ts";
+import { objectMeta } from "../kubernetes/object-meta.ts";
+import { POD_SECURITY_CHECKS } from "../shieldpolicy/pod-security.ts";
+import { mapList, setOf, text, timestamp, wholeNumber } from "../structural/fields.ts";
+import { rule } from "../structural/server-check.ts";
+
+/** Condition types of a ShieldException. */
+export const SHIELD_EXCEPTION_CONDITIONS = ["Ready", "Expired"] as const;
+
+const count = () => wholeNumber({ min: 0, max: Number.MAX_SAFE_INTEGER });
+
+const match = z
+  .object({
+    kinds: setOf(kindName().describe("One kind."), { max: 32 })
+      .describe("Kinds of the objects, e.g. Pod or Deployment; left out, any kind.")
+      .exactOptional(),
+    names: setOf(
+      text({
+        min: 1,
+        max: 254,
+        pattern: /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?(-?\*)?$/,
+        hint: "the name of an object, or its beginning followed by '*'",
+      }).describe("One name, or the beginning of names followed by *."),
+      { max: 64 },
+    )
+      .describe("Names of the objects; a name may end in * (web-*). Left out, any name.")
+      .exactOptional(),
+    objectSelector: labelSelector().describe("Labels of the objects; left out, any labels.").exactOptional(),
+  })
+  .check(
+    rule<{
+      kinds?: string[];
+      names?: string[];
+      objectSelector?: { matchLabels?: object; matchExpressions?: unknown[] };
+    }>({
+      rule:
+        "(has(self.kinds) && size(self.kinds) > 0) || (has(self.names) && size(self.names) > 0) || (has(self.objectSelector) && " +
+        "((has(self.objectSelector.matchLabels) && size(self.objectSelector.matchLabels) > 0) || " +
+        "(has(self.objectSelector.matchExpressions) && size(self.objectSelector.matchExpressions) > 0)))",
+      message:
+        "an exception for everything in the namespace is refused: narrow spec.match by kinds, names or objectSelector",
+      holds: ({ kinds, names, objectSelector }) =>
+        (kinds ?? []).length > 0 ||
+        (names ?? []).length > 0 ||
+        Object.keys(objectSelector?.matchLabels ?? {}).length > 0 ||
+        (objectSelector?.matchExpressions ?? []).length > 0,
+    }),
+  );
+
+const spec = z
+  .object({
+    policies: setOf(subdomain({ max: 63 }).describe("Name of one ShieldPolicy."), {
+      min: 1,
+      max: 32,
+    }).describe(
+      "ShieldPolicies the exception is from. Each must list this namespace in its spec.exceptions.namespaces.",
+    ),
+    owner: text({
+      min: 3,
+      max: 253,
+      pattern: /^[^ \t\n\r].*[^ \t\n\r]$/,
+      hint: "a person or team on one line, without blanks around it",
+    }).describe("Who answers for the exception: a person or a team that can be reached."),
+    reason: text({
+      min: 10,
+      max: 1024,
+      pattern: /[^ \t\n\r]/,
+      hint: "a sentence, not only blanks",
+    }).describe("Why it is needed, in a sentence a reviewer understands; name the ticket."),
+    expiresAt: timestamp().describe(
+      "When it ends, at most the policy's spec.exceptions.maxDuration after its creation. From then on the policy holds again, " +
+        "also for objects that exist.",
+    ),
+    match: match.describe("Objects the exception is for; everything given must hold."),
+    checks: setOf(z.enum(POD_SECURITY_CHECKS).describe("One check of the Pod Security Standards."), {
+      min: 1,
+      max: 32,
+    })
+      .describe(
+        "For policies of engine podSecurity: only these checks are not held against the objects. Left out, all are.",
+      )
+      .exactOptional(),
+  })
+  .describe("What is exempt from which policies, why, and until when.");
+
+const policyState = z
+  .object({
+    name: text({ max: 63 }).describe("Name of the ShieldPolicy."),
+    honoured: z.boolean().describe("Whether the policy honours this exception now."),
+    message: text({ max: 1024 }).describe("Why it does not, and what to do.").exactOptional(),
+  })
+  .describe("What one policy makes of this exception.");
+
+const status = z.object({
+  observedGeneration: count().describe("The metadata.generation this status is about.").exactOptional(),
+  conditions: conditions(
+    "What is true of the exception now. Ready: every policy it names honours it. Expired: expiresAt has passed.",
+  ).exactOptional(),
+  policies: mapList(policyState, { max: 32, keys: ["name"] })
+    .describe("What each of spec.policies makes of this exception.")
+    .exactOptional(),
+  usage: z
+    .object({
+      count: count().describe("How often it let something pass, as far as was counted.").exactOptional(),
+      lastUsed: timestamp().describe("When it last did.").exactOptional(),
+    })
+    .describe("Whether anybody still needs it.")
+    .exactOptional(),
+});
+
+/** Schema of a whole ShieldException. */
+export const shieldExceptionSchema = z
+  .object({
+    apiVersion: z.literal("shieldx.io/v1alpha1"),
+    kind: z.literal("ShieldException"),
+    metadata: objectMeta(),
+    spec,
+    status: status
+      .describe("What became of the exception; written by the operator, never by people.")
+      .exactOptional(),
+  })
+  .check(
+    rule<{ metadata: { name: string } }>({
+      rule: "size(self.metadata.name) <= 63",
+      message: "the name of a ShieldException has at most 63 characters: choose a shorter one",
+      holds: ({ metadata }) => metadata.name.length <= 63,
+    }),
+  )
+  .describe(
+    "ShieldException lets named objects of its namespace break named policies until a date. It counts only where the policy " +
+      "allows exceptions from this namespace.",
+  );
+
+/** A ShieldException with its defaults applied. */
+export type ShieldException = z.output<typeof shieldExceptionSchema>;
+/** `spec` of a ShieldException. */
+export type ShieldExceptionSpec = ShieldException["spec"];
+/** `status` of a ShieldException. */
+export type ShieldExceptionStatus = z.output<typeof status>;
+
+/** Names, columns and schema of the kind. */
+export const shieldExceptionKind = defineKind({
+  group: "shieldx.io",
+  version: "v1alpha1",
+  kind: "ShieldException",
+  plural: "shieldexceptions",
+  singular: "shieldexception",
+  shortNames: ["sexc"],
+  categories: ["shieldx"],
+  scope: "Namespaced",
+  schema: shieldExceptionSchema,
+  printerColumns: [
+    { name: "Policies", type: "string", jsonPath: ".spec.policies[*]", description: "Policies it is from." },
+    { name: "Owner", type: "string", jsonPath: ".spec.owner", description: "Who answers for it." },
+    { name: "Expires", type: "string", jsonPath: ".spec.expiresAt", description: "When it ends." },
+    {
+      name: "Expired",
+      type: "string",
+      jsonPath: '.status.conditions[?(@.type=="Expired")].status',
+      description: "Whether it has ended.",
+    },
+    {
+      name: "Used",
+      type: "integer",
+      jsonPath: ".status.usage.count",
+      description: "How often it was needed.",
+    },
+    {
+      name: "Ready",
+      type: "string",
+      jsonPath: '.status.conditions[?(@.type=="Ready")].status',
+      description: "Whether every policy honours it.",
+    },
+    {
+      name: "Reason",
+      type: "string",
+      jsonPath: ".spec.reason",
+      description: "Why it is needed.",
+      priority: 1,
+    },
+    {
+      name: "Age",
+      type: "date",
+      jsonPath: ".metadata.creationTimestamp",
+      description: "Time since creation.",
+    },
+  ],
+});
+
+/** Whether an entry of `spec.match.names` (a name, or a beginning followed by `*`) covers an object's name. */
+export function nameMatches(pattern: string, name: string): boolean {
+  return pattern.endsWith("*") ? name.startsWith(pattern.slice(0, -1)) : name === pattern;
+}

@@ -1,0 +1,22 @@
+import { z } from "zod";
+
+/** What a policy does where. */
+export const actions = z.object({
+  admission: z
+    .enum(["deny", "warn", "audit", "off"])
+    .describe(
+      "What happens to a request that breaks the policy: deny refuses it, warn lets it pass and tells the person, audit lets " +
+        "it pass and notes it in the API server's audit log, off does not look at requests.",
+    ),
+  background: z
+    .enum(["audit", "off"])
+    .describe(
+      "Whether objects that already exist are judged and reported: audit or off. Left out, it is audit for engine " +
+        "podSecurity and off for the others (anything but off is not yet supported there).",
+    )
+    .exactOptional(),
+  http: z
+    .enum(["deny", "audit", "off"])
+    .describe("Not yet supported. What happens to an HTTP request that breaks the policy.")
+    .exactOptional(),
+});

@@ -1,0 +1,174 @@
+/**
+ * Fields whose shape is decided and whose behaviour is not built yet. Each is refused by a rule in `rules.ts` that
+ * says what to do instead; removing that rule is what switches the field on, so that no served version changes.
+ */
+import { z } from "zod";
+import { labelSelector } from "../kubernetes/label-selector.ts";
+import { duration, subdomain } from "../kubernetes/names.ts";
+import { anyObject, atomicList, mapList, mapOf, setOf, text, wholeNumber } from "../structural/fields.ts";
+import { MAX_EXPRESSION_LENGTH } from "./cel.ts";
+
+const LATER = "Not yet supported. ";
+
+const expression = () => text({ min: 1, max: MAX_EXPRESSION_LENGTH });
+
+const rollout = z.object({
+  shadow: z
+    .object({ duration: duration().describe("How long to evaluate without acting.") })
+    .describe("First stage: the policy is evaluated and counted, and acts on nothing.")
+    .exactOptional(),
+  canary: z
+    .object({
+      steps: atomicList(
+        z
+          .object({
+            percent: wholeNumber({ min: 1, max: 99 }).describe(
+              "Share of namespaces, chosen by hash, in percent.",
+            ),
+            duration: duration().describe("How long the step lasts before the next one begins."),
+          })
+          .describe("One step."),
+        { min: 1, max: 10 },
+      ).describe("Growing shares of namespaces in which the policy acts."),
+    })
+    .describe("Second stage: the policy acts in a share of the namespaces.")
+    .exactOptional(),
+  rollback: z
+    .object({
+      maxDenialPercent: wholeNumber({ min: 0, max: 100 })
+        .describe("Go back when more than this share of requests is denied.")
+        .exactOptional(),
+      maxErrorPercent: wholeNumber({ min: 0, max: 100 })
+        .describe("Go back when more than this share of evaluations fails.")
+        .exactOptional(),
+      maxLatencyMilliseconds: wholeNumber({ min: 1, max: 30_000 })
+        .describe("Go back when the 99th percentile of evaluation time exceeds this.")
+        .exactOptional(),
+    })
+    .describe("When to go back to the stage before without being asked.")
+    .exactOptional(),
+  paused: z.boolean().describe("Stay in the present stage.").exactOptional(),
+});
+
+const test = z
+  .object({
+    name: text({ min: 1, max: 128 }).describe("Name of the case, shown when it fails."),
+    operation: z
+      .enum(["CREATE", "UPDATE", "DELETE", "CONNECT"])
+      .default("CREATE")
+      .describe("Operation of the request."),
+    object: anyObject().describe("Object of the request.").exactOptional(),
+    oldObject: anyObject().describe("Object as it was before, for UPDATE and DELETE.").exactOptional(),
+    params: anyObject().describe("Parameter object.").exactOptional(),
+    namespaceLabels: mapOf(text({ max: 63 }).describe("Label value."), { max: 64 })
+      .describe("Labels of the namespace of the request.")
+      .exactOptional(),
+    username: text({ min: 1, max: 512 }).describe("Who sends the request.").exactOptional(),
+    expect: z
+      .object({
+        decision: z
+          .enum(["allow", "deny"])
+          .describe("Verdict the policy must reach, whatever its actions are."),
+        message: text({ min: 1, max: 1024 })
+          .describe("Text that must occur in the message of a denial.")
+          .exactOptional(),
+      })
+      .describe("What the policy must answer."),
+  })
+  .describe("One case.");
+
+const mutation = z
+  .object({
+    patchType: z.enum(["ApplyConfiguration", "JSONPatch"]).describe("Form of the change."),
+    applyConfiguration: z
+      .object({ expression: expression().describe("CEL expression that gives an Object{...} to apply.") })
+      .describe("Change for patchType ApplyConfiguration.")
+      .exactOptional(),
+    jsonPatch: z
+      .object({ expression: expression().describe("CEL expression that gives a list of JSONPatch{...}.") })
+      .describe("Change for patchType JSONPatch.")
+      .exactOptional(),
+  })
+  .describe("One change, as in MutatingAdmissionPolicy.");
+
+const generated = z
+  .object({
+    name: text({ min: 1, max: 63 }).describe("Name of the entry."),
+    object: anyObject().describe("Object to create, complete but for its namespace."),
+    namespaceSelector: labelSelector().describe("Namespaces that receive the object."),
+    synchronize: z
+      .boolean()
+      .default(true)
+      .describe("Whether the object is kept as written here, and removed with the policy."),
+  })
+  .describe("One object to keep in every selected namespace.");
+
+const imageVerification = z
+  .object({
+    name: text({ min: 1, max: 63 }).describe("Name of the entry."),
+    images: atomicList(text({ min: 1, max: 512 }).describe("Reference with * for any part."), {
+      min: 1,
+      max: 32,
+    }).describe("Images the entry is about, e.g. registry.example.com/payments/*."),
+    keys: atomicList(text({ min: 1, max: 4096 }).describe("Public key as PEM."), { max: 8 })
+      .describe("Cosign public keys, one of which must have signed the image.")
+      .exactOptional(),
+    identities: atomicList(
+      z
+        .object({
+          issuer: text({ min: 1, max: 512 }).describe("OpenID Connect issuer of the signing certificate."),
+          subject: text({ min: 1, max: 512 }).describe("Subject of the signing certificate."),
+        })
+        .describe("One identity."),
+      { max: 8 },
+    )
+      .describe("Identities, one of which must have signed the image with a certificate.")
+      .exactOptional(),
+    pinDigest: z
+      .boolean()
+      .default(true)
+      .describe("Whether the tag in the Pod is replaced by the digest that was verified."),
+  })
+  .describe("One rule on images.");
+
+const rego = z.object({
+  module: text({ min: 1, max: 65_536 }).describe("Source of one Rego module.").exactOptional(),
+  bundle: z
+    .object({
+      url: text({ min: 9, max: 2048, pattern: /^https:\/\//, hint: "an https:// URL" }).describe(
+        "Where the OPA bundle is fetched from.",
+      ),
+      verificationKeySecret: subdomain()
+        .describe("Secret in the namespace of ShieldX with the key the bundle must be signed with.")
+        .exactOptional(),
+    })
+    .describe("OPA bundle that holds the modules and data.")
+    .exactOptional(),
+  version: z.enum(["v0", "v1"]).default("v1").describe("Version of the Rego language."),
+  entrypoint: text({ min: 1, max: 253 })
+    .describe("Rule that holds the violations, e.g. data.kubernetes.admission.violation.")
+    .exactOptional(),
+  allowedHosts: setOf(subdomain().describe("Host name."), { max: 32 })
+    .describe("Hosts that http.send may reach; none when left out.")
+    .exactOptional(),
+});
+
+/** `spec` fields that are refused for now. */
+export const plannedFields = {
+  rego: rego.describe(`${LATER}Policy in OPA's language Rego, for engine rego.`).exactOptional(),
+  rollout: rollout
+    .describe(`${LATER}Stages in which the policy goes into force: shadow, canary, everywhere.`)
+    .exactOptional(),
+  tests: mapList(test, { max: 64, keys: ["name"] })
+    .describe(`${LATER}Cases the policy must pass before it goes into force.`)
+    .exactOptional(),
+  mutations: atomicList(mutation, { max: 32 })
+    .describe(`${LATER}Changes to objects, as in MutatingAdmissionPolicy.`)
+    .exactOptional(),
+  generate: mapList(generated, { max: 16, keys: ["name"] })
+    .describe(`${LATER}Objects kept in every namespace, e.g. a NetworkPolicy.`)
+    .exactOptional(),
+  verifyImages: mapList(imageVerification, { max: 16, keys: ["name"] })
+    .describe(`${LATER}Signatures that images must carry.`)
+    .exactOptional(),
+} as const;

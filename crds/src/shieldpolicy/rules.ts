@@ -1,0 +1,181 @@
+/** Cross-field rules of `ShieldPolicy.spec`: each once in CEL for the API server and once in TypeScript. */
+import { type Rule, rule } from "../structural/server-check.ts";
+import type { SpecFields } from "./spec.ts";
+
+type SpecRule = Rule<SpecFields>;
+
+/** Resources whose Pods or Pod templates engine podSecurity can judge, by API group. */
+export const POD_SECURITY_RESOURCES = [
+  "pods",
+  "pods/ephemeralcontainers",
+  "podtemplates",
+  "replicationcontrollers",
+  "replicasets",
+  "deployments",
+  "statefulsets",
+  "daemonsets",
+  "jobs",
+  "cronjobs",
+] as const;
+
+/** Refuses a field whose behaviour is not built. */
+function notYet(field: keyof SpecFields & string, instead: string): SpecRule {
+  return {
+    rule: `!has(self.${field})`,
+    message: `spec.${field} is not yet supported: remove it; ${instead}`,
+    reason: "FieldValueForbidden",
+    fieldPath: `.${field}`,
+    holds: (spec) => spec[field] === undefined,
+  };
+}
+
+/** Refuses a field of engine cel in a policy of engine podSecurity. */
+function onlyForCel(field: keyof SpecFields & string): SpecRule {
+  return {
+    rule: `self.engine != 'podSecurity' || !has(self.${field})`,
+    message: `spec.${field} belongs to engine cel: remove it, or put it into a policy of its own with engine: cel`,
+    reason: "FieldValueForbidden",
+    fieldPath: `.${field}`,
+    holds: (spec) => spec.engine !== "podSecurity" || spec[field] === undefined,
+  };
+}
+
+const engineRules: readonly SpecRule[] = [
+  {
+    rule: "self.engine != 'rego'",
+    message: "engine rego is not yet supported: write the policy in CEL (engine: cel)",
+    fieldPath: ".engine",
+    holds: (spec) => spec.engine !== "rego",
+  },
+  {
+    rule: "self.engine != 'podSecurity' || has(self.podSecurity)",
+    message:
+      "engine podSecurity needs spec.podSecurity: add podSecurity: {level: baseline} or {level: restricted}",
+    reason: "FieldValueRequired",
+    fieldPath: ".podSecurity",
+    holds: (spec) => spec.engine !== "podSecurity" || spec.podSecurity !== undefined,
+  },
+  {
+    rule: "self.engine == 'podSecurity' || !has(self.podSecurity)",
+    message: "spec.podSecurity belongs to engine podSecurity: remove it, or set engine: podSecurity",
+    reason: "FieldValueForbidden",
+    fieldPath: ".podSecurity",
+    holds: (spec) => spec.engine === "podSecurity" || spec.podSecurity === undefined,
+  },
+  onlyForCel("validations"),
+  onlyForCel("variables"),
+  onlyForCel("paramKind"),
+  onlyForCel("paramRef"),
+  onlyForCel("auditAnnotations"),
+  {
+    rule: "self.engine != 'podSecurity' || !has(self.matchConditions)",
+    message:
+      "matchConditions with engine podSecurity are not yet supported: choose Pods by matchConstraints (namespaceSelector, objectSelector)",
+    reason: "FieldValueForbidden",
+    fieldPath: ".matchConditions",
+    holds: (spec) => spec.engine !== "podSecurity" || spec.matchConditions === undefined,
+  },
+  {
+    rule:
+      "self.engine != 'cel' || (has(self.validations) && size(self.validations) > 0) || " +
+      "(has(self.auditAnnotations) && size(self.auditAnnotations) > 0)",
+    message:
+      "engine cel needs at least one entry in spec.validations (or spec.auditAnnotations): add a rule to keep",
+    reason: "FieldValueRequired",
+    fieldPath: ".validations",
+    holds: (spec) =>
+      spec.engine !== "cel" ||
+      (spec.validations ?? []).length > 0 ||
+      (spec.auditAnnotations ?? []).length > 0,
+  },
+  {
+    rule:
+      "self.engine == 'podSecurity' || (has(self.matchConstraints) && has(self.matchConstraints.resourceRules) && " +
+      "size(self.matchConstraints.resourceRules) > 0)",
+    message:
+      "engines cel and rego need spec.matchConstraints.resourceRules: name the groups, versions, resources and operations the policy is about",
+    reason: "FieldValueRequired",
+    fieldPath: ".matchConstraints",
+    holds: (spec) => spec.engine === "podSecurity" || (spec.matchConstraints?.resourceRules ?? []).length > 0,
+  },
+  {
+    rule: "has(self.paramKind) == has(self.paramRef)",
+    message: "spec.paramKind and spec.paramRef belong together: set both or neither",
+    fieldPath: ".paramRef",
+    holds: (spec) => (spec.paramKind === undefined) === (spec.paramRef === undefined),
+  },
+];
+
+const podSecurityMatchRules: readonly SpecRule[] = [
+  {
+    rule:
+      "self.engine != 'podSecurity' || !has(self.matchConstraints) || !has(self.matchConstraints.resourceRules) || " +
+      `self.matchConstraints.resourceRules.all(r, r.resources.all(n, n in [${POD_SECURITY_RESOURCES.map((name) => `'${name}'`).join(", ")}]))`,
+    message: `engine podSecurity judges only ${POD_SECURITY_RESOURCES.join(", ")}: remove other resources, or leave resourceRules out to cover all of these`,
+    fieldPath: ".matchConstraints.resourceRules",
+    holds: (spec) =>
+      spec.engine !== "podSecurity" ||
+      (spec.matchConstraints?.resourceRules ?? []).every((rules) =>
+        rules.resources.every((name) => (POD_SECURITY_RESOURCES as readonly string[]).includes(name)),
+      ),
+  },
+  {
+    rule:
+      "self.engine != 'podSecurity' || !has(self.matchConstraints) || !has(self.matchConstraints.resourceRules) || " +
+      "self.matchConstraints.resourceRules.all(r, r.operations.all(o, o in ['CREATE', 'UPDATE']))",
+    message: "engine podSecurity judges only what is created or changed: use operations CREATE and UPDATE",
+    fieldPath: ".matchConstraints.resourceRules",
+    holds: (spec) =>
+      spec.engine !== "podSecurity" ||
+      (spec.matchConstraints?.resourceRules ?? []).every((rules) =>
+        rules.operations.every((operation) => operation === "CREATE" || operation === "UPDATE"),
+      ),
+  },
+];
+
+const evaluationRules: readonly SpecRule[] = [
+  {
+    rule: "self.engine != 'cel' || self.evaluation != 'Webhook'",
+    message: "evaluation Webhook with engine cel is not yet supported: use Auto or Native",
+    fieldPath: ".evaluation",
+    holds: (spec) => spec.engine !== "cel" || spec.evaluation !== "Webhook",
+  },
+  {
+    rule: "self.engine != 'podSecurity' || self.evaluation != 'Native'",
+    message: "evaluation Native with engine podSecurity is not yet supported: use Auto or Webhook",
+    fieldPath: ".evaluation",
+    holds: (spec) => spec.engine !== "podSecurity" || spec.evaluation !== "Native",
+  },
+  {
+    rule: "self.engine == 'podSecurity' || !has(self.actions.background) || self.actions.background == 'off'",
+    message:
+      "actions.background other than off is not yet supported with engine cel: set background: off or leave it out",
+    fieldPath: ".actions.background",
+    holds: (spec) => spec.engine === "podSecurity" || (spec.actions.background ?? "off") === "off",
+  },
+  {
+    rule: "!has(self.actions.http)",
+    message:
+      "spec.actions.http is not yet supported: remove it; policies act on Kubernetes API requests only",
+    reason: "FieldValueForbidden",
+    fieldPath: ".actions.http",
+    holds: (spec) => spec.actions.http === undefined,
+  },
+];
+
+const plannedRules: readonly SpecRule[] = [
+  notYet("rego", "write the policy in CEL (engine: cel)"),
+  notYet(
+    "rollout",
+    "begin with actions.admission: audit or warn and change it to deny when the counts are right",
+  ),
+  notYet("tests", "check objects against the policy with shieldctl policy check"),
+  notYet("mutations", "validate instead, or use a MutatingAdmissionPolicy beside it"),
+  notYet("generate", "create the objects with the tool that creates the namespaces"),
+  notYet("verifyImages", "verify signatures where images are built or pulled"),
+];
+
+/** All rules of `ShieldPolicy.spec`, as checks. */
+export const specRules = [...engineRules, ...podSecurityMatchRules, ...evaluationRules, ...plannedRules].map(
+  (entry) => rule<SpecFields>(entry),
+);

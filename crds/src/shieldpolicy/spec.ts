@@ -1,0 +1,48 @@
+import { z } from "zod";
+import { matchConstraints } from "../kubernetes/match-resources.ts";
+import { actions } from "./actions.ts";
+import { celFields } from "./cel.ts";
+import { exceptions } from "./exceptions.ts";
+import { plannedFields } from "./planned.ts";
+import { podSecurity } from "./pod-security.ts";
+
+/** `spec` of a ShieldPolicy without its cross-field rules, which are in `rules.ts`. */
+export const specFields = z.object({
+  engine: z
+    .enum(["podSecurity", "cel", "rego"])
+    .describe(
+      "How the policy is written: podSecurity is a level of the Pod Security Standards, cel the syntax of " +
+        "ValidatingAdmissionPolicy, rego (not yet supported) OPA's language.",
+    ),
+  podSecurity: podSecurity
+    .describe("Level of the Pod Security Standards that Pods must keep, for engine podSecurity.")
+    .exactOptional(),
+  matchConstraints: matchConstraints
+    .describe("Which requests the policy is about, shaped as in ValidatingAdmissionPolicy.")
+    .exactOptional(),
+  ...celFields,
+  actions: actions.describe(
+    "What the policy does, separately for requests and for objects that already exist.",
+  ),
+  evaluation: z
+    .enum(["Native", "Webhook", "Auto"])
+    .default("Auto")
+    .describe(
+      "Who evaluates: Native renders a ValidatingAdmissionPolicy that the API server evaluates itself, Webhook asks ShieldX, " +
+        "Auto takes the cheaper one that can do it. status.enforcedBy tells which it is.",
+    ),
+  failurePolicy: z
+    .enum(["Fail", "Ignore"])
+    .describe(
+      "What happens to a request while the policy cannot be evaluated: Fail refuses it, Ignore lets it pass (objects that slip " +
+        "through are found by the background audit). Left out, it is Fail when actions.admission is deny, else Ignore.",
+    )
+    .exactOptional(),
+  exceptions: exceptions
+    .describe("Which ShieldExceptions the policy honours; left out, none.")
+    .exactOptional(),
+  ...plannedFields,
+});
+
+/** What a rule of `spec` sees: the spec with defaults applied. */
+export type SpecFields = z.output<typeof specFields>;

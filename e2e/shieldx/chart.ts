@@ -1,0 +1,16 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { buildHelm } from "../cluster/index.ts";
+
+const run = promisify(execFile);
+const chart = new URL("../../charts/shieldx", import.meta.url).pathname;
+
+/** Renders charts/shieldx with Helm itself. Values are Helm's: `a.b=c`. Throws with Helm's own message. */
+export async function renderChart(values: Readonly<Record<string, string>>, namespace = "shieldx-system"): Promise<string> {
+  const helm = await buildHelm();
+  const set = Object.entries(values).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
+  const { stdout } = await run(helm, ["template", "shieldx", chart, "--namespace", namespace, ...set], {
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  return stdout;
+}

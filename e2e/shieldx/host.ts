@@ -1,0 +1,198 @@
+// ShieldX on the host: the chart's manifests and roles in the cluster, the same
+// processes beside it, each with a token of its own ServiceAccount.
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createWriteStream } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import type { Cluster } from "../cluster/index.ts";
+import { renderChart } from "./chart.ts";
+import { waitFor } from "./wait.ts";
+
+const entry = new URL("../../images/shieldx/main.ts", import.meta.url).pathname;
+const namespace = "shieldx-system";
+
+export interface ShieldxProcess {
+  readonly name: string;
+  readonly pid: number;
+  readonly healthUrl: string;
+  readonly metricsUrl: string;
+  readonly logFile: string;
+  /** SIGTERM, then the exit code (null when a signal ended it). */
+  stop(): Promise<number | null>;
+  kill(): Promise<void>;
+  readonly exited: Promise<number | null>;
+}
+
+export interface ShieldxOnHost extends AsyncDisposable {
+  readonly operators: ShieldxProcess[];
+  readonly webhooks: ShieldxProcess[];
+  readonly webhookUrl: string;
+  startOperator(): Promise<ShieldxProcess>;
+  startWebhooks(): Promise<ShieldxProcess>;
+  stop(): Promise<void>;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  await once(server, "close");
+  if (address === null || typeof address === "string") throw new Error("no free port on loopback");
+  return address.port;
+}
+
+async function isOk(url: string): Promise<boolean> {
+  try {
+    return (await fetch(url, { signal: AbortSignal.timeout(2000) })).ok;
+  } catch {
+    // Not listening yet.
+    return false;
+  }
+}
+
+interface Launch {
+  readonly cluster: Cluster;
+  readonly name: string;
+  readonly args: readonly string[];
+  readonly health: number;
+  readonly metrics: number;
+}
+
+function launch({ cluster, name, args, health, metrics }: Launch): ShieldxProcess {
+  const logFile = join(cluster.dir, `${name}.log`);
+  const log = createWriteStream(logFile, { flags: "a" });
+  const child: ChildProcess = spawn(process.execPath, [entry, ...args], { stdio: ["ignore", "pipe", "pipe"], env: process.env });
+  child.stdout?.pipe(log, { end: false });
+  child.stderr?.pipe(log, { end: false });
+  const exited = new Promise<number | null>((resolve) => child.once("exit", (code) => resolve(code)));
+  if (child.pid === undefined) throw new Error(`${name} did not start: see ${logFile}`);
+  return {
+    name,
+    pid: child.pid,
+    healthUrl: `http://127.0.0.1:${health}`,
+    metricsUrl: `https://127.0.0.1:${metrics}/metrics`,
+    logFile,
+    exited,
+    stop: async () => {
+      child.kill("SIGTERM");
+      const late = setTimeout(() => child.kill("SIGKILL"), 45_000);
+      const code = await exited;
+      clearTimeout(late);
+      return code;
+    },
+    kill: async () => {
+      child.kill("SIGKILL");
+      await exited;
+    },
+  };
+}
+
+/** Fails at once, naming the log, when a process ends before it is ready. */
+async function untilReady(started: ShieldxProcess): Promise<void> {
+  const ended = started.exited.then((code) => {
+    throw new Error(`${started.name} ended with code ${code} before it was ready: see ${started.logFile}`);
+  });
+  await Promise.race([waitFor(`${started.name} ready`, () => isOk(`${started.healthUrl}/readyz`), { timeoutMs: 60_000 }), ended]);
+  ended.catch(() => undefined);
+}
+
+export interface HostOptions {
+  readonly operators?: number;
+  readonly webhooks?: number;
+  /** How long a stopping webhook keeps serving. Short by default: no load balancer stands before it here. */
+  readonly shutdownDelay?: string;
+  readonly chartValues?: Readonly<Record<string, string>>;
+}
+
+/** Installs the chart and starts the processes. Host webhooks share one URL, so one replica serves. */
+export async function startShieldxOnHost(cluster: Cluster, options: HostOptions = {}): Promise<ShieldxOnHost> {
+  const [https, probe] = [await freePort(), await freePort()];
+  const webhookUrl = `https://127.0.0.1:${https}`;
+  const probeUrl = `https://127.0.0.1:${probe}`;
+  const manifests = await renderChart(
+    {
+      "namespace.create": "true",
+      "operator.enabled": "false",
+      "webhooks.enabled": "false",
+      "webhooks.url": webhookUrl,
+      "webhooks.probeUrl": probeUrl,
+      "crds.openReports": "true",
+      ...options.chartValues,
+    },
+    namespace,
+  );
+  const applied = await cluster.kubectl(["apply", "--server-side", "-f", "-"], { input: manifests });
+  if (applied.code !== 0) throw new Error(`the chart's manifests were refused: ${applied.stderr}`);
+  await cluster.kubectl(["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"]);
+
+  const operators: ShieldxProcess[] = [];
+  const webhooks: ShieldxProcess[] = [];
+  const host: ShieldxOnHost = {
+    operators,
+    webhooks,
+    webhookUrl,
+    async startOperator() {
+      const [health, metrics] = [await freePort(), await freePort()];
+      const name = `operator-${operators.length}`;
+      const started = launch({
+        cluster,
+        name,
+        health,
+        metrics,
+        args: [
+          "operator",
+          `--kubeconfig=${await cluster.serviceAccountKubeconfig(namespace, "shieldx-operator")}`,
+          `--namespace=${namespace}`,
+          `--webhook-url=${webhookUrl}`,
+          `--webhook-probe-url=${probeUrl}`,
+          `--health-bind-address=127.0.0.1:${health}`,
+          `--metrics-bind-address=127.0.0.1:${metrics}`,
+        ],
+      });
+      operators.push(started);
+      await untilReady(started);
+      return started;
+    },
+    async startWebhooks() {
+      const [health, metrics] = [await freePort(), await freePort()];
+      const name = `webhooks-${webhooks.length}`;
+      const started = launch({
+        cluster,
+        name,
+        health,
+        metrics,
+        args: [
+          "webhooks",
+          `--kubeconfig=${await cluster.serviceAccountKubeconfig(namespace, "shieldx-webhooks")}`,
+          `--namespace=${namespace}`,
+          `--replica-name=${name}`,
+          `--bind-address=127.0.0.1:${https}`,
+          `--probe-bind-address=127.0.0.1:${probe}`,
+          `--health-bind-address=127.0.0.1:${health}`,
+          `--metrics-bind-address=127.0.0.1:${metrics}`,
+          `--shutdown-delay=${options.shutdownDelay ?? "0s"}`,
+        ],
+      });
+      webhooks.push(started);
+      await untilReady(started);
+      return started;
+    },
+    async stop() {
+      await Promise.all([...operators, ...webhooks].map((p) => p.stop()));
+    },
+    [Symbol.asyncDispose]: () => host.stop(),
+  };
+  try {
+    await Promise.all([
+      ...Array.from({ length: options.operators ?? 1 }, () => host.startOperator()),
+      ...Array.from({ length: options.webhooks ?? 1 }, () => host.startWebhooks()),
+    ]);
+  } catch (error) {
+    await host.stop();
+    throw error;
+  }
+  return host;
+}

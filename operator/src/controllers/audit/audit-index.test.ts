@@ -1,0 +1,93 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { type AuditedObject, type AuditFinding, AuditIndex } from "./audit-index.ts";
+
+const object = (uid: string, over: Partial<AuditedObject> = {}): AuditedObject => ({
+  apiVersion: "v1",
+  kind: "Pod",
+  namespace: "default",
+  name: uid,
+  uid,
+  controllerUid: undefined,
+  ...over,
+});
+const finding = (policy: string, ...checks: string[]): AuditFinding => ({
+  policy,
+  message: `${policy} refuses`,
+  violations: checks.map((checkId) => ({ checkId, detail: "…" })),
+});
+
+describe("AuditIndex", () => {
+  it("counts every offender and names only the topmost of a chain of controllers", () => {
+    const index = new AuditIndex();
+    index.set(object("dep", { kind: "Deployment" }), [finding("p", "privileged")]);
+    index.set(object("rs", { kind: "ReplicaSet", controllerUid: "dep" }), [finding("p", "privileged")]);
+    index.set(object("pod1", { controllerUid: "rs" }), [finding("p", "privileged")]);
+    index.set(object("pod2", { controllerUid: "rs" }), [finding("p", "privileged")]);
+    index.set(object("lone"), [finding("p", "privileged", "hostPorts")]);
+    const audit = index.policy("p");
+    expect(audit.violations).toBe(5);
+    expect(audit.worst.map((offender) => [offender.object.uid, offender.dependants])).toEqual([
+      ["lone", 0],
+      ["dep", 3],
+    ]);
+  });
+
+  it("names a Pod whose owner is clean", () => {
+    const index = new AuditIndex();
+    index.set(object("rs", { kind: "ReplicaSet" }), []);
+    index.set(object("pod", { controllerUid: "rs" }), [finding("p", "privileged")]);
+    expect(index.policy("p").worst.map((offender) => offender.object.uid)).toEqual(["pod"]);
+  });
+
+  it("survives owner references in a circle", () => {
+    const index = new AuditIndex();
+    index.set(object("a", { controllerUid: "b" }), [finding("p", "x")]);
+    index.set(object("b", { controllerUid: "a" }), [finding("p", "x")]);
+    expect(index.policy("p").violations).toBe(2);
+  });
+
+  it("tells of a change once, and of no change not at all", () => {
+    const index = new AuditIndex();
+    index.set(object("a"), [finding("p", "x")]);
+    expect(index.takeChanges()).toEqual({ policies: ["p"], objects: ["a"] });
+    index.set(object("a"), [finding("p", "x")]);
+    index.set(object("b"), []);
+    index.delete("c");
+    expect(index.takeChanges()).toEqual({ policies: [], objects: [] });
+    index.set(object("a"), []);
+    expect(index.takeChanges()).toEqual({ policies: ["p"], objects: ["a"] });
+    expect(index.size).toBe(0);
+  });
+
+  it("counts as a recount from scratch would, after any history", () => {
+    const step = fc.record({
+      uid: fc.constantFrom("a", "b", "c", "d"),
+      policies: fc.subarray(["p", "q"]),
+      isDeleted: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+        const index = new AuditIndex();
+        const truth = new Map<string, string[]>();
+        for (const { uid, policies, isDeleted } of steps) {
+          if (isDeleted) {
+            index.delete(uid);
+            truth.delete(uid);
+          } else {
+            index.set(
+              object(uid),
+              policies.map((policy) => finding(policy, "x")),
+            );
+            truth.set(uid, policies);
+          }
+        }
+        for (const name of ["p", "q"]) {
+          const expected = [...truth.values()].filter((list) => list.includes(name)).length;
+          expect(index.policy(name).violations).toBe(expected);
+          expect(index.policy(name).worst).toHaveLength(expected);
+        }
+      }),
+    );
+  });
+});

@@ -1,0 +1,162 @@
+/** An object the audit judged, as far as its findings and reports need to name it. */
+export interface AuditedObject {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  /** uid of the controller owner reference, when there is one. */
+  readonly controllerUid: string | undefined;
+}
+
+export interface AuditViolation {
+  readonly checkId: string;
+  readonly detail: string;
+}
+
+/** One policy's judgement on one object that offends. */
+export interface AuditFinding {
+  readonly policy: string;
+  readonly message: string;
+  readonly violations: readonly AuditViolation[];
+}
+
+export interface Offender {
+  readonly object: AuditedObject;
+  readonly checks: readonly string[];
+  readonly message: string;
+  /** Objects of this controller (at any depth) that offend in the same way; 0 for a Pod of its own. */
+  readonly dependants: number;
+}
+
+export interface PolicyAudit {
+  /** Objects that offend, dependants included. */
+  readonly violations: number;
+  /** Offenders that no other offender controls, worst first. */
+  readonly worst: readonly Offender[];
+}
+
+interface Entry {
+  readonly object: AuditedObject;
+  readonly findings: readonly AuditFinding[];
+}
+
+/**
+ * What the audit knows: for each offending object, who refuses it and why. Objects that pass take no room.
+ *
+ * A Deployment, its ReplicaSet and its Pods all offend with the same template. All of them are counted and reported
+ * (each is a real object that would be refused today), but the list of worst offenders names only the topmost one,
+ * which is where a person has to fix it.
+ */
+export class AuditIndex {
+  readonly #entries = new Map<string, Entry>();
+  readonly #byPolicy = new Map<string, Map<string, { object: AuditedObject; finding: AuditFinding }>>();
+  readonly #changedPolicies = new Set<string>();
+  readonly #changedObjects = new Set<string>();
+
+  /** Record a judgement. An empty list of findings means the object is clean (or gone). */
+  set(object: AuditedObject, findings: readonly AuditFinding[]): void {
+    const key = object.uid;
+    const before = this.#entries.get(key);
+    if (before !== undefined && sameFindings(before.findings, findings)) return;
+    if (before === undefined && findings.length === 0) return;
+    this.#forget(key);
+    if (findings.length > 0) {
+      this.#entries.set(key, { object, findings });
+      for (const finding of findings) {
+        const objects = this.#byPolicy.get(finding.policy) ?? new Map();
+        objects.set(key, { object, finding });
+        this.#byPolicy.set(finding.policy, objects);
+        this.#changedPolicies.add(finding.policy);
+      }
+    }
+    this.#changedObjects.add(key);
+  }
+
+  /** The object is gone or is no longer judged. */
+  delete(uid: string): void {
+    if (!this.#entries.has(uid)) return;
+    this.#forget(uid);
+    this.#changedObjects.add(uid);
+  }
+
+  /** Everything that is known of one policy; costs one pass over its offenders. */
+  policy(name: string, worstLimit = 10): PolicyAudit {
+    const found = this.#byPolicy.get(name);
+    if (found === undefined) return { violations: 0, worst: [] };
+    const dependants = new Map<string, number>();
+    const roots: { object: AuditedObject; finding: AuditFinding }[] = [];
+    for (const item of found.values()) {
+      const root = rootOf(item.object, found);
+      if (root === item.object.uid) roots.push(item);
+      else dependants.set(root, (dependants.get(root) ?? 0) + 1);
+    }
+    const worst = roots
+      .map(({ object, finding }) => ({
+        object,
+        checks: [...new Set(finding.violations.map((violation) => violation.checkId))].sort(),
+        message: finding.message,
+        dependants: dependants.get(object.uid) ?? 0,
+      }))
+      .sort(worstFirst)
+      .slice(0, worstLimit);
+    return { violations: found.size, worst };
+  }
+
+  get(
+    uid: string,
+  ): { readonly object: AuditedObject; readonly findings: readonly AuditFinding[] } | undefined {
+    return this.#entries.get(uid);
+  }
+
+  /** uids of all offending objects, oldest judgement first. */
+  uids(): IterableIterator<string> {
+    return this.#entries.keys();
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** Policies and objects whose findings changed since the last call. */
+  takeChanges(): { policies: string[]; objects: string[] } {
+    const changes = { policies: [...this.#changedPolicies], objects: [...this.#changedObjects] };
+    this.#changedPolicies.clear();
+    this.#changedObjects.clear();
+    return changes;
+  }
+
+  #forget(key: string): void {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return;
+    this.#entries.delete(key);
+    for (const finding of entry.findings) {
+      const objects = this.#byPolicy.get(finding.policy);
+      objects?.delete(key);
+      if (objects?.size === 0) this.#byPolicy.delete(finding.policy);
+      this.#changedPolicies.add(finding.policy);
+    }
+  }
+}
+
+function rootOf(object: AuditedObject, found: ReadonlyMap<string, { object: AuditedObject }>): string {
+  let current = object;
+  // Owner references can be edited into a circle; nothing real is deeper than CronJob, Job, Pod.
+  for (let depth = 0; depth < 8; depth++) {
+    const owner = current.controllerUid === undefined ? undefined : found.get(current.controllerUid)?.object;
+    if (owner === undefined || owner.uid === object.uid) return current.uid;
+    current = owner;
+  }
+  return object.uid;
+}
+
+function worstFirst(a: Offender, b: Offender): number {
+  if (a.checks.length !== b.checks.length) return b.checks.length - a.checks.length;
+  if (a.dependants !== b.dependants) return b.dependants - a.dependants;
+  const nameOf = ({ object }: Offender) => `${object.namespace}/${object.kind}/${object.name}`;
+  return nameOf(a) < nameOf(b) ? -1 : 1;
+}
+
+function sameFindings(a: readonly AuditFinding[], b: readonly AuditFinding[]): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}

@@ -1,0 +1,305 @@
+import {
+  AGENTS_NAMESPACE,
+  FAIL_CONFIGURATION,
+  IGNORE_CONFIGURATION,
+  LABEL,
+  ownLabels,
+  PROBE_WEBHOOK,
+  WEBHOOK_SERVICE,
+} from "../../names.ts";
+import {
+  type Call,
+  callKey,
+  callsOf,
+  excludeNamespaces,
+  type LabelSelector,
+  podSecurityCalls,
+  type RequestedRule,
+  type Rule,
+  rulesOf,
+  selectorKey,
+  shortHash,
+} from "./rules.ts";
+
+export type FailurePolicy = "Fail" | "Ignore";
+
+/** A policy that the webhook enforces, reduced to what its configuration needs. */
+export interface WebhookPolicy {
+  readonly name: string;
+  readonly failurePolicy: FailurePolicy;
+  readonly resourceRules: readonly RequestedRule[] | undefined;
+  readonly namespaceSelector: LabelSelector | undefined;
+  readonly objectSelector: LabelSelector | undefined;
+  /** Namespaces this policy exempts: also refused by the API server itself, so an outage does not reach them. */
+  readonly exemptNamespaces: readonly string[];
+  /** At least one live replica has this state of the policy in its set. */
+  readonly isLoaded: boolean;
+}
+
+/** Where the API server reaches the webhook: the Service in a cluster, URLs when the process runs on a host. */
+export type WebhookAddress =
+  | { readonly kind: "service"; readonly namespace: string }
+  | { readonly kind: "url"; readonly admit: string; readonly probe: string };
+
+export interface ClientConfig {
+  readonly caBundle: string;
+  readonly url?: string;
+  readonly service?: { namespace: string; name: string; path: string; port: number };
+}
+
+export interface WebhookEntry {
+  readonly name: string;
+  readonly clientConfig: ClientConfig;
+  readonly rules: readonly Rule[];
+  readonly failurePolicy: FailurePolicy;
+  readonly matchPolicy: "Equivalent";
+  readonly namespaceSelector: LabelSelector;
+  readonly objectSelector: LabelSelector;
+  readonly sideEffects: "None";
+  readonly timeoutSeconds: number;
+  readonly admissionReviewVersions: readonly string[];
+  readonly matchConditions?: readonly { readonly name: string; readonly expression: string }[];
+}
+
+export interface WebhookConfiguration {
+  readonly apiVersion: "admissionregistration.k8s.io/v1";
+  readonly kind: "ValidatingWebhookConfiguration";
+  readonly metadata: { readonly name: string; readonly labels: Record<string, string> };
+  readonly webhooks: readonly WebhookEntry[];
+}
+
+/** Calls that a configuration on the server (or the last one we wrote) already makes: `selector key|call key`. */
+export type PublishedCalls = ReadonlySet<string>;
+
+export interface WebhookObservation {
+  readonly namespace: string;
+  readonly address: WebhookAddress;
+  /** PEM; undefined until the certificates controller has a bundle. */
+  readonly caBundlePem: string | undefined;
+  readonly policies: readonly WebhookPolicy[];
+  readonly published: { readonly Fail: PublishedCalls; readonly Ignore: PublishedCalls };
+}
+
+export interface WebhookDecision {
+  /** The configuration to hold, or undefined where none may exist. */
+  readonly fail: WebhookConfiguration | undefined;
+  readonly ignore: WebhookConfiguration | undefined;
+  /** Policies whose calls are not (all) published yet, with the reason a person reads in the policy's status. */
+  readonly waiting: ReadonlyMap<string, WaitingReason>;
+}
+
+export type WaitingReason = "WaitingForCertificate" | "WaitingForReplica";
+
+/** Namespaces that must work whatever state ShieldX is in. */
+export function neverJudgedNamespaces(ownNamespace: string): string[] {
+  return ["kube-system", "kube-node-lease", ownNamespace, AGENTS_NAMESPACE];
+}
+
+const TIMEOUT_SECONDS: Readonly<Record<FailurePolicy, number>> = { Fail: 5, Ignore: 3 };
+
+/** Objects being deleted pass without a call, so that a finalizer can go even while no replica answers. */
+const NOT_BEING_DELETED = {
+  name: "not-being-deleted",
+  expression: "request.operation != 'UPDATE' || !has(oldObject.metadata.deletionTimestamp)",
+} as const;
+
+/**
+ * The two policy configurations.
+ *
+ * New calls are published only for policies that a live replica holds (else Fail would refuse everything at once);
+ * calls already published are never taken back because replicas are missing (or an outage would open the door).
+ */
+export function decideWebhookConfigurations(observed: WebhookObservation): WebhookDecision {
+  const waiting = new Map<string, WaitingReason>();
+  const configurations = { Fail: undefined, Ignore: undefined } as Record<
+    FailurePolicy,
+    WebhookConfiguration | undefined
+  >;
+  for (const failurePolicy of ["Fail", "Ignore"] as const) {
+    const policies = observed.policies
+      .filter((policy) => policy.failurePolicy === failurePolicy)
+      .sort((a, b) => (a.name < b.name ? -1 : 1));
+    if (observed.caBundlePem === undefined) {
+      for (const policy of policies) waiting.set(policy.name, "WaitingForCertificate");
+      continue;
+    }
+    const groups = groupBySelector(observed, failurePolicy, policies, waiting);
+    if (groups.length === 0) continue;
+    configurations[failurePolicy] = configurationOf(observed, failurePolicy, observed.caBundlePem, groups);
+  }
+  return { fail: configurations.Fail, ignore: configurations.Ignore, waiting };
+}
+
+interface Group {
+  readonly key: string;
+  readonly namespaceSelector: LabelSelector;
+  readonly objectSelector: LabelSelector;
+  readonly calls: Map<string, Call>;
+  readonly selectsEverything: boolean;
+}
+
+function groupBySelector(
+  observed: WebhookObservation,
+  failurePolicy: FailurePolicy,
+  policies: readonly WebhookPolicy[],
+  waiting: Map<string, WaitingReason>,
+): Group[] {
+  const groups = new Map<string, Group>();
+  const published = observed.published[failurePolicy];
+  const everythingKey = selectorKey(
+    excludeNamespaces(undefined, neverJudgedNamespaces(observed.namespace)),
+    {},
+  );
+  for (const policy of policies) {
+    const excluded = [...neverJudgedNamespaces(observed.namespace), ...policy.exemptNamespaces];
+    const namespaceSelector = excludeNamespaces(policy.namespaceSelector, excluded);
+    const objectSelector = excludeNamespaces(policy.objectSelector, []);
+    const key = selectorKey(namespaceSelector, objectSelector);
+    for (const call of podSecurityCalls(policy.resourceRules)) {
+      const isPublished = [key, everythingKey].some((selector) =>
+        published.has(`${selector}|${callKey(call)}`),
+      );
+      if (!policy.isLoaded && !isPublished) {
+        waiting.set(policy.name, "WaitingForReplica");
+        continue;
+      }
+      const group = groups.get(key) ?? {
+        key,
+        namespaceSelector,
+        objectSelector,
+        calls: new Map<string, Call>(),
+        selectsEverything:
+          isEmpty(policy.namespaceSelector) &&
+          isEmpty(policy.objectSelector) &&
+          policy.exemptNamespaces.length === 0,
+      };
+      group.calls.set(callKey(call), call);
+      groups.set(key, group);
+    }
+  }
+  return withoutCoveredCalls([...groups.values()]);
+}
+
+/** The webhook judges every policy on each call: a call made for all objects need not be made again for some. */
+function withoutCoveredCalls(groups: readonly Group[]): Group[] {
+  const everything = groups.find((group) => group.selectsEverything);
+  if (everything === undefined) return [...groups];
+  return groups
+    .map((group) =>
+      group === everything
+        ? group
+        : {
+            ...group,
+            calls: new Map([...group.calls].filter(([key]) => !everything.calls.has(key))),
+          },
+    )
+    .filter((group) => group.calls.size > 0);
+}
+
+function configurationOf(
+  observed: WebhookObservation,
+  failurePolicy: FailurePolicy,
+  caBundlePem: string,
+  groups: readonly Group[],
+): WebhookConfiguration {
+  const name = failurePolicy === "Fail" ? FAIL_CONFIGURATION : IGNORE_CONFIGURATION;
+  const path = failurePolicy === "Fail" ? "/admit/policies/fail" : "/admit/policies/ignore";
+  const caBundle = Buffer.from(caBundlePem, "utf8").toString("base64");
+  const entries = groups.map((group) => ({
+    name: group.selectsEverything
+      ? "policies.shieldx.io"
+      : `selector-${shortHash(group.key)}.policies.shieldx.io`,
+    clientConfig: clientConfigOf(observed.address, "admit", path, caBundle),
+    rules: rulesOf([...group.calls.values()]),
+    failurePolicy,
+    matchPolicy: "Equivalent" as const,
+    namespaceSelector: group.namespaceSelector,
+    objectSelector: group.objectSelector,
+    sideEffects: "None" as const,
+    timeoutSeconds: TIMEOUT_SECONDS[failurePolicy],
+    admissionReviewVersions: ["v1"],
+    matchConditions: [NOT_BEING_DELETED],
+  }));
+  entries.sort((a, b) => (a.name < b.name ? -1 : 1));
+  return {
+    apiVersion: "admissionregistration.k8s.io/v1",
+    kind: "ValidatingWebhookConfiguration",
+    metadata: { name, labels: ownLabels() },
+    webhooks: [...entries, probeEntry(observed, name, caBundle)],
+  };
+}
+
+/**
+ * The entry through which the certificates controller learns whether one API server trusts the published bundle.
+ * It matches only a ConfigMap that carries our label, created in our own namespace.
+ */
+function probeEntry(observed: WebhookObservation, configuration: string, caBundle: string): WebhookEntry {
+  return {
+    name: PROBE_WEBHOOK,
+    clientConfig: clientConfigOf(observed.address, "probe", "/probe", caBundle),
+    rules: [
+      {
+        apiGroups: [""],
+        apiVersions: ["v1"],
+        operations: ["CREATE"],
+        resources: ["configmaps"],
+        scope: "Namespaced",
+      },
+    ],
+    failurePolicy: "Fail",
+    matchPolicy: "Equivalent",
+    namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": observed.namespace } },
+    objectSelector: { matchLabels: { [LABEL.handshakeProbe]: configuration } },
+    sideEffects: "None",
+    timeoutSeconds: 3,
+    admissionReviewVersions: ["v1"],
+  };
+}
+
+function clientConfigOf(
+  address: WebhookAddress,
+  port: "admit" | "probe",
+  path: string,
+  caBundle: string,
+): ClientConfig {
+  if (address.kind === "url") {
+    const base = (port === "admit" ? address.admit : address.probe).replace(/\/+$/, "");
+    return { caBundle, url: `${base}${path}` };
+  }
+  return {
+    caBundle,
+    service: {
+      namespace: address.namespace,
+      name: WEBHOOK_SERVICE,
+      path,
+      port: port === "admit" ? 443 : 9444,
+    },
+  };
+}
+
+/** What a configuration already calls, in the unit the gate compares. */
+export function publishedCalls(configuration: PublishedConfiguration | undefined): Set<string> {
+  const calls = new Set<string>();
+  for (const entry of configuration?.webhooks ?? []) {
+    if (entry.name === PROBE_WEBHOOK) continue;
+    const key = selectorKey(entry.namespaceSelector ?? {}, entry.objectSelector ?? {});
+    for (const call of callsOf(entry.rules ?? [])) calls.add(`${key}|${callKey(call)}`);
+  }
+  return calls;
+}
+
+export interface PublishedConfiguration {
+  readonly webhooks?: readonly {
+    readonly name: string;
+    readonly namespaceSelector?: LabelSelector;
+    readonly objectSelector?: LabelSelector;
+    readonly rules?: readonly Rule[];
+  }[];
+}
+
+function isEmpty(selector: LabelSelector | undefined): boolean {
+  return (
+    selector === undefined ||
+    (Object.keys(selector.matchLabels ?? {}).length === 0 && (selector.matchExpressions ?? []).length === 0)
+  );
+}

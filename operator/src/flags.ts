@@ -1,0 +1,118 @@
+import { parseArgs } from "node:util";
+import { DEFAULT_NAMESPACE } from "./names.ts";
+
+export interface OperatorFlags {
+  readonly kubeconfig: string | undefined;
+  readonly namespace: string;
+  readonly logLevel: string;
+  readonly webhookUrl: string | undefined;
+  readonly webhookProbeUrl: string | undefined;
+  readonly metricsBindAddress: string | undefined;
+  readonly healthBindAddress: string | undefined;
+  readonly leaderElect: boolean;
+  readonly auditReports: number;
+}
+
+/** Thrown for a command line that cannot be meant; `main` prints the message and returns 1. */
+export class FlagError extends Error {
+  readonly code = "SHIELDX_FLAG";
+}
+
+export const USAGE = `shieldx operator: keeps ShieldX's policies enforced
+
+  --kubeconfig PATH              cluster to work on (default: the cluster this Pod runs in)
+  --namespace NAME               ShieldX's own namespace (default ${DEFAULT_NAMESPACE})
+  --webhook-url URL              webhook replicas run outside the cluster at this https:// address
+  --webhook-probe-url URL        their probe port; required with --webhook-url
+  --metrics-bind-address ADDR    HTTPS metrics, host:port (default 0.0.0.0:8443, "0" switches it off)
+  --health-bind-address ADDR     /healthz and /readyz, host:port (default 0.0.0.0:8081, "0" switches it off)
+  --leader-elect[=true|false]    work only while holding the Lease (default true)
+  --audit-reports N              most openreports.io Reports to keep (default 1000, 0 switches them off)
+  --log-level LEVEL              debug, info, warn or error (default info)
+  --help
+`;
+
+const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"];
+
+/** @throws FlagError naming the flag and what it takes. */
+export function parseFlags(argv: readonly string[]): OperatorFlags | "help" {
+  const values = parse(argv);
+  if (values.help === true) return "help";
+  const webhookUrl = httpsUrl("--webhook-url", values["webhook-url"]);
+  const webhookProbeUrl = httpsUrl("--webhook-probe-url", values["webhook-probe-url"]);
+  if ((webhookUrl === undefined) !== (webhookProbeUrl === undefined)) {
+    throw new FlagError("--webhook-url and --webhook-probe-url go together: give both or neither");
+  }
+  const logLevel = values["log-level"] ?? "info";
+  if (!LOG_LEVELS.includes(logLevel)) {
+    throw new FlagError(`--log-level ${JSON.stringify(logLevel)}: use one of ${LOG_LEVELS.join(", ")}`);
+  }
+  return {
+    kubeconfig: values.kubeconfig,
+    namespace: values.namespace ?? DEFAULT_NAMESPACE,
+    logLevel,
+    webhookUrl,
+    webhookProbeUrl,
+    metricsBindAddress: bindAddress(
+      "--metrics-bind-address",
+      values["metrics-bind-address"] ?? "0.0.0.0:8443",
+    ),
+    healthBindAddress: bindAddress("--health-bind-address", values["health-bind-address"] ?? "0.0.0.0:8081"),
+    leaderElect: isTrue("--leader-elect", values["leader-elect"] ?? "true"),
+    auditReports: wholeNumber("--audit-reports", values["audit-reports"] ?? "1000"),
+  };
+}
+
+function parse(argv: readonly string[]) {
+  // A bare --leader-elect means true, as with Go's flags.
+  const args = argv.map((arg) => (arg === "--leader-elect" ? "--leader-elect=true" : arg));
+  try {
+    const text = { type: "string" } as const;
+    return parseArgs({
+      args,
+      strict: true,
+      allowPositionals: false,
+      options: {
+        kubeconfig: text,
+        namespace: text,
+        "log-level": text,
+        "webhook-url": text,
+        "webhook-probe-url": text,
+        "metrics-bind-address": text,
+        "health-bind-address": text,
+        "leader-elect": text,
+        "audit-reports": text,
+        help: { type: "boolean", short: "h" },
+      },
+    }).values;
+  } catch (cause) {
+    throw new FlagError(`${cause instanceof Error ? cause.message : String(cause)} (see --help)`, { cause });
+  }
+}
+
+function httpsUrl(flag: string, value: string | undefined): string | undefined {
+  if (value === undefined) return undefined;
+  if (!URL.canParse(value) || new URL(value).protocol !== "https:") {
+    throw new FlagError(`${flag} ${JSON.stringify(value)}: must be a URL that starts with https://`);
+  }
+  return value.replace(/\/+$/, "");
+}
+
+function bindAddress(flag: string, value: string): string | undefined {
+  if (value === "0") return undefined;
+  if (!/^(\[[0-9a-fA-F:]+\]|[^:\s]*):\d{1,5}$/.test(value)) {
+    throw new FlagError(`${flag} ${JSON.stringify(value)}: must be host:port, :port or 0`);
+  }
+  return value;
+}
+
+function isTrue(flag: string, value: string): boolean {
+  if (value === "true") return true;
+  if (value === "false") return false;
+  throw new FlagError(`${flag}=${value}: must be true or false`);
+}
+
+function wholeNumber(flag: string, value: string): number {
+  if (!/^\d{1,6}$/.test(value)) throw new FlagError(`${flag} ${value}: must be a whole number below 1000000`);
+  return Number(value);
+}

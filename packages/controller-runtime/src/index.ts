@@ -1,0 +1,2 @@
+export * from "./clock/clock.ts";
+export * from "./clock/manual-clock.ts";

@@ -1,0 +1,328 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Dispatcher } from "undici";
+import type { ClientAuth, Credentials } from "../credentials/credentials.ts";
+import type { Logger } from "../kubernetes/logger.ts";
+import type { KubeStatus } from "../kubernetes/objects.ts";
+import { ApiError, type RequestDescription, retryAfterMs } from "./api-error.ts";
+import { type ConnectionLimits, type Connections, openConnections } from "./connections.ts";
+import { asTransportError, isLostConnection } from "./network-errors.ts";
+import type { TransportMetrics } from "./transport-metrics.ts";
+import type { WarningLog } from "./warnings.ts";
+
+export interface HttpRequest {
+  method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "HEAD" | "OPTIONS";
+  /** Path and query. */
+  path: string;
+  headers?: Readonly<Record<string, string>>;
+  body?: string | Uint8Array;
+  description: RequestDescription;
+  signal?: AbortSignal | undefined;
+  /** For one attempt, until the whole answer is there (streams: until its headers are). */
+  timeoutMs: number;
+  /** How often to try again when the server asks to wait, or an idle connection turned out dead. */
+  retries: number;
+}
+
+export interface HttpResponse {
+  status: number;
+  headers: ResponseHeaders;
+  body: string;
+}
+
+export type ResponseHeaders = Readonly<Record<string, string | string[] | undefined>>;
+
+export interface HttpStream {
+  status: number;
+  headers: ResponseHeaders;
+  body: AsyncIterable<Buffer>;
+  /** Cuts the connection. */
+  abort(reason: Error): void;
+}
+
+export interface TransportOptions {
+  credentials: Credentials;
+  server: string;
+  userAgent: string;
+  metrics: TransportMetrics;
+  logger: Logger;
+  warnings: WarningLog;
+  limits: ConnectionLimits;
+  /** Waits longer than this are left to the caller. */
+  maxRetryAfterMs: number;
+  /** Real time unless a test passes its own; rejects when the signal aborts. */
+  sleep?: (ms: number, signal: AbortSignal | undefined) => Promise<void>;
+}
+
+/**
+ * HTTP towards one API server: authenticates, retries where that is safe, counts, and turns refusals into
+ * {@link ApiError}. Knows nothing of resources.
+ */
+export class HttpTransport {
+  /** Base URL as it was given. */
+  readonly server: string;
+  readonly origin: string;
+  readonly host: string;
+  readonly #prefix: string;
+  readonly #options: TransportOptions;
+  readonly #pool: ConnectionPool;
+  readonly #sleep: (ms: number, signal: AbortSignal | undefined) => Promise<void>;
+
+  constructor(options: TransportOptions, pool = new ConnectionPool(options.limits, options.logger)) {
+    const url = new URL(options.server);
+    this.server = options.server;
+    this.origin = url.origin;
+    this.host = url.host;
+    this.#prefix = url.pathname === "/" ? "" : url.pathname.replace(/\/+$/, "");
+    this.#options = options;
+    this.#pool = pool;
+    this.#sleep = options.sleep ?? ((ms, signal) => sleep(ms, undefined, signal === undefined ? {} : { signal }));
+  }
+
+  /** The same identity and connection pool, another endpoint. */
+  withServer(server: string): HttpTransport {
+    return new HttpTransport({ ...this.#options, server }, this.#pool);
+  }
+
+  /** @throws ApiError, TransportError, CredentialsError, or the signal's reason. */
+  async send(request: HttpRequest): Promise<HttpResponse> {
+    return this.#withRetries(request, async (auth) => {
+      const attempt = new Attempt(request);
+      try {
+        const answer = await this.#dispatch(this.#pool.requests(auth.tls), request, auth, attempt.signal);
+        const body = await answer.body.text();
+        return { status: answer.statusCode, headers: answer.headers, body };
+      } catch (error) {
+        throw attempt.explain(error);
+      } finally {
+        attempt.end();
+      }
+    });
+  }
+
+  /** Opens a stream (a watch, a log): resolves once its headers are there. @throws as {@link send} */
+  async stream(request: HttpRequest): Promise<HttpStream> {
+    let attempt: Attempt | undefined;
+    const answer = await this.#withRetries(request, async (auth) => {
+      attempt = new Attempt(request);
+      try {
+        const opened = await this.#dispatch(this.#pool.streams(auth.tls), request, auth, attempt.signal);
+        const { statusCode: status, headers } = opened;
+        if (status >= 400) {
+          const body = await opened.body.text();
+          attempt.end();
+          return { status, headers, body, opened: undefined };
+        }
+        attempt.stopTimer();
+        return { status, headers, body: "", opened };
+      } catch (error) {
+        attempt.end();
+        throw attempt.explain(error);
+      }
+    });
+    const { opened, status, headers } = answer;
+    const current = attempt;
+    if (opened === undefined || current === undefined) throw new Error("unreachable: a refusal throws");
+    return {
+      status,
+      headers,
+      body: readStream(opened.body, current),
+      abort: (reason) => current.abort(reason),
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.close();
+  }
+
+  async #dispatch(
+    dispatcher: Dispatcher,
+    request: HttpRequest,
+    auth: ClientAuth,
+    signal: AbortSignal,
+  ): Promise<Dispatcher.ResponseData> {
+    const { metrics, warnings, userAgent } = this.#options;
+    const startedAt = performance.now();
+    try {
+      const answer = await dispatcher.request({
+        origin: this.origin,
+        path: this.#prefix + request.path,
+        method: request.method,
+        headers: { accept: "application/json", "user-agent": userAgent, ...auth.headers, ...request.headers },
+        body: request.body ?? null,
+        signal,
+      });
+      metrics.requestFinished({ code: String(answer.statusCode), method: request.method, host: this.host });
+      if (answer.headers.warning !== undefined) {
+        warnings.record(answer.headers.warning, `${request.description.verb} ${request.description.resource}`);
+      }
+      return answer;
+    } catch (error) {
+      metrics.requestFinished({ code: "<error>", method: request.method, host: this.host });
+      throw error;
+    } finally {
+      metrics.requestDuration(
+        { verb: request.description.verb, host: this.host },
+        (performance.now() - startedAt) / 1000,
+      );
+    }
+  }
+
+  async #withRetries<R extends { status: number; headers: ResponseHeaders; body: string }>(
+    request: HttpRequest,
+    once: (auth: ClientAuth) => Promise<R>,
+  ): Promise<R> {
+    let authenticatedAgain = false;
+    let left = request.retries;
+    for (;;) {
+      request.signal?.throwIfAborted();
+      const given = this.#options.credentials.current();
+      const auth = given instanceof Promise ? await given : given;
+      let answer: R;
+      try {
+        answer = await once(auth);
+      } catch (error) {
+        if (left > 0 && isLostConnection(error)) {
+          left = 0; // a connection that died while idle: one fresh one is enough to tell
+          continue;
+        }
+        throw error;
+      }
+      if (answer.status < 400) return answer;
+      if (answer.status === 401 && !authenticatedAgain) {
+        authenticatedAgain = true;
+        await this.#options.credentials.refresh();
+        continue;
+      }
+      const waitMs = retryAfterMs(firstOf(answer.headers["retry-after"]), Date.now());
+      if (left > 0 && waitMs !== undefined && waitMs <= this.#options.maxRetryAfterMs && asksToWait(answer.status)) {
+        left--;
+        await this.#sleep(waitMs, request.signal);
+        continue;
+      }
+      throw new ApiError(request.description, answer.status, statusOf(answer.body), waitMs);
+    }
+  }
+}
+
+function asksToWait(status: number): boolean {
+  return status === 429 || status >= 500;
+}
+
+function firstOf(header: string | string[] | undefined): string | undefined {
+  return typeof header === "string" ? header : header?.[0];
+}
+
+/** The refusal's Status; a body that is none (a proxy's page, say) becomes its message, shortened. */
+function statusOf(body: string): KubeStatus {
+  try {
+    const parsed: unknown = JSON.parse(body);
+    if (typeof parsed === "object" && parsed !== null && (parsed as KubeStatus).kind === "Status") return parsed as KubeStatus;
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+  }
+  const text = body.trim().replace(/\s+/g, " ").slice(0, 300);
+  return { message: text === "" ? "the answer has no body" : text };
+}
+
+async function* readStream(body: AsyncIterable<Buffer>, attempt: Attempt): AsyncIterable<Buffer> {
+  try {
+    yield* body;
+  } catch (error) {
+    throw attempt.explain(error);
+  } finally {
+    attempt.end();
+  }
+}
+
+/** One try of a request: its deadline joined with the caller's signal, and which of the two ended it. */
+class Attempt {
+  readonly #controller = new AbortController();
+  readonly #request: HttpRequest;
+  readonly #onAbort = (): void => this.#controller.abort(this.#request.signal?.reason);
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(request: HttpRequest) {
+    this.#request = request;
+    request.signal?.addEventListener("abort", this.#onAbort, { once: true });
+    this.#timer = setTimeout(() => this.#controller.abort(new DeadlineExceeded(request.timeoutMs)), request.timeoutMs);
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  abort(reason: Error): void {
+    this.#controller.abort(reason);
+  }
+
+  stopTimer(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  end(): void {
+    this.stopTimer();
+    this.#request.signal?.removeEventListener("abort", this.#onAbort);
+  }
+
+  /** The error to throw: the caller's own reason when it was the caller who ended it. */
+  explain(error: unknown): unknown {
+    if (!this.#controller.signal.aborted) return asTransportError(error, this.#request.description);
+    const reason: unknown = this.#controller.signal.reason;
+    return reason instanceof DeadlineExceeded ? asTransportError(reason, this.#request.description) : reason;
+  }
+}
+
+/** Internal: the attempt's own deadline, told apart from a caller's abort. */
+export class DeadlineExceeded extends Error {
+  override readonly name = "DeadlineExceeded";
+
+  constructor(timeoutMs: number) {
+    super(`no complete answer within ${timeoutMs} ms`);
+  }
+}
+
+/** Connections by TLS identity: when it changes, new requests go to new connections and the old ones drain. */
+class ConnectionPool {
+  readonly #limits: ConnectionLimits;
+  readonly #logger: Logger;
+  #current: Connections | undefined;
+  #closed = false;
+  readonly #draining = new Set<Connections>();
+
+  constructor(limits: ConnectionLimits, logger: Logger) {
+    this.#limits = limits;
+    this.#logger = logger;
+  }
+
+  requests(tls: ClientAuth["tls"]): Dispatcher {
+    return this.#connectionsFor(tls).requests;
+  }
+
+  streams(tls: ClientAuth["tls"]): Dispatcher {
+    return this.#connectionsFor(tls).streams;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    const open = [...this.#draining, ...(this.#current === undefined ? [] : [this.#current])];
+    await Promise.all(open.map((connections) => connections.destroy()));
+  }
+
+  #connectionsFor(tls: ClientAuth["tls"]): Connections {
+    const current = this.#current;
+    if (current !== undefined && current.tls === tls) return current;
+    if (this.#closed) throw new DOMException("the client is closed", "AbortError");
+    if (current !== undefined) this.#drain(current);
+    this.#current = openConnections(tls, this.#limits);
+    return this.#current;
+  }
+
+  #drain(old: Connections): void {
+    this.#draining.add(old);
+    old
+      .drain()
+      .catch((error: unknown) => this.#logger.debug({ err: error }, "closing replaced connections failed"))
+      .finally(() => this.#draining.delete(old));
+  }
+}

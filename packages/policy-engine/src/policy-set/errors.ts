@@ -1,0 +1,25 @@
+export type PolicyCompileErrorCode =
+  /** The field is in the schema and its behaviour is not built yet. */
+  | "NotYetSupported"
+  /** A field the engine needs is missing. */
+  | "Required"
+  /** A field's value cannot be used. */
+  | "Invalid";
+
+/**
+ * Thrown when a ShieldPolicy cannot be compiled. The API server's schema refuses most of these at apply; they
+ * are met again here because a policy file checked offline, or one stored before a rule existed, has not
+ * passed it.
+ */
+export class PolicyCompileError extends Error {
+  readonly code: PolicyCompileErrorCode;
+  /** Where in the object, for example `spec.podSecurity.version`. */
+  readonly path: string;
+
+  constructor(code: PolicyCompileErrorCode, path: string, message: string, options?: ErrorOptions) {
+    super(`${path}: ${message}`, options);
+    this.name = "PolicyCompileError";
+    this.code = code;
+    this.path = path;
+  }
+}

@@ -1,0 +1,108 @@
+import { isJsonObject, type JsonObject } from "../pod-security/shape-reader.ts";
+import type { AdmissionRequestLike } from "./request.ts";
+import { type RequestTarget, type ResourceRuleLike, ruleCovers, targetOf } from "./resource-rules.ts";
+import { type CompiledSelector, compileSelector, type LabelSelectorLike, type Labels } from "./selector.ts";
+
+/** `spec.matchConstraints`, with the names and shapes of ValidatingAdmissionPolicy. */
+export interface MatchConstraintsLike {
+  readonly resourceRules?: readonly ResourceRuleLike[] | undefined;
+  readonly excludeResourceRules?: readonly ResourceRuleLike[] | undefined;
+  readonly namespaceSelector?: LabelSelectorLike | undefined;
+  readonly objectSelector?: LabelSelectorLike | undefined;
+  readonly matchPolicy?: "Exact" | "Equivalent" | undefined;
+}
+
+/** What a request and its namespace say, worked out once for all policies. */
+export interface MatchSubject {
+  readonly targets: { readonly Exact: RequestTarget; readonly Equivalent: RequestTarget };
+  readonly object: unknown;
+  readonly oldObject: unknown;
+  /** Undefined when the caller does not know the namespace (yet). */
+  readonly namespaceLabels: Labels | undefined;
+}
+
+/** `namespaceUnknown`: the answer hangs on labels of a namespace the caller could not find. */
+export type MatchAnswer = "yes" | "no" | "namespaceUnknown";
+
+export interface CompiledMatch {
+  readonly resourceRules: readonly ResourceRuleLike[];
+  readonly matchPolicy: "Exact" | "Equivalent";
+  answer(subject: MatchSubject): MatchAnswer;
+}
+
+export function matchSubject(request: AdmissionRequestLike, namespaceLabels: Labels | undefined): MatchSubject {
+  const equivalent = targetOf(request, "Equivalent");
+  return {
+    targets: { Equivalent: equivalent, Exact: request.requestResource ? targetOf(request, "Exact") : equivalent },
+    object: request.object,
+    oldObject: request.oldObject,
+    namespaceLabels,
+  };
+}
+
+/** @throws PolicyCompileError when a selector is malformed. */
+export function compileMatch(
+  constraints: MatchConstraintsLike | undefined,
+  defaultRules: readonly ResourceRuleLike[],
+  path: string,
+): CompiledMatch {
+  const asked = constraints?.resourceRules ?? [];
+  const rules = asked.length > 0 ? asked : defaultRules;
+  const excluded = constraints?.excludeResourceRules ?? [];
+  const matchPolicy = constraints?.matchPolicy ?? "Equivalent";
+  const namespaces = compileSelector(constraints?.namespaceSelector, `${path}.namespaceSelector`);
+  const objects = compileSelector(constraints?.objectSelector, `${path}.objectSelector`);
+  return {
+    resourceRules: rules,
+    matchPolicy,
+    answer(subject) {
+      const target = subject.targets[matchPolicy];
+      if (!rules.some((rule) => ruleCovers(rule, target))) return "no";
+      if (excluded.some((rule) => ruleCovers(rule, target))) return "no";
+      if (!matchesObject(objects, subject)) return "no";
+      return matchesNamespace(namespaces, target, subject);
+    },
+  };
+}
+
+/**
+ * Cluster-scoped objects have no namespace, so the selector does not hold them back; a Namespace is matched by
+ * its own labels (ValidatingWebhook.namespaceSelector, admissionregistration.k8s.io/v1).
+ */
+function matchesNamespace(selector: CompiledSelector, target: RequestTarget, subject: MatchSubject): MatchAnswer {
+  if (selector.matchesEverything) return "yes";
+  if (target.group === "" && target.resource === "namespaces") {
+    const labels = labelsOf(subject.object) ?? labelsOf(subject.oldObject) ?? {};
+    return selector.matches(labels) ? "yes" : "no";
+  }
+  if (target.namespace === "") return "yes";
+  const known = subject.namespaceLabels;
+  if (known === undefined && selector.keys.some((key) => key !== nameLabel)) return "namespaceUnknown";
+  return selector.matches({ ...known, [nameLabel]: target.namespace }) ? "yes" : "no";
+}
+
+/** Set by the API server on every namespace. */
+const nameLabel = "kubernetes.io/metadata.name";
+
+/** Either state of the object will do, so that relabelling cannot slip out from under a policy in one step. */
+function matchesObject(selector: CompiledSelector, subject: MatchSubject): boolean {
+  if (selector.matchesEverything) return true;
+  const current = labelsOf(subject.object);
+  const previous = labelsOf(subject.oldObject);
+  return (
+    (current !== undefined && selector.matches(current)) || (previous !== undefined && selector.matches(previous))
+  );
+}
+
+/** The labels of an object that can have labels; undefined when there is no object. */
+export function labelsOf(object: unknown): Labels | undefined {
+  const metadata = metadataOf(object);
+  if (metadata === undefined) return undefined;
+  const labels = Object.hasOwn(metadata, "labels") ? metadata.labels : undefined;
+  return isJsonObject(labels) ? labels : {};
+}
+
+export function metadataOf(object: unknown): JsonObject | undefined {
+  if (!isJsonObject(object) || !Object.hasOwn(object, "metadata")) return undefined;
+  return isJsonObject(object.metadata) ? object.metadata : undefined;
+}

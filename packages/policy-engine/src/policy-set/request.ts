@@ -1,0 +1,33 @@
+/** The part of an `admission.k8s.io/v1` AdmissionRequest that policies look at. */
+export interface AdmissionRequestLike {
+  readonly uid: string;
+  readonly kind: { readonly group: string; readonly version: string; readonly kind: string };
+  readonly resource: GroupVersionResource;
+  /** What the client asked for, where that differs from what the webhook registered for. */
+  readonly requestResource?: GroupVersionResource | undefined;
+  readonly subResource?: string | undefined;
+  /** Empty on CREATE with `generateName`. */
+  readonly name?: string | undefined;
+  readonly namespace?: string | undefined;
+  readonly operation: string;
+  readonly userInfo: { readonly username?: string | undefined; readonly groups?: readonly string[] | undefined };
+  readonly object?: unknown;
+  readonly oldObject?: unknown;
+  readonly dryRun?: boolean | undefined;
+}
+
+export interface GroupVersionResource {
+  readonly group: string;
+  readonly version: string;
+  readonly resource: string;
+}
+
+export type FailurePolicy = "Fail" | "Ignore";
+
+/** Namespaces no policy of ours reaches, so that the cluster and ShieldX itself can always be brought back. */
+export const neverJudgedNamespaces: readonly string[] = [
+  "kube-node-lease",
+  "kube-system",
+  "shieldx-agents",
+  "shieldx-system",
+];

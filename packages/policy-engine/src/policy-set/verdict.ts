@@ -1,0 +1,88 @@
+import type { ExemptionGround } from "../pod-security/exemptions.ts";
+import type { Violation } from "../pod-security/evaluate.ts";
+
+export type FindingAction = "deny" | "warn" | "audit";
+
+export type FindingCode =
+  /** The object breaks the policy. */
+  | "PolicyViolation"
+  /** The object is not shaped like what it says it is, so it cannot be judged. */
+  | "MalformedObject"
+  /** Time ran out before the policy was evaluated. */
+  | "DeadlineExceeded"
+  /** The policy selects namespaces by label and this namespace's labels are not known. */
+  | "NamespaceUnknown"
+  /** A defect of ours; the message carries the error. */
+  | "InternalError";
+
+/** What one policy has to say about one object. */
+export interface Finding {
+  readonly policy: string;
+  readonly action: FindingAction;
+  readonly code: FindingCode;
+  /** One line for people: policy, object, what is wrong, where to read on. */
+  readonly message: string;
+  readonly violations: readonly Violation[];
+}
+
+/** A policy that matched and did not judge, or whose refusal was set aside. */
+export interface Exempted {
+  readonly policy: string;
+  readonly ground: ExemptionGround | "exception";
+  /** `namespace/name` of the ShieldException. */
+  readonly exception?: string;
+  /** What the exception set aside. */
+  readonly violations: readonly Violation[];
+}
+
+export interface Verdict {
+  readonly allowed: boolean;
+  /** Reasons to refuse; empty when allowed. */
+  readonly denials: readonly Finding[];
+  /** For the client, as admission warnings. */
+  readonly warnings: readonly Finding[];
+  /** For the audit log and metrics; also evaluation errors that failurePolicy Ignore lets pass. */
+  readonly audits: readonly Finding[];
+  readonly exempted: readonly Exempted[];
+  /** Names of the policies that matched the request, in order. */
+  readonly matched: readonly string[];
+}
+
+export const nothingToSay: Verdict = Object.freeze({
+  allowed: true,
+  denials: Object.freeze([]),
+  warnings: Object.freeze([]),
+  audits: Object.freeze([]),
+  exempted: Object.freeze([]),
+  matched: Object.freeze([]),
+});
+
+/** Collects what policies say; `verdict` is what the request gets. */
+export class VerdictBuilder {
+  readonly #findings: Record<FindingAction, Finding[]> = { deny: [], warn: [], audit: [] };
+  readonly #exempted: Exempted[] = [];
+  readonly #matched: string[] = [];
+
+  matched(policy: string): void {
+    this.#matched.push(policy);
+  }
+
+  add(finding: Finding): void {
+    this.#findings[finding.action].push(finding);
+  }
+
+  exempt(exempted: Exempted): void {
+    this.#exempted.push(exempted);
+  }
+
+  verdict(): Verdict {
+    return {
+      allowed: this.#findings.deny.length === 0,
+      denials: this.#findings.deny,
+      warnings: this.#findings.warn,
+      audits: this.#findings.audit,
+      exempted: this.#exempted,
+      matched: this.#matched,
+    };
+  }
+}

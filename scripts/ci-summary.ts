@@ -1,0 +1,25 @@
+// Adds up the runners' reports and prints the count line CI reads. A suite
+// that could not run says so here and is never counted as passed.
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+
+const folder = ".work/reports";
+interface Report { numPassedTests: number; numFailedTests: number; numPendingTests: number; numTodoTests: number; numFailedTestSuites: number; success: boolean }
+let passed = 0;
+let failed = 0;
+let skipped = 0;
+for (const name of existsSync(folder) ? readdirSync(folder).sort() : []) {
+  if (name.endsWith(".skipped")) {
+    console.log(readFileSync(`${folder}/${name}`, "utf8").trim());
+    skipped += 1;
+    continue;
+  }
+  const report = JSON.parse(readFileSync(`${folder}/${name}`, "utf8")) as Report;
+  // A file that fails before its first test counts as one failure.
+  const broken = !report.success && report.numFailedTests === 0 ? Math.max(1, report.numFailedTestSuites) : 0;
+  passed += report.numPassedTests;
+  failed += report.numFailedTests + broken;
+  skipped += report.numPendingTests + report.numTodoTests;
+  console.log(`${name.replace(".json", "")}: ${report.numPassedTests} passed, ${report.numFailedTests + broken} failed, ${report.numPendingTests + report.numTodoTests} skipped`);
+}
+console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
+process.exitCode = failed === 0 && passed > 0 ? 0 : 1;

@@ -1,0 +1,57 @@
+import { defineConfig } from "vitest/config";
+
+const sources = "{packages,crds,operator,webhooks,cli,images,scripts}/**";
+
+export default defineConfig({
+  test: {
+    setupFiles: ["./scripts/spawned-coverage.ts"],
+    coverage: {
+      provider: "v8",
+      reporter: ["json", "text-summary"],
+      include: ["packages/*/src/**/*.ts", "{crds,operator,webhooks,cli}/src/**/*.ts"],
+      exclude: ["**/*.test.ts", "**/generated/**"],
+    },
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "unit",
+          include: [`${sources}/*.test.ts`, "e2e/cluster/**/*.test.ts"],
+          exclude: ["**/node_modules/**", "**/*.{integration,node,long}.test.ts"],
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "integration",
+          include: ["**/*.integration.test.ts"],
+          exclude: ["**/node_modules/**"],
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 180_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "node",
+          include: ["e2e/**/*.node.test.ts"],
+          fileParallelism: false,
+          testTimeout: 180_000,
+          hookTimeout: 300_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "long",
+          include: ["**/*.long.test.ts"],
+          exclude: ["**/node_modules/**"],
+          fileParallelism: false,
+          testTimeout: 3_600_000,
+          hookTimeout: 1_200_000,
+        },
+      },
+    ],
+  },
+});
