@@ -1,9 +1,17 @@
 export type { KindDefinition, PrinterColumn } from "./definition/kind.ts";
+export { kinds } from "./kinds.ts";
 export { type Condition, condition } from "./kubernetes/condition.ts";
 export { parseDurationMs } from "./kubernetes/duration.ts";
 export type { LabelSelector } from "./kubernetes/label-selector.ts";
 export type { MatchConstraints, ResourceRule } from "./kubernetes/match-resources.ts";
 export type { ManagedFieldsEntry, ObjectMeta, OwnerReference } from "./kubernetes/object-meta.ts";
+export {
+  InvalidObjectError,
+  type ObjectProblem,
+  type ParseOptions,
+  parseShieldException,
+  parseShieldPolicy,
+} from "./parse.ts";
 export {
   nameMatches,
   SHIELD_EXCEPTION_CONDITIONS,

@@ -9,7 +9,10 @@ import { runCommand } from "./command.ts";
 import { ClusterError } from "./errors.ts";
 
 /** A random address of 198.18.0.0/15 that no interface has. */
-export function pickLoopbackAddress(taken: ReadonlySet<string>, random: (max: number) => number = randomInt): string {
+export function pickLoopbackAddress(
+  taken: ReadonlySet<string>,
+  random: (max: number) => number = randomInt,
+): string {
   for (;;) {
     const address = `198.${18 + random(2)}.${random(256)}.${1 + random(254)}`;
     if (!taken.has(address)) return address;

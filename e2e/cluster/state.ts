@@ -1,6 +1,7 @@
 /**
  * The state file of a cluster: what has to be known to end it, by the watchdog or, after a crash, by anybody.
- * It is written before a thing is created, never after, so that a crash in between leaves nothing unknown behind.
+ * Addresses and nodes are written down before they are created, so that a crash in between leaves nothing unknown
+ * behind; a process is written down as soon as it has a pid, and until then dies with the watchdog that started it.
  */
 import { mkdir, readdir, readFile, rename, stat, writeFile } from "node:fs/promises";
 import { tmpdir, userInfo } from "node:os";
@@ -20,6 +21,8 @@ export interface ClusterState {
   /** Whether the cluster outlives the process that started it. */
   readonly detached: boolean;
   readonly isReady: boolean;
+  /** Who started it. */
+  readonly owner: ProcessIdentity;
   readonly watchdog?: ProcessIdentity;
   readonly processes: Readonly<Record<string, ProcessIdentity>>;
   /** Addresses this cluster put on the loopback interface. */
@@ -44,7 +47,9 @@ export async function createStateRoot(root: string): Promise<void> {
   }
 }
 
-export function newState(fields: Pick<ClusterState, "name" | "id" | "kubernetes" | "nodes">): ClusterState {
+export function newState(
+  fields: Pick<ClusterState, "name" | "id" | "kubernetes" | "nodes" | "owner">,
+): ClusterState {
   return {
     version: 1,
     createdAt: new Date().toISOString(),

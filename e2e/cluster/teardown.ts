@@ -74,6 +74,10 @@ async function refuseMounts(dir: string): Promise<void> {
 export function mountsUnder(dir: string, mountinfo: string): string[] {
   return mountinfo
     .split("\n")
-    .map((line) => (line.split(" ")[4] ?? "").replace(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8))))
+    .map((line) =>
+      (line.split(" ")[4] ?? "").replace(/\\(\d{3})/g, (_, octal: string) =>
+        String.fromCharCode(Number.parseInt(octal, 8)),
+      ),
+    )
     .filter((point) => point === dir || point.startsWith(`${dir}/`));
 }

@@ -31,9 +31,13 @@ export async function waitFor<T>(
     await options.giveUp?.();
     if (performance.now() > deadline) {
       const seen = last instanceof Error ? `: ${last.message}` : "";
-      throw new ClusterError("TIMEOUT", `${what} did not happen within ${options.timeoutMs / 1000} s${seen}`, {
-        cause: last,
-      });
+      throw new ClusterError(
+        "TIMEOUT",
+        `${what} did not happen within ${options.timeoutMs / 1000} s${seen}`,
+        {
+          cause: last,
+        },
+      );
     }
     await delay(options.intervalMs ?? 50);
   }

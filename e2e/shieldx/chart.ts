@@ -9,7 +9,7 @@ const chart = new URL("../../charts/shieldx", import.meta.url).pathname;
 export async function renderChart(values: Readonly<Record<string, string>>, namespace = "shieldx-system"): Promise<string> {
   const helm = await buildHelm();
   const set = Object.entries(values).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
-  const { stdout } = await run(helm, ["template", "shieldx", chart, "--namespace", namespace, ...set], {
+  const { stdout } = await run(helm, ["template", "shieldx", chart, "--kube-version", "1.37.2", "--namespace", namespace, ...set], {
     maxBuffer: 64 * 1024 * 1024,
   });
   return stdout;

@@ -30,8 +30,8 @@ export const ANNOTATION = {
   policySetDigest: "shieldx.io/policy-set-digest",
   servingLeaf: "shieldx.io/serving-leaf",
   candidateLeaf: "shieldx.io/candidate-leaf",
-  /** Set on the Secret `shieldx-webhooks-tls` or `shieldx-webhooks-ca`: a new value forces one rotation. */
-  rotateRequestedAt: "shieldx.io/rotate-requested-at",
+  /** On the Secret `shieldx-webhooks-ca`: `ca` or `leaf`, with `:anything-new`, asks for one rotation. */
+  rotate: "shieldx.io/rotate",
 } as const;
 
 /** Server-side apply field managers, one for each controller. */

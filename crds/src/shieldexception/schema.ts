@@ -63,7 +63,7 @@ const spec = z
     owner: text({
       min: 3,
       max: 253,
-      pattern: /^[^ \t\n\r].*[^ \t\n\r]$/,
+      pattern: /^[^ \t\n\r][^\n\r]*[^ \t\n\r]$/,
       hint: "a person or team on one line, without blanks around it",
     }).describe("Who answers for the exception: a person or a team that can be reached."),
     reason: text({

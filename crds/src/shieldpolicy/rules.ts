@@ -22,7 +22,7 @@ export const POD_SECURITY_RESOURCES = [
 function notYet(field: keyof SpecFields & string, instead: string): SpecRule {
   return {
     rule: `!has(self.${field})`,
-    message: `spec.${field} is not yet supported: remove it; ${instead}`,
+    message: `not yet supported: remove it; ${instead}`,
     reason: "FieldValueForbidden",
     fieldPath: `.${field}`,
     holds: (spec) => spec[field] === undefined,
@@ -33,7 +33,7 @@ function notYet(field: keyof SpecFields & string, instead: string): SpecRule {
 function onlyForCel(field: keyof SpecFields & string): SpecRule {
   return {
     rule: `self.engine != 'podSecurity' || !has(self.${field})`,
-    message: `spec.${field} belongs to engine cel: remove it, or put it into a policy of its own with engine: cel`,
+    message: "belongs to engine cel: remove it, or put it into a policy of its own with engine: cel",
     reason: "FieldValueForbidden",
     fieldPath: `.${field}`,
     holds: (spec) => spec.engine !== "podSecurity" || spec[field] === undefined,
@@ -57,7 +57,7 @@ const engineRules: readonly SpecRule[] = [
   },
   {
     rule: "self.engine == 'podSecurity' || !has(self.podSecurity)",
-    message: "spec.podSecurity belongs to engine podSecurity: remove it, or set engine: podSecurity",
+    message: "belongs to engine podSecurity: remove it, or set engine: podSecurity",
     reason: "FieldValueForbidden",
     fieldPath: ".podSecurity",
     holds: (spec) => spec.engine === "podSecurity" || spec.podSecurity === undefined,
@@ -155,8 +155,7 @@ const evaluationRules: readonly SpecRule[] = [
   },
   {
     rule: "!has(self.actions.http)",
-    message:
-      "spec.actions.http is not yet supported: remove it; policies act on Kubernetes API requests only",
+    message: "not yet supported: remove it; policies act on Kubernetes API requests only",
     reason: "FieldValueForbidden",
     fieldPath: ".actions.http",
     holds: (spec) => spec.actions.http === undefined,

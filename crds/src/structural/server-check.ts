@@ -20,6 +20,7 @@ export interface StructuralContribution {
   maxProperties?: number;
   minProperties?: number;
   uniqueItems?: "set" | "map";
+  format?: "date-time";
   validations?: readonly ValidationRule[];
 }
 
@@ -138,6 +139,22 @@ export function distinct<T>(
         input: item,
         continue: true,
       });
+    });
+  });
+}
+
+const WITH_SECONDS = /T\d\d:\d\d:\d\d/;
+
+/** RFC 3339 date and time; the API server wants the seconds, which zod alone would let be left out. */
+export function dateTime(): z.core.$ZodCheck<string> {
+  const form = z.regexes.datetime({ offset: true });
+  return serverCheck<string>({ format: "date-time" }, (payload) => {
+    if (form.test(payload.value) && WITH_SECONDS.test(payload.value)) return;
+    payload.issues.push({
+      code: "custom",
+      message: "must be a date and time with seconds and zone, e.g. 2026-12-31T00:00:00Z",
+      input: payload.value,
+      continue: true,
     });
   });
 }

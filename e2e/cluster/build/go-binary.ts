@@ -157,3 +157,5 @@ async function exists(path: string): Promise<boolean> {
     () => false,
   );
 }
+
+export type { SourcePatch };

@@ -15,17 +15,16 @@ interface Child {
 
 export class Children {
   readonly #logs: string;
-  readonly #onExit: (name: string, pid: number, exit: ProcessExit) => void;
   readonly #running = new Map<string, Child>();
   readonly #setpriv: Promise<string | undefined>;
 
-  constructor(logs: string, onExit: (name: string, pid: number, exit: ProcessExit) => void) {
+  /** `logs`: the folder for one log file per process. */
+  constructor(logs: string) {
     this.#logs = logs;
-    this.#onExit = onExit;
     this.#setpriv = findSetpriv();
   }
 
-  async start(spec: ProcessSpec): Promise<ProcessIdentity> {
+  async start(spec: ProcessSpec, onExit: (pid: number, exit: ProcessExit) => void): Promise<ProcessIdentity> {
     if (this.#running.has(spec.name)) {
       throw new ClusterError("CLUSTER_EXISTS", `a process named ${spec.name} runs already`);
     }
@@ -37,7 +36,7 @@ export class Children {
       const { promise, resolve } = Promise.withResolvers<ProcessExit>();
       child.once("exit", (code, signal) => {
         this.#running.delete(spec.name);
-        this.#onExit(spec.name, pid, { code, signal });
+        onExit(pid, { code, signal });
         resolve({ code, signal });
       });
       this.#running.set(spec.name, { pid, ended: promise });

@@ -43,9 +43,15 @@ export class Watchdog implements ProcessHost {
   }
 
   async start(spec: ProcessSpec): Promise<RunningProcess> {
-    const pid = await this.#ask({ kind: "start", spec });
+    const id = this.#nextId++;
+    const exit = Promise.withResolvers<ProcessExit>();
+    this.#exits.set(id, exit);
+    const pid = await this.#ask({ kind: "start", spec }, id).catch((error: unknown) => {
+      this.#exits.delete(id);
+      throw error;
+    });
     if (pid === undefined) throw new ClusterError("PROCESS_EXITED", `${spec.name} was not started`);
-    const exited = this.#exit(pid).promise;
+    const exited = exit.promise;
     const stop: RunningProcess["stop"] = async ({ signal = "SIGTERM", graceMs = 5_000 } = {}) => {
       await this.#ask({ kind: "stop", name: spec.name, signal, graceMs });
       return await exited;
@@ -78,9 +84,8 @@ export class Watchdog implements ProcessHost {
     return this.#gone;
   }
 
-  async #ask(command: Command): Promise<number | undefined> {
+  async #ask(command: Command, id = this.#nextId++): Promise<number | undefined> {
     if (!this.#child.connected) throw await this.#lost();
-    const id = this.#nextId++;
     const answer = Promise.withResolvers<number | undefined>();
     this.#pending.set(id, answer);
     this.#child.channel?.ref();
@@ -104,20 +109,12 @@ export class Watchdog implements ProcessHost {
         this.#pending.get(message.id)?.reject(new ClusterError("COMMAND_FAILED", message.message));
         return;
       case "exited":
-        this.#exit(message.pid).resolve({ code: message.code, signal: message.signal });
+        this.#exits.get(message.id)?.resolve({ code: message.code, signal: message.signal });
+        this.#exits.delete(message.id);
         return;
       default:
         message satisfies never;
     }
-  }
-
-  /** A process may end before the answer to its start has arrived; either comes first. */
-  #exit(pid: number): PromiseWithResolvers<ProcessExit> {
-    const known = this.#exits.get(pid);
-    if (known) return known;
-    const exit = Promise.withResolvers<ProcessExit>();
-    this.#exits.set(pid, exit);
-    return exit;
   }
 
   #abandon(): void {

@@ -21,7 +21,7 @@ const log = (message: string): void => console.error(`${new Date().toISOString()
 
 function tellOwner(message: FromWatchdog): void {
   // The owner may be gone at any moment; "disconnect" is what tells, not a failed send.
-  if (process.connected) process.send?.(message, () => undefined);
+  if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
 }
 
 /** Saves one after the other, so that an older state never overwrites a newer one. */
@@ -31,17 +31,18 @@ async function save(change: Partial<ClusterState>): Promise<void> {
   await saving;
 }
 
-const children = new Children(join(dir, "logs"), (name, pid, exit) => {
-  log(`${name} (process ${pid}) ended: code ${exit.code}, signal ${exit.signal}`);
-  tellOwner({ kind: "exited", name, pid, code: exit.code, signal: exit.signal });
-});
+const children = new Children(join(dir, "logs"));
 
-async function perform(command: Command): Promise<number | undefined> {
+async function perform(id: number, command: Command): Promise<number | undefined> {
   if (isEnding && command.kind !== "shutdown") throw new Error("the cluster is being torn down");
   switch (command.kind) {
     case "start": {
-      const identity = await children.start(command.spec);
-      await save({ processes: { ...state.processes, [command.spec.name]: identity } });
+      const { name } = command.spec;
+      const identity = await children.start(command.spec, (pid, exit) => {
+        log(`${name} (process ${pid}) ended: code ${exit.code}, signal ${exit.signal}`);
+        tellOwner({ kind: "exited", id, ...exit });
+      });
+      await save({ processes: { ...state.processes, [name]: identity } });
       return identity.pid;
     }
     case "stop":
@@ -87,7 +88,7 @@ function endAndExit(why: string): void {
 
 process.on("message", (request: Request) => {
   const { id, command } = request;
-  perform(command).then(
+  perform(id, command).then(
     (pid) => {
       tellOwner({ kind: "done", id, ...(pid === undefined ? {} : { pid }) });
       if (command.kind === "shutdown") process.disconnect();

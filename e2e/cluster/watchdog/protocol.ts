@@ -6,7 +6,12 @@ export type StateChange = Partial<Pick<ClusterState, "isReady" | "loopbackAddres
 
 export type Command =
   | { readonly kind: "start"; readonly spec: ProcessSpec }
-  | { readonly kind: "stop"; readonly name: string; readonly signal: NodeJS.Signals; readonly graceMs: number }
+  | {
+      readonly kind: "stop";
+      readonly name: string;
+      readonly signal: NodeJS.Signals;
+      readonly graceMs: number;
+    }
   | { readonly kind: "remember"; readonly change: StateChange }
   /** From now on the cluster outlives its owner. */
   | { readonly kind: "detach" }
@@ -22,8 +27,8 @@ export type FromWatchdog =
   | { readonly kind: "failed"; readonly id: number; readonly message: string }
   | {
       readonly kind: "exited";
-      readonly name: string;
-      readonly pid: number;
+      /** Id of the request that started the process. */
+      readonly id: number;
       readonly code: number | null;
       readonly signal: string | null;
     };

@@ -1,4 +1,5 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
+import { isIP } from "node:net";
 import { PkiError } from "./errors.ts";
 
 const dayMs = 86_400_000;
@@ -112,6 +113,12 @@ export function isSignedBy(certificate: Certificate, authority: Certificate): bo
   return parse(certificate.certificatePem).verify(parse(authority.certificatePem).publicKey);
 }
 
+/** One spelling for each address: OpenSSL prints IPv6 addresses in full, people do not. */
+export function canonicalAddress(address: string): string {
+  if (isIP(address) !== 6) return address;
+  return new URL(`http://[${address}]`).hostname.slice(1, -1);
+}
+
 function parse(pem: string): X509Certificate {
   try {
     return new X509Certificate(pem);
@@ -133,7 +140,7 @@ function facts(certificate: X509Certificate): CertificateFacts {
     notAfterMs: certificate.validToDate.getTime(),
     isAuthority: certificate.ca,
     dnsNames: names.filter(([kind]) => kind === "DNS").map(([, value]) => value),
-    ipAddresses: names.filter(([kind]) => kind === "IP Address").map(([, value]) => value),
+    ipAddresses: names.filter(([kind]) => kind === "IP Address").map(([, value]) => canonicalAddress(value)),
     uris: names.filter(([kind]) => kind === "URI").map(([, value]) => value),
   };
 }

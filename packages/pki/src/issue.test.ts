@@ -50,7 +50,7 @@ describe("issuing", () => {
       lifetimeMs: day,
     });
     expect(leaf.dnsNames).toEqual(["shieldx-webhooks.shieldx-system.svc"]);
-    expect(leaf.ipAddresses).toHaveLength(2);
+    expect(leaf.ipAddresses).toEqual(["127.0.0.1", "::1"]);
     expect(leaf.uris).toEqual(["spiffe://cluster.local/ns/shieldx-system/sa/shieldx-webhooks"]);
     expect(isSignedBy(leaf, ca)).toBe(true);
     expect(isSignedBy(leaf, await authority())).toBe(false);

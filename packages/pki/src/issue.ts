@@ -18,7 +18,7 @@ export interface AuthorityRequest {
   readonly now: number;
   /** From `now` to notAfter. */
   readonly lifetimeMs: number;
-  /** How far notBefore lies before `now`. Default 5 minutes. */
+  /** How far notBefore lies before `now`. Default 5 minutes, at most a quarter of the lifetime. */
   readonly notBeforeSkewMs?: number;
   /** How many CAs may stand between this one and a leaf. Default 0: it signs leaves only. */
   readonly pathLength?: number;
@@ -49,7 +49,7 @@ export async function generateCa(request: AuthorityRequest): Promise<KeyPair> {
     {
       serialNumber: randomSerial(),
       name: distinguishedName(request.commonName),
-      notBefore: seconds(request.now - (request.notBeforeSkewMs ?? defaultNotBeforeSkewMs)),
+      notBefore: seconds(request.now - skew(request)),
       notAfter: seconds(request.now + request.lifetimeMs),
       signingAlgorithm: algorithm,
       keys,
@@ -85,7 +85,7 @@ export async function issueLeaf(request: LeafRequest): Promise<KeyPair> {
       serialNumber: randomSerial(),
       subject: distinguishedName(request.commonName ?? names[0]?.value ?? ""),
       issuer: issuer.subject,
-      notBefore: seconds(request.now - (request.notBeforeSkewMs ?? defaultNotBeforeSkewMs)),
+      notBefore: seconds(request.now - skew(request)),
       notAfter: seconds(notAfterMs),
       signingAlgorithm: algorithm,
       publicKey: keys.publicKey,
@@ -106,6 +106,11 @@ export async function issueLeaf(request: LeafRequest): Promise<KeyPair> {
     webcrypto,
   );
   return keyPair(certificate, keys.privateKey);
+}
+
+/** A short life keeps most of itself ahead, or renewal at two thirds of it would be due at once. */
+function skew(request: { notBeforeSkewMs?: number; lifetimeMs: number }): number {
+  return request.notBeforeSkewMs ?? Math.min(defaultNotBeforeSkewMs, request.lifetimeMs / 4);
 }
 
 function requireLifetime(lifetimeMs: number): void {

@@ -1,6 +1,6 @@
 import { bundleGate, probeGate, replicaGate } from "./acknowledgements.ts";
 import type { Certificate, KeyPair } from "./certificate.ts";
-import { isValidAt, joinBundle } from "./certificate.ts";
+import { canonicalAddress, isValidAt, joinBundle } from "./certificate.ts";
 import { isDue, renewalTime } from "./renewal.ts";
 
 /** An authority in the bundle; without its key (found published, key lost) it is trusted but signs nothing. */
@@ -204,7 +204,15 @@ function switched(state: DistributeState, now: number): HandoverState {
 }
 
 function servingIsUsable(state: TrustBundleState, now: number): boolean {
-  return isValidAt(state.current, now) && isValidAt(state.serving, now);
+  return !isExpired(state.current, now) && !isExpired(state.serving, now);
+}
+
+/**
+ * Only expiry justifies acting without acknowledgements. A certificate that is not valid *yet* means a clock was set
+ * back, perhaps only ours: that is repaired by an ordinary rotation.
+ */
+function isExpired(certificate: Certificate, now: number): boolean {
+  return now > certificate.notAfterMs;
 }
 
 function neededMaterial(
@@ -231,11 +239,8 @@ function neededMaterial(
 }
 
 function replacement(signer: Authority, now: number): IssueRequest | undefined {
-  if (isValidAt(signer, now)) return undefined;
-  return {
-    what: "replacement",
-    because: `the CA ${signer.fingerprint.slice(0, 12)} is outside its validity period`,
-  };
+  if (!isExpired(signer, now)) return undefined;
+  return { what: "replacement", because: `the CA ${signer.fingerprint.slice(0, 12)} has expired` };
 }
 
 /** While distributing, whatever is not yet served may be replaced freely; acknowledgements then start over. */
@@ -245,7 +250,7 @@ function nextMaterial(
   options: TrustBundleOptions,
 ): IssueRequest | undefined {
   if (!isValidAt(state.next, now)) {
-    const what = servingIsUsable(state, now) || canSign(state.current, now) ? "rotation" : "replacement";
+    const what = isExpired(state.current, now) && isExpired(state.next, now) ? "replacement" : "rotation";
     return { what, because: "the CA being distributed is outside its validity period" };
   }
   if (isDue(state.next, now))
@@ -266,7 +271,7 @@ function servingLeaf(
 }
 
 function canSign(signer: Authority, now: number): signer is KeyPair {
-  return signer.privateKeyPem !== undefined && isValidAt(signer, now);
+  return signer.privateKeyPem !== undefined && !isExpired(signer, now);
 }
 
 /** Why this leaf is to be issued anew, if so. */
@@ -279,7 +284,7 @@ function leafFault(
   if (!isValidAt(leaf, now)) return "the leaf is outside its validity period";
   const missing = [
     ...options.dnsNames.filter((name) => !leaf.dnsNames.includes(name)),
-    ...options.ipAddresses.filter((address) => !leaf.ipAddresses.includes(address)),
+    ...options.ipAddresses.filter((address) => !leaf.ipAddresses.includes(canonicalAddress(address))),
   ];
   if (missing.length > 0) return `the leaf does not name ${missing.join(", ")}`;
   // Close to the authority's own end a new leaf would gain nothing; the authority's rotation comes first.
@@ -298,6 +303,8 @@ function rotation(state: StableState, rotate: string | undefined, now: number): 
     return { what: "rotation", because: "the private key of the published CA is lost" };
   }
   if (isDue(state.current, now)) return { what: "rotation", because: "the CA is due for renewal" };
+  if (!isValidAt(state.current, now))
+    return { what: "rotation", because: "the CA is not valid yet: a clock was set back" };
   if (kind === "leaf" && canSign(state.current, now)) {
     const because = "rotation of the leaf was requested by annotation";
     return { what: "serving", because, signer: state.current, ...handles };

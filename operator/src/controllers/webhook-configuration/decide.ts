@@ -277,6 +277,26 @@ function clientConfigOf(
   };
 }
 
+/** Whether a configuration makes every call this policy needs. */
+export function isPublished(
+  policy: WebhookPolicy,
+  configuration: PublishedConfiguration | undefined,
+  namespace: string,
+): boolean {
+  const published = publishedCalls(configuration);
+  const excluded = neverJudgedNamespaces(namespace);
+  const keys = [
+    selectorKey(excludeNamespaces(undefined, excluded), {}),
+    selectorKey(
+      excludeNamespaces(policy.namespaceSelector, [...excluded, ...policy.exemptNamespaces]),
+      excludeNamespaces(policy.objectSelector, []),
+    ),
+  ];
+  return podSecurityCalls(policy.resourceRules).every((call) =>
+    keys.some((key) => published.has(`${key}|${callKey(call)}`)),
+  );
+}
+
 /** What a configuration already calls, in the unit the gate compares. */
 export function publishedCalls(configuration: PublishedConfiguration | undefined): Set<string> {
   const calls = new Set<string>();

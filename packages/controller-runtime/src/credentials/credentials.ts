@@ -34,7 +34,12 @@ export interface Credentials {
 }
 
 /** Credentials that never change. */
-export function staticCredentials(given: { server: string; token?: string; tls?: TlsMaterial; namespace?: string }): Credentials {
+export function staticCredentials(given: {
+  server: string;
+  token?: string;
+  tls?: TlsMaterial;
+  namespace?: string;
+}): Credentials {
   const auth: ClientAuth = {
     headers: given.token === undefined ? {} : { authorization: `Bearer ${given.token}` },
     tls: given.tls ?? {},

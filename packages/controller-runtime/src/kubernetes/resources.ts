@@ -78,7 +78,11 @@ export interface RuleWithOperations {
 
 export interface LabelSelector {
   matchLabels?: Record<string, string>;
-  matchExpressions?: { key: string; operator: "In" | "NotIn" | "Exists" | "DoesNotExist"; values?: string[] }[];
+  matchExpressions?: {
+    key: string;
+    operator: "In" | "NotIn" | "Exists" | "DoesNotExist";
+    values?: string[];
+  }[];
 }
 
 export interface ValidatingWebhook {
@@ -157,12 +161,22 @@ export interface SubjectAccessReview extends KubeObject {
   status?: { allowed: boolean; denied?: boolean; reason?: string; evaluationError?: string };
 }
 
-const kind = <T extends KubeObject>(group: string, version: string, name: string, plural: string, namespaced = true) =>
-  resourceType<T>({ group, version, kind: name, plural, namespaced });
+const kind = <T extends KubeObject>(
+  group: string,
+  version: string,
+  name: string,
+  plural: string,
+  namespaced = true,
+) => resourceType<T>({ group, version, kind: name, plural, namespaced });
 
 export const Pod = kind<Pod>("", "v1", "Pod", "pods");
 export const PodTemplate = kind<KubeObject>("", "v1", "PodTemplate", "podtemplates");
-export const ReplicationController = kind<Workload>("", "v1", "ReplicationController", "replicationcontrollers");
+export const ReplicationController = kind<Workload>(
+  "",
+  "v1",
+  "ReplicationController",
+  "replicationcontrollers",
+);
 export const Service = kind<KubeObject>("", "v1", "Service", "services");
 export const ServiceAccount = kind<KubeObject>("", "v1", "ServiceAccount", "serviceaccounts");
 export const Secret = kind<Secret>("", "v1", "Secret", "secrets");
@@ -206,7 +220,13 @@ export const CustomResourceDefinition = kind<CustomResourceDefinition>(
   "customresourcedefinitions",
   false,
 );
-export const TokenReview = kind<TokenReview>("authentication.k8s.io", "v1", "TokenReview", "tokenreviews", false);
+export const TokenReview = kind<TokenReview>(
+  "authentication.k8s.io",
+  "v1",
+  "TokenReview",
+  "tokenreviews",
+  false,
+);
 export const SubjectAccessReview = kind<SubjectAccessReview>(
   "authorization.k8s.io",
   "v1",

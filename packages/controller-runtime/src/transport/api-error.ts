@@ -108,7 +108,10 @@ export function retryAfterMs(header: string | undefined, nowMs: number): number 
 }
 
 function hasReason(error: unknown, code: number, ...reasonsOfIt: string[]): error is ApiError {
-  return error instanceof ApiError && (reasonsOfIt.length === 0 ? error.code === code : reasonsOfIt.includes(error.reason));
+  return (
+    error instanceof ApiError &&
+    (reasonsOfIt.length === 0 ? error.code === code : reasonsOfIt.includes(error.reason))
+  );
 }
 
 export const isNotFound = (error: unknown): error is ApiError => hasReason(error, 404);
@@ -127,7 +130,9 @@ export const isServerUnavailable = (error: unknown): error is ApiError =>
   error instanceof ApiError && (error.code === 429 || error.code >= 500);
 /** The server has not yet reached the resourceVersion asked for (its etcd was restored, or its cache lags). */
 export const isResourceVersionTooLarge = (error: unknown): error is ApiError =>
-  error instanceof ApiError && (error.details?.causes ?? []).some((cause) => cause.reason === "ResourceVersionTooLarge");
+  error instanceof ApiError &&
+  (error.details?.causes ?? []).some((cause) => cause.reason === "ResourceVersionTooLarge");
 /** Whether the namespace the request was for is being deleted: creating in it will never succeed. */
 export const isNamespaceTerminating = (error: unknown): error is ApiError =>
-  error instanceof ApiError && (error.details?.causes ?? []).some((cause) => cause.reason === "NamespaceTerminating");
+  error instanceof ApiError &&
+  (error.details?.causes ?? []).some((cause) => cause.reason === "NamespaceTerminating");

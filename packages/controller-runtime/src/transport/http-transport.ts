@@ -75,7 +75,8 @@ export class HttpTransport {
     this.#prefix = url.pathname === "/" ? "" : url.pathname.replace(/\/+$/, "");
     this.#options = options;
     this.#pool = pool;
-    this.#sleep = options.sleep ?? ((ms, signal) => sleep(ms, undefined, signal === undefined ? {} : { signal }));
+    this.#sleep =
+      options.sleep ?? ((ms, signal) => sleep(ms, undefined, signal === undefined ? {} : { signal }));
   }
 
   /** The same identity and connection pool, another endpoint. */
@@ -153,7 +154,10 @@ export class HttpTransport {
       });
       metrics.requestFinished({ code: String(answer.statusCode), method: request.method, host: this.host });
       if (answer.headers.warning !== undefined) {
-        warnings.record(answer.headers.warning, `${request.description.verb} ${request.description.resource}`);
+        warnings.record(
+          answer.headers.warning,
+          `${request.description.verb} ${request.description.resource}`,
+        );
       }
       return answer;
     } catch (error) {
@@ -194,7 +198,12 @@ export class HttpTransport {
         continue;
       }
       const waitMs = retryAfterMs(firstOf(answer.headers["retry-after"]), Date.now());
-      if (left > 0 && waitMs !== undefined && waitMs <= this.#options.maxRetryAfterMs && asksToWait(answer.status)) {
+      if (
+        left > 0 &&
+        waitMs !== undefined &&
+        waitMs <= this.#options.maxRetryAfterMs &&
+        asksToWait(answer.status)
+      ) {
         left--;
         await this.#sleep(waitMs, request.signal);
         continue;
@@ -216,7 +225,8 @@ function firstOf(header: string | string[] | undefined): string | undefined {
 function statusOf(body: string): KubeStatus {
   try {
     const parsed: unknown = JSON.parse(body);
-    if (typeof parsed === "object" && parsed !== null && (parsed as KubeStatus).kind === "Status") return parsed as KubeStatus;
+    if (typeof parsed === "object" && parsed !== null && (parsed as KubeStatus).kind === "Status")
+      return parsed as KubeStatus;
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
   }
@@ -244,7 +254,10 @@ class Attempt {
   constructor(request: HttpRequest) {
     this.#request = request;
     request.signal?.addEventListener("abort", this.#onAbort, { once: true });
-    this.#timer = setTimeout(() => this.#controller.abort(new DeadlineExceeded(request.timeoutMs)), request.timeoutMs);
+    this.#timer = setTimeout(
+      () => this.#controller.abort(new DeadlineExceeded(request.timeoutMs)),
+      request.timeoutMs,
+    );
   }
 
   get signal(): AbortSignal {

@@ -1,5 +1,5 @@
 export * from "./api-error.ts";
 export * from "./client.ts";
-export * from "./client-types.ts";
+export { type ClientOptions, createClient, watchError } from "./kube-client.ts";
 export type { Query } from "./resource-path.ts";
 export * from "./transport-metrics.ts";

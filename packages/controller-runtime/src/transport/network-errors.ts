@@ -27,7 +27,10 @@ function classify(error: unknown, code: string): [TransportErrorCode, string] {
   if (tlsHints[code] !== undefined) return ["TlsFailed", `TLS: ${text}; ${tlsHints[code]}`];
   if (code.startsWith("ERR_SSL") || code.startsWith("ERR_TLS")) return ["TlsFailed", `TLS: ${text}`];
   if (code.startsWith("HPE_")) return ["MalformedResponse", `the answer is not HTTP (${text})`];
-  return ["ConnectionFailed", connectionHints[code] === undefined ? text : `${text}; ${connectionHints[code]}`];
+  return [
+    "ConnectionFailed",
+    connectionHints[code] === undefined ? text : `${text}; ${connectionHints[code]}`,
+  ];
 }
 
 const tlsHints: Readonly<Record<string, string>> = {

@@ -21,7 +21,9 @@ export function collectionPath(type: ResourceType, namespace?: string): string {
 export function objectPath(type: ResourceType, key: ObjectKey, subresource?: string): string {
   if (key.name === "") throw new TypeError(`${groupResourceOf(type)}: the name is empty`);
   if (type.namespaced && (key.namespace === undefined || key.namespace === "")) {
-    throw new TypeError(`${groupResourceOf(type)} "${key.name}": the namespace is missing; ${type.kind} is namespaced`);
+    throw new TypeError(
+      `${groupResourceOf(type)} "${key.name}": the namespace is missing; ${type.kind} is namespaced`,
+    );
   }
   const path = `${collectionPath(type, key.namespace)}/${segment(key.name)}`;
   return subresource === undefined ? path : `${path}/${subresource}`;

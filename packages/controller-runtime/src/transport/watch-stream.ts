@@ -52,7 +52,10 @@ function split(splitter: LineSplitter, chunk: Buffer, request: RequestDescriptio
 }
 
 /** One line of a watch. @throws TransportError `MalformedResponse` when it is not an event. */
-export function parseWatchEvent<T extends KubeObject>(line: string, request: RequestDescription): WatchEvent<T> {
+export function parseWatchEvent<T extends KubeObject>(
+  line: string,
+  request: RequestDescription,
+): WatchEvent<T> {
   let event: unknown;
   try {
     event = JSON.parse(line);

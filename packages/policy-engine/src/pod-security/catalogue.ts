@@ -62,7 +62,8 @@ function tabulate(level: "baseline" | "restricted"): readonly (readonly ActiveCh
 
 function selectChecks(level: "baseline" | "restricted", minor: number): readonly ActiveCheck[] {
   const inForce = allChecks.flatMap((check) => {
-    const edition = level === "restricted" || check.level === "baseline" ? editionAt(check, minor) : undefined;
+    const edition =
+      level === "restricted" || check.level === "baseline" ? editionAt(check, minor) : undefined;
     return edition === undefined ? [] : [{ check, edition }];
   });
   const replaced = new Set(inForce.map(({ edition }) => edition.replaces));

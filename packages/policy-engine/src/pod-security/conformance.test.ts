@@ -1,5 +1,9 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { readUpstreamFixtures, type UpstreamFixture, upstreamFixtureCount } from "../../testing/upstream-fixtures.ts";
+import {
+  readUpstreamFixtures,
+  type UpstreamFixture,
+  upstreamFixtureCount,
+} from "../../testing/upstream-fixtures.ts";
 import { allChecks } from "./catalogue.ts";
 import { evaluatePodSecurity } from "./evaluate.ts";
 
@@ -41,7 +45,9 @@ describe("upstream's Pod Security fixtures", () => {
   });
 
   it("cover every check of ours", () => {
-    const subjects = new Set(fixtures.filter(({ expected }) => expected === "fail").map(({ subject }) => subject));
+    const subjects = new Set(
+      fixtures.filter(({ expected }) => expected === "fail").map(({ subject }) => subject),
+    );
     expect([...subjects].map(checkNamed).sort()).toEqual(allChecks.map(({ id }) => id).sort());
   });
 });
@@ -54,5 +60,7 @@ function checkNamed(subject: string): string {
 
 /** At restricted a stricter check may stand in for the baseline one a file is named for. */
 function replacementsOf(id: string): string[] {
-  return allChecks.filter(({ editions }) => editions.some(({ replaces }) => replaces === id)).map((check) => check.id);
+  return allChecks
+    .filter(({ editions }) => editions.some(({ replaces }) => replaces === id))
+    .map((check) => check.id);
 }

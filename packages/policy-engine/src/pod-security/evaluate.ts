@@ -42,9 +42,23 @@ export function evaluatePodSecurity(request: PodSecurityRequest): PodSecurityVer
 }
 
 /** The same for a Pod already read, so that several policies share one reading. */
-export function judgePod(pod: PodView, level: PodSecurityLevel, minor: number): PodSecurityVerdict {
+export function judgePod(pod: PodView, level: PodSecurityLevel, minor: number): PodSecurityVerdict;
+/** Undefined when `isLate`, asked before each check, said that time has run out. */
+export function judgePod(
+  pod: PodView,
+  level: PodSecurityLevel,
+  minor: number,
+  isLate: () => boolean,
+): PodSecurityVerdict | undefined;
+export function judgePod(
+  pod: PodView,
+  level: PodSecurityLevel,
+  minor: number,
+  isLate?: () => boolean,
+): PodSecurityVerdict | undefined {
   let violations: Violation[] | undefined;
   for (const check of checksFor(level, minor)) {
+    if (isLate?.() === true) return undefined;
     const refusal = check.judge(pod);
     if (refusal === undefined) continue;
     violations ??= [];

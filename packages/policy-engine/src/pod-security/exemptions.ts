@@ -26,5 +26,5 @@ export function exemptionGround(
 }
 
 function lists(names: readonly string[] | undefined, name: string | undefined): boolean {
-  return name !== undefined && name !== "" && names !== undefined && names.includes(name);
+  return name !== undefined && name !== "" && names?.includes(name) === true;
 }

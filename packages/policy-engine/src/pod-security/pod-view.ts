@@ -141,7 +141,12 @@ function readSeLinux(reader: ShapeReader, context: JsonObject, path: string): Se
 
 type ContainerField = "initContainers" | "containers" | "ephemeralContainers";
 
-function readContainers(reader: ShapeReader, spec: JsonObject, key: ContainerField, into: ContainerView[]): void {
+function readContainers(
+  reader: ShapeReader,
+  spec: JsonObject,
+  key: ContainerField,
+  into: ContainerView[],
+): void {
   const items = reader.objects(spec, key, "spec");
   for (let i = 0; i < items.length; i++) {
     into.push(readContainer(reader, items[i] ?? noFields, `spec.${key}[${i}]`));
@@ -201,7 +206,8 @@ function readHandlerHosts(reader: ShapeReader, container: JsonObject, path: stri
   };
   for (const probe of probeFields) collect(container, probe, path);
   const lifecycle = reader.object(container, "lifecycle", path);
-  if (lifecycle !== undefined) for (const hook of lifecycleFields) collect(lifecycle, hook, `${path}.lifecycle`);
+  if (lifecycle !== undefined)
+    for (const hook of lifecycleFields) collect(lifecycle, hook, `${path}.lifecycle`);
   return hosts ?? noHosts;
 }
 

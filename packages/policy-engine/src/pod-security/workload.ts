@@ -12,13 +12,23 @@ export interface PodCarrier {
 export const podCarriers: readonly PodCarrier[] = [
   { group: "", resource: "pods", kind: "Pod", path: [] },
   { group: "", resource: "podtemplates", kind: "PodTemplate", path: ["template"] },
-  { group: "", resource: "replicationcontrollers", kind: "ReplicationController", path: ["spec", "template"] },
+  {
+    group: "",
+    resource: "replicationcontrollers",
+    kind: "ReplicationController",
+    path: ["spec", "template"],
+  },
   { group: "apps", resource: "replicasets", kind: "ReplicaSet", path: ["spec", "template"] },
   { group: "apps", resource: "deployments", kind: "Deployment", path: ["spec", "template"] },
   { group: "apps", resource: "statefulsets", kind: "StatefulSet", path: ["spec", "template"] },
   { group: "apps", resource: "daemonsets", kind: "DaemonSet", path: ["spec", "template"] },
   { group: "batch", resource: "jobs", kind: "Job", path: ["spec", "template"] },
-  { group: "batch", resource: "cronjobs", kind: "CronJob", path: ["spec", "jobTemplate", "spec", "template"] },
+  {
+    group: "batch",
+    resource: "cronjobs",
+    kind: "CronJob",
+    path: ["spec", "jobTemplate", "spec", "template"],
+  },
 ];
 
 const byGroupKind = new Map(podCarriers.map((carrier) => [`${carrier.group}/${carrier.kind}`, carrier]));

@@ -30,10 +30,16 @@ export interface CompiledMatch {
   answer(subject: MatchSubject): MatchAnswer;
 }
 
-export function matchSubject(request: AdmissionRequestLike, namespaceLabels: Labels | undefined): MatchSubject {
+export function matchSubject(
+  request: AdmissionRequestLike,
+  namespaceLabels: Labels | undefined,
+): MatchSubject {
   const equivalent = targetOf(request, "Equivalent");
   return {
-    targets: { Equivalent: equivalent, Exact: request.requestResource ? targetOf(request, "Exact") : equivalent },
+    targets: {
+      Equivalent: equivalent,
+      Exact: request.requestResource ? targetOf(request, "Exact") : equivalent,
+    },
     object: request.object,
     oldObject: request.oldObject,
     namespaceLabels,
@@ -69,7 +75,11 @@ export function compileMatch(
  * Cluster-scoped objects have no namespace, so the selector does not hold them back; a Namespace is matched by
  * its own labels (ValidatingWebhook.namespaceSelector, admissionregistration.k8s.io/v1).
  */
-function matchesNamespace(selector: CompiledSelector, target: RequestTarget, subject: MatchSubject): MatchAnswer {
+function matchesNamespace(
+  selector: CompiledSelector,
+  target: RequestTarget,
+  subject: MatchSubject,
+): MatchAnswer {
   if (selector.matchesEverything) return "yes";
   if (target.group === "" && target.resource === "namespaces") {
     const labels = labelsOf(subject.object) ?? labelsOf(subject.oldObject) ?? {};
@@ -90,7 +100,8 @@ function matchesObject(selector: CompiledSelector, subject: MatchSubject): boole
   const current = labelsOf(subject.object);
   const previous = labelsOf(subject.oldObject);
   return (
-    (current !== undefined && selector.matches(current)) || (previous !== undefined && selector.matches(previous))
+    (current !== undefined && selector.matches(current)) ||
+    (previous !== undefined && selector.matches(previous))
   );
 }
 

@@ -25,13 +25,19 @@ export function violationMessage(
   subject: MessageSubject,
   violations: readonly Violation[],
 ): string {
-  const what = violations.map(({ checkId, detail }) => (detail === "" ? checkId : `${checkId} (${detail})`)).join("; ");
+  const what = violations
+    .map(({ checkId, detail }) => (detail === "" ? checkId : `${checkId} (${detail})`))
+    .join("; ");
   const head = `ShieldPolicy "${policy.name}" (${policy.basis}) ${verbs[action]} ${subjectName(subject)}: `;
   const tail = ". See: kubectl explain shieldpolicy";
   return head + fit(oneLine(what), maxMessageLength - head.length - tail.length) + tail;
 }
 
-export function errorMessage(policy: { readonly name: string }, subject: MessageSubject, problem: string): string {
+export function errorMessage(
+  policy: { readonly name: string },
+  subject: MessageSubject,
+  problem: string,
+): string {
   const head = `ShieldPolicy "${policy.name}" could not be evaluated for ${subjectName(subject)}: `;
   return head + fit(oneLine(problem), maxMessageLength - head.length);
 }

@@ -10,7 +10,10 @@ export interface AdmissionRequestLike {
   readonly name?: string | undefined;
   readonly namespace?: string | undefined;
   readonly operation: string;
-  readonly userInfo: { readonly username?: string | undefined; readonly groups?: readonly string[] | undefined };
+  readonly userInfo: {
+    readonly username?: string | undefined;
+    readonly groups?: readonly string[] | undefined;
+  };
   readonly object?: unknown;
   readonly oldObject?: unknown;
   readonly dryRun?: boolean | undefined;

@@ -49,7 +49,10 @@ interface CompiledRequirement {
   readonly holds: (value: string | undefined) => boolean;
 }
 
-function compileRequirement({ key, operator, values = [] }: LabelRequirement, path: string): CompiledRequirement {
+function compileRequirement(
+  { key, operator, values = [] }: LabelRequirement,
+  path: string,
+): CompiledRequirement {
   const takesValues = operator === "In" || operator === "NotIn";
   if (takesValues !== values.length > 0) {
     throw new PolicyCompileError(

@@ -1,5 +1,5 @@
-import type { ExemptionGround } from "../pod-security/exemptions.ts";
 import type { Violation } from "../pod-security/evaluate.ts";
+import type { ExemptionGround } from "../pod-security/exemptions.ts";
 
 export type FindingAction = "deny" | "warn" | "audit";
 

@@ -1,4 +1,12 @@
-import { byCodePoint, containersWhere, type PodSecurityCheck, plural, quoted, sortedUnique, theSetters } from "../check.ts";
+import {
+  byCodePoint,
+  containersWhere,
+  type PodSecurityCheck,
+  plural,
+  quoted,
+  sortedUnique,
+  theSetters,
+} from "../check.ts";
 import { goQuoted } from "../go-quote.ts";
 import type { PodView, SecurityContextView } from "../pod-view.ts";
 

@@ -1,4 +1,11 @@
-import { containersWhere, type Judge, type PodSecurityCheck, quoted, sortedUnique, theContainers } from "../check.ts";
+import {
+  containersWhere,
+  type Judge,
+  type PodSecurityCheck,
+  quoted,
+  sortedUnique,
+  theContainers,
+} from "../check.ts";
 import type { ContainerView, PodView } from "../pod-view.ts";
 import { exceptOnWindows } from "./exempt-pods.ts";
 
@@ -68,8 +75,13 @@ function dropsAll(container: ContainerView): boolean {
 }
 
 function addsBeyond(pod: PodView, granted: ReadonlySet<string>): string | undefined {
-  const names = containersWhere(pod, ({ capabilities }) => capabilities?.add.some((c) => !granted.has(c)) === true);
+  const names = containersWhere(
+    pod,
+    ({ capabilities }) => capabilities?.add.some((c) => !granted.has(c)) === true,
+  );
   if (names.length === 0) return undefined;
-  const beyond = pod.containers.flatMap(({ capabilities }) => capabilities?.add.filter((c) => !granted.has(c)) ?? []);
+  const beyond = pod.containers.flatMap(
+    ({ capabilities }) => capabilities?.add.filter((c) => !granted.has(c)) ?? [],
+  );
   return `${theContainers(names)} must not include ${quoted(sortedUnique(beyond))} in securityContext.capabilities.add`;
 }

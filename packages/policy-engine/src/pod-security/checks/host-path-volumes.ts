@@ -11,7 +11,9 @@ export const hostPathVolumes: PodSecurityCheck = {
     {
       sinceMinor: 0,
       judge(pod) {
-        const names = pod.volumes.filter((volume) => volume.sources.has("hostPath")).map((volume) => volume.name);
+        const names = pod.volumes
+          .filter((volume) => volume.sources.has("hostPath"))
+          .map((volume) => volume.name);
         if (names.length === 0) return undefined;
         return {
           reason: "hostPath volumes",

@@ -1,4 +1,11 @@
-import { containersWhere, type PodSecurityCheck, plural, quoted, sortedUnique, theContainers } from "../check.ts";
+import {
+  containersWhere,
+  type PodSecurityCheck,
+  plural,
+  quoted,
+  sortedUnique,
+  theContainers,
+} from "../check.ts";
 
 /**
  * A probe or lifecycle hook that names a host makes the kubelet call that host from the node's network.

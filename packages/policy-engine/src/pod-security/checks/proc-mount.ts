@@ -1,4 +1,11 @@
-import { containersWhere, type Judge, type PodSecurityCheck, quoted, sortedUnique, theContainers } from "../check.ts";
+import {
+  containersWhere,
+  type Judge,
+  type PodSecurityCheck,
+  quoted,
+  sortedUnique,
+  theContainers,
+} from "../check.ts";
 import type { ContainerView } from "../pod-view.ts";
 import { exceptInUserNamespace } from "./exempt-pods.ts";
 

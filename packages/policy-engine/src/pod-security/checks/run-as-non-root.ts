@@ -7,7 +7,10 @@ const promised: Judge = (pod) => {
   const podSaysNo = pod.securityContext.runAsNonRoot === false;
   const sayingNo = containersWhere(pod, (container) => container.runAsNonRoot === false);
   if (podSaysNo || sayingNo.length > 0) {
-    return { reason, detail: `${theSetters(podSaysNo, sayingNo)} must not set securityContext.runAsNonRoot=false` };
+    return {
+      reason,
+      detail: `${theSetters(podSaysNo, sayingNo)} must not set securityContext.runAsNonRoot=false`,
+    };
   }
   if (pod.securityContext.runAsNonRoot === true) return undefined;
   const silent = containersWhere(pod, (container) => container.runAsNonRoot === undefined);

@@ -1,4 +1,12 @@
-import { containersWhere, type Judge, type PodSecurityCheck, plural, quoted, sortedUnique, theSetters } from "../check.ts";
+import {
+  containersWhere,
+  type Judge,
+  type PodSecurityCheck,
+  plural,
+  quoted,
+  sortedUnique,
+  theSetters,
+} from "../check.ts";
 import type { SecurityContextView, SeLinuxView } from "../pod-view.ts";
 
 const typesBefore31 = new Set(["", "container_t", "container_init_t", "container_kvm_t"]);

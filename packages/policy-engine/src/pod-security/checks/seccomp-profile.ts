@@ -27,7 +27,10 @@ const annotationsSafe: Judge = (pod) => {
   }
   if (bad.length === 0) return undefined;
   const unique = sortedUnique(bad);
-  return { reason, detail: `forbidden ${plural(unique.length, "annotation", "annotations")} ${unique.join(", ")}` };
+  return {
+    reason,
+    detail: `forbidden ${plural(unique.length, "annotation", "annotations")} ${unique.join(", ")}`,
+  };
 };
 
 const notTurnedOff: Judge = (pod) => {

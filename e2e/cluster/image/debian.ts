@@ -1,0 +1,86 @@
+/** Files for images out of Debian packages: downloaded by apt, unpacked by dpkg, not installed on the host. */
+import { mkdir, readdir, readlink, rename, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { cacheFolder } from "../build/index.ts";
+import { withLock } from "../build/lock.ts";
+import { missingPrerequisite } from "../errors.ts";
+import { runCommand } from "../command.ts";
+import { run } from "../node/command.ts";
+import type { TarEntry } from "./tar.ts";
+
+/** Not needed to run a program: documentation, translations, and glibc's character set converters (8 MB). */
+const leftOut = /^usr\/share\/(?!ca-certificates)|\/gconv\/|^usr\/lib\/locale\//;
+
+/** Everything the packages install, as tar entries owned by root. Throws `PREREQUISITE` where apt cannot provide one. */
+export async function debianEntries(packages: readonly string[]): Promise<TarEntry[]> {
+  const entries: TarEntry[] = [];
+  for (const name of packages) entries.push(...(await folderEntries(await unpacked(name))));
+  return entries.filter((entry) => !leftOut.test(entry.path));
+}
+
+/** Path of the unpacked package in the cache, one folder per version. */
+async function unpacked(name: string): Promise<string> {
+  const install = `apt-get update   # then apt can download ${name}; other distributions: run this on Debian or Ubuntu`;
+  const shown = await runCommand("apt-cache", ["show", "--no-all-versions", name]);
+  const field = (key: string) => new RegExp(`^${key}: (.*)$`, "m").exec(shown.stdout)?.[1];
+  const [version, architecture] = [field("Version"), field("Architecture")];
+  if (shown.code !== 0 || version === undefined || architecture === undefined) {
+    throw missingPrerequisite(`apt-cache shows no package ${name}: ${shown.stderr.trim()}`, install);
+  }
+  const folder = join(
+    cacheFolder(),
+    "debian",
+    `${name}_${version.replaceAll(/[^\w.+~-]/g, "_")}_${architecture}`,
+  );
+  if (await isThere(folder)) return folder;
+  await withLock(
+    `${folder}.lock`,
+    async () => {
+      if (!(await isThere(folder))) await download(name, version, folder, install);
+    },
+    { pollMs: 100 },
+  );
+  return folder;
+}
+
+async function download(name: string, version: string, folder: string, install: string): Promise<void> {
+  const scratch = `${folder}.${process.pid}.tmp`;
+  await rm(scratch, { recursive: true, force: true });
+  // apt fetches as its own user, which has to be able to write here; else it warns and fetches as root.
+  await mkdir(join(scratch, "files"), { recursive: true, mode: 0o755 });
+  const script = 'cd "$1" && apt-get download -qq -o APT::Sandbox::User=root "$2"';
+  const fetched = await runCommand("sh", ["-c", script, "sh", scratch, `${name}=${version}`], { timeoutMs: 300_000 });
+  const archive = (await readdir(scratch)).find((file) => file.endsWith(".deb"));
+  if (archive === undefined) {
+    throw missingPrerequisite(`apt cannot download ${name} ${version}: ${fetched.stderr.trim()}`, install);
+  }
+  await run("dpkg", ["-x", join(scratch, archive), join(scratch, "files")]);
+  await rename(join(scratch, "files"), folder);
+  await rm(scratch, { recursive: true, force: true });
+}
+
+/** A folder's files, folders and links as tar entries; setuid and setgid bits are dropped. */
+export async function folderEntries(folder: string, prefix = ""): Promise<TarEntry[]> {
+  const found: TarEntry[] = [];
+  for (const item of await readdir(folder, { recursive: true, withFileTypes: true })) {
+    const source = join(item.parentPath, item.name);
+    const path = join(prefix, source.slice(folder.length + 1));
+    if (item.isSymbolicLink()) {
+      found.push({ type: "symlink", path, mode: 0o777, target: await readlink(source) });
+      continue;
+    }
+    const { mode, size } = await stat(source);
+    if (item.isDirectory()) found.push({ type: "directory", path, mode: mode & 0o777 });
+    else if (item.isFile()) {
+      found.push({ type: "file", path, mode: mode & 0o777, source, sizeBytes: size });
+    }
+  }
+  return found.sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return await stat(path).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,11 @@
+/** Real Kubernetes clusters for tests, the demo and people. See README.md. */
+export { buildGoBinary, type GoBinary, type SourcePatch } from "./build/go-binary.ts";
+export { buildHelm, buildKubernetes } from "./build/kubernetes.ts";
+export { type ManifestName, publishedFile, publishedManifest } from "./build/published.ts";
+export type { ApiServer, BasicCluster, Cluster, TokenOptions } from "./cluster.ts";
+export { type CommandOptions, runCommand } from "./command.ts";
+export { ClusterError, type ClusterErrorCode } from "./errors.ts";
+export type { ClusterOptions } from "./options.ts";
+export { startCluster } from "./start.ts";
+export type { CommandResult, KubernetesMinor, NodeInfo } from "./types.ts";
+export { waitFor } from "./wait.ts";

@@ -1,0 +1,26 @@
+import type { Clock } from "@shieldx/controller-runtime";
+import type { WebhookAddress } from "./controllers/webhook-configuration/decide.ts";
+import type { OperatorMetrics } from "./metrics.ts";
+import type { PolicyWorld } from "./policy-world.ts";
+
+/** What every controller of the operator is given. */
+export interface OperatorContext {
+  /** ShieldX's own namespace. */
+  readonly namespace: string;
+  readonly serverMinor: number;
+  readonly webhookAddress: WebhookAddress;
+  readonly world: PolicyWorld;
+  readonly clock: Pick<Clock, "now" | "monotonicNow">;
+  readonly metrics: OperatorMetrics;
+}
+
+/** The sooner of two waits; undefined means never. */
+export function sooner(...waits: readonly (number | undefined)[]): number | undefined {
+  const known = waits.filter((wait) => wait !== undefined);
+  return known.length === 0 ? undefined : Math.min(...known);
+}
+
+/** A reconcile result that asks for another look after `afterMs`, if at all. */
+export function lookAgain(afterMs: number | undefined): { requeueAfterMs: number } | undefined {
+  return afterMs === undefined ? undefined : { requeueAfterMs: Math.max(1, Math.ceil(afterMs)) };
+}

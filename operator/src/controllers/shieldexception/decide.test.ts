@@ -1,0 +1,86 @@
+import type { ExceptionStanding } from "@shieldx/policy-engine";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { decideException, type ExceptionObservation, warningTimeMs } from "./decide.ts";
+
+const DAY = 86_400_000;
+const T0 = Date.parse("2026-01-01T00:00:00Z");
+const END = T0 + 30 * DAY;
+const honoured: ExceptionStanding = { honoured: true, until: END };
+const refused: ExceptionStanding = { honoured: false, code: "NamespaceNotListed", message: "not from here" };
+
+const observation = (
+  standing: ExceptionStanding | undefined = honoured,
+  over: Partial<ExceptionObservation> = {},
+): ExceptionObservation => ({
+  spec: { policies: ["p"], owner: "team-a", expiresAt: new Date(END).toISOString() },
+  generation: 2,
+  createdAtMs: T0,
+  standings: [{ policy: "p", standing }],
+  previous: undefined,
+  ...over,
+});
+const reasonOf = (observed: ExceptionObservation, now: number) => {
+  const ready = decideException(observed, now).status.conditions?.find(({ type }) => type === "Ready");
+  return `${ready?.status} ${ready?.reason}`;
+};
+
+describe("decideException", () => {
+  it("is active while every policy honours it", () => {
+    const { status, announcement } = decideException(observation(), T0 + DAY);
+    expect(status.policies).toEqual([{ name: "p", honoured: true }]);
+    expect(reasonOf(observation(), T0 + DAY)).toBe("True Active");
+    expect(announcement).toBeUndefined();
+  });
+
+  it("says which policy does not honour it, and why", () => {
+    expect(reasonOf(observation(refused), T0)).toBe("False NamespaceNotListed");
+    expect(decideException(observation(refused), T0).status.policies).toEqual([
+      { name: "p", honoured: false, message: "not from here" },
+    ]);
+    const unknown = observation(honoured, {
+      standings: [
+        { policy: "p", standing: honoured },
+        { policy: "gone", standing: undefined },
+      ],
+    });
+    expect(reasonOf(unknown, T0)).toBe("False UnknownPolicy");
+    expect(decideException(unknown, T0).status.policies?.map((policy) => policy.honoured)).toEqual([true, false]);
+  });
+
+  it("ends at the moment it names, says so once, and asks to be looked at then", () => {
+    const before = decideException(observation(), END - 1);
+    expect(before.requeueAfterMs).toBe(1);
+    const after = decideException(observation(honoured, { previous: before.status }), END);
+    expect(after.status.conditions?.map(({ type, status }) => `${type}=${status}`)).toEqual([
+      "Ready=False",
+      "Expired=True",
+    ]);
+    expect(after.announcement?.reason).toBe("Expired");
+    expect(after.requeueAfterMs).toBeUndefined();
+    const later = decideException(observation(honoured, { previous: after.status }), END + DAY);
+    expect(later.announcement).toBeUndefined();
+    expect(later.status).toEqual(after.status);
+  });
+
+  it("is announced ahead of its end", () => {
+    expect(warningTimeMs(T0, END)).toBe(END - 3 * DAY);
+    expect(warningTimeMs(T0, T0 + 5 * 3_600_000)).toBe(T0 + 4 * 3_600_000);
+    expect(decideException(observation(), END - 3 * DAY - 1).announcement).toBeUndefined();
+    expect(decideException(observation(), END - 3 * DAY - 1).requeueAfterMs).toBe(1);
+    expect(decideException(observation(), END - 3 * DAY).announcement?.reason).toBe("ExpiresSoon");
+  });
+
+  it("writes nothing new while nothing changes, at any time", () => {
+    const standing = fc.constantFrom(honoured, refused, undefined);
+    fc.assert(
+      fc.property(standing, fc.integer({ min: -DAY, max: 60 * DAY }), fc.nat({ max: DAY }), (found, at, wait) => {
+        const now = T0 + at;
+        const first = decideException(observation(found), now);
+        const until = Math.min(wait, (first.requeueAfterMs ?? Number.POSITIVE_INFINITY) - 1);
+        const second = decideException(observation(found, { previous: first.status }), now + Math.max(0, until));
+        expect(second.status).toEqual(first.status);
+      }),
+    );
+  });
+});

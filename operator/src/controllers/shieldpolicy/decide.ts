@@ -1,0 +1,260 @@
+import {
+  effectiveBackground,
+  formatLoadedBy,
+  type ShieldPolicy,
+  type ShieldPolicyStatus,
+  shieldPolicySchema,
+} from "@shieldx/crds";
+import { conditionsOf, type Conclusion } from "./conditions.ts";
+
+/** Who acts on requests under this policy. */
+export type Enforcer = "Native" | "Webhook" | "None";
+
+/** A ValidatingAdmissionPolicy or its binding, as rendered. */
+export interface RenderedObject {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: {
+    readonly name: string;
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
+    readonly ownerReferences?: readonly OwnerReference[];
+  };
+  readonly spec: Readonly<Record<string, unknown>>;
+}
+
+interface OwnerReference {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly controller?: boolean;
+  readonly blockOwnerDeletion?: boolean;
+}
+
+export interface NativeObjects {
+  readonly policy: RenderedObject;
+  readonly binding: RenderedObject;
+}
+
+/** Why the policy cannot be enforced as written; `path` points into the object. */
+export interface CompileProblem {
+  readonly code: string;
+  readonly path: string;
+  readonly message: string;
+}
+
+/** What admission would have said: the schema and its rules, once more. */
+export function validatePolicy(policy: unknown): { policy: ShieldPolicy } | { problem: CompileProblem } {
+  const parsed = shieldPolicySchema.safeParse(policy);
+  if (parsed.success) return { policy: parsed.data };
+  const [first, ...more] = parsed.error.issues;
+  const path = (first?.path ?? []).map(String).join(".");
+  const rest = more.length === 0 ? "" : ` (and ${more.length} more)`;
+  return {
+    problem: { code: "InvalidSpec", path, message: `${first?.message ?? "does not match the schema"}${rest}` },
+  };
+}
+
+/** Exactly one of them acts on requests. */
+export function enforcerOf(spec: ShieldPolicy["spec"]): { by: Enforcer; reason: string } {
+  if (spec.actions.admission === "off") {
+    return { by: "None", reason: "actions.admission is off: requests are not looked at" };
+  }
+  switch (spec.engine) {
+    case "cel":
+      return {
+        by: "Native",
+        reason: "engine cel is rendered as a ValidatingAdmissionPolicy, which the API server evaluates itself",
+      };
+    case "podSecurity":
+      return { by: "Webhook", reason: "engine podSecurity is evaluated by the webhook" };
+    case "rego":
+      return { by: "None", reason: "engine rego is not yet supported" };
+    default:
+      return spec.engine satisfies never;
+  }
+}
+
+/** How the objects of a native policy are on the server after apply. */
+export interface NativeState {
+  /** Refusal of what we rendered, in the API server's words. */
+  readonly refusal: string | undefined;
+  /** A ValidatingAdmissionPolicy and binding of ours are on the server, be they current or older. */
+  readonly isInstalled: boolean;
+  /** `status.typeChecking.expressionWarnings`. */
+  readonly typeWarnings: readonly { readonly fieldRef: string; readonly warning: string }[];
+}
+
+/** How the webhook stands towards this policy. */
+export interface WebhookState {
+  /** Live replicas. */
+  readonly replicas: number;
+  /** Those of them that hold this state of the policy and of its exceptions. */
+  readonly loaded: number;
+  /** The webhook configuration on the server makes every call the policy needs. */
+  readonly isPublished: boolean;
+  readonly hasCertificate: boolean;
+}
+
+export interface StatusObservation {
+  readonly policy: Pick<ShieldPolicy, "spec"> & { readonly metadata: { readonly generation: number } };
+  readonly problem: CompileProblem | undefined;
+  readonly enforcer: { readonly by: Enforcer; readonly reason: string };
+  readonly native: NativeState | undefined;
+  readonly webhook: WebhookState;
+  /** Whether replicas hold the policy at all (also needed for background only: they do not). */
+  readonly digest: string | undefined;
+  readonly podSecurityVersion: string | undefined;
+  readonly exceptions: { readonly active: number; readonly expired: number };
+  readonly previousConditions: ShieldPolicyStatus["conditions"];
+}
+
+/** The fields of status that the shieldpolicy controller owns; counts belong to the audit's field manager. */
+export type OwnStatus = Omit<ShieldPolicyStatus, "counts" | "worstOffenders">;
+
+export function decideStatus(observed: StatusObservation, now: number): OwnStatus {
+  const generation = observed.policy.metadata.generation;
+  const conclusion = concludeOn(observed);
+  return {
+    observedGeneration: generation,
+    conditions: conditionsOf(conclusion, observed.previousConditions ?? [], generation, now),
+    enforcedBy: observed.problem === undefined ? observed.enforcer.by : inForceAnyway(observed),
+    enforcedByReason: bounded(
+      observed.problem === undefined ? observed.enforcer.reason : describeProblem(observed.problem),
+      1024,
+    ),
+    ...(observed.podSecurityVersion === undefined ? {} : { podSecurityVersion: observed.podSecurityVersion }),
+    ...(observed.digest === undefined ? {} : { digest: observed.digest }),
+    ...(observed.enforcer.by === "Webhook"
+      ? { loadedBy: formatLoadedBy(observed.webhook.loaded, observed.webhook.replicas) }
+      : {}),
+    exceptions: { active: observed.exceptions.active, expired: observed.exceptions.expired },
+  };
+}
+
+/** A policy that no longer compiles leaves what was rendered before in force. */
+function inForceAnyway(observed: StatusObservation): Enforcer {
+  return observed.native?.isInstalled === true ? "Native" : "None";
+}
+
+function concludeOn(observed: StatusObservation): Conclusion {
+  if (observed.problem !== undefined) {
+    const isOlderInForce = observed.native?.isInstalled === true;
+    return {
+      compiled: { isTrue: false, reason: observed.problem.code, message: describeProblem(observed.problem) },
+      enforced: {
+        isTrue: isOlderInForce,
+        reason: isOlderInForce ? "OlderVersion" : "NotCompiled",
+        message: isOlderInForce
+          ? "the last version that compiled stays in force until this one is corrected"
+          : "the policy does not compile, so nothing is enforced",
+      },
+      degraded: isOlderInForce
+        ? { isTrue: true, reason: "OlderVersion", message: "the last version that compiled is in force" }
+        : undefined,
+    };
+  }
+  const compiled = { isTrue: true, reason: "Compiled", message: "the policy was understood without error" };
+  switch (observed.enforcer.by) {
+    case "None":
+      return { compiled, enforced: undefined, degraded: undefined, notEnforced: notEnforcedReason(observed) };
+    case "Native":
+      return { compiled, ...concludeNative(observed.native) };
+    case "Webhook":
+      return { compiled, ...concludeWebhook(observed.webhook) };
+    default:
+      return observed.enforcer.by satisfies never;
+  }
+}
+
+function notEnforcedReason(observed: StatusObservation): { reason: string; message: string } {
+  const background = effectiveBackground(observed.policy.spec);
+  return {
+    reason: "ActionOff",
+    message:
+      background === "off"
+        ? "actions.admission and actions.background are off: the policy does nothing"
+        : "actions.admission is off: existing objects are audited, requests are not looked at",
+  };
+}
+
+function concludeNative(native: NativeState | undefined): Pick<Conclusion, "enforced" | "degraded"> {
+  if (native?.refusal !== undefined) {
+    return {
+      enforced: {
+        isTrue: native.isInstalled,
+        reason: native.isInstalled ? "OlderVersion" : "RefusedByServer",
+        message: bounded(`the API server refuses the rendered policy: ${native.refusal}`),
+      },
+      degraded: native.isInstalled
+        ? { isTrue: true, reason: "OlderVersion", message: "the last version the API server accepted is in force" }
+        : undefined,
+    };
+  }
+  if (native?.isInstalled !== true) {
+    return {
+      enforced: {
+        isTrue: false,
+        reason: "NotInstalled",
+        message: "the ValidatingAdmissionPolicy and its binding are not on the server yet",
+      },
+      degraded: undefined,
+    };
+  }
+  const enforced = {
+    isTrue: true,
+    reason: "AdmissionPolicyInstalled",
+    message: "the API server evaluates the policy itself",
+  };
+  if (native.typeWarnings.length === 0) return { enforced, degraded: undefined };
+  const text = native.typeWarnings.map(({ fieldRef, warning }) => `${fieldRef}: ${oneLine(warning)}`).join("; ");
+  return { enforced, degraded: { isTrue: true, reason: "TypeCheckWarnings", message: bounded(text) } };
+}
+
+function concludeWebhook(webhook: WebhookState): Pick<Conclusion, "enforced" | "degraded"> {
+  const no = (reason: string, message: string): Pick<Conclusion, "enforced" | "degraded"> => ({
+    enforced: { isTrue: false, reason, message },
+    degraded: undefined,
+  });
+  const loaded = `${webhook.loaded} of ${webhook.replicas} webhook replicas`;
+  if (!webhook.isPublished) {
+    if (!webhook.hasCertificate) {
+      return no("WaitingForCertificate", "the webhook's certificate authority does not exist yet");
+    }
+    if (webhook.loaded === 0) {
+      return no(
+        "WaitingForReplica",
+        "no webhook replica holds this version yet; requests are sent to the webhook once one does",
+      );
+    }
+    return no("Publishing", "the webhook configuration is being written");
+  }
+  if (webhook.replicas === 0) {
+    return no("NoReplica", "no webhook replica is alive; failurePolicy decides on requests until one is");
+  }
+  if (webhook.loaded === 0) return no("Loading", `${loaded} hold this version`);
+  if (webhook.loaded < webhook.replicas) {
+    return {
+      enforced: { isTrue: true, reason: "PartlyLoaded", message: `${loaded} hold this version` },
+      degraded: { isTrue: true, reason: "PartlyLoaded", message: `only ${loaded} hold this version` },
+    };
+  }
+  return {
+    enforced: { isTrue: true, reason: "Loaded", message: `${loaded} hold this version` },
+    degraded: undefined,
+  };
+}
+
+function describeProblem(problem: CompileProblem): string {
+  const message = oneLine(problem.message);
+  return bounded(problem.path === "" || message.startsWith(problem.path) ? message : `${problem.path}: ${message}`);
+}
+
+function oneLine(text: string): string {
+  return text.replace(/\s+/g, " ").trim();
+}
+
+function bounded(text: string, limit = 4096): string {
+  return text.length <= limit ? text : `${text.slice(0, limit - 1)}…`;
+}

@@ -1,0 +1,71 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { CACHE_LAG_MS, type DesiredObject, decideOwned, type Written } from "./owned-object.ts";
+
+const desired = (value: string): DesiredObject & { spec: unknown } => ({
+  apiVersion: "v1",
+  kind: "Thing",
+  metadata: { name: "shieldx-p", labels: { a: "b" } },
+  spec: { value },
+});
+const onServer = (value: string, resourceVersion: string, over: object = {}) => ({
+  ...desired(value),
+  metadata: { name: "shieldx-p", labels: { a: "b" }, resourceVersion, ...over },
+});
+const written = (over: Partial<Written> = {}): Written => ({
+  desired: desired("x"),
+  cachedBefore: "1",
+  writtenAt: 1000,
+  isSeen: true,
+  ...over,
+});
+
+describe("decideOwned", () => {
+  it("does nothing about an object that is as desired", () => {
+    expect(decideOwned(undefined, onServer("x", "5"), desired("x"), 0)).toEqual({ kind: "nothing" });
+  });
+
+  it("writes what is missing or new, and does not call that tampering", () => {
+    expect(decideOwned(undefined, undefined, desired("x"), 0)).toMatchObject({ kind: "write", isRestoration: false });
+    expect(decideOwned(written(), onServer("x", "2"), desired("y"), 0)).toMatchObject({
+      kind: "write",
+      isRestoration: false,
+    });
+  });
+
+  it("calls a change or a deletion of what it wrote tampering", () => {
+    expect(decideOwned(written(), onServer("z", "9"), desired("x"), 0)).toEqual({
+      kind: "write",
+      isRestoration: true,
+      drift: ["spec.value"],
+    });
+    expect(decideOwned(written(), undefined, desired("x"), 0)).toMatchObject({ kind: "write", isRestoration: true });
+  });
+
+  it("waits for a cache that does not show its own write yet, but not for long", () => {
+    const fresh = written({ isSeen: false });
+    expect(decideOwned(fresh, onServer("old", "1"), desired("x"), 1000)).toEqual({ kind: "wait", forMs: CACHE_LAG_MS });
+    expect(decideOwned(fresh, onServer("old", "1"), desired("x"), 1000 + CACHE_LAG_MS)).toMatchObject({
+      kind: "write",
+    });
+  });
+
+  it("lets an object that is being deleted go first", () => {
+    const leaving = onServer("x", "3", { deletionTimestamp: "2026-01-01T00:00:00Z" });
+    expect(decideOwned(written(), leaving, desired("x"), 0)).toEqual({ kind: "wait", forMs: CACHE_LAG_MS });
+  });
+
+  it("ends at nothing to do once its write is in the cache, from any start", () => {
+    const value = fc.constantFrom("x", "y", "z");
+    fc.assert(
+      fc.property(fc.option(value), value, fc.boolean(), (actual, want, isSeen) => {
+        const cached = actual === null ? undefined : onServer(actual, "7");
+        const before = written({ isSeen, desired: desired(want) });
+        const action = decideOwned(before, cached, desired(want), 1_000_000);
+        if (action.kind === "nothing") expect(actual).toBe(want);
+        else expect(action.kind).toBe("write");
+        expect(decideOwned(before, onServer(want, "8"), desired(want), 1_000_000)).toEqual({ kind: "nothing" });
+      }),
+    );
+  });
+});

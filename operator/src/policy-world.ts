@@ -1,0 +1,98 @@
+import { buildPolicySet, type PolicySet } from "@shieldx/policy-engine";
+import { DigestHistory, type Member } from "./digest-history.ts";
+import { asException, asPolicy, type ShieldExceptionObject, type ShieldPolicyObject } from "./kinds.ts";
+import { type ReplicaLease, type ReplicaReport, ReplicaTracker } from "./replicas.ts";
+
+/** Where the world reads from: the caches. */
+export interface PolicySources {
+  policies(): readonly ShieldPolicyObject[];
+  exceptions(): readonly ShieldExceptionObject[];
+  leases(): readonly ReplicaLease[];
+}
+
+/**
+ * What several controllers need to know about policies and replicas, worked out once: the policy set built from the
+ * caches as a replica builds it, the digests such sets had lately, and which replicas are alive.
+ */
+export class PolicyWorld {
+  readonly #sources: PolicySources;
+  readonly #serverMinor: number;
+  readonly #namespace: string;
+  readonly #tracker = new ReplicaTracker();
+  readonly #history = new DigestHistory();
+  #set: PolicySet | undefined;
+  #isCurrent = false;
+  #revision = 0;
+
+  constructor(options: { sources: PolicySources; serverMinor: number; namespace: string }) {
+    this.#sources = options.sources;
+    this.#serverMinor = options.serverMinor;
+    this.#namespace = options.namespace;
+  }
+
+  /** To be called on every change of a policy or exception. */
+  invalidate(): void {
+    this.#isCurrent = false;
+    this.#revision++;
+  }
+
+  /** Grows with every change of a policy or exception. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  /** The newest set; a policy that no longer compiles keeps its last good version in it. */
+  current(): PolicySet {
+    if (this.#set !== undefined && this.#isCurrent) return this.#set;
+    const set = buildPolicySet({
+      policies: this.#sources.policies().map(asPolicy),
+      exceptions: this.#sources.exceptions().map(asException),
+      serverMinor: this.#serverMinor,
+      previous: this.#set,
+      neverJudged: [this.#namespace],
+    });
+    this.#history.remember(set.digest, set.members);
+    this.#set = set;
+    this.#isCurrent = true;
+    return set;
+  }
+
+  exceptionsOf(policy: string): ShieldExceptionObject[] {
+    return this.#sources.exceptions().filter((exception) => exception.spec.policies.includes(policy));
+  }
+
+  /** To be called on every event of a replica's Lease: liveness is judged by when we saw it. */
+  observeLeases(now: number): void {
+    this.#tracker.observe(this.#sources.leases(), now);
+  }
+
+  /** Replicas that are surely alive. */
+  liveReplicas(now: number): ReplicaReport[] {
+    this.observeLeases(now);
+    return this.#tracker.live(this.#sources.leases(), now);
+  }
+
+  /** Replicas that may be alive. */
+  possibleReplicas(now: number): ReplicaReport[] {
+    this.observeLeases(now);
+    return this.#tracker.possible(this.#sources.leases(), now);
+  }
+
+  /** When a replica will count as gone if it stays silent, ms from now. */
+  nextReplicaChangeMs(now: number): number | undefined {
+    return this.#tracker.nextChangeMs(now);
+  }
+
+  /** How many of these replicas hold all of `members` in the state given. */
+  loadedBy(replicas: readonly ReplicaReport[], members: readonly Member[]): number {
+    this.current();
+    return replicas.filter((replica) =>
+      members.every((member) => this.#history.contains(replica.policySetDigest, member)),
+    ).length;
+  }
+}
+
+export function memberOf(object: ShieldPolicyObject | ShieldExceptionObject): Member {
+  const { name, namespace, uid = "", generation = 0 } = object.metadata;
+  return { name: namespace === undefined ? name : `${namespace}/${name}`, uid, generation };
+}

@@ -1,0 +1,9 @@
+import { LABEL, MANAGED_BY } from "./names.ts";
+
+/** Which Leases are those of webhook replicas. */
+export function replicaLeases(namespace: string): { namespace: string; labelSelector: string } {
+  return { namespace, labelSelector: `${LABEL.component}=webhooks` };
+}
+
+/** Which cluster-wide objects are ours. */
+export const OURS = { labelSelector: `${LABEL.managedBy}=${MANAGED_BY}` } as const;

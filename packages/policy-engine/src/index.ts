@@ -1,0 +1,2 @@
+export * from "./pod-security/index.ts";
+export * from "./policy-set/index.ts";

@@ -1,0 +1,85 @@
+import type { ShieldException, ShieldPolicy } from "@shieldx/crds";
+import { byCodePoint } from "../pod-security/check.ts";
+import { type CompiledPolicy, type CompileEnvironment, compilePolicy } from "./compile.ts";
+import { PolicyCompileError } from "./errors.ts";
+import { type CompiledException, compileException } from "./exceptions.ts";
+import { PolicySet, type PolicySetProblem } from "./policy-set.ts";
+
+export interface PolicySetInput extends CompileEnvironment {
+  readonly policies: readonly ShieldPolicy[];
+  readonly exceptions: readonly ShieldException[];
+  /** The set in force. A policy that no longer compiles keeps the version it has there. */
+  readonly previous?: PolicySet | undefined;
+  /** Namespaces left alone besides kube-system and our own; for an installation in another namespace. */
+  readonly neverJudged?: readonly string[] | undefined;
+}
+
+/**
+ * Compiles everything into a new set. Never throws for a broken policy or exception: it is listed in
+ * `problems`, and a policy keeps its last good version when `previous` has one of the same uid.
+ */
+export function buildPolicySet(input: PolicySetInput): PolicySet {
+  const problems: PolicySetProblem[] = [];
+  const policies: CompiledPolicy[] = [];
+  for (const policy of sortedByName(input.policies)) {
+    const compiled = compileOrKeep(policy, input, problems);
+    if (compiled !== undefined) policies.push(compiled);
+  }
+  const exceptions: CompiledException[] = [];
+  const exceptionMembers = [];
+  for (const exception of sortedByName(input.exceptions)) {
+    const { metadata } = exception;
+    const name = `${metadata.namespace ?? "default"}/${metadata.name}`;
+    try {
+      exceptions.push(compileException(exception));
+      exceptionMembers.push({ name, uid: metadata.uid ?? "", generation: metadata.generation ?? 0 });
+    } catch (error) {
+      problems.push({
+        kind: "ShieldException",
+        name,
+        generation: metadata.generation ?? 0,
+        error: asCompileError(error),
+        keepsLastGood: false,
+      });
+    }
+  }
+  const members = [
+    ...policies.map(({ name, uid, generation }) => ({ name, uid, generation })),
+    ...exceptionMembers,
+  ];
+  return new PolicySet({ policies, exceptions, members, problems, neverJudged: input.neverJudged });
+}
+
+function compileOrKeep(
+  policy: ShieldPolicy,
+  input: PolicySetInput,
+  problems: PolicySetProblem[],
+): CompiledPolicy | undefined {
+  const { name, uid, generation = 0 } = policy.metadata;
+  const previous = input.previous?.policy(name);
+  const isSameObject = previous !== undefined && previous.uid === (uid ?? "");
+  try {
+    return compilePolicy(policy, input);
+  } catch (error) {
+    problems.push({
+      kind: "ShieldPolicy",
+      name,
+      generation,
+      error: asCompileError(error),
+      keepsLastGood: isSameObject,
+    });
+    return isSameObject ? previous : undefined;
+  }
+}
+
+function asCompileError(error: unknown): PolicyCompileError {
+  if (error instanceof PolicyCompileError) return error;
+  return new PolicyCompileError("Invalid", "spec", `cannot be compiled: ${String(error)}`, { cause: error });
+}
+
+function sortedByName<
+  T extends { readonly metadata: { readonly name: string; readonly namespace?: string } },
+>(objects: readonly T[]): T[] {
+  const key = ({ metadata }: T) => `${metadata.namespace ?? ""}/${metadata.name}`;
+  return [...objects].sort((a, b) => byCodePoint(key(a), key(b)));
+}

@@ -1,0 +1,214 @@
+import {
+  effectiveBackground,
+  effectiveFailurePolicy,
+  maxExceptionDurationMs,
+  type ShieldPolicy,
+} from "@shieldx/crds";
+import type { PodSecurityExemptions } from "../pod-security/exemptions.ts";
+import {
+  isPodSecurityLevel,
+  isPodSecurityVersion,
+  type PodSecurityLevel,
+  resolveMinor,
+} from "../pod-security/levels.ts";
+import { podCarriers } from "../pod-security/workload.ts";
+import type { PolicySetMember } from "./digest.ts";
+import { PolicyCompileError } from "./errors.ts";
+import type { ExceptionTerms } from "./exceptions.ts";
+import { type CompiledMatch, compileMatch } from "./match.ts";
+import type { FailurePolicy } from "./request.ts";
+import type { ResourceRuleLike } from "./resource-rules.ts";
+import { compileSelector } from "./selector.ts";
+
+export interface CompileEnvironment {
+  /** Minor version of the API server; what `latest` means. */
+  readonly serverMinor: number;
+}
+
+interface CompiledBase extends PolicySetMember {
+  readonly admission: "deny" | "warn" | "audit" | "off";
+  readonly background: "audit" | "off";
+  readonly failurePolicy: FailurePolicy;
+  readonly exceptions: ExceptionTerms;
+  /** As written. */
+  readonly source: ShieldPolicy;
+}
+
+export interface CompiledPodSecurityPolicy extends CompiledBase {
+  readonly engine: "podSecurity";
+  readonly level: PodSecurityLevel;
+  /** The edition of the standards in force, `latest` resolved. */
+  readonly minor: number;
+  /** `restricted:latest`, as in messages. */
+  readonly basis: string;
+  readonly match: CompiledMatch;
+  readonly exemptions: PodSecurityExemptions | undefined;
+}
+
+/** A policy the API server evaluates itself; it takes no part in evaluation here. */
+export interface CompiledCelPolicy extends CompiledBase {
+  readonly engine: "cel";
+}
+
+export type CompiledPolicy = CompiledPodSecurityPolicy | CompiledCelPolicy;
+
+/** What engine podSecurity is about when a policy names no resources. */
+export const podSecurityResourceRules: readonly ResourceRuleLike[] = [
+  {
+    apiGroups: [""],
+    apiVersions: ["v1"],
+    operations: ["CREATE", "UPDATE"],
+    resources: ["pods", "pods/ephemeralcontainers", "podtemplates", "replicationcontrollers"],
+  },
+  ...["apps", "batch"].map((group) => ({
+    apiGroups: [group],
+    apiVersions: ["v1"],
+    operations: ["CREATE", "UPDATE"],
+    resources: podCarriers.filter((carrier) => carrier.group === group).map(({ resource }) => resource),
+  })),
+];
+
+/**
+ * Checks a policy and prepares it for evaluation.
+ *
+ * @throws PolicyCompileError saying which field is wrong and what to do.
+ */
+export function compilePolicy(policy: ShieldPolicy, environment: CompileEnvironment): CompiledPolicy {
+  const { metadata, spec } = policy;
+  for (const field of notBuilt) {
+    if (spec[field] !== undefined) {
+      throw new PolicyCompileError("NotYetSupported", `spec.${field}`, "is not yet supported: remove it");
+    }
+  }
+  const base: CompiledBase = {
+    name: metadata.name,
+    uid: metadata.uid ?? "",
+    generation: metadata.generation ?? 0,
+    admission: spec.actions.admission,
+    background: effectiveBackground(spec),
+    failurePolicy: effectiveFailurePolicy(spec),
+    exceptions: compileTerms(policy),
+    source: policy,
+  };
+  switch (spec.engine) {
+    case "podSecurity":
+      return compilePodSecurity(base, policy, environment);
+    case "cel":
+      return compileCel(base, policy);
+    case "rego":
+      throw new PolicyCompileError(
+        "NotYetSupported",
+        "spec.engine",
+        "rego is not yet supported: write the policy in CEL (engine: cel)",
+      );
+    default:
+      return unknownEngine(spec.engine);
+  }
+}
+
+const notBuilt = ["rego", "rollout", "tests", "mutations", "generate", "verifyImages"] as const;
+
+function unknownEngine(engine: never): never {
+  throw new PolicyCompileError(
+    "Invalid",
+    "spec.engine",
+    `"${String(engine)}" is no engine; use podSecurity or cel`,
+  );
+}
+
+function compileTerms({ metadata, spec }: ShieldPolicy): ExceptionTerms {
+  const path = "spec.exceptions";
+  const allowed = spec.exceptions?.namespaces;
+  let maxDurationMs: number;
+  try {
+    maxDurationMs = maxExceptionDurationMs(spec);
+  } catch (cause) {
+    throw new PolicyCompileError("Invalid", `${path}.maxDuration`, "write a duration such as 720h", {
+      cause,
+    });
+  }
+  return {
+    policy: metadata.name,
+    maxDurationMs,
+    namespaces: allowed && {
+      names: new Set(allowed.names),
+      selector: allowed.selector && compileSelector(allowed.selector, `${path}.namespaces.selector`),
+    },
+  };
+}
+
+function compilePodSecurity(
+  base: CompiledBase,
+  { spec }: ShieldPolicy,
+  environment: CompileEnvironment,
+): CompiledPodSecurityPolicy {
+  const path = "spec.podSecurity";
+  const settings = spec.podSecurity;
+  if (settings === undefined) {
+    throw new PolicyCompileError(
+      "Required",
+      path,
+      "engine podSecurity needs a level: baseline or restricted",
+    );
+  }
+  const { level, version = "latest", exemptions } = settings;
+  if (!isPodSecurityLevel(level)) {
+    throw new PolicyCompileError(
+      "Invalid",
+      `${path}.level`,
+      `"${level}" is not privileged, baseline or restricted`,
+    );
+  }
+  if (!isPodSecurityVersion(version)) {
+    throw new PolicyCompileError(
+      "Invalid",
+      `${path}.version`,
+      `"${version}" is neither latest nor of the form v1.34`,
+    );
+  }
+  if (spec.evaluation === "Native") {
+    throw new PolicyCompileError(
+      "NotYetSupported",
+      "spec.evaluation",
+      "engine podSecurity runs in the webhook: use Auto",
+    );
+  }
+  return {
+    ...base,
+    engine: "podSecurity",
+    level,
+    minor: resolveMinor(version, environment.serverMinor),
+    basis: `${level}:${version}`,
+    match: compileMatch(spec.matchConstraints, podSecurityResourceRules, "spec.matchConstraints"),
+    exemptions,
+  };
+}
+
+function compileCel(base: CompiledBase, { spec }: ShieldPolicy): CompiledCelPolicy {
+  if ((spec.matchConstraints?.resourceRules ?? []).length === 0) {
+    throw new PolicyCompileError(
+      "Required",
+      "spec.matchConstraints.resourceRules",
+      "name what the policy is about",
+    );
+  }
+  if ((spec.validations ?? []).length === 0 && (spec.auditAnnotations ?? []).length === 0) {
+    throw new PolicyCompileError("Required", "spec.validations", "needs at least one rule to keep");
+  }
+  if (spec.evaluation === "Webhook") {
+    throw new PolicyCompileError(
+      "NotYetSupported",
+      "spec.evaluation",
+      "engine cel runs in the API server: use Auto or Native",
+    );
+  }
+  if (base.background !== "off") {
+    throw new PolicyCompileError(
+      "NotYetSupported",
+      "spec.actions.background",
+      "engine cel has no background audit yet: use off",
+    );
+  }
+  compileMatch(spec.matchConstraints, [], "spec.matchConstraints");
+  return { ...base, engine: "cel" };
+}

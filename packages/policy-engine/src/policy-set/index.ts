@@ -1,0 +1,34 @@
+export { buildPolicySet, type PolicySetInput } from "./build.ts";
+export {
+  type CompiledCelPolicy,
+  type CompiledPodSecurityPolicy,
+  type CompiledPolicy,
+  type CompileEnvironment,
+  compilePolicy,
+  podSecurityResourceRules,
+} from "./compile.ts";
+export { type PolicySetMember, policySetDigest } from "./digest.ts";
+export { PolicyCompileError, type PolicyCompileErrorCode } from "./errors.ts";
+export {
+  type CompiledException,
+  compileException,
+  type ExceptionStanding,
+  type ExceptionTerms,
+  standingOf,
+} from "./exceptions.ts";
+export {
+  type AuditVerdict,
+  type EvaluationContext,
+  type JudgeContext,
+  PolicySet,
+  type PolicySetProblem,
+} from "./policy-set.ts";
+export {
+  type AdmissionRequestLike,
+  type FailurePolicy,
+  type GroupVersionResource,
+  neverJudgedNamespaces,
+} from "./request.ts";
+export { type CompiledSelector, compileSelector, type LabelSelectorLike, type Labels } from "./selector.ts";
+export type { Exempted, Finding, FindingAction, FindingCode, Verdict } from "./verdict.ts";
+export type { WebhookMatch, WebhookRule } from "./webhook-rules.ts";
