@@ -1,8 +1,7 @@
 // Fails when an import points the wrong way (docs/adr/0001-layout.md).
 // Libraries know nothing of the shells; shells do not know each other;
 // only images/ and e2e/ may join shells together. Tests may use e2e/.
-import { readFileSync } from "node:fs";
-import { globSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
 import { dirname, normalize } from "node:path";
 
 const mayImport: Record<string, readonly string[]> = {
@@ -30,7 +29,8 @@ const roomOfPackage: Record<string, string> = {
   "@shieldx/e2e": "e2e",
 };
 
-const importPattern = /(?:^|\n)\s*(?:import|export)\b[^;]*?\bfrom\s*["']([^"']+)["']|\bimport\s*\(\s*["']([^"']+)["']/g;
+const importPattern =
+  /(?:^|\n)\s*(?:import|export)\b[^;]*?\bfrom\s*["']([^"']+)["']|\bimport\s*\(\s*["']([^"']+)["']/g;
 
 function roomOf(path: string): string | undefined {
   return Object.keys(mayImport).find((room) => path === room || path.startsWith(`${room}/`));
@@ -46,7 +46,9 @@ function allows(room: string, to: string, isTest: boolean): boolean {
   if (room === to) return true;
   // A test may start a real cluster, and the real processes beside it.
   if (isTest && (to === "e2e" || to === "images")) return true;
-  return (mayImport[room] ?? []).some((rule) => rule === to || (rule === "packages/*" && to.startsWith("packages/")));
+  return (mayImport[room] ?? []).some(
+    (rule) => rule === to || (rule === "packages/*" && to.startsWith("packages/")),
+  );
 }
 
 const wrong: string[] = [];
@@ -58,7 +60,8 @@ for (const file of files) {
   if (room === undefined) continue;
   for (const match of readFileSync(file, "utf8").matchAll(importPattern)) {
     const to = target(file, match[1] ?? match[2] ?? "");
-    if (to !== undefined && !allows(room, to, file.endsWith(".test.ts"))) wrong.push(`${file}: ${room} must not import ${to}`);
+    if (to !== undefined && !allows(room, to, file.endsWith(".test.ts")))
+      wrong.push(`${file}: ${room} must not import ${to}`);
   }
 }
 for (const line of wrong) console.error(line);

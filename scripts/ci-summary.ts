@@ -3,7 +3,14 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 
 const folder = ".work/reports";
-interface Report { numPassedTests: number; numFailedTests: number; numPendingTests: number; numTodoTests: number; numFailedTestSuites: number; success: boolean }
+interface Report {
+  numPassedTests: number;
+  numFailedTests: number;
+  numPendingTests: number;
+  numTodoTests: number;
+  numFailedTestSuites: number;
+  success: boolean;
+}
 let passed = 0;
 let failed = 0;
 let skipped = 0;
@@ -19,7 +26,9 @@ for (const name of existsSync(folder) ? readdirSync(folder).sort() : []) {
   passed += report.numPassedTests;
   failed += report.numFailedTests + broken;
   skipped += report.numPendingTests + report.numTodoTests;
-  console.log(`${name.replace(".json", "")}: ${report.numPassedTests} passed, ${report.numFailedTests + broken} failed, ${report.numPendingTests + report.numTodoTests} skipped`);
+  console.log(
+    `${name.replace(".json", "")}: ${report.numPassedTests} passed, ${report.numFailedTests + broken} failed, ${report.numPendingTests + report.numTodoTests} skipped`,
+  );
 }
 console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
 process.exitCode = failed === 0 && passed > 0 ? 0 : 1;

@@ -12,7 +12,11 @@ import v8ToIstanbul from "v8-to-istanbul";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { spawned: { type: "string" }, floor: { type: "string", default: "85" }, verbose: { type: "boolean" } },
+  options: {
+    spawned: { type: "string" },
+    floor: { type: "string", default: "85" },
+    verbose: { type: "boolean" },
+  },
 });
 const root = process.cwd();
 /** file -> line -> hits */
@@ -38,11 +42,21 @@ for (const file of positionals.filter((f) => existsSync(f))) {
   }
 }
 
-interface V8Range { startOffset: number; endOffset: number; count: number }
-interface V8Function { functionName: string; ranges: V8Range[]; isBlockCoverage: boolean }
+interface V8Range {
+  startOffset: number;
+  endOffset: number;
+  count: number;
+}
+interface V8Function {
+  functionName: string;
+  ranges: V8Range[];
+  isBlockCoverage: boolean;
+}
 
 async function addSpawned(dump: string): Promise<void> {
-  const report = JSON.parse(readFileSync(dump, "utf8")) as { result: { url: string; functions: V8Function[] }[] };
+  const report = JSON.parse(readFileSync(dump, "utf8")) as {
+    result: { url: string; functions: V8Function[] }[];
+  };
   for (const script of report.result) {
     if (!script.url.startsWith("file://") || script.url.includes("?")) continue;
     const path = fileURLToPath(script.url);
@@ -87,7 +101,9 @@ for (const [path, hits] of lines) {
 const percent = (c: number, t: number) => (t === 0 ? 100 : (100 * c) / t);
 if (values.verbose === true) {
   for (const f of perFile.sort((a, b) => a.covered - a.total - (b.covered - b.total)).slice(0, 40)) {
-    console.log(`${percent(f.covered, f.total).toFixed(1).padStart(6)} %  ${String(f.total - f.covered).padStart(4)} missed  ${f.file}`);
+    console.log(
+      `${percent(f.covered, f.total).toFixed(1).padStart(6)} %  ${String(f.total - f.covered).padStart(4)} missed  ${f.file}`,
+    );
   }
 }
 let covered = 0;
@@ -95,8 +111,12 @@ let total = 0;
 for (const [name, sum] of [...perPackage].sort(([a], [b]) => a.localeCompare(b))) {
   covered += sum.covered;
   total += sum.total;
-  console.log(`${percent(sum.covered, sum.total).toFixed(1).padStart(6)} %  ${name} (${sum.covered}/${sum.total} lines)`);
+  console.log(
+    `${percent(sum.covered, sum.total).toFixed(1).padStart(6)} %  ${name} (${sum.covered}/${sum.total} lines)`,
+  );
 }
 const all = percent(covered, total);
-console.log(`${all.toFixed(1).padStart(6)} %  all (${covered}/${total} lines; ${dumps} spawned processes), floor ${values.floor} %`);
+console.log(
+  `${all.toFixed(1).padStart(6)} %  all (${covered}/${total} lines; ${dumps} spawned processes), floor ${values.floor} %`,
+);
 process.exitCode = total > 0 && all >= Number(values.floor) ? 0 : 1;

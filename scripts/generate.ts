@@ -1,7 +1,7 @@
 // Writes every generated file; with --check changes nothing, names the stale
 // ones and fails. The sources are the schemas (crds/) and the rights each
 // process declares (operator/src/rbac.ts, webhooks/src/rbac.ts).
-import { mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { generatedFiles } from "@shieldx/crds/generate";
 import { operatorRbac } from "@shieldx/operator/rbac";
@@ -15,7 +15,8 @@ const files = new Map<string, string>(Object.entries(await generatedFiles()));
 // Helm reads only files inside the chart, so it gets a copy of the CRDs.
 for (const [path, text] of [...files]) {
   const name = path.split("/").at(-1) ?? "";
-  if (path.startsWith("crds/generated/") && name.endsWith(".yaml")) files.set(`charts/shieldx/files/crds/${name}`, text);
+  if (path.startsWith("crds/generated/") && name.endsWith(".yaml"))
+    files.set(`charts/shieldx/files/crds/${name}`, text);
 }
 for (const name of readdirSync("crds/third-party").filter((n) => n.endsWith(".yaml"))) {
   files.set(`charts/shieldx/files/crds/${name}`, readFileSync(`crds/third-party/${name}`, "utf8"));

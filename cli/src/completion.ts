@@ -4,7 +4,9 @@ import { UsageError } from "./errors.ts";
 /** Every word that may follow each command path, e.g. "policy check" -> "--file --policies ...". */
 function words(command: Command, path = ""): Map<string, string[]> {
   const found = new Map<string, string[]>();
-  const options = command.options.flatMap((o) => [o.long, o.short]).filter((o) => o !== undefined && o !== null);
+  const options = command.options
+    .flatMap((o) => [o.long, o.short])
+    .filter((o) => o !== undefined && o !== null);
   found.set(path, [...command.commands.map((c) => c.name()), ...options, "--help"]);
   for (const sub of command.commands) {
     for (const [key, value] of words(sub, `${path} ${sub.name()}`.trim())) found.set(key, value);
@@ -39,7 +41,13 @@ ${bash(tree)}`;
 
 function fish(tree: Map<string, string[]>): string {
   const lines = [...tree].flatMap(([path, list]) => {
-    const seen = path === "" ? "__fish_use_subcommand" : path.split(" ").map((w) => `__fish_seen_subcommand_from ${w}`).join("; and ");
+    const seen =
+      path === ""
+        ? "__fish_use_subcommand"
+        : path
+            .split(" ")
+            .map((w) => `__fish_seen_subcommand_from ${w}`)
+            .join("; and ");
     return list.map((word) =>
       word.startsWith("--")
         ? `complete -c shieldctl -n '${seen}' -l ${word.slice(2)}`

@@ -11,14 +11,21 @@ export interface ConnectionOptions {
 export function connectionError(error: unknown): UsageError {
   if (error instanceof UsageError) return error;
   if (error instanceof ApiError && error.code === 401) {
-    return new UsageError("Unauthorized", "the cluster does not accept these credentials (401): log in again, or choose another --context", { exitCode: 1, cause: error });
+    return new UsageError(
+      "Unauthorized",
+      "the cluster does not accept these credentials (401): log in again, or choose another --context",
+      { exitCode: 1, cause: error },
+    );
   }
   const message = error instanceof Error ? error.message : String(error);
   return new UsageError("ClusterUnreachable", message, { exitCode: 1, cause: error });
 }
 
 /** Connects, runs `use`, closes. Errors come out as one-line UsageErrors with exit code 1. */
-export async function withClient<T>(options: ConnectionOptions, use: (client: Client) => Promise<T>): Promise<T> {
+export async function withClient<T>(
+  options: ConnectionOptions,
+  use: (client: Client) => Promise<T>,
+): Promise<T> {
   let client: Client | undefined;
   try {
     const credentials = await loadCredentials({

@@ -36,8 +36,12 @@ Exit codes: 0 fine; 1 a policy refuses, ShieldX needs attention or the cluster c
     );
 
   connectionOptions(program.command("status"))
-    .description("Is ShieldX installed and healthy; who leads; how long certificates last; what policies found.")
-    .addOption(new Option("-o, --output <format>", "how to print").choices(["table", "json"]).default("table"))
+    .description(
+      "Is ShieldX installed and healthy; who leads; how long certificates last; what policies found.",
+    )
+    .addOption(
+      new Option("-o, --output <format>", "how to print").choices(["table", "json"]).default("table"),
+    )
     .action(async (options) => done(await runStatus(options, terminal)));
 
   program
@@ -45,17 +49,37 @@ Exit codes: 0 fine; 1 a policy refuses, ShieldX needs attention or the cluster c
     .description("Work with policies.")
     .command("check")
     .description("Judge manifests offline, as the webhook would. Needs no cluster.")
-    .requiredOption("-f, --file <path>", "manifest file, folder, or - for standard input; repeat for more", collect, [])
-    .requiredOption("--policies <path>", "ShieldPolicies (and ShieldExceptions): file or folder; repeat for more", collect, [])
+    .requiredOption(
+      "-f, --file <path>",
+      "manifest file, folder, or - for standard input; repeat for more",
+      collect,
+      [],
+    )
+    .requiredOption(
+      "--policies <path>",
+      "ShieldPolicies (and ShieldExceptions): file or folder; repeat for more",
+      collect,
+      [],
+    )
     .option("--kubernetes-version <1.N>", "what a policy's version `latest` means", "1.37")
-    .addOption(new Option("--fail-on <action>", "exit 1 from this severity on").choices(["deny", "warn", "none"]).default("deny"))
-    .addOption(new Option("-o, --output <format>", "how to print").choices(["table", "json", "sarif"]).default("table"))
+    .addOption(
+      new Option("--fail-on <action>", "exit 1 from this severity on")
+        .choices(["deny", "warn", "none"])
+        .default("deny"),
+    )
+    .addOption(
+      new Option("-o, --output <format>", "how to print")
+        .choices(["table", "json", "sarif"])
+        .default("table"),
+    )
     .action(async (options) => done(await runPolicyCheck(options, terminal)));
 
   connectionOptions(program.command("version"))
     .description("Print the versions of shieldctl and of the cluster's ShieldX and Kubernetes.")
     .option("--client", "only shieldctl's own version")
-    .addOption(new Option("-o, --output <format>", "how to print").choices(["table", "json"]).default("table"))
+    .addOption(
+      new Option("-o, --output <format>", "how to print").choices(["table", "json"]).default("table"),
+    )
     .action(async (options) => done(await runVersion(options, terminal)));
 
   program

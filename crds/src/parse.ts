@@ -60,6 +60,18 @@ export function parseShieldException(value: unknown, options: ParseOptions = {})
   return parseObject(shieldExceptionKind, value, options);
 }
 
+/**
+ * An object of any of our kinds, with its defaults applied.
+ * @throws InvalidObjectError with the field and the remedy of every problem, also when the kind is none of ours
+ */
+export function parseShieldObject(value: unknown, options: ParseOptions = {}): ShieldPolicy | ShieldException {
+  const kind = typeof value === "object" && value !== null ? (value as { kind?: unknown }).kind : undefined;
+  if (kind === shieldPolicyKind.kind) return parseShieldPolicy(value, options);
+  if (kind === shieldExceptionKind.kind) return parseShieldException(value, options);
+  const message = `must be one of ${shieldPolicyKind.kind}, ${shieldExceptionKind.kind}; is ${preview(kind)}`;
+  throw new InvalidObjectError("object", [{ path: "kind", message }]);
+}
+
 const structuralSchemas = new Map<string, StructuralSchema>();
 
 function structuralSchemaOf(kind: KindDefinition): StructuralSchema {
@@ -132,11 +144,19 @@ function message(issue: z.core.$ZodRawIssue): string | undefined {
         : `must be ${expected(issue.expected)}, is ${typeInWords(issue.input)}`;
     case "invalid_value": {
       const choice = (issue.values as unknown[]).map(String).join(", ");
-      return missing ? `required: one of ${choice}` : `must be one of ${choice}; is ${preview(issue.input)}`;
+      if (missing) return `required: one of ${choice}`;
+      return `must be one of ${choice}; is ${preview(issue.input)}${bareWord(issue.input, issue.values as unknown[])}`;
     }
     default:
       return undefined;
   }
+}
+
+/** kubectl reads YAML 1.1, where a bare off (no, n) is false. */
+function bareWord(input: unknown, values: readonly unknown[]): string {
+  return input === false && values.includes("off")
+    ? ': YAML reads a bare off as false, put it in quotes ("off")'
+    : "";
 }
 
 function expected(type: unknown): string {

@@ -125,10 +125,11 @@ class Starting {
     if (first === undefined) throw new Error("no API server was planned");
     // An API server waits for etcd by itself; one that gives up, or an etcd that died, shows here.
     await Promise.all(apiServers.map((server) => server.component.start()));
-    await first.component.ready(first.endpoint, "/readyz");
-    this.#log("the first API server is ready");
+    await first.component.ready(first.endpoint, "/livez/ping");
+    this.#log("the first API server answers");
+    // The controllers wait for the API server by themselves, so that their start overlaps with its last steps.
     await Promise.all([
-      ...apiServers.slice(1).map((server) => server.component.ready(server.endpoint, "/readyz")),
+      ...apiServers.map((server) => server.component.ready(server.endpoint, "/readyz")),
       this.#controllers(pki, kubeconfigs, control, network),
     ]);
     await this.#settled(plan, apiServers, first);

@@ -6,11 +6,18 @@ const run = promisify(execFile);
 const chart = new URL("../../charts/shieldx", import.meta.url).pathname;
 
 /** Renders charts/shieldx with Helm itself. Values are Helm's: `a.b=c`. Throws with Helm's own message. */
-export async function renderChart(values: Readonly<Record<string, string>>, namespace = "shieldx-system"): Promise<string> {
+export async function renderChart(
+  values: Readonly<Record<string, string>>,
+  namespace = "shieldx-system",
+): Promise<string> {
   const helm = await buildHelm();
   const set = Object.entries(values).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
-  const { stdout } = await run(helm, ["template", "shieldx", chart, "--kube-version", "1.37.2", "--namespace", namespace, ...set], {
-    maxBuffer: 64 * 1024 * 1024,
-  });
+  const { stdout } = await run(
+    helm,
+    ["template", "shieldx", chart, "--kube-version", "1.37.2", "--namespace", namespace, ...set],
+    {
+      maxBuffer: 64 * 1024 * 1024,
+    },
+  );
   return stdout;
 }

@@ -64,7 +64,10 @@ interface Launch {
 function launch({ cluster, name, args, health, metrics }: Launch): ShieldxProcess {
   const logFile = join(cluster.dir, `${name}.log`);
   const log = createWriteStream(logFile, { flags: "a" });
-  const child: ChildProcess = spawn(process.execPath, [entry, ...args], { stdio: ["ignore", "pipe", "pipe"], env: process.env });
+  const child: ChildProcess = spawn(process.execPath, [entry, ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: process.env,
+  });
   child.stdout?.pipe(log, { end: false });
   child.stderr?.pipe(log, { end: false });
   const exited = new Promise<number | null>((resolve) => child.once("exit", (code) => resolve(code)));
@@ -95,7 +98,10 @@ async function untilReady(started: ShieldxProcess): Promise<void> {
   const ended = started.exited.then((code) => {
     throw new Error(`${started.name} ended with code ${code} before it was ready: see ${started.logFile}`);
   });
-  await Promise.race([waitFor(`${started.name} ready`, () => isOk(`${started.healthUrl}/readyz`), { timeoutMs: 60_000 }), ended]);
+  await Promise.race([
+    waitFor(`${started.name} ready`, () => isOk(`${started.healthUrl}/readyz`), { timeoutMs: 60_000 }),
+    ended,
+  ]);
   ended.catch(() => undefined);
 }
 
@@ -108,7 +114,10 @@ export interface HostOptions {
 }
 
 /** Installs the chart and starts the processes. Host webhooks share one URL, so one replica serves. */
-export async function startShieldxOnHost(cluster: Cluster, options: HostOptions = {}): Promise<ShieldxOnHost> {
+export async function startShieldxOnHost(
+  cluster: Cluster,
+  options: HostOptions = {},
+): Promise<ShieldxOnHost> {
   const [https, probe] = [await freePort(), await freePort()];
   const webhookUrl = `https://127.0.0.1:${https}`;
   const probeUrl = `https://127.0.0.1:${probe}`;

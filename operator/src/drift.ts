@@ -94,7 +94,13 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 export function findObjectDrift(actual: ObjectLike, desired: ObjectLike): string[] {
   const drift: string[] = [];
   const bodyOf = (object: ObjectLike): Record<string, unknown> => {
-    const { metadata: _m, status: _s, apiVersion: _a, kind: _k, ...body } = object;
+    const {
+      metadata: _m,
+      status: _s,
+      apiVersion: _a,
+      kind: _k,
+      ...body
+    } = object as unknown as Record<string, unknown>;
     return body;
   };
   drift.push(...findDrift(bodyOf(actual), bodyOf(desired)));
@@ -116,7 +122,5 @@ interface ObjectLike {
     readonly labels?: Readonly<Record<string, string>>;
     readonly annotations?: Readonly<Record<string, string>>;
     readonly ownerReferences?: readonly { readonly uid: string }[];
-    readonly [key: string]: unknown;
   };
-  readonly [key: string]: unknown;
 }

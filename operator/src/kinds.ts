@@ -1,10 +1,10 @@
+import { type KubeObject, type ResourceType, resourceType } from "@shieldx/controller-runtime";
 import {
   type ShieldException,
   type ShieldPolicy,
   shieldExceptionKind,
   shieldPolicyKind,
 } from "@shieldx/crds";
-import { type KubeObject, type ResourceType, resourceType } from "@shieldx/controller-runtime";
 
 /** A ShieldPolicy as the API server returns it. */
 export type ShieldPolicyObject = KubeObject & Pick<ShieldPolicy, "spec" | "status">;

@@ -26,7 +26,10 @@ describe("decideOwned", () => {
   });
 
   it("writes what is missing or new, and does not call that tampering", () => {
-    expect(decideOwned(undefined, undefined, desired("x"), 0)).toMatchObject({ kind: "write", isRestoration: false });
+    expect(decideOwned(undefined, undefined, desired("x"), 0)).toMatchObject({
+      kind: "write",
+      isRestoration: false,
+    });
     expect(decideOwned(written(), onServer("x", "2"), desired("y"), 0)).toMatchObject({
       kind: "write",
       isRestoration: false,
@@ -39,12 +42,18 @@ describe("decideOwned", () => {
       isRestoration: true,
       drift: ["spec.value"],
     });
-    expect(decideOwned(written(), undefined, desired("x"), 0)).toMatchObject({ kind: "write", isRestoration: true });
+    expect(decideOwned(written(), undefined, desired("x"), 0)).toMatchObject({
+      kind: "write",
+      isRestoration: true,
+    });
   });
 
   it("waits for a cache that does not show its own write yet, but not for long", () => {
     const fresh = written({ isSeen: false });
-    expect(decideOwned(fresh, onServer("old", "1"), desired("x"), 1000)).toEqual({ kind: "wait", forMs: CACHE_LAG_MS });
+    expect(decideOwned(fresh, onServer("old", "1"), desired("x"), 1000)).toEqual({
+      kind: "wait",
+      forMs: CACHE_LAG_MS,
+    });
     expect(decideOwned(fresh, onServer("old", "1"), desired("x"), 1000 + CACHE_LAG_MS)).toMatchObject({
       kind: "write",
     });
@@ -64,7 +73,9 @@ describe("decideOwned", () => {
         const action = decideOwned(before, cached, desired(want), 1_000_000);
         if (action.kind === "nothing") expect(actual).toBe(want);
         else expect(action.kind).toBe("write");
-        expect(decideOwned(before, onServer(want, "8"), desired(want), 1_000_000)).toEqual({ kind: "nothing" });
+        expect(decideOwned(before, onServer(want, "8"), desired(want), 1_000_000)).toEqual({
+          kind: "nothing",
+        });
       }),
     );
   });

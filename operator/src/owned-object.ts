@@ -51,12 +51,12 @@ export function decideOwned(
   desired: DesiredObject,
   now: number,
 ): OwnedAction {
-  const drift = cached === undefined ? ["metadata.name"] : findObjectDrift(cached, { ...desired });
+  const drift = cached === undefined ? ["metadata.name"] : findObjectDrift(cached, desired);
   if (cached !== undefined && cached.metadata.deletionTimestamp !== undefined) {
     return { kind: "wait", forMs: CACHE_LAG_MS };
   }
   if (drift.length === 0) return { kind: "nothing" };
-  const isSame = written !== undefined && findObjectDrift({ ...written.desired }, { ...desired }).length === 0;
+  const isSame = written !== undefined && findObjectDrift(written.desired, desired).length === 0;
   if (!isSame) return { kind: "write", drift, isRestoration: false };
   if (!written.isSeen && cached?.metadata.resourceVersion === written.cachedBefore) {
     const left = written.writtenAt + CACHE_LAG_MS - now;
@@ -107,7 +107,12 @@ export class OwnedObjects {
   }
 
   /** Deletes the object if it is there. Returns whether there was something to delete. */
-  async remove(client: Client, type: ResourceType, cached: KubeObject | undefined, name: string): Promise<boolean> {
+  async remove(
+    client: Client,
+    type: ResourceType,
+    cached: KubeObject | undefined,
+    name: string,
+  ): Promise<boolean> {
     this.#written.delete(`${type.plural}/${name}`);
     if (cached === undefined || cached.metadata.deletionTimestamp !== undefined) return false;
     const { uid } = cached.metadata;
@@ -121,7 +126,11 @@ export class OwnedObjects {
 
   #noteSeen(key: string, cached: KubeObject | undefined): Written | undefined {
     const written = this.#written.get(key);
-    if (written === undefined || written.isSeen || cached?.metadata.resourceVersion === written.cachedBefore) {
+    if (
+      written === undefined ||
+      written.isSeen ||
+      cached?.metadata.resourceVersion === written.cachedBefore
+    ) {
       return written;
     }
     const seen = { ...written, isSeen: true };
@@ -141,7 +150,7 @@ export class OwnedObjects {
       metadata: { ...desired.metadata, ...(uid === undefined ? {} : { uid }) },
     } as unknown as Applicable<KubeObject>;
     const applied = await client.apply(type, body, { fieldManager: this.#fieldManager, force: true });
-    if (findObjectDrift(applied, { ...desired }).length === 0) return applied;
+    if (findObjectDrift(applied, desired).length === 0) return applied;
     // Somebody added fields of their own: apply leaves those alone, so the whole object is replaced.
     const { resourceVersion } = applied.metadata;
     const whole = {

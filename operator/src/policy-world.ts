@@ -57,6 +57,19 @@ export class PolicyWorld {
     return set;
   }
 
+  /**
+   * Digest of a set that holds this state of the policy: the one named before while it still does, so that a change
+   * of one policy does not rewrite the status of all; else the newest. undefined when no set holds it.
+   */
+  digestOf(member: Member, before: string | undefined): string | undefined {
+    const { digest } = this.current();
+    return [before, digest].find((candidate) => this.#history.contains(candidate, member));
+  }
+
+  exceptions(): readonly ShieldExceptionObject[] {
+    return this.#sources.exceptions();
+  }
+
   exceptionsOf(policy: string): ShieldExceptionObject[] {
     return this.#sources.exceptions().filter((exception) => exception.spec.policies.includes(policy));
   }

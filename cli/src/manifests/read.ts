@@ -1,4 +1,4 @@
-import { readFile, readdir, stat } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { LineCounter, parseAllDocuments } from "yaml";
 import { UsageError } from "../errors.ts";
@@ -34,7 +34,10 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 function asObjects(value: unknown, file: string, line: number): Manifest[] {
   if (value === null || value === undefined) return [];
   if (!isRecord(value) || typeof value.apiVersion !== "string" || typeof value.kind !== "string") {
-    throw new UsageError("NotAManifest", `${file}:${line}: not a Kubernetes object: apiVersion and kind are required`);
+    throw new UsageError(
+      "NotAManifest",
+      `${file}:${line}: not a Kubernetes object: apiVersion and kind are required`,
+    );
   }
   if (value.kind === "List" && Array.isArray(value.items)) {
     return value.items.flatMap((item) => asObjects(item, file, line));
@@ -50,14 +53,20 @@ export function parseManifests(text: string, file: string): Manifest[] {
     const [error] = document.errors;
     if (error !== undefined) {
       const at = lines.linePos(error.pos[0]);
-      throw new UsageError("InvalidYaml", `${file}:${at.line}:${at.col}: ${error.message.split("\n")[0]}`, { cause: error });
+      throw new UsageError("InvalidYaml", `${file}:${at.line}:${at.col}: ${error.message.split("\n")[0]}`, {
+        cause: error,
+      });
     }
     const start = document.contents?.range?.[0] ?? 0;
     let value: unknown;
     try {
       value = document.toJS({ maxAliasCount: 100 });
     } catch (cause) {
-      throw new UsageError("InvalidYaml", `${file}:${lines.linePos(start).line}: ${(cause as Error).message}`, { cause });
+      throw new UsageError(
+        "InvalidYaml",
+        `${file}:${lines.linePos(start).line}: ${(cause as Error).message}`,
+        { cause },
+      );
     }
     return asObjects(value, file, lines.linePos(start).line);
   });
@@ -80,7 +89,10 @@ export async function readManifests(paths: readonly string[]): Promise<Manifest[
     for (const file of await filesUnder(path)) {
       const { size } = await stat(file);
       if (size > maxFileBytes) {
-        throw new UsageError("FileTooLarge", `${file}: ${size} bytes; split it, at most ${maxFileBytes} bytes are read`);
+        throw new UsageError(
+          "FileTooLarge",
+          `${file}: ${size} bytes; split it, at most ${maxFileBytes} bytes are read`,
+        );
       }
       found.push(...parseManifests(await readFile(file, "utf8"), file));
     }

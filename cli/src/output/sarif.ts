@@ -29,7 +29,9 @@ export function sarif(version: string, findings: readonly SarifFinding[]): strin
             ruleIndex: rules.indexOf(f.ruleId),
             level: f.level,
             message: { text: f.message },
-            locations: [{ physicalLocation: { artifactLocation: { uri: f.file }, region: { startLine: f.line } } }],
+            locations: [
+              { physicalLocation: { artifactLocation: { uri: f.file }, region: { startLine: f.line } } },
+            ],
           })),
         },
       ],

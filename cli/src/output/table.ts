@@ -1,8 +1,7 @@
-// biome-ignore lint/suspicious/noControlCharactersInRegex: the escape sequences this file's neighbours write
-const escapes = /\u001b\[[0-9;]*m/g;
+import { stripVTControlCharacters } from "node:util";
 
 function width(text: string): number {
-  return [...text.replace(escapes, "")].length;
+  return [...stripVTControlCharacters(text)].length;
 }
 
 /** Columns as kubectl prints them: upper-case heads, three blanks between, no rules, no trailing blanks. */

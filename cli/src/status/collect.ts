@@ -29,7 +29,8 @@ export interface PolicySeen {
   readonly admission: string;
   readonly enforcedBy: string;
   readonly loadedBy: string;
-  readonly violations: number | undefined;
+  /** Existing objects that break it. */
+  readonly violating: number | undefined;
   readonly ready: string;
   readonly reason: string;
   readonly message: string;
@@ -55,7 +56,9 @@ const wantedCrds = ["shieldpolicies.shieldx.io", "shieldexceptions.shieldx.io"];
 /** Days until the last certificate of a base64 PEM bundle ends; the newest counts while two CAs overlap. */
 export function daysLeft(caBundle: string | undefined, now: number): number | undefined {
   if (caBundle === undefined || caBundle === "") return undefined;
-  const pems = Buffer.from(caBundle, "base64").toString("utf8").match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g);
+  const pems = Buffer.from(caBundle, "base64")
+    .toString("utf8")
+    .match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g);
   const ends = (pems ?? []).map((pem) => Date.parse(new X509Certificate(pem).validTo));
   return ends.length === 0 ? undefined : Math.floor((Math.max(...ends) - now) / day);
 }
@@ -69,10 +72,15 @@ function isAlive(lease: LeaseSeen, now: number): boolean {
   return lease.holder !== "" && now - lease.renewedAt < lease.durationSeconds * 1000 * 2;
 }
 
-function certificateProblems(caDays: number | undefined, replicas: StatusReport["webhookReplicas"]): string[] {
+function certificateProblems(
+  caDays: number | undefined,
+  replicas: StatusReport["webhookReplicas"],
+): string[] {
   const problems: string[] = [];
   if (caDays !== undefined && caDays < 7) {
-    problems.push(`the webhook CA has ${caDays} days left: see the operator's log for what its rotation waits for`);
+    problems.push(
+      `the webhook CA has ${caDays} days left: see the operator's log for what its rotation waits for`,
+    );
   }
   for (const replica of replicas) {
     if (replica.leafDaysLeft !== undefined && replica.leafDaysLeft < 2) {
@@ -87,28 +95,40 @@ export function judge(seen: Observed): StatusReport {
   const problems: string[] = [...seen.unreadable];
   const missing = wantedCrds.filter((name) => !seen.crds.some((crd) => crd.name === name));
   const installed = missing.length === 0;
-  if (!installed) problems.push(`not installed: ${missing.join(", ")} missing. Install with: helm install shieldx charts/shieldx -n ${seen.namespace} --create-namespace`);
+  if (!installed)
+    problems.push(
+      `not installed: ${missing.join(", ")} missing. Install with: helm install shieldx charts/shieldx -n ${seen.namespace} --create-namespace`,
+    );
 
   for (const d of seen.deployments.filter((x) => x.ready < x.wanted)) {
-    problems.push(`deployment ${d.name}: ${d.ready} of ${d.wanted} ready. Look with: kubectl -n ${seen.namespace} describe deployment ${d.name}`);
+    problems.push(
+      `deployment ${d.name}: ${d.ready} of ${d.wanted} ready. Look with: kubectl -n ${seen.namespace} describe deployment ${d.name}`,
+    );
   }
   const leaderLease = seen.leases.find((lease) => lease.name === "shieldx-operator");
   const leader = leaderLease !== undefined && isAlive(leaderLease, seen.now) ? leaderLease.holder : undefined;
   if (installed && leader === undefined) {
-    problems.push("no operator leads: policies are enforced as they last stood, but changes and certificates wait");
+    problems.push(
+      "no operator leads: policies are enforced as they last stood, but changes and certificates wait",
+    );
   }
-  const webhookLeases = seen.leases.filter((lease) => lease.component === "webhooks" && isAlive(lease, seen.now));
+  const webhookLeases = seen.leases.filter(
+    (lease) => lease.component === "webhooks" && isAlive(lease, seen.now),
+  );
   const webhookReplicas = webhookLeases.map((lease) => ({
     name: lease.holder,
     policySet: lease.annotations["shieldx.io/policy-set-digest"] ?? "",
     leafDaysLeft: leafDays(lease, seen.now),
   }));
-  if (installed && webhookReplicas.length === 0) problems.push("no webhook replica reports: policies evaluated in the webhook do not act");
+  if (installed && webhookReplicas.length === 0)
+    problems.push("no webhook replica reports: policies evaluated in the webhook do not act");
   const days = seen.caBundles.map((c) => daysLeft(c.caBundle, seen.now)).filter((d) => d !== undefined);
   const caDaysLeft = days.length === 0 ? undefined : Math.min(...days);
   problems.push(...certificateProblems(caDaysLeft, webhookReplicas));
   for (const policy of seen.policies.filter((p) => p.ready !== "True")) {
-    problems.push(`ShieldPolicy ${policy.name} is not ready: ${policy.reason}${policy.message === "" ? "" : `: ${policy.message}`}`);
+    problems.push(
+      `ShieldPolicy ${policy.name} is not ready: ${policy.reason}${policy.message === "" ? "" : `: ${policy.message}`}`,
+    );
   }
   return {
     healthy: problems.length === 0,
@@ -120,7 +140,9 @@ export function judge(seen: Observed): StatusReport {
     operator: {
       leader,
       renewedSecondsAgo:
-        leader === undefined || leaderLease === undefined ? undefined : Math.max(0, Math.round((seen.now - leaderLease.renewedAt) / 1000)),
+        leader === undefined || leaderLease === undefined
+          ? undefined
+          : Math.max(0, Math.round((seen.now - leaderLease.renewedAt) / 1000)),
     },
     deployments: seen.deployments,
     webhookReplicas,

@@ -10,14 +10,17 @@ function loadedBy(report: StatusReport): string {
   const total = report.webhookReplicas.length;
   if (total === 0) return "none reports";
   const counts = new Map<string, number>();
-  for (const replica of report.webhookReplicas) counts.set(replica.policySet, (counts.get(replica.policySet) ?? 0) + 1);
+  for (const replica of report.webhookReplicas)
+    counts.set(replica.policySet, (counts.get(replica.policySet) ?? 0) + 1);
   const [digest, most] = [...counts].sort((a, b) => b[1] - a[1])[0] ?? ["", 0];
   return `${total} serving, policy set ${digest.slice(0, 12) || "none"} loaded by ${most}/${total}`;
 }
 
 /** The report as a person reads it. */
 export function printStatus(report: StatusReport, terminal: Terminal): void {
-  const verdict = report.healthy ? paint(terminal, "green", "healthy") : paint(terminal, "red", "needs attention");
+  const verdict = report.healthy
+    ? paint(terminal, "green", "healthy")
+    : paint(terminal, "red", "needs attention");
   terminal.out(`ShieldX in ${report.namespace}: ${verdict}\n`);
   for (const problem of report.problems) terminal.out(`  ${paint(terminal, "yellow", "!")} ${problem}\n`);
   const leaves = report.webhookReplicas.map((r) => r.leafDaysLeft).filter((d) => d !== undefined);
@@ -27,10 +30,15 @@ export function printStatus(report: StatusReport, terminal: Terminal): void {
     ...report.deployments.map((d): [string, string] => [d.name, `${d.ready}/${d.wanted} ready, ${d.image}`]),
     [
       "Leader",
-      report.operator.leader === undefined ? "none" : `${report.operator.leader}, renewed ${report.operator.renewedSecondsAgo} s ago`,
+      report.operator.leader === undefined
+        ? "none"
+        : `${report.operator.leader}, renewed ${report.operator.renewedSecondsAgo} s ago`,
     ],
     ["Webhooks", loadedBy(report)],
-    ["Certificates", `CA ${days(report.caDaysLeft)}, leaf ${days(leaves.length === 0 ? undefined : Math.min(...leaves))}`],
+    [
+      "Certificates",
+      `CA ${days(report.caDaysLeft)}, leaf ${days(leaves.length === 0 ? undefined : Math.min(...leaves))}`,
+    ],
   ];
   const width = Math.max(...facts.map(([name]) => name.length));
   for (const [name, value] of facts) terminal.out(`  ${name.padEnd(width)}   ${value}\n`);
@@ -41,15 +49,17 @@ export function printStatus(report: StatusReport, terminal: Terminal): void {
   terminal.out("\n");
   terminal.out(
     table(
-      ["policy", "engine", "admission", "enforced by", "loaded", "violations", "ready"],
+      ["policy", "engine", "admission", "enforced by", "loaded", "violating", "ready"],
       report.policies.map((p) => [
         p.name,
         p.engine,
         p.admission,
         p.enforcedBy,
         p.loadedBy,
-        p.violations === undefined ? "-" : String(p.violations),
-        p.ready === "True" ? paint(terminal, "green", "True") : paint(terminal, "red", `${p.ready} (${p.reason})`),
+        p.violating === undefined ? "-" : String(p.violating),
+        p.ready === "True"
+          ? paint(terminal, "green", "True")
+          : paint(terminal, "red", `${p.ready} (${p.reason})`),
       ]),
     ),
   );

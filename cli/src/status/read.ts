@@ -11,11 +11,18 @@ import {
 } from "@shieldx/controller-runtime";
 import type { LeaseSeen, Observed, PolicySeen } from "./collect.ts";
 
-const ShieldPolicy = resourceType({ group: "shieldx.io", version: "v1alpha1", kind: "ShieldPolicy", plural: "shieldpolicies", namespaced: false });
+const ShieldPolicy = resourceType({
+  group: "shieldx.io",
+  version: "v1alpha1",
+  kind: "ShieldPolicy",
+  plural: "shieldpolicies",
+  namespaced: false,
+});
 const ours = "app.kubernetes.io/part-of=shieldx";
 
 type Loose = Record<string, unknown>;
-const record = (value: unknown): Loose => (typeof value === "object" && value !== null ? (value as Loose) : {});
+const record = (value: unknown): Loose =>
+  typeof value === "object" && value !== null ? (value as Loose) : {};
 const text = (value: unknown): string => (typeof value === "string" ? value : "");
 const count = (value: unknown): number => (typeof value === "number" ? value : 0);
 const items = (value: unknown): Loose[] => (Array.isArray(value) ? value.map(record) : []);
@@ -44,7 +51,7 @@ function policySeen(policy: KubeObject): PolicySeen {
     admission: text(record(spec.actions).admission),
     enforcedBy: text(status.enforcedBy) || "-",
     loadedBy: text(status.loadedBy) || "-",
-    violations: typeof counts.violations === "number" ? counts.violations : undefined,
+    violating: typeof counts.violating === "number" ? counts.violating : undefined,
     ready: text(ready.status) || "Unknown",
     reason: text(ready.reason) || "NotReconciled",
     message: text(ready.message),
@@ -54,14 +61,19 @@ function policySeen(policy: KubeObject): PolicySeen {
 /** Reads what `shieldctl status` judges. What may not be read is named in `unreadable`; connection errors are thrown. */
 export async function observe(client: Client, namespace: string, now: number): Promise<Observed> {
   const unreadable: string[] = [];
-  const list = async (type: ResourceType, options: { namespace?: string; labelSelector?: string } = {}): Promise<readonly KubeObject[]> => {
+  const list = async (
+    type: ResourceType,
+    options: { namespace?: string; labelSelector?: string } = {},
+  ): Promise<readonly KubeObject[]> => {
     try {
       return (await client.list(type, options)).items;
     } catch (error) {
       // 404: the kind is not installed, which the judgement says by itself.
       if (error instanceof ApiError && error.code === 404) return [];
       if (error instanceof ApiError && error.code === 403) {
-        unreadable.push(`may not list ${type.plural}: ask for the ClusterRole shieldx-view and read access to ${namespace}`);
+        unreadable.push(
+          `may not list ${type.plural}: ask for the ClusterRole shieldx-view and read access to ${namespace}`,
+        );
         return [];
       }
       throw error;
@@ -82,7 +94,9 @@ export async function observe(client: Client, namespace: string, now: number): P
       .filter((crd) => text(record(crd.spec).group) === "shieldx.io")
       .map((crd) => ({
         name: crd.metadata.name ?? "",
-        versions: items(record(crd.spec).versions).filter((v) => v.served === true).map((v) => text(v.name)),
+        versions: items(record(crd.spec).versions)
+          .filter((v) => v.served === true)
+          .map((v) => text(v.name)),
       })),
     deployments: deployments.map((d) => ({
       name: d.metadata.name ?? "",
@@ -93,7 +107,10 @@ export async function observe(client: Client, namespace: string, now: number): P
     leases: leases.filter((l) => (l.metadata.name ?? "").startsWith("shieldx-")).map(leaseSeen),
     caBundles: configurations
       .filter((c) => (c.metadata.name ?? "").startsWith("shieldx-"))
-      .map((c) => ({ configuration: c.metadata.name ?? "", caBundle: text(record(items(c.webhooks)[0]?.clientConfig).caBundle) || undefined })),
+      .map((c) => ({
+        configuration: c.metadata.name ?? "",
+        caBundle: text(record(items(c.webhooks)[0]?.clientConfig).caBundle) || undefined,
+      })),
     policies: policies.map(policySeen),
     unreadable,
     now,

@@ -6,7 +6,8 @@ export const actions = z.object({
     .enum(["deny", "warn", "audit", "off"])
     .describe(
       "What happens to a request that breaks the policy: deny refuses it, warn lets it pass and tells the person, audit lets " +
-        "it pass and notes it in the API server's audit log, off does not look at requests.",
+        "it pass and notes it in the API server's audit log, off does not look at requests (write it in quotes, YAML reads a bare " +
+        "off as false).",
     ),
   background: z
     .enum(["audit", "off"])

@@ -50,17 +50,25 @@ function pathOf(fieldPath: string | undefined): string[] {
   return fieldPath === undefined ? [] : fieldPath.split(".").filter((part) => part !== "");
 }
 
+const BROKEN_RULE = { brokenRule: true };
+
+/** Tells a broken rule from a wrong shape, so that one broken rule does not hide the next. */
+function isBrokenRule(issue: z.core.$ZodRawIssue): boolean {
+  return issue.params === BROKEN_RULE;
+}
+
 /**
  * A cross-field rule as a check: `schema.check(rule<z.output<typeof schema>>({...}))`. It runs, like the server's,
  * only when the value's shape is right, and all broken rules are reported at once.
  */
 export function rule<T>({ holds, ...validation }: Rule<T>): z.core.$ZodCheck<T> {
   return serverCheck<T>({ validations: [validation] }, (payload) => {
-    if (holds(payload.value)) return;
+    if (payload.issues.some((issue) => !isBrokenRule(issue)) || holds(payload.value)) return;
     payload.issues.push({
       code: "custom",
       message: validation.message,
       path: pathOf(validation.fieldPath),
+      params: BROKEN_RULE,
       input: payload.value,
       continue: true,
     });

@@ -3,8 +3,8 @@ import { mkdir, readdir, readlink, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { cacheFolder } from "../build/index.ts";
 import { withLock } from "../build/lock.ts";
-import { missingPrerequisite } from "../errors.ts";
 import { runCommand } from "../command.ts";
+import { missingPrerequisite } from "../errors.ts";
 import { run } from "../node/command.ts";
 import type { TarEntry } from "./tar.ts";
 
@@ -49,7 +49,9 @@ async function download(name: string, version: string, folder: string, install: 
   // apt fetches as its own user, which has to be able to write here; else it warns and fetches as root.
   await mkdir(join(scratch, "files"), { recursive: true, mode: 0o755 });
   const script = 'cd "$1" && apt-get download -qq -o APT::Sandbox::User=root "$2"';
-  const fetched = await runCommand("sh", ["-c", script, "sh", scratch, `${name}=${version}`], { timeoutMs: 300_000 });
+  const fetched = await runCommand("sh", ["-c", script, "sh", scratch, `${name}=${version}`], {
+    timeoutMs: 300_000,
+  });
   const archive = (await readdir(scratch)).find((file) => file.endsWith(".deb"));
   if (archive === undefined) {
     throw missingPrerequisite(`apt cannot download ${name} ${version}: ${fetched.stderr.trim()}`, install);

@@ -47,12 +47,16 @@ async function program(path: string, source: string): Promise<TarEntry> {
 }
 
 async function busyboxFiles(): Promise<TarEntry[]> {
-  const files = (await debianEntries(["busybox-static"])).filter((entry) => entry.path.endsWith("bin/busybox"));
+  const files = (await debianEntries(["busybox-static"])).filter((entry) =>
+    entry.path.endsWith("bin/busybox"),
+  );
   const [busybox] = files;
   if (busybox?.type !== "file" || !("source" in busybox)) {
     throw new Error("the package busybox-static holds no bin/busybox");
   }
-  const applets = (await run(busybox.source, ["--list"])).split("\n").filter((name) => /^[\w[.-]+$/.test(name));
+  const applets = (await run(busybox.source, ["--list"]))
+    .split("\n")
+    .filter((name) => /^[\w[.-]+$/.test(name));
   return [
     { ...busybox, path: "bin/busybox" },
     ...applets

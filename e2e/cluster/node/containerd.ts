@@ -1,5 +1,5 @@
 /** The container runtime of a node, and how images get into it. */
-import { stat, writeFile } from "node:fs/promises";
+import { mkdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ClusterError } from "../errors.ts";
 import { pauseImage } from "../image/node-images.ts";
@@ -97,7 +97,7 @@ export async function startContainerd(machine: Machine, podCidr: string, runsc: 
   const cniConfigFolder = join(machine.dir, "cni");
   const runscConfigFile = join(machine.dir, "runsc.toml");
   const configFile = join(machine.dir, "containerd.toml");
-  await machine.makeFolder(cniConfigFolder);
+  await mkdir(cniConfigFolder, { recursive: true });
   await writeFile(join(cniConfigFolder, "10-pods.conflist"), cniConfig(podCidr));
   await writeFile(runscConfigFile, runscConfig(runsc));
   await writeFile(configFile, containerdConfig({ cniConfigFolder, runscConfig: runscConfigFile }));
@@ -107,7 +107,10 @@ export async function startContainerd(machine: Machine, podCidr: string, runsc: 
 
 async function waitForSocket(path: string, daemon: RunningProcess): Promise<void> {
   const failed = daemon.exited.then(({ code, signal }) => {
-    throw new ClusterError("PROCESS_EXITED", `${daemon.name} ended with ${code ?? signal}: see ${daemon.logFile}`);
+    throw new ClusterError(
+      "PROCESS_EXITED",
+      `${daemon.name} ended with ${code ?? signal}: see ${daemon.logFile}`,
+    );
   });
   const ready = waitFor(`the socket of ${daemon.name}`, async () => (await stat(path)).isSocket(), {
     timeoutMs: 30_000,

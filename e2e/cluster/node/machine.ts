@@ -7,10 +7,10 @@
  */
 import { mkdir, readFile, readlink, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { type CommandOptions, runCommand } from "../command.ts";
 import { ClusterError } from "../errors.ts";
 import type { CommandResult, ProcessHost, RunningProcess } from "../types.ts";
 import { waitFor } from "../wait.ts";
-import { type CommandOptions, runCommand } from "../command.ts";
 import { createControlGroups } from "./control-groups.ts";
 import type { NodePlan } from "./plan.ts";
 
@@ -99,7 +99,7 @@ exec unshare --net --mount --uts --propagation slave -- "$0" inside
 fi
 mount --make-rshared /
 ${binds.join("\n")}
-hostname '${name}'
+echo '${name}' > /proc/sys/kernel/hostname
 echo 1 > /proc/sys/net/ipv4/ip_forward
 echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6
 : > '${dir}/booted'

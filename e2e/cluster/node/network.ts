@@ -1,6 +1,7 @@
 /** The wire between the API servers and the nodes: a bridge on the host, a veth cable to each node, static routes. */
-import { ClusterError } from "../errors.ts";
+
 import { runCommand } from "../command.ts";
+import { ClusterError } from "../errors.ts";
 import { run } from "./command.ts";
 import {
   bridgeName,

@@ -1,2 +1,4 @@
+export * from "./native/index.ts";
+export * from "./offline/index.ts";
 export * from "./pod-security/index.ts";
 export * from "./policy-set/index.ts";

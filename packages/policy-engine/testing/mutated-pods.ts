@@ -23,7 +23,9 @@ export function mutatedPod(fixtures: readonly UpstreamFixture[], seed: number): 
   return {
     seed,
     level: random.pick(["baseline", "restricted"]),
-    version: random.chance(0.05) ? random.pick(["latest", "v1.38", "v1.200"] as const) : `v1.${random.below(38)}`,
+    version: random.chance(0.05)
+      ? random.pick(["latest", "v1.38", "v1.200"] as const)
+      : `v1.${random.below(38)}`,
     podMetadata: pod.metadata,
     podSpec: pod.spec,
   };
@@ -31,10 +33,31 @@ export function mutatedPod(fixtures: readonly UpstreamFixture[], seed: number): 
 
 type Mutation = (pod: FixturePod, random: Random) => void;
 
-const oddStrings = ["", "x", 'quo"te', "back\\slash", "tab\there", "ünïcode", "\u{1f600}", "\u200b", "\uffff", "Default"];
+const oddStrings = [
+  "",
+  "x",
+  'quo"te',
+  "back\\slash",
+  "tab\there",
+  "ünïcode",
+  "\u{1f600}",
+  "\u200b",
+  "\uffff",
+  "Default",
+];
 const booleans = [true, false, null];
 const profileTypes = ["RuntimeDefault", "Localhost", "Unconfined", "", "runtimeDefault", null];
-const capabilities = ["ALL", "NET_BIND_SERVICE", "CHOWN", "NET_RAW", "SYS_ADMIN", "KILL", "all", "CAP_KILL", "SETUID"];
+const capabilities = [
+  "ALL",
+  "NET_BIND_SERVICE",
+  "CHOWN",
+  "NET_RAW",
+  "SYS_ADMIN",
+  "KILL",
+  "all",
+  "CAP_KILL",
+  "SETUID",
+];
 const sysctls = [
   "kernel.shm_rmid_forced",
   "net.ipv4.ip_local_reserved_ports",
@@ -47,7 +70,15 @@ const sysctls = [
   "net.core.somaxconn",
   "",
 ];
-const seLinuxTypes = ["", "container_t", "container_init_t", "container_kvm_t", "container_engine_t", "spc_t", null];
+const seLinuxTypes = [
+  "",
+  "container_t",
+  "container_init_t",
+  "container_kvm_t",
+  "container_engine_t",
+  "spc_t",
+  null,
+];
 const volumeSources: Fields = {
   configMap: { name: "c" },
   csi: { driver: "d" },
@@ -91,19 +122,30 @@ const annotationKeys = [
   "seccomp.security.alpha.kubernetes.io/pods",
   "example.com/unrelated",
 ];
-const annotationValues = ["runtime/default", "docker/default", "localhost/p", "localhost", "unconfined", ...oddStrings];
+const annotationValues = [
+  "runtime/default",
+  "docker/default",
+  "localhost/p",
+  "localhost",
+  "unconfined",
+  ...oddStrings,
+];
 
 const mutations: readonly Mutation[] = [
   ({ spec }, random) => set(spec, random.pick(["hostNetwork", "hostPID", "hostIPC"]), random.pick(booleans)),
   ({ spec }, random) => set(spec, "hostUsers", random.pick([true, false, false, null, undefined])),
-  ({ spec }, random) => set(spec, "os", random.pick([{ name: "windows" }, { name: "linux" }, {}, null, undefined])),
+  ({ spec }, random) =>
+    set(spec, "os", random.pick([{ name: "windows" }, { name: "linux" }, {}, null, undefined])),
   ({ spec }, random) => changeSecurityContext(child(spec, "securityContext"), random),
   ({ spec }, random) => {
     const context = child(spec, "securityContext");
     context.sysctls = some(random, 3, () => ({ name: random.pick(sysctls), value: "1" }));
   },
   ({ spec }, random) => {
-    spec.volumes = some(random, 4, (i) => ({ name: random.pick([`v${i}`, ...oddStrings]), ...volumeSource(random) }));
+    spec.volumes = some(random, 4, (i) => ({
+      name: random.pick([`v${i}`, ...oddStrings]),
+      ...volumeSource(random),
+    }));
   },
   ({ metadata }, random) => {
     child(metadata, "annotations")[random.pick(annotationKeys)] = random.pick([...annotationValues, null]);
@@ -118,7 +160,9 @@ const mutations: readonly Mutation[] = [
 ];
 
 function changeContainer({ spec }: FixturePod, random: Random): void {
-  const containers = ["containers", "initContainers", "ephemeralContainers"].flatMap((key) => spec[key] ?? []);
+  const containers = ["containers", "initContainers", "ephemeralContainers"].flatMap(
+    (key) => spec[key] ?? [],
+  );
   if (containers.length === 0) return;
   const container = random.pick(containers) as Fields;
   random.pick(containerMutations)(container, random);
@@ -132,7 +176,11 @@ const containerMutations: readonly ((container: Fields, random: Random) => void)
   (container, random) =>
     set(child(container, "securityContext"), "allowPrivilegeEscalation", random.pick([...booleans, false])),
   (container, random) =>
-    set(child(container, "securityContext"), "procMount", random.pick(["Default", "Unmasked", "", "default", null])),
+    set(
+      child(container, "securityContext"),
+      "procMount",
+      random.pick(["Default", "Unmasked", "", "default", null]),
+    ),
   (container, random) => {
     child(container, "securityContext").capabilities = random.pick([
       null,
@@ -151,29 +199,33 @@ const containerMutations: readonly ((container: Fields, random: Random) => void)
   (container, random) =>
     set(container, random.pick(["livenessProbe", "readinessProbe", "startupProbe"]), handler(random)),
   (container, random) =>
-    set(container, "lifecycle", random.pick([null, {}, { [random.pick(["postStart", "preStop"])]: handler(random) }])),
+    set(
+      container,
+      "lifecycle",
+      random.pick([null, {}, { [random.pick(["postStart", "preStop"])]: handler(random) }]),
+    ),
   (container, random) => set(container, "name", random.pick(["container1", "other", ...oddStrings])),
 ];
 
+const securityContextFields: readonly ((random: Random) => readonly [string, unknown])[] = [
+  (random) => ["runAsNonRoot", random.pick(booleans)],
+  (random) => ["runAsUser", random.pick([0, 0, 1, 1000, -1, null, undefined])],
+  (random) => ["seccompProfile", random.pick([null, {}, { type: random.pick(profileTypes) }])],
+  (random) => ["appArmorProfile", random.pick([null, {}, { type: random.pick(profileTypes) }])],
+  (random) => ["windowsOptions", random.pick([null, {}, { hostProcess: random.pick(booleans) }])],
+  (random) => [
+    "seLinuxOptions",
+    {
+      type: random.pick(seLinuxTypes),
+      user: random.pick([undefined, "", "user"]),
+      role: random.pick([undefined, "", null, "role"]),
+    },
+  ],
+];
+
 function changeSecurityContext(context: Fields, random: Random): void {
-  switch (random.below(6)) {
-    case 0:
-      return set(context, "runAsNonRoot", random.pick(booleans));
-    case 1:
-      return set(context, "runAsUser", random.pick([0, 1, 1000, -1, null, undefined]));
-    case 2:
-      return set(context, "seccompProfile", random.pick([null, {}, { type: random.pick(profileTypes) }]));
-    case 3:
-      return set(context, "appArmorProfile", random.pick([null, {}, { type: random.pick(profileTypes) }]));
-    case 4:
-      return set(context, "windowsOptions", random.pick([null, {}, { hostProcess: random.pick(booleans) }]));
-    default:
-      return set(context, "seLinuxOptions", {
-        type: random.pick(seLinuxTypes),
-        user: random.pick([undefined, "", "user"]),
-        role: random.pick([undefined, "", null, "role"]),
-      });
-  }
+  const [key, value] = random.pick(securityContextFields)(random);
+  set(context, key, value);
 }
 
 function handler(random: Random): Fields | null {
@@ -197,7 +249,10 @@ function addContainer(spec: Fields, random: Random): void {
   const key = random.pick(["containers", "initContainers", "ephemeralContainers"]);
   const list = Array.isArray(spec[key]) ? spec[key] : [];
   spec[key] = list;
-  const container: Fields = { name: random.pick(["b", "a", "container1", ...oddStrings]), image: "registry.k8s.io/pause" };
+  const container: Fields = {
+    name: random.pick(["b", "a", "container1", ...oddStrings]),
+    image: "registry.k8s.io/pause",
+  };
   if (random.chance(0.5)) {
     container.securityContext = {
       allowPrivilegeEscalation: false,

@@ -23,7 +23,8 @@ export async function askOracle(binary: string, questions: readonly PodQuestion[
   const closed = once(child, "close");
   const answers: OracleAnswer[] = [];
   const reading = (async () => {
-    for await (const line of createInterface({ input: child.stdout })) answers.push(JSON.parse(line) as OracleAnswer);
+    for await (const line of createInterface({ input: child.stdout }))
+      answers.push(JSON.parse(line) as OracleAnswer);
   })();
   for (const question of questions) {
     if (!child.stdin.write(`${JSON.stringify(question)}\n`)) await once(child.stdin, "drain");

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type AuditedObject, type AuditFinding, AuditIndex } from "./audit-index.ts";
+import { type AuditedObject, type AuditFinding, AuditIndex, type Judgement } from "./audit-index.ts";
 
 const object = (uid: string, over: Partial<AuditedObject> = {}): AuditedObject => ({
   apiVersion: "v1",
@@ -17,16 +17,22 @@ const finding = (policy: string, ...checks: string[]): AuditFinding => ({
   violations: checks.map((checkId) => ({ checkId, detail: "…" })),
 });
 
+const of = (...findings: AuditFinding[]): Judgement => ({
+  matched: findings.map((item) => item.policy),
+  findings,
+  exempted: [],
+});
+
 describe("AuditIndex", () => {
   it("counts every offender and names only the topmost of a chain of controllers", () => {
     const index = new AuditIndex();
-    index.set(object("dep", { kind: "Deployment" }), [finding("p", "privileged")]);
-    index.set(object("rs", { kind: "ReplicaSet", controllerUid: "dep" }), [finding("p", "privileged")]);
-    index.set(object("pod1", { controllerUid: "rs" }), [finding("p", "privileged")]);
-    index.set(object("pod2", { controllerUid: "rs" }), [finding("p", "privileged")]);
-    index.set(object("lone"), [finding("p", "privileged", "hostPorts")]);
+    index.set(object("dep", { kind: "Deployment" }), of(finding("p", "privileged")));
+    index.set(object("rs", { kind: "ReplicaSet", controllerUid: "dep" }), of(finding("p", "privileged")));
+    index.set(object("pod1", { controllerUid: "rs" }), of(finding("p", "privileged")));
+    index.set(object("pod2", { controllerUid: "rs" }), of(finding("p", "privileged")));
+    index.set(object("lone"), of(finding("p", "privileged", "hostPorts")));
     const audit = index.policy("p");
-    expect(audit.violations).toBe(5);
+    expect(audit.violating).toBe(5);
     expect(audit.worst.map((offender) => [offender.object.uid, offender.dependants])).toEqual([
       ["lone", 0],
       ["dep", 3],
@@ -35,27 +41,37 @@ describe("AuditIndex", () => {
 
   it("names a Pod whose owner is clean", () => {
     const index = new AuditIndex();
-    index.set(object("rs", { kind: "ReplicaSet" }), []);
-    index.set(object("pod", { controllerUid: "rs" }), [finding("p", "privileged")]);
+    index.set(object("rs", { kind: "ReplicaSet" }), of());
+    index.set(object("pod", { controllerUid: "rs" }), of(finding("p", "privileged")));
     expect(index.policy("p").worst.map((offender) => offender.object.uid)).toEqual(["pod"]);
+  });
+
+  it("counts what was held against an object, and what it was let off by exception", () => {
+    const index = new AuditIndex();
+    index.set(object("a"), { matched: ["p", "q"], findings: [], exempted: ["q"] });
+    index.set(object("b"), { matched: ["p"], findings: [finding("p", "x", "y")], exempted: [] });
+    expect(index.policy("p")).toMatchObject({ checked: 2, exempted: 0, violating: 1, findings: 2 });
+    expect(index.policy("q")).toMatchObject({ checked: 1, exempted: 1, violating: 0 });
+    index.delete("a");
+    expect(index.policy("q")).toMatchObject({ checked: 0, exempted: 0 });
   });
 
   it("survives owner references in a circle", () => {
     const index = new AuditIndex();
-    index.set(object("a", { controllerUid: "b" }), [finding("p", "x")]);
-    index.set(object("b", { controllerUid: "a" }), [finding("p", "x")]);
-    expect(index.policy("p").violations).toBe(2);
+    index.set(object("a", { controllerUid: "b" }), of(finding("p", "x")));
+    index.set(object("b", { controllerUid: "a" }), of(finding("p", "x")));
+    expect(index.policy("p").violating).toBe(2);
   });
 
   it("tells of a change once, and of no change not at all", () => {
     const index = new AuditIndex();
-    index.set(object("a"), [finding("p", "x")]);
+    index.set(object("a"), of(finding("p", "x")));
     expect(index.takeChanges()).toEqual({ policies: ["p"], objects: ["a"] });
-    index.set(object("a"), [finding("p", "x")]);
-    index.set(object("b"), []);
+    index.set(object("a"), of(finding("p", "x")));
+    index.set(object("b"), of());
     index.delete("c");
     expect(index.takeChanges()).toEqual({ policies: [], objects: [] });
-    index.set(object("a"), []);
+    index.set(object("a"), of());
     expect(index.takeChanges()).toEqual({ policies: ["p"], objects: ["a"] });
     expect(index.size).toBe(0);
   });
@@ -75,17 +91,15 @@ describe("AuditIndex", () => {
             index.delete(uid);
             truth.delete(uid);
           } else {
-            index.set(
-              object(uid),
-              policies.map((policy) => finding(policy, "x")),
-            );
+            index.set(object(uid), of(...policies.map((policy) => finding(policy, "x"))));
             truth.set(uid, policies);
           }
         }
         for (const name of ["p", "q"]) {
           const expected = [...truth.values()].filter((list) => list.includes(name)).length;
-          expect(index.policy(name).violations).toBe(expected);
+          expect(index.policy(name).violating).toBe(expected);
           expect(index.policy(name).worst).toHaveLength(expected);
+          expect(index.policy(name).checked).toBe(expected);
         }
       }),
     );

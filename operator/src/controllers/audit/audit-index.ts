@@ -29,11 +29,32 @@ export interface Offender {
   readonly dependants: number;
 }
 
+/** What was found about one object. */
+export interface Judgement {
+  /** Policies held against it. */
+  readonly matched: readonly string[];
+  readonly findings: readonly AuditFinding[];
+  /** Policies it breaks by leave of an exception. */
+  readonly exempted: readonly string[];
+}
+
 export interface PolicyAudit {
+  /** Objects the policy was held against. */
+  readonly checked: number;
+  /** Objects that break it by leave of an exception. */
+  readonly exempted: number;
+  /** Single findings; one object may have several. */
+  readonly findings: number;
   /** Objects that offend, dependants included. */
-  readonly violations: number;
+  readonly violating: number;
   /** Offenders that no other offender controls, worst first. */
   readonly worst: readonly Offender[];
+}
+
+interface Coverage {
+  readonly text: string;
+  readonly matched: readonly string[];
+  readonly exempted: readonly string[];
 }
 
 interface Entry {
@@ -51,12 +72,17 @@ interface Entry {
 export class AuditIndex {
   readonly #entries = new Map<string, Entry>();
   readonly #byPolicy = new Map<string, Map<string, { object: AuditedObject; finding: AuditFinding }>>();
+  /** Judgements without their findings; equal ones share one object, so that a clean object costs a reference. */
+  readonly #judged = new Map<string, Coverage>();
+  readonly #coverages = new Map<string, Coverage>();
+  readonly #counters = new Map<string, { checked: number; exempted: number }>();
   readonly #changedPolicies = new Set<string>();
   readonly #changedObjects = new Set<string>();
 
-  /** Record a judgement. An empty list of findings means the object is clean (or gone). */
-  set(object: AuditedObject, findings: readonly AuditFinding[]): void {
+  /** Record a judgement. */
+  set(object: AuditedObject, { matched, findings, exempted }: Judgement): void {
     const key = object.uid;
+    this.#cover(key, matched, exempted);
     const before = this.#entries.get(key);
     if (before !== undefined && sameFindings(before.findings, findings)) return;
     if (before === undefined && findings.length === 0) return;
@@ -75,6 +101,7 @@ export class AuditIndex {
 
   /** The object is gone or is no longer judged. */
   delete(uid: string): void {
+    this.#cover(uid, [], []);
     if (!this.#entries.has(uid)) return;
     this.#forget(uid);
     this.#changedObjects.add(uid);
@@ -83,7 +110,8 @@ export class AuditIndex {
   /** Everything that is known of one policy; costs one pass over its offenders. */
   policy(name: string, worstLimit = 10): PolicyAudit {
     const found = this.#byPolicy.get(name);
-    if (found === undefined) return { violations: 0, worst: [] };
+    const { checked, exempted } = this.#counters.get(name) ?? { checked: 0, exempted: 0 };
+    if (found === undefined) return { checked, exempted, findings: 0, violating: 0, worst: [] };
     const dependants = new Map<string, number>();
     const roots: { object: AuditedObject; finding: AuditFinding }[] = [];
     for (const item of found.values()) {
@@ -100,7 +128,9 @@ export class AuditIndex {
       }))
       .sort(worstFirst)
       .slice(0, worstLimit);
-    return { violations: found.size, worst };
+    let findings = 0;
+    for (const { finding } of found.values()) findings += Math.max(1, finding.violations.length);
+    return { checked, exempted, findings, violating: found.size, worst };
   }
 
   get(
@@ -124,6 +154,32 @@ export class AuditIndex {
     this.#changedPolicies.clear();
     this.#changedObjects.clear();
     return changes;
+  }
+
+  #cover(uid: string, matched: readonly string[], exempted: readonly string[]): void {
+    const before = this.#judged.get(uid);
+    const text = JSON.stringify([matched, exempted]);
+    if (before?.text === text) return;
+    const after = this.#coverages.get(text) ?? { text, matched, exempted };
+    for (const [coverage, by] of [[before, -1] as const, [after, 1] as const]) {
+      for (const policy of coverage?.matched ?? []) this.#count(policy).checked += by;
+      for (const policy of coverage?.exempted ?? []) this.#count(policy).exempted += by;
+    }
+    if (matched.length === 0 && exempted.length === 0) {
+      this.#judged.delete(uid);
+      return;
+    }
+    // There are few different combinations; should there ever be many, sharing starts over.
+    if (this.#coverages.size > 1000) this.#coverages.clear();
+    this.#coverages.set(text, after);
+    this.#judged.set(uid, after);
+  }
+
+  #count(policy: string): { checked: number; exempted: number } {
+    const counter = this.#counters.get(policy) ?? { checked: 0, exempted: 0 };
+    this.#counters.set(policy, counter);
+    this.#changedPolicies.add(policy);
+    return counter;
   }
 
   #forget(key: string): void {

@@ -104,11 +104,7 @@ function bounded(text: string): string {
 }
 
 /** What of an existing report is compared: a text that changes exactly when the report has to be written again. */
-export function reportContent(report: {
-  readonly results?: readonly unknown[];
-  readonly summary?: unknown;
-  readonly scope?: unknown;
-}): string {
+export function reportContent(report: Readonly<Record<"results" | "summary" | "scope", unknown>>): string {
   return JSON.stringify(sortKeys([report.summary ?? {}, report.scope ?? {}, report.results ?? []]));
 }
 
@@ -145,15 +141,16 @@ export function planReports(
   limits: ReportLimits = DEFAULT_REPORT_LIMITS,
 ): ReportPlan {
   const existingByName = new Map(existing.map((report) => [report.name, report]));
-  const ordered = [...offenders].sort((a, b) => {
-    const aHas = existingByName.has(reportName(a.object.uid));
-    const bHas = existingByName.has(reportName(b.object.uid));
-    if (aHas !== bHas) return aHas ? -1 : 1;
-    return a.object.uid < b.object.uid ? -1 : 1;
-  });
+  const reported = offenders.filter(({ object }) => existingByName.has(reportName(object.uid)));
+  let chosen = reported;
+  if (reported.length < limits.reports) {
+    const others = offenders.filter(({ object }) => !existingByName.has(reportName(object.uid)));
+    others.sort((a, b) => (a.object.uid < b.object.uid ? -1 : 1));
+    chosen = [...reported, ...others];
+  }
   const kept = new Set<string>();
   const write: Report[] = [];
-  for (const { object, findings } of ordered.slice(0, limits.reports)) {
+  for (const { object, findings } of chosen.slice(0, limits.reports)) {
     const report = reportOf(object, findings, limits);
     kept.add(report.metadata.name);
     if (existingByName.get(report.metadata.name)?.content !== reportContent(report)) write.push(report);
@@ -163,7 +160,7 @@ export function planReports(
     remove: existing
       .filter((report) => !kept.has(report.name))
       .map(({ namespace, name }) => ({ namespace, name })),
-    withoutReport: Math.max(0, ordered.length - limits.reports),
+    withoutReport: Math.max(0, offenders.length - limits.reports),
   };
 }
 

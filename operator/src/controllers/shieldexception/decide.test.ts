@@ -45,7 +45,10 @@ describe("decideException", () => {
       ],
     });
     expect(reasonOf(unknown, T0)).toBe("False UnknownPolicy");
-    expect(decideException(unknown, T0).status.policies?.map((policy) => policy.honoured)).toEqual([true, false]);
+    expect(decideException(unknown, T0).status.policies?.map((policy) => policy.honoured)).toEqual([
+      true,
+      false,
+    ]);
   });
 
   it("ends at the moment it names, says so once, and asks to be looked at then", () => {
@@ -74,13 +77,21 @@ describe("decideException", () => {
   it("writes nothing new while nothing changes, at any time", () => {
     const standing = fc.constantFrom(honoured, refused, undefined);
     fc.assert(
-      fc.property(standing, fc.integer({ min: -DAY, max: 60 * DAY }), fc.nat({ max: DAY }), (found, at, wait) => {
-        const now = T0 + at;
-        const first = decideException(observation(found), now);
-        const until = Math.min(wait, (first.requeueAfterMs ?? Number.POSITIVE_INFINITY) - 1);
-        const second = decideException(observation(found, { previous: first.status }), now + Math.max(0, until));
-        expect(second.status).toEqual(first.status);
-      }),
+      fc.property(
+        standing,
+        fc.integer({ min: -DAY, max: 60 * DAY }),
+        fc.nat({ max: DAY }),
+        (found, at, wait) => {
+          const now = T0 + at;
+          const first = decideException(observation(found), now);
+          const until = Math.min(wait, (first.requeueAfterMs ?? Number.POSITIVE_INFINITY) - 1);
+          const second = decideException(
+            observation(found, { previous: first.status }),
+            now + Math.max(0, until),
+          );
+          expect(second.status).toEqual(first.status);
+        },
+      ),
     );
   });
 });

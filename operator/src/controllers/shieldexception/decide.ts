@@ -97,7 +97,9 @@ function announce(
 ): ExceptionDecision["announcement"] {
   const policies = spec.policies.join(", ");
   if (isExpired) {
-    const wasKnown = previous?.conditions?.some(({ type, status }) => type === "Expired" && status === "True");
+    const wasKnown = previous?.conditions?.some(
+      ({ type, status }) => type === "Expired" && status === "True",
+    );
     if (wasKnown === true) return undefined;
     return {
       reason: "Expired",
@@ -116,7 +118,11 @@ function nextChange(createdAtMs: number, expiresAtMs: number, now: number): numb
   return next.length === 0 ? undefined : Math.min(...next) - now;
 }
 
-function withTransition(condition: BareCondition, { previous, generation }: ExceptionObservation, now: number): Condition {
+function withTransition(
+  condition: BareCondition,
+  { previous, generation }: ExceptionObservation,
+  now: number,
+): Condition {
   const before = previous?.conditions?.find((other) => other.type === condition.type);
   return {
     ...condition,

@@ -34,10 +34,17 @@ export function conditionsOf(
     ["Ready", readyOf(conclusion)],
     ["Compiled", conclusion.compiled],
     ["TestsPassed", { isTrue: true, reason: "NoTests", message: "not applicable: the policy has no tests" }],
-    ["Enforced", conclusion.enforced ?? { isTrue: false, reason: "ActionOff", message: "", ...conclusion.notEnforced }],
+    [
+      "Enforced",
+      conclusion.enforced ?? { isTrue: false, reason: "ActionOff", message: "", ...conclusion.notEnforced },
+    ],
     [
       "Degraded",
-      conclusion.degraded ?? { isTrue: false, reason: "AsWritten", message: "nothing older or partial is in force" },
+      conclusion.degraded ?? {
+        isTrue: false,
+        reason: "AsWritten",
+        message: "nothing older or partial is in force",
+      },
     ],
   ];
   return aspects.map(([type, aspect]) => {
@@ -48,7 +55,9 @@ export function conditionsOf(
       status,
       observedGeneration: generation,
       lastTransitionTime:
-        before?.status === status ? before.lastTransitionTime : new Date(now).toISOString().replace(/\.\d+Z$/, "Z"),
+        before?.status === status
+          ? before.lastTransitionTime
+          : new Date(now).toISOString().replace(/\.\d+Z$/, "Z"),
       reason: aspect.reason,
       message: aspect.message,
     };

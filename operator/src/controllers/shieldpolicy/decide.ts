@@ -5,7 +5,7 @@ import {
   type ShieldPolicyStatus,
   shieldPolicySchema,
 } from "@shieldx/crds";
-import { conditionsOf, type Conclusion } from "./conditions.ts";
+import { type Conclusion, conditionsOf } from "./conditions.ts";
 
 /** Who acts on requests under this policy. */
 export type Enforcer = "Native" | "Webhook" | "None";
@@ -52,7 +52,11 @@ export function validatePolicy(policy: unknown): { policy: ShieldPolicy } | { pr
   const path = (first?.path ?? []).map(String).join(".");
   const rest = more.length === 0 ? "" : ` (and ${more.length} more)`;
   return {
-    problem: { code: "InvalidSpec", path, message: `${first?.message ?? "does not match the schema"}${rest}` },
+    problem: {
+      code: "InvalidSpec",
+      path,
+      message: `${first?.message ?? "does not match the schema"}${rest}`,
+    },
   };
 }
 
@@ -65,7 +69,8 @@ export function enforcerOf(spec: ShieldPolicy["spec"]): { by: Enforcer; reason: 
     case "cel":
       return {
         by: "Native",
-        reason: "engine cel is rendered as a ValidatingAdmissionPolicy, which the API server evaluates itself",
+        reason:
+          "engine cel is rendered as a ValidatingAdmissionPolicy, which the API server evaluates itself",
       };
     case "podSecurity":
       return { by: "Webhook", reason: "engine podSecurity is evaluated by the webhook" };
@@ -188,7 +193,11 @@ function concludeNative(native: NativeState | undefined): Pick<Conclusion, "enfo
         message: bounded(`the API server refuses the rendered policy: ${native.refusal}`),
       },
       degraded: native.isInstalled
-        ? { isTrue: true, reason: "OlderVersion", message: "the last version the API server accepted is in force" }
+        ? {
+            isTrue: true,
+            reason: "OlderVersion",
+            message: "the last version the API server accepted is in force",
+          }
         : undefined,
     };
   }
@@ -208,7 +217,9 @@ function concludeNative(native: NativeState | undefined): Pick<Conclusion, "enfo
     message: "the API server evaluates the policy itself",
   };
   if (native.typeWarnings.length === 0) return { enforced, degraded: undefined };
-  const text = native.typeWarnings.map(({ fieldRef, warning }) => `${fieldRef}: ${oneLine(warning)}`).join("; ");
+  const text = native.typeWarnings
+    .map(({ fieldRef, warning }) => `${fieldRef}: ${oneLine(warning)}`)
+    .join("; ");
   return { enforced, degraded: { isTrue: true, reason: "TypeCheckWarnings", message: bounded(text) } };
 }
 
@@ -248,7 +259,9 @@ function concludeWebhook(webhook: WebhookState): Pick<Conclusion, "enforced" | "
 
 function describeProblem(problem: CompileProblem): string {
   const message = oneLine(problem.message);
-  return bounded(problem.path === "" || message.startsWith(problem.path) ? message : `${problem.path}: ${message}`);
+  return bounded(
+    problem.path === "" || message.startsWith(problem.path) ? message : `${problem.path}: ${message}`,
+  );
 }
 
 function oneLine(text: string): string {

@@ -6,16 +6,21 @@ import {
   ValidatingWebhookConfiguration,
 } from "@shieldx/controller-runtime";
 import { effectiveFailurePolicy } from "@shieldx/crds";
-import { standingOf } from "@shieldx/policy-engine";
 import type { OperatorContext } from "../../context.ts";
+import { standingFor } from "../../exception-standing.ts";
 import { asPolicy, type ShieldExceptionObject, type ShieldPolicyObject } from "../../kinds.ts";
 import { FAIL_CONFIGURATION, IGNORE_CONFIGURATION, LABEL, nativePolicyName } from "../../names.ts";
-import { memberOf } from "../../policy-world.ts";
 import { namespaceLabels } from "../../namespaces.ts";
+import { memberOf } from "../../policy-world.ts";
 import { isPublished, type PublishedConfiguration } from "../webhook-configuration/decide.ts";
 import { webhookPolicyOf } from "../webhook-configuration/observe.ts";
-import { type CompileProblem, type Enforcer, enforcerOf, validatePolicy, type WebhookState } from "./decide.ts";
-import { compileException } from "@shieldx/policy-engine";
+import {
+  type CompileProblem,
+  type Enforcer,
+  enforcerOf,
+  validatePolicy,
+  type WebhookState,
+} from "./decide.ts";
 
 /** Everything the reconciler looks at, read from the caches in one go. */
 export interface PolicyObservation {
@@ -118,11 +123,10 @@ function observeExceptions(
     }
     if (compiled === undefined) continue;
     const labels = namespaceLabels(context, exception.metadata.namespace ?? "default");
-    const standing = standingOf(compiled.exceptions, compileException(exception as never), now, labels);
+    const standing = standingFor(compiled, exception, now, labels);
     if (!standing.honoured) continue;
     honoured.push(exception);
     nextExpiryMs = Math.min(nextExpiryMs ?? Number.POSITIVE_INFINITY, standing.until);
   }
   return { honoured, exceptions: { active: honoured.length, expired }, nextExpiryMs };
 }
-

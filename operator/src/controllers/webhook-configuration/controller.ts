@@ -46,17 +46,29 @@ export function webhookConfigurationController(
       return undefined;
     }
     const now = operator.clock.now();
-    const { action } = await owned.ensure(context.client, ValidatingWebhookConfiguration, cached, desired, now);
+    const { action } = await owned.ensure(
+      context.client,
+      ValidatingWebhookConfiguration,
+      cached,
+      desired,
+      now,
+    );
     if (action.kind === "wait") return action.forMs;
     if (action.kind === "write" && action.isRestoration) {
       operator.metrics.tamperingRestored.inc({ kind: "ValidatingWebhookConfiguration" });
-      context.logger.warn({ configuration: name, drift: action.drift }, "webhook configuration was changed; restored");
-      context.events.event(cached ?? { apiVersion: desired.apiVersion, kind: desired.kind, metadata: { name } }, {
-        type: "Warning",
-        reason: "TamperingRestored",
-        action: "Restore",
-        note: `somebody ${cached === undefined ? "deleted it" : `changed ${action.drift.join(", ")}`}; restored`,
-      });
+      context.logger.warn(
+        { configuration: name, drift: action.drift },
+        "webhook configuration was changed; restored",
+      );
+      context.events.event(
+        cached ?? { apiVersion: desired.apiVersion, kind: desired.kind, metadata: { name } },
+        {
+          type: "Warning",
+          reason: "TamperingRestored",
+          action: "Restore",
+          note: `somebody ${cached === undefined ? "deleted it" : `changed ${action.drift.join(", ")}`}; restored`,
+        },
+      );
     }
     return undefined;
   }
@@ -72,7 +84,9 @@ export function webhookConfigurationController(
     }
     // Without a bundle nothing can be written, and what is there must not be taken away for that.
     if (caBundlePem === undefined) return WAIT_MS;
-    const decision = decideWebhookConfigurations(observeWebhooks(operator, existing, caBundlePem, published, now));
+    const decision = decideWebhookConfigurations(
+      observeWebhooks(operator, existing, caBundlePem, published, now),
+    );
     const isFail = name === FAIL_CONFIGURATION;
     const desired = isFail ? decision.fail : decision.ignore;
     const wait = await keep(context, name, desired);

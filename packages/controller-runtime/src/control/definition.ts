@@ -1,6 +1,6 @@
 import type { Client } from "../transport/client.ts";
 import type { LeadershipGuard } from "../election/guard.ts";
-import type { ObjectEventRecorder } from "../events/recorder.ts";
+import type { EventRecorder } from "../events/recorder.ts";
 import type { Logger } from "../kubernetes/logger.ts";
 import type { KubeObject, ObjectKey } from "../kubernetes/objects.ts";
 import type { ResourceType } from "../kubernetes/resource-type.ts";
@@ -29,7 +29,7 @@ export interface ReconcileContext {
   readonly logger: Logger;
   /** Aborted when the reconcile timed out or the process gives up. */
   readonly signal: AbortSignal;
-  readonly events: ObjectEventRecorder;
+  readonly events: EventRecorder;
   readonly leadershipGuard: LeadershipGuard;
   /** The object from the cache, frozen; undefined when it does not exist. Throws `NotWatchedError`. */
   get<T extends KubeObject>(type: ResourceType<T>, key: ObjectKey): T | undefined;

@@ -10,7 +10,7 @@ import type {
   RawRequestOptions,
   RawResponse,
   WriteOptions,
-} from "../transport/client-types.ts";
+} from "../transport/client.ts";
 
 /** Tells whether this process may still write as the leader. */
 export interface LeadershipGuard {

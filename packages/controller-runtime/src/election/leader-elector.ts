@@ -3,7 +3,7 @@ import type { Clock, TimerHandle } from "../clock/clock.ts";
 import type { Logger } from "../kubernetes/logger.ts";
 import { Lease } from "../kubernetes/resources.ts";
 import { isAlreadyExists, isConflict, isNotFound } from "../transport/api-error.ts";
-import type { Client } from "../transport/client-types.ts";
+import type { Client } from "../transport/client.ts";
 import { type LeadershipGuard, LeadershipLostError } from "./guard.ts";
 import {
   defaultLeaseTiming,

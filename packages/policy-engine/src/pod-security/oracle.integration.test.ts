@@ -23,7 +23,8 @@ describe("upstream's own evaluator", () => {
       questions.forEach((question, i) => {
         const ours = judge(question);
         if (!ours.allowed) denied++;
-        for (const { checkId } of ours.violations) denialsByCheck.set(checkId, (denialsByCheck.get(checkId) ?? 0) + 1);
+        for (const { checkId } of ours.violations)
+          denialsByCheck.set(checkId, (denialsByCheck.get(checkId) ?? 0) + 1);
         const difference = compare(ours, answers[i]!);
         if (difference !== undefined) differences.push({ seed: question.seed, ...difference, question });
       });

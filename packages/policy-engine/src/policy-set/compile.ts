@@ -116,6 +116,21 @@ function unknownEngine(engine: never): never {
   );
 }
 
+/**
+ * Checks a policy of engine cel and returns its terms for exceptions.
+ *
+ * @throws PolicyCompileError when it is of another engine or cannot be rendered.
+ */
+export function compileCelTerms(policy: ShieldPolicy): ExceptionTerms {
+  const compiled = compilePolicy(policy, { serverMinor: 0 });
+  if (compiled.engine === "cel") return compiled.exceptions;
+  throw new PolicyCompileError(
+    "Invalid",
+    "spec.engine",
+    `${compiled.engine} has no native form: only cel has`,
+  );
+}
+
 function compileTerms({ metadata, spec }: ShieldPolicy): ExceptionTerms {
   const path = "spec.exceptions";
   const allowed = spec.exceptions?.namespaces;

@@ -1,0 +1,43 @@
+import {
+  InvalidObjectError,
+  parseShieldException,
+  parseShieldPolicy,
+  type ShieldException,
+  type ShieldPolicy,
+} from "@shieldx/crds";
+import { UsageError } from "../errors.ts";
+import { type Manifest, readManifests } from "../manifests/read.ts";
+
+export interface LoadedPolicies {
+  readonly policies: readonly ShieldPolicy[];
+  readonly exceptions: readonly ShieldException[];
+}
+
+function parsed<T>(manifest: Manifest, parse: (value: unknown) => T): T {
+  try {
+    return parse(manifest.object);
+  } catch (error) {
+    if (!(error instanceof InvalidObjectError)) throw error;
+    throw new UsageError("InvalidPolicy", `${manifest.file}:${manifest.line}: ${error.message}`, {
+      cause: error,
+    });
+  }
+}
+
+/** Policies and exceptions under `paths`; other kinds there are passed over. Throws UsageError when no policy is found. */
+export async function loadPolicies(paths: readonly string[]): Promise<LoadedPolicies> {
+  const ours = (await readManifests(paths)).filter(({ object }) =>
+    object.apiVersion.startsWith("shieldx.io/"),
+  );
+  const policies = ours
+    .filter(({ object }) => object.kind === "ShieldPolicy")
+    .map((m) => parsed(m, parseShieldPolicy));
+  const exceptions = ours
+    .filter(({ object }) => object.kind === "ShieldException")
+    .map((m) => parsed(m, parseShieldException));
+  if (policies.length === 0) throw new UsageError("NoPolicies", `no ShieldPolicy in ${paths.join(", ")}`);
+  const twice = policies.map((p) => p.metadata.name).find((name, i, all) => all.indexOf(name) !== i);
+  if (twice !== undefined)
+    throw new UsageError("DuplicatePolicy", `ShieldPolicy "${twice}" is given twice: keep one`);
+  return { policies, exceptions };
+}

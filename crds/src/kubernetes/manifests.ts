@@ -1,0 +1,46 @@
+import { parseAllDocuments, type Tags } from "yaml";
+
+/** Thrown when a file of manifests is not YAML; says in which line. */
+export class ManifestSyntaxError extends Error {
+  readonly code = "MANIFEST_SYNTAX";
+
+  constructor(source: string, problem: string, options?: ErrorOptions) {
+    super(`${source}: ${problem}`, options);
+    this.name = "ManifestSyntaxError";
+  }
+}
+
+/**
+ * The objects in a YAML (or JSON) text, read as kubectl reads it: YAML 1.1, where a bare `off` is false, but dates
+ * stay strings. Empty documents are left out.
+ * @param source what to call the text in errors, e.g. its path
+ * @throws ManifestSyntaxError
+ */
+export function parseManifests(text: string, source: string): unknown[] {
+  const documents = parseAllDocuments(text, { version: "1.1", customTags: kubectlTags });
+  if (!Array.isArray(documents)) return [];
+  return documents.flatMap((document) => {
+    const [error] = document.errors;
+    if (error !== undefined) {
+      throw new ManifestSyntaxError(source, (error.message.split("\n")[0] ?? "").replace(/:$/, ""), { cause: error });
+    }
+    const value = toPlain(document, source);
+    return value === null || value === undefined ? [] : [value];
+  });
+}
+
+function toPlain(document: { toJS(options: { maxAliasCount: number }): unknown }, source: string): unknown {
+  try {
+    return document.toJS({ maxAliasCount: 100 });
+  } catch (error) {
+    throw new ManifestSyntaxError(source, error instanceof Error ? error.message : String(error), { cause: error });
+  }
+}
+
+/** YAML 1.1's scalars without dates and base 60 numbers (12:30), which kubectl leaves as strings, plus 0o17. */
+function kubectlTags(tags: Tags): Tags {
+  const kept = tags.filter(
+    (tag) => typeof tag === "string" || (tag.tag !== "tag:yaml.org,2002:timestamp" && tag.format !== "TIME"),
+  );
+  return [...kept, "intOct"];
+}

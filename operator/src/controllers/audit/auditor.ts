@@ -1,0 +1,231 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { type Client, type Logger, type ResourceType, resourceTypeKey } from "@shieldx/controller-runtime";
+import { effectiveBackground } from "@shieldx/crds";
+import type { OperatorContext } from "../../context.ts";
+import { asPolicy, type ShieldPolicyObject, ShieldPolicyType } from "../../kinds.ts";
+import { FIELD_MANAGER } from "../../names.ts";
+import { applyStatus } from "../../status.ts";
+import { AuditIndex } from "./audit-index.ts";
+import { AuditCaches } from "./caches.ts";
+import { auditedObject, judgeObject } from "./judge.ts";
+import { kindsToAudit } from "./kinds.ts";
+import type { ReportWriter } from "./report-writer.ts";
+import { SlicedWork } from "./slices.ts";
+import { AUDIT_STATUS_FIELDS, auditStatus } from "./status.ts";
+
+/** What the auditor reads besides the objects it judges. */
+export interface AuditSources {
+  policies(): readonly ShieldPolicyObject[];
+  namespaceLabels(name: string): Readonly<Record<string, string>> | undefined;
+}
+
+export interface AuditorOptions {
+  readonly operator: OperatorContext;
+  readonly client: Client;
+  readonly sources: AuditSources;
+  readonly reports: ReportWriter | undefined;
+  readonly logger: Logger;
+  /** Longest time one slice keeps the event loop. */
+  readonly sliceMs?: number;
+  /** Shortest time between two writes of results. */
+  readonly flushIntervalMs?: number;
+}
+
+/** How often the passing of time alone (an exception's end) is looked at, and the longest idle wait. */
+const TICK_MS = 1000;
+
+/**
+ * The background audit: judges what exists, again whenever an object, its namespace, a policy or an exception changes,
+ * and keeps counts, worst offenders and reports true. Runs on the leader only.
+ */
+export class Auditor {
+  readonly #options: AuditorOptions;
+  readonly #index = new AuditIndex();
+  readonly #work = new SlicedWork();
+  readonly #caches: AuditCaches;
+  /** Identity of each audited policy at its last full pass, and when that pass ended. */
+  readonly #scans = new Map<string, { identity: string; atMs: number | undefined }>();
+  readonly #dirtyPolicies = new Set<string>();
+  #isPassWanted = true;
+  #isPassRunning = false;
+  #passRevision = -1;
+  #nextExpiryMs = Number.POSITIVE_INFINITY;
+  #wake: (() => void) | undefined;
+
+  constructor(options: AuditorOptions) {
+    this.#options = options;
+    this.#caches = new AuditCaches(options.client, options.logger, {
+      changed: (type, key) => this.#enqueue(type, key),
+      deleted: (uid) => {
+        this.#index.delete(uid);
+        this.#wakeUp();
+      },
+    });
+  }
+
+  /** A policy or an exception changed. */
+  policiesChanged(): void {
+    this.#isPassWanted = true;
+    this.#wakeUp();
+  }
+
+  /** Labels of a namespace changed: what is in it may be judged otherwise. */
+  namespaceChanged(name: string): void {
+    for (const { type, key } of this.#caches.keys(name)) this.#work.addBackground(`${type} ${key}`);
+    this.#wakeUp();
+  }
+
+  get index(): AuditIndex {
+    return this.#index;
+  }
+
+  /** Runs until the signal aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { sliceMs = 5, flushIntervalMs = 1000, operator, logger } = this.#options;
+    const stop = () => this.#wakeUp();
+    signal.addEventListener("abort", stop, { once: true });
+    let flushedAt = Number.NEGATIVE_INFINITY;
+    while (!signal.aborted) {
+      this.#beginPassIfNeeded(signal);
+      this.#doSlice(sliceMs);
+      operator.metrics.auditPending.set(this.#work.size);
+      const isBusy = this.#work.size > 0;
+      const sinceFlush = operator.clock.monotonicNow() - flushedAt;
+      // While a pass runs, counts would only show how far it has come.
+      if (!isBusy && this.#caches.isSynced && sinceFlush >= flushIntervalMs) {
+        flushedAt = operator.clock.monotonicNow();
+        try {
+          await this.#flush(signal);
+        } catch (error) {
+          if (signal.aborted) break;
+          logger.warn({ err: error }, "audit results could not be written; will try again");
+        }
+      }
+      if (isBusy) await nextTurn();
+      else await this.#idle(Math.max(10, Math.min(TICK_MS, flushIntervalMs)), signal);
+    }
+    signal.removeEventListener("abort", stop);
+  }
+
+  #enqueue(type: ResourceType, key: string): void {
+    const item = `${resourceTypeKey(type)} ${key}`;
+    if (this.#caches.isSynced) this.#work.addLive(item);
+    else this.#work.addBackground(item);
+    this.#wakeUp();
+  }
+
+  #beginPassIfNeeded(signal: AbortSignal): void {
+    const { operator, sources } = this.#options;
+    const now = operator.clock.now();
+    if (now >= this.#nextExpiryMs) this.#isPassWanted = true;
+    if (operator.world.revision !== this.#passRevision) this.#isPassWanted = true;
+    if (!this.#isPassWanted) return;
+    this.#isPassWanted = false;
+    this.#passRevision = operator.world.revision;
+    this.#nextExpiryMs = Math.min(
+      Number.POSITIVE_INFINITY,
+      ...operator.world
+        .exceptions()
+        .map((exception) => Date.parse(exception.spec.expiresAt))
+        .filter((at) => at > now),
+    );
+    this.#caches.hold(
+      kindsToAudit(operator.world.current().policies.map((policy) => policy.source.spec)),
+      signal,
+    );
+    this.#noteScans(sources.policies());
+    for (const { type, key } of this.#caches.keys()) this.#work.addBackground(`${type} ${key}`);
+    this.#isPassRunning = true;
+  }
+
+  /** Which policies this pass is a new scan for; the others keep the time of theirs. */
+  #noteScans(policies: readonly ShieldPolicyObject[]): void {
+    const names = new Set<string>();
+    for (const policy of policies) {
+      const { name, uid, generation } = policy.metadata;
+      this.#dirtyPolicies.add(name);
+      if (effectiveBackground(asPolicy(policy).spec) !== "audit") continue;
+      names.add(name);
+      const identity = `${uid}/${generation}`;
+      const before = this.#scans.get(name);
+      if (before?.identity === identity) continue;
+      // What an earlier leader wrote about this very version still stands.
+      const isKnown = policy.status?.observedGeneration === generation;
+      const written = isKnown ? policy.status?.counts?.lastScanTime : undefined;
+      this.#scans.set(name, {
+        identity,
+        atMs: before === undefined && written !== undefined ? Date.parse(written) : undefined,
+      });
+    }
+    for (const name of this.#scans.keys()) {
+      if (names.has(name)) continue;
+      this.#scans.delete(name);
+      this.#options.operator.metrics.auditViolations.remove({ policy: name });
+    }
+  }
+
+  #doSlice(budgetMs: number): void {
+    const { operator, sources } = this.#options;
+    if (this.#work.size === 0) return;
+    const set = operator.world.current();
+    const startedAt = operator.clock.monotonicNow();
+    const now = operator.clock.now();
+    this.#work.runSlice(
+      (item) => {
+        const space = item.indexOf(" ");
+        const object = this.#caches.get(item.slice(0, space), item.slice(space + 1));
+        if (object === undefined) return;
+        const labels = sources.namespaceLabels(object.metadata.namespace ?? "");
+        this.#index.set(auditedObject(object), judgeObject(set, object, labels, now));
+      },
+      () => operator.clock.monotonicNow() - startedAt,
+      budgetMs,
+    );
+  }
+
+  async #flush(signal: AbortSignal): Promise<void> {
+    const { operator, client, sources, reports } = this.#options;
+    if (this.#isPassRunning) {
+      this.#isPassRunning = false;
+      const now = operator.clock.now();
+      for (const scan of this.#scans.values()) scan.atMs ??= now;
+    }
+    const { policies, objects: changed } = this.#index.takeChanges();
+    if (changed.length > 0) reports?.markChanged();
+    for (const name of policies) this.#dirtyPolicies.add(name);
+    const objects = new Map(sources.policies().map((policy) => [policy.metadata.name, policy]));
+    for (const name of [...this.#dirtyPolicies]) {
+      if (signal.aborted) return;
+      const policy = objects.get(name);
+      const scan = this.#scans.get(name);
+      if (policy !== undefined) {
+        const audit = this.#index.policy(name);
+        const status = scan === undefined ? {} : auditStatus(audit, scan.atMs);
+        if (scan !== undefined) operator.metrics.auditViolations.set({ policy: name }, audit.violating);
+        await applyStatus(client, ShieldPolicyType, policy, status, {
+          fieldManager: FIELD_MANAGER.audit,
+          fields: AUDIT_STATUS_FIELDS,
+        });
+      }
+      this.#dirtyPolicies.delete(name);
+    }
+    await reports?.sync(this.#index, signal);
+  }
+
+  #wakeUp(): void {
+    this.#wake?.();
+  }
+
+  #idle(timeoutMs: number, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        this.#wake = undefined;
+        resolve();
+      };
+      const timer = setTimeout(done, timeoutMs);
+      this.#wake = done;
+    });
+  }
+}

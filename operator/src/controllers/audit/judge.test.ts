@@ -1,0 +1,129 @@
+import { Pod, resourceTypeKey } from "@shieldx/controller-runtime";
+import type { ShieldException, ShieldPolicy, ShieldPolicySpec } from "@shieldx/crds";
+import { buildPolicySet } from "@shieldx/policy-engine";
+import { describe, expect, it } from "vitest";
+import { AuditIndex } from "./audit-index.ts";
+import { auditedObject, judgeObject, slim } from "./judge.ts";
+import { AUDITED_KINDS, kindsToAudit } from "./kinds.ts";
+import { auditStatus } from "./status.ts";
+
+const NOW = Date.parse("2026-01-02T00:00:00Z");
+const spec = (over: Partial<ShieldPolicySpec> = {}): ShieldPolicySpec => ({
+  engine: "podSecurity",
+  podSecurity: { level: "baseline", version: "latest" },
+  actions: { admission: "deny" },
+  evaluation: "Auto",
+  ...over,
+});
+const policy = (name: string, over: Partial<ShieldPolicySpec> = {}): ShieldPolicy => ({
+  apiVersion: "shieldx.io/v1alpha1",
+  kind: "ShieldPolicy",
+  metadata: { name, uid: name, generation: 1 },
+  spec: spec(over),
+});
+const exception: ShieldException = {
+  apiVersion: "shieldx.io/v1alpha1",
+  kind: "ShieldException",
+  metadata: {
+    name: "e",
+    namespace: "ns",
+    uid: "e",
+    generation: 1,
+    creationTimestamp: "2026-01-01T00:00:00Z",
+  },
+  spec: {
+    policies: ["p"],
+    owner: "team",
+    reason: "for the test of it",
+    expiresAt: "2026-01-03T00:00:00Z",
+    match: { names: ["bad"] },
+  },
+};
+const pod = (name: string, hostNetwork: boolean) => ({
+  apiVersion: "v1",
+  kind: "Pod",
+  metadata: {
+    name,
+    namespace: "ns",
+    uid: `uid-${name}`,
+    managedFields: [],
+    ownerReferences: [
+      { apiVersion: "v1", kind: "Other", name: "o", uid: "other" },
+      { apiVersion: "apps/v1", kind: "ReplicaSet", name: "rs", uid: "uid-rs", controller: true },
+    ],
+  },
+  spec: { hostNetwork, containers: [{ name: "a", image: "a" }] },
+  status: { phase: "Running" },
+});
+const setOf = (exceptions: ShieldException[], over: Partial<ShieldPolicySpec> = {}) =>
+  buildPolicySet({ policies: [policy("p", over)], exceptions, serverMinor: 37 });
+
+describe("judgeObject", () => {
+  it("finds what a policy would refuse today, and nothing in what it would admit", () => {
+    const bad = judgeObject(setOf([]), pod("bad", true), {}, NOW);
+    expect(bad.matched).toEqual(["p"]);
+    expect(bad.findings[0]?.violations[0]?.checkId).toBe("hostNamespaces");
+    expect(judgeObject(setOf([]), pod("good", false), {}, NOW)).toEqual({
+      matched: ["p"],
+      findings: [],
+      exempted: [],
+    });
+  });
+
+  it("counts an exception while it lasts", () => {
+    const allowing = { exceptions: { namespaces: { names: ["ns"] }, maxDuration: "720h" } };
+    const exempt = judgeObject(setOf([exception], allowing), pod("bad", true), {}, NOW);
+    expect(exempt).toEqual({ matched: ["p"], findings: [], exempted: ["p"] });
+    const later = judgeObject(setOf([exception], allowing), pod("bad", true), {}, NOW + 2 * 86_400_000);
+    expect(later.findings).toHaveLength(1);
+    expect(later.exempted).toEqual([]);
+  });
+
+  it("judges the slim form as it judges the whole object, and keeps what names it", () => {
+    const whole = pod("bad", true);
+    const small = slim(whole);
+    expect(small).not.toHaveProperty("status");
+    expect(small.metadata).not.toHaveProperty("managedFields");
+    expect(judgeObject(setOf([]), small, {}, NOW)).toEqual(judgeObject(setOf([]), whole, {}, NOW));
+    expect(auditedObject(small)).toMatchObject({
+      kind: "Pod",
+      namespace: "ns",
+      name: "bad",
+      controllerUid: "uid-rs",
+    });
+  });
+});
+
+describe("kindsToAudit", () => {
+  it("caches only what some policy audits", () => {
+    expect(kindsToAudit([])).toEqual([]);
+    expect(kindsToAudit([spec({ actions: { admission: "deny", background: "off" } })])).toEqual([]);
+    expect(kindsToAudit([spec()])).toEqual(AUDITED_KINDS);
+    const rule = {
+      apiGroups: [""],
+      apiVersions: ["v1"],
+      operations: ["CREATE" as const],
+      resources: ["pods"],
+      scope: "*" as const,
+    };
+    const only = kindsToAudit([
+      spec({ matchConstraints: { resourceRules: [rule], matchPolicy: "Equivalent" } }),
+    ]);
+    expect(only.map(resourceTypeKey)).toEqual([resourceTypeKey(Pod)]);
+  });
+});
+
+describe("auditStatus", () => {
+  it("shows counts and the worst, and a time only when there is one", () => {
+    const index = new AuditIndex();
+    const bad = pod("bad", true);
+    index.set(auditedObject(bad), judgeObject(setOf([]), bad, {}, NOW));
+    expect(auditStatus(index.policy("p"), NOW)).toEqual({
+      counts: { checked: 1, violating: 1, violations: 1, exempted: 0, lastScanTime: "2026-01-02T00:00:00Z" },
+      worstOffenders: [{ apiVersion: "v1", kind: "Pod", namespace: "ns", name: "bad", violations: 1 }],
+    });
+    expect(auditStatus(index.policy("none"), undefined)).toEqual({
+      counts: { checked: 0, violating: 0, violations: 0, exempted: 0 },
+    });
+  });
+});

@@ -1,0 +1,106 @@
+import {
+  ApiError,
+  type ReconcileContext,
+  ValidatingAdmissionPolicy,
+  ValidatingAdmissionPolicyBinding,
+} from "@shieldx/controller-runtime";
+import { type OperatorContext, sooner } from "../../context.ts";
+import type { ShieldPolicyObject } from "../../kinds.ts";
+import { nativePolicyName } from "../../names.ts";
+import type { OwnedObjects } from "../../owned-object.ts";
+import type { NativeObjects, NativeState, RenderedObject } from "./decide.ts";
+import type { NativeCached } from "./observe.ts";
+
+export interface NativeResult {
+  readonly state: NativeState;
+  readonly requeueAfterMs: number | undefined;
+}
+
+/** The policy before its binding on the way in, the binding before its policy on the way out. */
+export async function applyNative(
+  operator: OperatorContext,
+  context: ReconcileContext,
+  owned: OwnedObjects,
+  policy: ShieldPolicyObject,
+  cached: NativeCached,
+  desired: NativeObjects,
+): Promise<NativeResult> {
+  const typeWarnings = warningsOf(cached);
+  try {
+    const waits = [
+      await keep(operator, context, owned, policy, ValidatingAdmissionPolicy, cached.policy, desired.policy),
+      await keep(
+        operator,
+        context,
+        owned,
+        policy,
+        ValidatingAdmissionPolicyBinding,
+        cached.binding,
+        desired.binding,
+      ),
+    ];
+    return {
+      state: { refusal: undefined, isInstalled: true, typeWarnings },
+      requeueAfterMs: sooner(...waits),
+    };
+  } catch (error) {
+    const refusal = refusalOf(error);
+    if (refusal === undefined) throw error;
+    const isInstalled = cached.policy !== undefined && cached.binding !== undefined;
+    return { state: { refusal, isInstalled, typeWarnings }, requeueAfterMs: undefined };
+  }
+}
+
+export async function removeNative(
+  context: ReconcileContext,
+  owned: OwnedObjects,
+  policy: string,
+  cached: NativeCached,
+): Promise<void> {
+  const name = nativePolicyName(policy);
+  await owned.remove(context.client, ValidatingAdmissionPolicyBinding, cached.binding, name);
+  await owned.remove(context.client, ValidatingAdmissionPolicy, cached.policy, name);
+}
+
+/** Type-check warnings of the version that is on the server. */
+export function warningsOf({ policy }: NativeCached): NativeState["typeWarnings"] {
+  const { status, metadata } = policy ?? {};
+  if (status?.observedGeneration === undefined || status.observedGeneration !== metadata?.generation)
+    return [];
+  return status.typeChecking?.expressionWarnings ?? [];
+}
+
+async function keep(
+  operator: OperatorContext,
+  context: ReconcileContext,
+  owned: OwnedObjects,
+  policy: ShieldPolicyObject,
+  type: typeof ValidatingAdmissionPolicy | typeof ValidatingAdmissionPolicyBinding,
+  cached: NativeCached["policy"] | NativeCached["binding"],
+  desired: RenderedObject,
+): Promise<number | undefined> {
+  const { action } = await owned.ensure(context.client, type, cached, desired, operator.clock.now());
+  if (action.kind === "wait") return action.forMs;
+  if (action.kind === "write" && action.isRestoration) {
+    operator.metrics.tamperingRestored.inc({ kind: type.kind });
+    const what = cached === undefined ? "deleted" : `changed (${action.drift.join(", ")})`;
+    context.logger.warn(
+      { object: desired.metadata.name, drift: action.drift },
+      `${type.kind} was ${what}; restored`,
+    );
+    context.events.event(policy, {
+      type: "Warning",
+      reason: "TamperingRestored",
+      action: "Restore",
+      note: `${type.kind} "${desired.metadata.name}" was ${what} by somebody else and has been restored`,
+    });
+  }
+  return undefined;
+}
+
+/** The API server's words when it will not take what was rendered; trying again cannot help then. */
+function refusalOf(error: unknown): string | undefined {
+  if (!(error instanceof ApiError)) return undefined;
+  // 422: a broken expression; 403: the operator may not read the parameters the policy names.
+  return [400, 403, 422].includes(error.code) ? error.message : undefined;
+}

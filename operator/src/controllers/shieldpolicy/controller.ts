@@ -1,0 +1,239 @@
+import {
+  annotationsChanged,
+  type ControllerDefinition,
+  defineController,
+  generationChanged,
+  type KubeObject,
+  Lease,
+  labelsChanged,
+  Namespace,
+  type ObjectChange,
+  type ObjectKey,
+  type ReconcileContext,
+  ValidatingAdmissionPolicy,
+  ValidatingAdmissionPolicyBinding,
+  ValidatingWebhookConfiguration,
+  watch,
+} from "@shieldx/controller-runtime";
+import { PolicyCompileError, type RenderedPolicy, renderAdmissionPolicy } from "@shieldx/policy-engine";
+import { lookAgain, type OperatorContext, sooner } from "../../context.ts";
+import {
+  asException,
+  asPolicy,
+  ShieldExceptionType,
+  type ShieldPolicyObject,
+  ShieldPolicyType,
+} from "../../kinds.ts";
+import { FAIL_CONFIGURATION, FIELD_MANAGER, IGNORE_CONFIGURATION } from "../../names.ts";
+import { namespaceLabels } from "../../namespaces.ts";
+import { OwnedObjects } from "../../owned-object.ts";
+import { memberOf } from "../../policy-world.ts";
+import { applyStatus } from "../../status.ts";
+import { OURS, replicaLeases } from "../../watched.ts";
+import { neverJudgedNamespaces } from "../webhook-configuration/decide.ts";
+import { applyNative, type NativeResult, removeNative, warningsOf } from "./apply.ts";
+import { decideStatus } from "./decide.ts";
+import { cachedNative, observePolicy, type PolicyObservation } from "./observe.ts";
+
+const OWN_STATUS_FIELDS = [
+  "observedGeneration",
+  "conditions",
+  "enforcedBy",
+  "enforcedByReason",
+  "podSecurityVersion",
+  "digest",
+  "loadedBy",
+  "exceptions",
+];
+
+/** Keeps each ShieldPolicy enforced as written and says in its status how far that has come. */
+export function shieldPolicyController(operator: OperatorContext): ControllerDefinition<ShieldPolicyObject> {
+  const owned = new OwnedObjects(FIELD_MANAGER.policy);
+  const enforcedBy = new Map<string, string>();
+  const allPolicies = (): ObjectKey[] => operator.world.current().policies.map(({ name }) => ({ name }));
+  const ofOwner = (object: KubeObject): ObjectKey[] =>
+    (object.metadata.ownerReferences ?? [])
+      .filter((owner) => owner.kind === ShieldPolicyType.kind)
+      .map(({ name }) => ({ name }));
+
+  async function reconcile(key: ObjectKey, context: ReconcileContext): Promise<number | undefined> {
+    const policy = context.get(ShieldPolicyType, key);
+    if (policy === undefined || policy.metadata.deletionTimestamp !== undefined) {
+      await removeNative(context, owned, key.name, cachedNative(context, key.name));
+      countEnforced(operator, enforcedBy, key.name, undefined);
+      return undefined;
+    }
+    const now = operator.clock.now();
+    const observed = observePolicy(operator, context, policy, now);
+    const native = await bringNativeInLine(operator, context, owned, observed, now);
+    const status = decideStatus(
+      {
+        policy: { spec: asPolicy(policy).spec, metadata: { generation: policy.metadata.generation ?? 0 } },
+        problem: observed.problem,
+        enforcer: observed.enforcer,
+        native: native?.state,
+        webhook: observed.webhook,
+        digest: operator.world.digestOf(memberOf(policy), policy.status?.digest),
+        podSecurityVersion: podSecurityVersionOf(operator, policy),
+        exceptions: observed.exceptions,
+        previousConditions: policy.status?.conditions,
+      },
+      now,
+    );
+    await applyStatus(context.client, ShieldPolicyType, policy, status, {
+      fieldManager: FIELD_MANAGER.policy,
+      fields: OWN_STATUS_FIELDS,
+    });
+    announce(context, policy, status.conditions ?? []);
+    const isEnforced = status.conditions?.some(
+      ({ type, status: is }) => type === "Enforced" && is === "True",
+    );
+    countEnforced(operator, enforcedBy, key.name, isEnforced === true ? status.enforcedBy : undefined);
+    return sooner(
+      native?.requeueAfterMs,
+      observed.nextExpiryMs === undefined ? undefined : observed.nextExpiryMs - now,
+      observed.enforcer.by === "Webhook" ? operator.world.nextReplicaChangeMs(now) : undefined,
+    );
+  }
+
+  return defineController<ShieldPolicyObject>({
+    name: "shieldpolicy",
+    for: { type: ShieldPolicyType },
+    watches: [
+      watch({ type: ValidatingAdmissionPolicy, ...OURS, map: ofOwner }),
+      watch({ type: ValidatingAdmissionPolicyBinding, ...OURS, map: ofOwner }),
+      watch({
+        type: ShieldExceptionType,
+        predicate: generationChanged,
+        map: (exception) => exception.spec.policies.map((name) => ({ name })),
+      }),
+      watch({
+        type: ValidatingWebhookConfiguration,
+        map: ({ metadata: { name } }) =>
+          name === FAIL_CONFIGURATION || name === IGNORE_CONFIGURATION ? allPolicies() : [],
+      }),
+      watch({
+        type: Lease,
+        ...replicaLeases(operator.namespace),
+        predicate: replicaChanged,
+        map: allPolicies,
+      }),
+      watch({
+        type: Namespace,
+        predicate: labelsChanged,
+        map: () => policiesWithExceptionSelector(operator),
+      }),
+    ],
+    concurrency: 4,
+    reconcile: async (key, context) => lookAgain(await reconcile(key, context)),
+  });
+}
+
+async function bringNativeInLine(
+  operator: OperatorContext,
+  context: ReconcileContext,
+  owned: OwnedObjects,
+  observed: PolicyObservation,
+  now: number,
+): Promise<NativeResult | undefined> {
+  const { policy, native: cached } = observed;
+  const isInstalled = cached.policy !== undefined && cached.binding !== undefined;
+  if (observed.problem !== undefined) {
+    // What was rendered before the policy broke stays in force.
+    const state = { refusal: undefined, isInstalled, typeWarnings: warningsOf(cached) };
+    return { state, requeueAfterMs: undefined };
+  }
+  if (observed.enforcer.by !== "Native") {
+    await removeNative(context, owned, policy.metadata.name, cached);
+    return undefined;
+  }
+  const desired = render(operator, context, observed, now);
+  if (desired instanceof PolicyCompileError) {
+    const state = { refusal: desired.message, isInstalled, typeWarnings: warningsOf(cached) };
+    return { state, requeueAfterMs: undefined };
+  }
+  const { leftOut } = desired.exceptions;
+  if (leftOut.length > 0)
+    context.logger.warn({ leftOut }, "more exceptions than fit into one admission policy");
+  return applyNative(operator, context, owned, policy, cached, desired);
+}
+
+function render(
+  operator: OperatorContext,
+  context: ReconcileContext,
+  { policy, honoured }: PolicyObservation,
+  now: number,
+): RenderedPolicy | PolicyCompileError {
+  try {
+    return renderAdmissionPolicy(asPolicy(policy), honoured.map(asException), now, {
+      namespaceLabels: (name) => namespaceLabels(context, name),
+      neverJudged: neverJudgedNamespaces(operator.namespace),
+    });
+  } catch (error) {
+    if (error instanceof PolicyCompileError) return error;
+    throw error;
+  }
+}
+
+/** A Lease that only renewed tells nothing about policies. */
+function replicaChanged(change: ObjectChange<Lease>): boolean {
+  if (change.kind !== "updated") return true;
+  return (
+    annotationsChanged(change as ObjectChange) ||
+    change.old.spec?.holderIdentity !== change.object.spec?.holderIdentity
+  );
+}
+
+function policiesWithExceptionSelector(operator: OperatorContext): ObjectKey[] {
+  return operator.world
+    .current()
+    .policies.filter((policy) => policy.exceptions.namespaces?.selector !== undefined)
+    .map(({ name }) => ({ name }));
+}
+
+function podSecurityVersionOf(operator: OperatorContext, policy: ShieldPolicyObject): string | undefined {
+  const compiled = operator.world.current().policy(policy.metadata.name);
+  return compiled?.engine === "podSecurity" ? `v1.${compiled.minor}` : undefined;
+}
+
+/** An Event when readiness turned, so that a person who only looks at Events sees it. */
+function announce(
+  context: ReconcileContext,
+  policy: ShieldPolicyObject,
+  conditions: NonNullable<ShieldPolicyObject["status"]>["conditions"] & {},
+): void {
+  const ready = conditions.find(({ type }) => type === "Ready");
+  const before = policy.status?.conditions?.find(({ type }) => type === "Ready");
+  if (ready === undefined || (before?.status === ready.status && before.reason === ready.reason)) return;
+  // Waiting for replicas or certificates is part of every start and not worth an Event.
+  if (ready.status === "False" && TRANSIENT.has(ready.reason)) return;
+  context.events.event(policy, {
+    type: ready.status === "True" ? "Normal" : "Warning",
+    reason: ready.reason,
+    action: "Enforce",
+    note: ready.message.slice(0, 1000),
+  });
+}
+
+const TRANSIENT: ReadonlySet<string> = new Set([
+  "WaitingForCertificate",
+  "WaitingForReplica",
+  "Publishing",
+  "Loading",
+  "PartlyLoaded",
+  "NotInstalled",
+]);
+
+function countEnforced(
+  operator: OperatorContext,
+  enforcedBy: Map<string, string>,
+  policy: string,
+  by: string | undefined,
+): void {
+  if (by === undefined) enforcedBy.delete(policy);
+  else enforcedBy.set(policy, by);
+  for (const enforcer of ["Native", "Webhook"]) {
+    const count = [...enforcedBy.values()].filter((value) => value === enforcer).length;
+    operator.metrics.policiesEnforced.set({ enforced_by: enforcer }, count);
+  }
+}

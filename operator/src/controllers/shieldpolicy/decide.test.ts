@@ -1,0 +1,228 @@
+import type { ShieldPolicy } from "@shieldx/crds";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import {
+  decideStatus,
+  enforcerOf,
+  type NativeState,
+  type StatusObservation,
+  validatePolicy,
+  type WebhookState,
+} from "./decide.ts";
+
+const T0 = Date.parse("2026-01-01T00:00:00Z");
+type Spec = ShieldPolicy["spec"];
+
+const podSecurity = (over: Partial<Spec> = {}): Spec => ({
+  engine: "podSecurity",
+  podSecurity: { level: "restricted", version: "latest" },
+  actions: { admission: "deny" },
+  evaluation: "Auto",
+  ...over,
+});
+const cel = (over: Partial<Spec> = {}): Spec => ({
+  engine: "cel",
+  matchConstraints: {
+    matchPolicy: "Equivalent",
+    resourceRules: [
+      { apiGroups: [""], apiVersions: ["v1"], resources: ["pods"], operations: ["CREATE"], scope: "*" },
+    ],
+  },
+  validations: [{ expression: "true" }],
+  actions: { admission: "deny" },
+  evaluation: "Auto",
+  ...over,
+});
+const allWell: WebhookState = { replicas: 2, loaded: 2, isPublished: true, hasCertificate: true };
+const installed: NativeState = { refusal: undefined, isInstalled: true, typeWarnings: [] };
+
+function observation(spec: Spec, over: Partial<StatusObservation> = {}): StatusObservation {
+  return {
+    policy: { spec, metadata: { generation: 3 } },
+    problem: undefined,
+    enforcer: enforcerOf(spec),
+    native: spec.engine === "cel" ? installed : undefined,
+    webhook: allWell,
+    digest: "d",
+    podSecurityVersion: undefined,
+    exceptions: { active: 0, expired: 0 },
+    previousConditions: undefined,
+    ...over,
+  };
+}
+const summary = (observed: StatusObservation) =>
+  Object.fromEntries(
+    (decideStatus(observed, T0).conditions ?? []).map(({ type, status, reason }) => [
+      type,
+      `${status} ${reason}`,
+    ]),
+  );
+
+describe("validatePolicy", () => {
+  const object = (spec: object) => ({
+    apiVersion: "shieldx.io/v1alpha1",
+    kind: "ShieldPolicy",
+    metadata: { name: "p" },
+    spec,
+  });
+
+  it("takes what admission takes, and fills in the defaults", () => {
+    const result = validatePolicy(
+      object({ engine: "podSecurity", podSecurity: { level: "baseline" }, actions: { admission: "deny" } }),
+    );
+    expect(result).toMatchObject({ policy: { spec: { podSecurity: { version: "latest" } } } });
+  });
+
+  it.each([
+    ["an engine without its settings", { engine: "podSecurity", actions: { admission: "deny" } }],
+    ["a planned field", { ...podSecurity(), rollout: {} }],
+    ["no actions", { engine: "podSecurity", podSecurity: { level: "baseline" } }],
+    ["CEL fields under podSecurity", { ...podSecurity(), validations: [{ expression: "true" }] }],
+  ])("refuses %s although admission may have been away", (_what, spec) => {
+    expect(validatePolicy(object(spec))).toMatchObject({ problem: { code: "InvalidSpec" } });
+  });
+});
+
+describe("enforcerOf", () => {
+  it("names exactly one", () => {
+    expect(enforcerOf(podSecurity()).by).toBe("Webhook");
+    expect(enforcerOf(cel()).by).toBe("Native");
+    expect(enforcerOf(podSecurity({ actions: { admission: "off" } })).by).toBe("None");
+  });
+});
+
+describe("decideStatus", () => {
+  it("is ready when all replicas hold the policy and calls are published", () => {
+    expect(summary(observation(podSecurity()))).toEqual({
+      Ready: "True InForce",
+      Compiled: "True Compiled",
+      TestsPassed: "True NoTests",
+      Enforced: "True Loaded",
+      Degraded: "False AsWritten",
+    });
+    expect(decideStatus(observation(podSecurity()), T0)).toMatchObject({
+      enforcedBy: "Webhook",
+      loadedBy: "2/2",
+    });
+  });
+
+  it.each<[Partial<WebhookState>, string]>([
+    [{ isPublished: false, hasCertificate: false, loaded: 0 }, "False WaitingForCertificate"],
+    [{ isPublished: false, loaded: 0 }, "False WaitingForReplica"],
+    [{ isPublished: false }, "False Publishing"],
+    [{ replicas: 0, loaded: 0 }, "False NoReplica"],
+    [{ loaded: 0 }, "False Loading"],
+    [{ loaded: 1 }, "True PartlyLoaded"],
+  ])("says what the webhook waits for: %j", (webhook, enforced) => {
+    const conditions = summary(observation(podSecurity(), { webhook: { ...allWell, ...webhook } }));
+    expect(conditions.Enforced).toBe(enforced);
+    expect(conditions.Ready).toMatch(/^False/);
+  });
+
+  it("is ready when the API server holds the rendered policy, type-check warnings or not", () => {
+    expect(summary(observation(cel()))).toMatchObject({
+      Ready: "True InForce",
+      Enforced: "True AdmissionPolicyInstalled",
+    });
+    const warned = {
+      ...installed,
+      typeWarnings: [{ fieldRef: "spec.validations[0].expression", warning: "no\n such key" }],
+    };
+    const observed = observation(cel(), { native: warned });
+    expect(summary(observed)).toMatchObject({ Ready: "True InForce", Degraded: "True TypeCheckWarnings" });
+    const degraded = decideStatus(observed, T0).conditions?.find(({ type }) => type === "Degraded");
+    expect(degraded?.message).toBe("spec.validations[0].expression: no such key");
+    expect(decideStatus(observed, T0).loadedBy).toBeUndefined();
+  });
+
+  it("tells a refusal by the API server, and whether an older version is in force", () => {
+    const refusal = "compilation failed at 1:5";
+    const never = observation(cel(), { native: { ...installed, refusal, isInstalled: false } });
+    expect(summary(never)).toMatchObject({ Ready: "False RefusedByServer", Degraded: "False AsWritten" });
+    const older = observation(cel(), { native: { ...installed, refusal } });
+    expect(summary(older)).toMatchObject({
+      Ready: "False OlderVersion",
+      Enforced: "True OlderVersion",
+      Degraded: "True OlderVersion",
+    });
+  });
+
+  it("tells a policy that does not compile", () => {
+    const problem = { code: "NotYetSupported", path: "spec.engine", message: "rego is not yet supported" };
+    const observed = observation(podSecurity(), { problem });
+    expect(summary(observed)).toMatchObject({
+      Ready: "False NotYetSupported",
+      Compiled: "False NotYetSupported",
+    });
+    expect(decideStatus(observed, T0).enforcedBy).toBe("None");
+  });
+
+  it("calls a policy that is off ready, and enforced by nobody", () => {
+    const observed = observation(podSecurity({ actions: { admission: "off" } }));
+    expect(summary(observed)).toMatchObject({ Ready: "True ActionOff", Enforced: "False ActionOff" });
+    expect(decideStatus(observed, T0).enforcedBy).toBe("None");
+  });
+
+  const anySpec = fc.constantFrom(podSecurity(), cel(), podSecurity({ actions: { admission: "off" } }));
+  const anyObservation = fc
+    .record({
+      spec: anySpec,
+      problem: fc.constantFrom(undefined, { code: "Invalid", path: "spec", message: "broken" }),
+      replicas: fc.nat({ max: 3 }),
+      loaded: fc.nat({ max: 3 }),
+      isPublished: fc.boolean(),
+      hasCertificate: fc.boolean(),
+      refusal: fc.constantFrom(undefined, "refused"),
+      isInstalled: fc.boolean(),
+    })
+    .map(({ spec, problem, replicas, loaded, isPublished, hasCertificate, refusal, isInstalled }) =>
+      observation(spec, {
+        problem,
+        webhook: { replicas, loaded: Math.min(loaded, replicas), isPublished, hasCertificate },
+        native: spec.engine === "cel" ? { refusal, isInstalled, typeWarnings: [] } : undefined,
+      }),
+    );
+
+  it("never calls a policy ready that is not in force everywhere as written", () => {
+    fc.assert(
+      fc.property(anyObservation, (observed) => {
+        const ready = summary(observed).Ready?.startsWith("True");
+        const { by } = observed.enforcer;
+        const isWebhookWell =
+          observed.webhook.isPublished &&
+          observed.webhook.loaded > 0 &&
+          observed.webhook.loaded === observed.webhook.replicas;
+        const isNativeWell = observed.native?.isInstalled === true && observed.native.refusal === undefined;
+        const expected =
+          observed.problem === undefined &&
+          (by === "None" || (by === "Webhook" ? isWebhookWell : isNativeWell));
+        expect(ready).toBe(expected);
+      }),
+    );
+  });
+
+  it("is the same again an hour later: nothing is written while nothing changes", () => {
+    fc.assert(
+      fc.property(anyObservation, (observed) => {
+        const first = decideStatus(observed, T0);
+        const second = decideStatus({ ...observed, previousConditions: first.conditions }, T0 + 3_600_000);
+        expect(second).toEqual(first);
+      }),
+    );
+  });
+
+  it("moves lastTransitionTime with the status and with nothing else", () => {
+    fc.assert(
+      fc.property(anyObservation, anyObservation, (before, after) => {
+        const first = decideStatus(before, T0).conditions ?? [];
+        const second = decideStatus({ ...after, previousConditions: first }, T0 + 60_000).conditions ?? [];
+        for (const [index, condition] of second.entries()) {
+          const hasTurned = first[index]?.status !== condition.status;
+          expect(condition.lastTransitionTime).toBe(
+            hasTurned ? "2026-01-01T00:01:00Z" : "2026-01-01T00:00:00Z",
+          );
+        }
+      }),
+    );
+  });
+});

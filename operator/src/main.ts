@@ -1,0 +1,123 @@
+import {
+  type Client,
+  CredentialsError,
+  createClient,
+  createManager,
+  type Logger,
+  loadCredentials,
+  realClock,
+} from "@shieldx/controller-runtime";
+import { pino } from "pino";
+import { Registry } from "prom-client";
+import type { WebhookAddress } from "./controllers/webhook-configuration/decide.ts";
+import { FlagError, type OperatorFlags, parseFlags, USAGE } from "./flags.ts";
+import { LEADER_LEASE } from "./names.ts";
+import { buildOperator } from "./operator.ts";
+import { operatorRbac } from "./rbac.ts";
+import { awaitFitCluster, StartupError } from "./startup.ts";
+import { serveWaitingHealth } from "./waiting-health.ts";
+
+/** Runs the operator until SIGTERM or SIGINT. Resolves with the exit code: 0 after an orderly end, else 1. */
+export async function main(argv: readonly string[]): Promise<number> {
+  let flags: OperatorFlags | "help";
+  try {
+    flags = parseFlags(argv);
+  } catch (error) {
+    if (!(error instanceof FlagError)) throw error;
+    process.stderr.write(`shieldx operator: ${error.message}\n`);
+    return 1;
+  }
+  if (flags === "help") {
+    process.stdout.write(USAGE);
+    return 0;
+  }
+  const stop = new AbortController();
+  const onSignal = (signal: NodeJS.Signals) => stop.abort(new Error(`received ${signal}`));
+  process.on("SIGTERM", onSignal);
+  process.on("SIGINT", onSignal);
+  try {
+    return await runOperator(flags, pino({ name: "shieldx-operator", level: flags.logLevel }), stop.signal);
+  } finally {
+    process.off("SIGTERM", onSignal);
+    process.off("SIGINT", onSignal);
+  }
+}
+
+async function runOperator(flags: OperatorFlags, logger: Logger, signal: AbortSignal): Promise<number> {
+  const closeHealth = await serveWaitingHealth(flags.healthBindAddress);
+  const client = await openClient(flags, logger);
+  if (client === undefined) {
+    await closeHealth();
+    return 1;
+  }
+  try {
+    const serverMinor = await awaitFitCluster({
+      client,
+      clock: realClock,
+      logger,
+      namespace: flags.namespace,
+      needs: operatorRbac,
+      signal,
+    });
+    await closeHealth();
+    const registry = new Registry();
+    const manager = createManager({
+      client,
+      name: LEADER_LEASE,
+      namespace: flags.namespace,
+      leaderElection: flags.leaderElect,
+      metrics: registry,
+      ...(flags.metricsBindAddress === undefined ? {} : { metricsBindAddress: flags.metricsBindAddress }),
+      ...(flags.healthBindAddress === undefined ? {} : { healthBindAddress: flags.healthBindAddress }),
+      logger,
+      clock: realClock,
+    });
+    buildOperator({
+      manager,
+      client,
+      registry,
+      clock: realClock,
+      logger,
+      namespace: flags.namespace,
+      serverMinor,
+      webhookAddress: addressOf(flags),
+      auditReports: flags.auditReports,
+    });
+    logger.info({ server: client.server, serverMinor, namespace: flags.namespace }, "operator starts");
+    await manager.run(signal);
+    logger.info({}, "operator ended in good order");
+    return 0;
+  } catch (error) {
+    if (signal.aborted) return 0;
+    if (error instanceof StartupError) fail(error.message);
+    else logger.error({ err: error }, "operator ended");
+    return 1;
+  } finally {
+    await closeHealth();
+    await client.close();
+  }
+}
+
+async function openClient(flags: OperatorFlags, logger: Logger): Promise<Client | undefined> {
+  try {
+    const credentials = await loadCredentials(
+      flags.kubeconfig === undefined ? {} : { kubeconfig: flags.kubeconfig },
+    );
+    return createClient({ credentials, userAgent: "shieldx-operator/0.1.0", logger });
+  } catch (error) {
+    if (!(error instanceof CredentialsError)) throw error;
+    fail(error.message);
+    return undefined;
+  }
+}
+
+function addressOf({ webhookUrl, webhookProbeUrl, namespace }: OperatorFlags): WebhookAddress {
+  return webhookUrl === undefined || webhookProbeUrl === undefined
+    ? { kind: "service", namespace }
+    : { kind: "url", admit: webhookUrl, probe: webhookProbeUrl };
+}
+
+/** One clear line for whoever started the process. */
+function fail(message: string): void {
+  process.stderr.write(`shieldx operator: ${message.replace(/\s+/g, " ")}\n`);
+}

@@ -1,0 +1,135 @@
+import {
+  type Client,
+  type Clock,
+  Lease,
+  type Logger,
+  type Manager,
+  Namespace,
+} from "@shieldx/controller-runtime";
+import type { Registry } from "prom-client";
+import type { OperatorContext } from "./context.ts";
+import { Auditor } from "./controllers/audit/auditor.ts";
+import { DEFAULT_REPORT_LIMITS } from "./controllers/audit/report.ts";
+import { ReportWriter } from "./controllers/audit/report-writer.ts";
+import { type CertificateSettings, certificatesController } from "./controllers/certificates/controller.ts";
+import { shieldExceptionController } from "./controllers/shieldexception/controller.ts";
+import { shieldPolicyController } from "./controllers/shieldpolicy/controller.ts";
+import { webhookConfigurationController } from "./controllers/webhook-configuration/controller.ts";
+import type { WebhookAddress } from "./controllers/webhook-configuration/decide.ts";
+import { ShieldExceptionType, ShieldPolicyType } from "./kinds.ts";
+import { createMetrics } from "./metrics.ts";
+import { PolicyWorld } from "./policy-world.ts";
+import { replicaLeases } from "./watched.ts";
+
+export interface OperatorParts {
+  readonly manager: Manager;
+  readonly client: Client;
+  readonly registry: Registry;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly namespace: string;
+  readonly serverMinor: number;
+  readonly webhookAddress: WebhookAddress;
+  /** Most openreports.io Reports to keep; 0 for none. */
+  readonly auditReports: number;
+  readonly certificates?: CertificateSettings;
+}
+
+/** Adds every controller of the operator to a manager. Nothing runs until the manager does. */
+export function buildOperator(parts: OperatorParts): OperatorContext {
+  const { manager, clock, logger, namespace } = parts;
+  const policies = manager.informer(ShieldPolicyType, {});
+  const exceptions = manager.informer(ShieldExceptionType, {});
+  const namespaces = manager.informer(Namespace, {});
+  const leases = manager.informer(Lease, replicaLeases(namespace));
+  const world = new PolicyWorld({
+    sources: {
+      policies: () => policies.store.list(),
+      exceptions: () => exceptions.store.list(),
+      leases: () => leases.store.list(),
+    },
+    serverMinor: parts.serverMinor,
+    namespace,
+  });
+  const operator: OperatorContext = {
+    namespace,
+    serverMinor: parts.serverMinor,
+    webhookAddress: parts.webhookAddress,
+    world,
+    clock,
+    metrics: createMetrics(parts.registry),
+  };
+  const auditor = buildAuditor(parts, operator, {
+    policies: () => policies.store.list(),
+    namespaceLabels: (name) => {
+      const found = namespaces.store.get(name);
+      return found === undefined ? undefined : (found.metadata.labels ?? {});
+    },
+  });
+
+  // The world first: the controllers' own handlers, added below, run after these and then see it current.
+  const changed = (): void => {
+    world.invalidate();
+    auditor.policiesChanged();
+  };
+  const ifSpecChanged = (old: Versioned, now: Versioned): void => {
+    if (identityOf(old) !== identityOf(now)) changed();
+  };
+  policies.on({ added: changed, deleted: changed, updated: ifSpecChanged });
+  exceptions.on({ added: changed, deleted: changed, updated: ifSpecChanged });
+  const seen = (): void => world.observeLeases(clock.now());
+  leases.on({ added: seen, updated: seen, deleted: seen });
+  namespaces.on({
+    added: ({ metadata }) => auditor.namespaceChanged(metadata.name),
+    updated: (old, now) => {
+      if (JSON.stringify(old.metadata.labels) !== JSON.stringify(now.metadata.labels)) {
+        auditor.namespaceChanged(now.metadata.name);
+      }
+    },
+  });
+
+  manager.addController(certificatesController(operator, parts.certificates));
+  manager.addController(webhookConfigurationController(operator));
+  manager.addController(shieldPolicyController(operator));
+  manager.addController(shieldExceptionController(operator));
+  manager.addRunnable({ name: "audit", needsLeadership: true, start: (signal) => auditor.run(signal) });
+  logger.debug({ namespace, serverMinor: parts.serverMinor }, "controllers are set up");
+  return operator;
+}
+
+function buildAuditor(
+  parts: OperatorParts,
+  operator: OperatorContext,
+  sources: ConstructorParameters<typeof Auditor>[0]["sources"],
+): Auditor {
+  const { client, logger, clock, auditReports } = parts;
+  return new Auditor({
+    operator,
+    client,
+    sources,
+    logger,
+    reports:
+      auditReports === 0
+        ? undefined
+        : new ReportWriter({
+            client,
+            logger,
+            metrics: operator.metrics,
+            monotonicNow: () => clock.monotonicNow(),
+            limits: { ...DEFAULT_REPORT_LIMITS, reports: auditReports },
+          }),
+  });
+}
+
+interface Versioned {
+  readonly metadata: {
+    readonly uid?: string;
+    readonly generation?: number;
+    readonly deletionTimestamp?: string;
+  };
+}
+
+/** A status write does not move the generation, and a set is not built anew for it. */
+function identityOf({ metadata }: Versioned): string {
+  return `${metadata.uid}/${metadata.generation}/${metadata.deletionTimestamp}`;
+}

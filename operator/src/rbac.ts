@@ -1,0 +1,146 @@
+import {
+  CA_SECRET,
+  FAIL_CONFIGURATION,
+  IGNORE_CONFIGURATION,
+  KINDS_CONFIGURATION,
+  LEADER_LEASE,
+  TLS_SECRET,
+} from "./names.ts";
+
+/** A rule of a Role or ClusterRole. */
+export interface RbacRule {
+  readonly apiGroups: readonly string[];
+  readonly resources: readonly string[];
+  readonly verbs: readonly string[];
+  readonly resourceNames?: readonly string[];
+}
+
+/** Rights of one part of the operator. `namespace` rules hold in ShieldX's own namespace only. */
+export interface RbacNeeds {
+  readonly cluster: readonly RbacRule[];
+  readonly namespace: readonly RbacRule[];
+}
+
+const READ = ["get", "list", "watch"] as const;
+/** Server-side apply is a patch; creating by it also needs create, taking over added fields needs update. */
+const WRITE = ["create", "delete", "patch", "update"] as const;
+
+/** What each controller needs, and why it is not less. The chart's roles are generated from {@link operatorRbac}. */
+export const controllerRbac = {
+  shieldpolicy: {
+    cluster: [
+      rule("shieldx.io", ["shieldpolicies", "shieldexceptions"], READ),
+      rule("shieldx.io", ["shieldpolicies/status"], ["patch"]),
+      // blockOwnerDeletion on what is rendered (admission plugin OwnerReferencesPermissionEnforcement).
+      rule("shieldx.io", ["shieldpolicies/finalizers"], ["update"]),
+      rule(
+        "admissionregistration.k8s.io",
+        ["validatingadmissionpolicies", "validatingadmissionpolicybindings"],
+        [...READ, ...WRITE],
+      ),
+      rule("", ["namespaces"], READ),
+    ],
+    namespace: [rule("coordination.k8s.io", ["leases"], READ)],
+  },
+  "webhook-configuration": {
+    cluster: [
+      rule("admissionregistration.k8s.io", ["validatingwebhookconfigurations"], [...READ, "create"]),
+      rule(
+        "admissionregistration.k8s.io",
+        ["validatingwebhookconfigurations"],
+        ["delete", "patch", "update"],
+        [FAIL_CONFIGURATION, IGNORE_CONFIGURATION, KINDS_CONFIGURATION],
+      ),
+    ],
+    namespace: [rule("", ["secrets"], READ, [CA_SECRET])],
+  },
+  certificates: {
+    cluster: [
+      // The API servers' own addresses (EndpointSlice default/kubernetes) and how many there are (identity Leases).
+      rule("discovery.k8s.io", ["endpointslices"], READ),
+      rule("coordination.k8s.io", ["leases"], ["list"]),
+    ],
+    namespace: [
+      rule("", ["secrets"], ["create"]),
+      rule("", ["secrets"], [...READ, "patch"], [CA_SECRET, TLS_SECRET]),
+      // The handshake probe is a dry-run create.
+      rule("", ["configmaps"], ["create"]),
+    ],
+  },
+  shieldexception: {
+    cluster: [rule("shieldx.io", ["shieldexceptions/status"], ["patch"])],
+    namespace: [],
+  },
+  audit: {
+    cluster: [
+      rule("", ["pods", "podtemplates", "replicationcontrollers"], READ),
+      rule("apps", ["daemonsets", "deployments", "replicasets", "statefulsets"], READ),
+      rule("batch", ["cronjobs", "jobs"], READ),
+      rule("openreports.io", ["reports"], [...READ, "create", "delete", "patch"]),
+    ],
+    namespace: [],
+  },
+  manager: {
+    cluster: [
+      rule("events.k8s.io", ["events"], ["create", "patch", "update"]),
+      rule("authentication.k8s.io", ["tokenreviews"], ["create"]),
+      rule("authorization.k8s.io", ["subjectaccessreviews"], ["create"]),
+    ],
+    namespace: [
+      rule("coordination.k8s.io", ["leases"], ["create"]),
+      rule("coordination.k8s.io", ["leases"], ["get", "patch", "update", "watch"], [LEADER_LEASE]),
+    ],
+  },
+} as const satisfies Record<string, RbacNeeds>;
+
+/** All of it, merged: what the chart grants to ServiceAccount `shieldx-operator`. */
+export const operatorRbac: RbacNeeds = {
+  cluster: mergeRules(Object.values(controllerRbac).flatMap((needs): readonly RbacRule[] => needs.cluster)),
+  namespace: mergeRules(
+    Object.values(controllerRbac).flatMap((needs): readonly RbacRule[] => needs.namespace),
+  ),
+};
+
+function rule(
+  apiGroup: string,
+  resources: readonly string[],
+  verbs: readonly string[],
+  resourceNames?: readonly string[],
+): RbacRule {
+  return {
+    apiGroups: [apiGroup],
+    resources: [...resources],
+    verbs: [...verbs],
+    ...(resourceNames === undefined ? {} : { resourceNames: [...resourceNames] }),
+  };
+}
+
+/** One rule for each group, resource and set of names, in one fixed order; equal verbs share a rule. */
+export function mergeRules(rules: readonly RbacRule[]): RbacRule[] {
+  const verbsOf = new Map<string, { group: string; resource: string; names: string[]; verbs: Set<string> }>();
+  for (const { apiGroups, resources, verbs, resourceNames = [] } of rules) {
+    for (const group of apiGroups) {
+      for (const resource of resources) {
+        const names = [...resourceNames].sort();
+        const key = JSON.stringify([group, resource, names]);
+        const entry = verbsOf.get(key) ?? { group, resource, names, verbs: new Set<string>() };
+        for (const verb of verbs) entry.verbs.add(verb);
+        verbsOf.set(key, entry);
+      }
+    }
+  }
+  const merged = new Map<string, { group: string; resources: string[]; names: string[]; verbs: string[] }>();
+  for (const [, { group, resource, names, verbs }] of [...verbsOf].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    const sorted = [...verbs].sort();
+    const key = JSON.stringify([group, names, sorted]);
+    const entry = merged.get(key) ?? { group, resources: [], names, verbs: sorted };
+    entry.resources.push(resource);
+    merged.set(key, entry);
+  }
+  return [...merged.values()].map(({ group, resources, names, verbs }) => ({
+    apiGroups: [group],
+    resources: resources.sort(),
+    ...(names.length === 0 ? {} : { resourceNames: names }),
+    verbs,
+  }));
+}

@@ -1,0 +1,129 @@
+import type { ShieldException, ShieldPolicy } from "@shieldx/crds";
+import { podCarrierOf } from "../pod-security/workload.ts";
+import { buildPolicySet } from "../policy-set/build.ts";
+import { nameOf } from "../policy-set/exceptions.ts";
+import { labelsOf, metadataOf } from "../policy-set/match.ts";
+import type { PolicySet, PolicySetProblem } from "../policy-set/policy-set.ts";
+import type { AdmissionRequestLike } from "../policy-set/request.ts";
+import type { Labels } from "../policy-set/selector.ts";
+import type { Exempted, Finding } from "../policy-set/verdict.ts";
+
+/** An object read from a file, and where it was found. */
+export interface ManifestToCheck {
+  readonly object: unknown;
+  readonly file?: string;
+  /** 1-based, of the YAML document within the file. */
+  readonly document?: number;
+  /** 1-based, where the object begins. */
+  readonly line?: number;
+}
+
+export interface OfflineCheck {
+  readonly objects: readonly ManifestToCheck[];
+  readonly policies: readonly ShieldPolicy[];
+  readonly exceptions?: readonly ShieldException[];
+  /** Labels by namespace, for policies that choose namespaces by label. Namespaces among `objects` are known anyway. */
+  readonly namespaces?: Readonly<Record<string, Labels>>;
+  /** Where a namespaced object without a namespace will go. Default `default`. */
+  readonly defaultNamespace?: string;
+  /** Minor version of the cluster the objects are meant for; what `latest` means. */
+  readonly serverMinor: number;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+}
+
+export interface LocatedFinding extends Finding {
+  readonly manifest: ManifestToCheck;
+}
+
+export interface OfflineReport {
+  readonly findings: readonly LocatedFinding[];
+  readonly exempted: readonly (Exempted & { readonly manifest: ManifestToCheck })[];
+  /** Objects that at least one policy was held against. */
+  readonly checked: number;
+  readonly skipped: readonly SkippedObject[];
+  /** Policies that only the API server can evaluate. */
+  readonly notOffline: readonly string[];
+  /** Policies and exceptions that do not compile. */
+  readonly problems: readonly PolicySetProblem[];
+}
+
+export interface SkippedObject {
+  readonly manifest: ManifestToCheck;
+  readonly reason: "NotAnObject" | "NotAWorkload" | "NoPolicyApplies";
+}
+
+/**
+ * Tells how the cluster would answer if each object were created now, without asking it.
+ *
+ * An object is judged as it stands in its file: what mutating webhooks or defaults of other objects would change
+ * is not known here. Names of users are not known either, so exemptions by user name do not apply.
+ */
+export function checkManifests(check: OfflineCheck): OfflineReport {
+  const set = buildPolicySet({
+    policies: check.policies,
+    exceptions: check.exceptions ?? [],
+    serverMinor: check.serverMinor,
+  });
+  const namespaces = new Map<string, Labels>(Object.entries(check.namespaces ?? {}));
+  for (const { object } of check.objects) {
+    if (isNamespace(object)) namespaces.set(nameOf(object), labelsOf(object) ?? {});
+  }
+  const findings: LocatedFinding[] = [];
+  const exempted: (Exempted & { manifest: ManifestToCheck })[] = [];
+  const skipped: SkippedObject[] = [];
+  let checked = 0;
+  for (const manifest of check.objects) {
+    const request = createRequest(manifest.object, check.defaultNamespace ?? "default");
+    if (typeof request === "string") {
+      skipped.push({ manifest, reason: request });
+      continue;
+    }
+    const verdict = evaluate(set, request, namespaces, check.now);
+    if (verdict.matched.length === 0) skipped.push({ manifest, reason: "NoPolicyApplies" });
+    else checked++;
+    for (const finding of [...verdict.denials, ...verdict.warnings, ...verdict.audits]) {
+      findings.push({ ...finding, manifest });
+    }
+    for (const exemption of verdict.exempted) exempted.push({ ...exemption, manifest });
+  }
+  const notOffline = set.policies.filter(({ engine }) => engine !== "podSecurity").map(({ name }) => name);
+  return { findings, exempted, checked, skipped, notOffline, problems: set.problems };
+}
+
+/** A namespace nobody described has no labels but its name, as if it were created with the objects. */
+function evaluate(
+  set: PolicySet,
+  request: AdmissionRequestLike,
+  namespaces: Map<string, Labels>,
+  now: number,
+) {
+  return set.evaluate(request, { namespaceLabels: namespaces.get(request.namespace ?? "") ?? {}, now });
+}
+
+function createRequest(
+  object: unknown,
+  defaultNamespace: string,
+): AdmissionRequestLike | SkippedObject["reason"] {
+  if (typeof object !== "object" || object === null) return "NotAnObject";
+  const carrier = podCarrierOf(object);
+  if (carrier === undefined) return "NotAWorkload";
+  const { apiVersion } = object as { apiVersion: string };
+  const version = apiVersion.split("/").at(-1) ?? "";
+  const namespace = metadataOf(object)?.namespace;
+  return {
+    uid: "",
+    kind: { group: carrier.group, version, kind: carrier.kind },
+    resource: { group: carrier.group, version, resource: carrier.resource },
+    namespace: typeof namespace === "string" && namespace !== "" ? namespace : defaultNamespace,
+    operation: "CREATE",
+    userInfo: {},
+    object,
+  };
+}
+
+function isNamespace(object: unknown): boolean {
+  if (typeof object !== "object" || object === null) return false;
+  const { apiVersion, kind } = object as { apiVersion?: unknown; kind?: unknown };
+  return apiVersion === "v1" && kind === "Namespace";
+}

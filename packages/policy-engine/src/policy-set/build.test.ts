@@ -1,0 +1,221 @@
+import type { ShieldPolicy } from "@shieldx/crds";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import {
+  admissionRequest,
+  celPolicy,
+  newYear,
+  offender,
+  podSecurityPolicy,
+  shieldException,
+} from "../../testing/objects.ts";
+import { buildPolicySet } from "./build.ts";
+import { compilePolicy } from "./compile.ts";
+import { policySetDigest } from "./digest.ts";
+import { PolicyCompileError } from "./errors.ts";
+
+const environment = { serverMinor: 37 };
+const none = { exceptions: [], ...environment };
+
+describe("compilePolicy", () => {
+  it.each<[string, string, Partial<ShieldPolicy["spec"]>]>([
+    ["NotYetSupported", "spec.engine", { engine: "rego" }],
+    ["Invalid", "spec.engine", { engine: "js" as "cel" }],
+    ["Required", "spec.podSecurity", { podSecurity: undefined as never }],
+    [
+      "Invalid",
+      "spec.podSecurity.level",
+      { podSecurity: { level: "strict" as "baseline", version: "latest" } },
+    ],
+    [
+      "Invalid",
+      "spec.podSecurity.version",
+      { podSecurity: { level: "baseline", version: "v2" as "latest" } },
+    ],
+    ["NotYetSupported", "spec.evaluation", { evaluation: "Native" }],
+    ["NotYetSupported", "spec.rollout", { rollout: {} }],
+    [
+      "Invalid",
+      "spec.exceptions.maxDuration",
+      { exceptions: { namespaces: { names: ["a"] }, maxDuration: "long" } },
+    ],
+    [
+      "Invalid",
+      "spec.matchConstraints.namespaceSelector.matchExpressions[0].operator",
+      {
+        matchConstraints: {
+          matchPolicy: "Equivalent",
+          namespaceSelector: { matchExpressions: [{ key: "a", operator: "Is" as "In" }] },
+        },
+      },
+    ],
+    [
+      "Invalid",
+      "spec.matchConstraints.objectSelector.matchExpressions[0].values",
+      {
+        matchConstraints: {
+          matchPolicy: "Equivalent",
+          objectSelector: { matchExpressions: [{ key: "a", operator: "In" }] },
+        },
+      },
+    ],
+  ])("refuses with %s at %s", (code, path, spec) => {
+    const compile = () => compilePolicy(podSecurityPolicy("p", spec), environment);
+    expect(compile).toThrow(PolicyCompileError);
+    expect(compile).toThrow(expect.objectContaining({ code, path }) as Error);
+  });
+
+  it.each<[string, string, Partial<ShieldPolicy["spec"]>]>([
+    ["Required", "spec.matchConstraints.resourceRules", { matchConstraints: { matchPolicy: "Equivalent" } }],
+    ["Required", "spec.validations", { validations: [] }],
+    ["NotYetSupported", "spec.evaluation", { evaluation: "Webhook" }],
+    ["NotYetSupported", "spec.actions.background", { actions: { admission: "deny", background: "audit" } }],
+  ])("refuses a cel policy with %s at %s", (code, path, spec) => {
+    const compile = () => compilePolicy(celPolicy("c", spec), environment);
+    expect(compile).toThrow(expect.objectContaining({ code, path }) as Error);
+  });
+});
+
+describe("buildPolicySet", () => {
+  const good = podSecurityPolicy("p");
+  const broken: ShieldPolicy = {
+    ...podSecurityPolicy("p", { engine: "rego" }),
+    metadata: { ...good.metadata, generation: 2 },
+  };
+  const refuses = (set: ReturnType<typeof buildPolicySet>) =>
+    !set.evaluate(admissionRequest(offender()), { namespaceLabels: {}, now: newYear }).allowed;
+
+  it("keeps the last good version of a policy that broke, and says so", () => {
+    const before = buildPolicySet({ policies: [good], ...none });
+    const after = buildPolicySet({ policies: [broken], previous: before, ...none });
+    expect(refuses(after)).toBe(true);
+    expect(after.problems).toMatchObject([
+      { kind: "ShieldPolicy", name: "p", generation: 2, keepsLastGood: true, error: { path: "spec.engine" } },
+    ]);
+    expect(after.digest).toBe(before.digest);
+    expect(refuses(buildPolicySet({ policies: [broken], previous: after, ...none }))).toBe(true);
+  });
+
+  it("does not keep the version of another object of that name", () => {
+    const before = buildPolicySet({ policies: [good], ...none });
+    const recreated = { ...broken, metadata: { ...broken.metadata, uid: "another" } };
+    const after = buildPolicySet({ policies: [recreated], previous: before, ...none });
+    expect(refuses(after)).toBe(false);
+    expect(after.problems).toMatchObject([{ keepsLastGood: false }]);
+  });
+
+  it("forgets a policy that is gone", () => {
+    const before = buildPolicySet({ policies: [good], ...none });
+    expect(refuses(buildPolicySet({ policies: [], previous: before, ...none }))).toBe(false);
+  });
+
+  it("lists an exception that cannot be read and goes on without it", () => {
+    const match = { objectSelector: { matchExpressions: [{ key: "a", operator: "Is" as "In" }] } };
+    const set = buildPolicySet({
+      policies: [good],
+      exceptions: [shieldException("e", { match })],
+      ...environment,
+    });
+    expect(set.problems).toMatchObject([{ kind: "ShieldException", name: "team-a/e" }]);
+    expect(refuses(set)).toBe(true);
+  });
+
+  it("survives objects no schema has seen", () => {
+    const nonsense = [
+      { metadata: { name: "x" } },
+      { metadata: { name: "y" }, spec: { engine: "podSecurity", actions: null } },
+    ];
+    const set = buildPolicySet({ policies: [good, ...nonsense] as ShieldPolicy[], ...none });
+    expect(set.problems.map(({ name }) => name)).toEqual(["x", "y"]);
+    expect(refuses(set)).toBe(true);
+  });
+});
+
+describe("the digest of a set", () => {
+  const member = fc.record({ name: fc.string(), uid: fc.string(), generation: fc.nat() });
+
+  it("does not depend on order and tells any two states apart", () => {
+    fc.assert(
+      fc.property(
+        fc.uniqueArray(member, { selector: (m) => m.name }),
+        fc.uniqueArray(member, { selector: (m) => m.name }),
+        (a, b) => {
+          expect(policySetDigest([...a].reverse())).toBe(policySetDigest(a));
+          const text = (members: typeof a) => JSON.stringify(members.map((m) => JSON.stringify(m)).sort());
+          expect(policySetDigest(a) === policySetDigest(b)).toBe(text(a) === text(b));
+        },
+      ),
+    );
+  });
+
+  it("changes with a policy's or an exception's generation", () => {
+    const digest = (generation: number, exceptionGeneration: number) =>
+      buildPolicySet({
+        policies: [{ ...podSecurityPolicy("p"), metadata: { name: "p", uid: "u", generation } }],
+        exceptions: [shieldException("e", {}, { generation: exceptionGeneration })],
+        ...environment,
+      }).digest;
+    expect(new Set([digest(1, 1), digest(2, 1), digest(1, 2)]).size).toBe(3);
+    expect(digest(1, 1)).toBe(digest(1, 1));
+  });
+});
+
+describe("the webhook's rules", () => {
+  const rules = (policies: ShieldPolicy[], failurePolicy: "Fail" | "Ignore" = "Fail") =>
+    buildPolicySet({ policies, ...none }).rules(failurePolicy);
+  const never = {
+    key: "kubernetes.io/metadata.name",
+    operator: "NotIn",
+    values: ["kube-node-lease", "kube-system", "shieldx-agents", "shieldx-system"],
+  };
+
+  it("name what the policies judge one by one, never a wildcard", () => {
+    const match = rules([podSecurityPolicy("p")]);
+    expect(JSON.stringify(match)).not.toContain("*");
+    expect(match.rules).toContainEqual({
+      apiGroups: [""],
+      apiVersions: ["v1"],
+      operations: ["UPDATE"],
+      resources: ["pods/ephemeralcontainers"],
+      scope: "Namespaced",
+    });
+    expect(match.rules.flatMap(({ resources }) => resources)).toHaveLength(10);
+    expect(match.namespaceSelector).toEqual({ matchExpressions: [never] });
+  });
+
+  it("narrow a wildcard to what can be judged", () => {
+    const rule = {
+      apiGroups: ["*"],
+      apiVersions: ["*"],
+      operations: ["*" as const],
+      resources: ["*"],
+      scope: "*" as const,
+    };
+    const wide = podSecurityPolicy("p", {
+      matchConstraints: { matchPolicy: "Equivalent", resourceRules: [rule] },
+    });
+    expect(rules([wide]).rules.flatMap(({ resources }) => resources)).toHaveLength(9);
+  });
+
+  it("use a namespace selector only where all policies share it", () => {
+    const payments = {
+      matchPolicy: "Equivalent" as const,
+      namespaceSelector: { matchLabels: { team: "payments" } },
+    };
+    const narrow = (name: string) => podSecurityPolicy(name, { matchConstraints: payments });
+    expect(rules([narrow("a"), narrow("b")]).namespaceSelector).toEqual({
+      matchLabels: { team: "payments" },
+      matchExpressions: [never],
+    });
+    expect(rules([narrow("a"), podSecurityPolicy("b")]).namespaceSelector).toEqual({
+      matchExpressions: [never],
+    });
+  });
+
+  it("are empty where no policy needs them", () => {
+    expect(rules([podSecurityPolicy("p")], "Ignore").rules).toEqual([]);
+    expect(
+      rules([celPolicy("c"), podSecurityPolicy("off", { actions: { admission: "off" } })]).rules,
+    ).toEqual([]);
+  });
+});
