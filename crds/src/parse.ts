@@ -4,6 +4,7 @@ import { kindSchema } from "./definition/custom-resource-definition.ts";
 import type { KindDefinition } from "./definition/kind.ts";
 import { type ShieldException, shieldExceptionKind } from "./shieldexception/schema.ts";
 import { type ShieldPolicy, shieldPolicyKind } from "./shieldpolicy/schema.ts";
+import { hostileJson } from "./structural/hostile-json.ts";
 import { withoutNullFields } from "./structural/nulls.ts";
 import type { StructuralSchema } from "./structural/structural-schema.ts";
 import { type UnknownField, unknownFields } from "./structural/unknown-fields.ts";
@@ -64,7 +65,10 @@ export function parseShieldException(value: unknown, options: ParseOptions = {})
  * An object of any of our kinds, with its defaults applied.
  * @throws InvalidObjectError with the field and the remedy of every problem, also when the kind is none of ours
  */
-export function parseShieldObject(value: unknown, options: ParseOptions = {}): ShieldPolicy | ShieldException {
+export function parseShieldObject(
+  value: unknown,
+  options: ParseOptions = {},
+): ShieldPolicy | ShieldException {
   const kind = typeof value === "object" && value !== null ? (value as { kind?: unknown }).kind : undefined;
   if (kind === shieldPolicyKind.kind) return parseShieldPolicy(value, options);
   if (kind === shieldExceptionKind.kind) return parseShieldException(value, options);
@@ -93,10 +97,14 @@ function parseObject<S extends z.ZodObject>(
     ]);
   }
   const subject = subjectOf(kind.kind, value);
+  const hostile = hostileJson(value);
+  if (hostile !== undefined) {
+    throw new InvalidObjectError(subject, [{ path: pathInWords(hostile.path), message: hostile.message }]);
+  }
   const problems: ObjectProblem[] = [];
   const input = withoutNullFields(value);
   if (onUnknown === "refuse") {
-    problems.push(...unknownFields(structuralSchemaOf(kind), input, ["metadata"]).map(unknownProblem));
+    problems.push(...unknownFields(structuralSchemaOf(kind), value, ["metadata"]).map(unknownProblem));
   }
   const result = kind.schema.safeParse(input, { error: (issue) => message(issue), reportInput: false });
   if (result.success && problems.length === 0) return result.data;

@@ -30,11 +30,21 @@ const requirement = z
   )
   .describe("One requirement on a label.");
 
+const LABEL_KEY = /^([a-z0-9]([-a-z0-9.]*[a-z0-9])?\/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
+
+// OpenAPI cannot restrict the keys of a map, and a selector with an impossible key selects nothing, silently.
+const labelKeys = rule<Record<string, string>>({
+  rule: `self.all(key, size(key) <= 317 && key.matches('${LABEL_KEY.source.replaceAll("\\/", "/")}'))`,
+  message: "has a key that no label can have: use letters, digits, '-', '_' and '.', with an optional DNS prefix and '/'",
+  holds: (labels) => Object.keys(labels).every((key) => key.length <= 317 && LABEL_KEY.test(key)),
+});
+
 /** `metav1.LabelSelector`: matchLabels and matchExpressions must all hold; an empty selector matches everything. */
 export function labelSelector() {
   return z
     .object({
       matchLabels: mapOf(labelValue().describe("Value the label must have."), { max: 64 })
+        .check(labelKeys)
         .describe("Labels that must be present with exactly these values.")
         .exactOptional(),
       matchExpressions: atomicList(requirement, { max: 32 })

@@ -22,7 +22,9 @@ export function parseManifests(text: string, source: string): unknown[] {
   return documents.flatMap((document) => {
     const [error] = document.errors;
     if (error !== undefined) {
-      throw new ManifestSyntaxError(source, (error.message.split("\n")[0] ?? "").replace(/:$/, ""), { cause: error });
+      throw new ManifestSyntaxError(source, (error.message.split("\n")[0] ?? "").replace(/:$/, ""), {
+        cause: error,
+      });
     }
     const value = toPlain(document, source);
     return value === null || value === undefined ? [] : [value];
@@ -33,7 +35,9 @@ function toPlain(document: { toJS(options: { maxAliasCount: number }): unknown }
   try {
     return document.toJS({ maxAliasCount: 100 });
   } catch (error) {
-    throw new ManifestSyntaxError(source, error instanceof Error ? error.message : String(error), { cause: error });
+    throw new ManifestSyntaxError(source, error instanceof Error ? error.message : String(error), {
+      cause: error,
+    });
   }
 }
 

@@ -2,7 +2,6 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { buildGoBinary } from "@shieldx/e2e/cluster/build";
 import type { PodQuestion } from "./mutated-pods.ts";
 
 export interface OracleAnswer {
@@ -12,10 +11,8 @@ export interface OracleAnswer {
   readonly error?: string;
 }
 
-/** Builds upstream's evaluator from `oracle/`; needs Go, and the network the first time. */
-export function buildOracle(): Promise<string> {
-  return buildGoBinary({ module: join(import.meta.dirname, "..", "oracle"), output: "pod-security-oracle" });
-}
+/** Folder of the Go module that wraps upstream's evaluator; a test builds it with `buildGoBinary`. */
+export const oracleModule = join(import.meta.dirname, "..", "oracle");
 
 /** Puts every question to one run of the oracle; answers come in the order of the questions. */
 export async function askOracle(binary: string, questions: readonly PodQuestion[]): Promise<OracleAnswer[]> {

@@ -1,16 +1,22 @@
 import { randomUUID } from "node:crypto";
 import type { Clock } from "../clock/clock.ts";
-import type { KubeObject, ObjectKey } from "../kubernetes/objects.ts";
 import type { Logger } from "../kubernetes/logger.ts";
-import { withFields } from "./logger-fields.ts";
+import type { KubeObject, ObjectKey } from "../kubernetes/objects.ts";
 import { keyString, parseKey } from "../kubernetes/resource-type.ts";
-import { isConflict } from "../transport/api-error.ts";
 import type { ControllerMetricsOf } from "../metrics/controller-metrics.ts";
+import { isConflict } from "../transport/api-error.ts";
 import type { ReconcileContext } from "./definition.ts";
-import { type Outcome, outcomeOfResult, outcomeOfThrown, type ReconcileResult, ReconcileTimeoutError } from "./outcome.ts";
+import { withFields } from "./logger-fields.ts";
+import {
+  type Outcome,
+  outcomeOfResult,
+  outcomeOfThrown,
+  type ReconcileResult,
+  ReconcileTimeoutError,
+} from "./outcome.ts";
 import type { ObjectChange, Predicate } from "./predicate.ts";
-import { lowPriority, type TakenItem } from "./queue/work-queue-state.ts";
 import type { WorkQueue } from "./queue/work-queue.ts";
+import { lowPriority, type TakenItem } from "./queue/work-queue-state.ts";
 
 /** How long a worker may go on without letting sockets and timers run. */
 const sliceMs = 4;

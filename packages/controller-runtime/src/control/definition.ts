@@ -1,13 +1,13 @@
-import type { Client } from "../transport/client.ts";
 import type { LeadershipGuard } from "../election/guard.ts";
 import type { EventRecorder } from "../events/recorder.ts";
 import type { Logger } from "../kubernetes/logger.ts";
 import type { KubeObject, ObjectKey } from "../kubernetes/objects.ts";
 import type { ResourceType } from "../kubernetes/resource-type.ts";
-import type { SharedInformerOptions } from "./shared-informers.ts";
+import type { Client } from "../transport/client.ts";
 import type { ReconcileResult } from "./outcome.ts";
 import type { Predicate } from "./predicate.ts";
 import type { RetryPolicy } from "./queue/rate-limit.ts";
+import type { SharedInformerOptions } from "./shared-informers.ts";
 
 /** A type together with which of its objects to watch. */
 export interface WatchedType<T extends KubeObject = KubeObject> extends SharedInformerOptions<T> {
@@ -85,6 +85,8 @@ export function watch<T extends KubeObject>(definition: WatchDefinition<T>): Wat
 }
 
 /** Accepts a bare type where a type with options is meant. */
-export function toWatchedType<T extends KubeObject>(watched: ResourceType<T> | WatchedType<T>): WatchedType<T> {
+export function toWatchedType<T extends KubeObject>(
+  watched: ResourceType<T> | WatchedType<T>,
+): WatchedType<T> {
   return "type" in watched ? watched : { type: watched };
 }

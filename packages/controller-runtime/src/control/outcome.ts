@@ -20,9 +20,12 @@ export class ReconcilePanicError extends Error {
   readonly code = "RECONCILE_PANIC";
   override readonly name = "ReconcilePanicError";
   constructor(thrown: unknown) {
-    super(`the reconciler threw ${describe(thrown)} instead of an Error; throw an Error so that its cause is kept`, {
-      cause: thrown,
-    });
+    super(
+      `the reconciler threw ${describe(thrown)} instead of an Error; throw an Error so that its cause is kept`,
+      {
+        cause: thrown,
+      },
+    );
   }
 }
 
@@ -48,7 +51,8 @@ const success: Outcome = { kind: "success" };
 const requeue: Outcome = { kind: "requeue" };
 
 /** Reads a reconciler's return value. A `requeueAfterMs` of 0 or less is a success, as in controller-runtime. */
-export function outcomeOfResult(result: ReconcileResult | undefined | null | void): Outcome {
+// biome-ignore lint/suspicious/noConfusingVoidType: what a reconciler that returns nothing resolves to
+export function outcomeOfResult(result: ReconcileResult | null | void): Outcome {
   if (result === undefined || result === null) return success;
   if (result.requeueAfterMs !== undefined && result.requeueAfterMs > 0) {
     return { kind: "requeueAfter", afterMs: result.requeueAfterMs };

@@ -27,9 +27,18 @@ export function enqueueOwner(
 export function controllerReference(type: ResourceType, owner: KubeObject): OwnerReference {
   const { name, uid } = owner.metadata;
   if (uid === undefined) {
-    throw new TypeError(`${type.kind} "${name}" has no uid; an owner must be an object read from the API server`);
+    throw new TypeError(
+      `${type.kind} "${name}" has no uid; an owner must be an object read from the API server`,
+    );
   }
-  return { apiVersion: apiVersionOf(type), kind: type.kind, name, uid, controller: true, blockOwnerDeletion: true };
+  return {
+    apiVersion: apiVersionOf(type),
+    kind: type.kind,
+    name,
+    uid,
+    controller: true,
+    blockOwnerDeletion: true,
+  };
 }
 
 function isReferenceTo(owner: ResourceType, reference: OwnerReference): boolean {

@@ -30,7 +30,8 @@ export function labelsChanged(change: ObjectChange): boolean {
 /** Drops updates that left the annotations alone. */
 export function annotationsChanged(change: ObjectChange): boolean {
   return (
-    change.kind !== "updated" || !sameEntries(change.old.metadata.annotations, change.object.metadata.annotations)
+    change.kind !== "updated" ||
+    !sameEntries(change.old.metadata.annotations, change.object.metadata.annotations)
   );
 }
 

@@ -136,7 +136,11 @@ class Simulation {
   #release(candidate: Simulated): void {
     const released = candidate.election.release(this.#now);
     if (released === undefined) return;
-    this.#send(candidate, () => this.#update(released.over, released.spec), () => undefined);
+    this.#send(
+      candidate,
+      () => this.#update(released.over, released.spec),
+      () => undefined,
+    );
   }
 
   #drive(candidate: Simulated): void {
@@ -154,8 +158,10 @@ class Simulation {
         this.#restart(candidate);
         return;
       case "read":
-        this.#request(candidate, () => this.#lease ?? "absent", (lease) =>
-          election.wasRead(lease === "absent" ? undefined : lease, this.#clockOf(candidate)),
+        this.#request(
+          candidate,
+          () => this.#lease ?? "absent",
+          (lease) => election.wasRead(lease === "absent" ? undefined : lease, this.#clockOf(candidate)),
         );
         return;
       case "create":
@@ -264,7 +270,9 @@ class Simulation {
   #judge(): void {
     const writers = this.#candidates.filter((candidate) => this.#writes(candidate));
     if (writers.length > 1) {
-      this.#overlaps.push(`at ${this.#now} ms: ${writers.map((writer) => writer.election.identity).join(", ")}`);
+      this.#overlaps.push(
+        `at ${this.#now} ms: ${writers.map((writer) => writer.election.identity).join(", ")}`,
+      );
     }
   }
 }

@@ -44,7 +44,7 @@ export function guardClient(client: Client, guard: LeadershipGuard): Client {
     assertMayWrite(guard);
     const own = options?.signal;
     const signal = own === undefined ? guard.signal : AbortSignal.any([own, guard.signal]);
-    return { ...options, signal, beforeSend: () => assertMayWrite(guard) } as O & CallOptions;
+    return { ...options, signal, beforeSend: () => assertMayWrite(guard) } as unknown as O;
   };
   return {
     server: client.server,
@@ -60,7 +60,11 @@ export function guardClient(client: Client, guard: LeadershipGuard): Client {
     async create<T extends KubeObject>(type: ResourceType<T>, object: T, options?: WriteOptions): Promise<T> {
       return client.create(type, object, checked(options));
     },
-    async replace<T extends KubeObject>(type: ResourceType<T>, object: T, options?: WriteOptions): Promise<T> {
+    async replace<T extends KubeObject>(
+      type: ResourceType<T>,
+      object: T,
+      options?: WriteOptions,
+    ): Promise<T> {
       return client.replace(type, object, checked(options));
     },
     async delete(type: ResourceType, key: ObjectKey, options?: DeleteOptions): Promise<void> {
@@ -91,5 +95,7 @@ export function guardClient(client: Client, guard: LeadershipGuard): Client {
 /** Throws `LeadershipLostError` unless the guard allows a write. */
 export function assertMayWrite(guard: LeadershipGuard): void {
   if (guard.mayWrite()) return;
-  throw new LeadershipLostError("not the leader (any more): the write was not begun; the Lease may have lapsed");
+  throw new LeadershipLostError(
+    "not the leader (any more): the write was not begun; the Lease may have lapsed",
+  );
 }

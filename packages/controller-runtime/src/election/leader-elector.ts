@@ -135,7 +135,9 @@ export class LeaderElector implements LeadershipGuard {
         return;
       }
       const written =
-        command.kind === "create" ? await this.#create(command.spec) : await this.#update(command.spec, command.over);
+        command.kind === "create"
+          ? await this.#create(command.spec)
+          : await this.#update(command.spec, command.over);
       this.#renewedAtWall = startedAtWall;
       this.#wasWritten(written, startedAt);
     } catch (error) {
@@ -144,15 +146,19 @@ export class LeaderElector implements LeadershipGuard {
         this.#election.wasRefused(now);
         return;
       }
-      this.#logger.warn({ err: error, lease: this.#leaseName() }, `leader election: ${command.kind} failed, will retry`);
+      this.#logger.warn(
+        { err: error, lease: this.#leaseName() },
+        `leader election: ${command.kind} failed, will retry`,
+      );
       this.#election.hasFailed(now);
     }
   }
 
   #wasWritten(lease: ObservedLease, startedAt: number): void {
-    const wasLeading = this.#election.role === "leading";
+    const before = this.#election.role;
     this.#election.wasWritten(lease, startedAt, this.#clock.monotonicNow());
-    if (wasLeading || this.#election.role !== "leading") return;
+    const isElected: boolean = before === "standby" && this.#election.mayWrite(this.#clock.monotonicNow());
+    if (!isElected) return;
     this.#logger.info({ lease: this.#leaseName(), identity: this.identity }, "became the leader");
     this.#leading.resolve();
   }
@@ -195,7 +201,10 @@ export class LeaderElector implements LeadershipGuard {
     informer.start(signal).catch((error: unknown) => {
       if (signal.aborted) return;
       this.#election.setWatching(false);
-      this.#logger.warn({ err: error, lease: this.#leaseName() }, "watching the Lease failed, asking instead");
+      this.#logger.warn(
+        { err: error, lease: this.#leaseName() },
+        "watching the Lease failed, asking instead",
+      );
       this.#wake?.();
     });
   }

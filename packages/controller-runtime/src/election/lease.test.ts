@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { runElection } from "./election-simulation.test-kit.ts";
 import { defaultLeaseTiming, LeaseElection, type ObservedLease } from "./lease.ts";
 import { parseMicroTime } from "./micro-time.ts";
-import { runElection } from "./election-simulation.test-kit.ts";
 
 const wall = Date.UTC(2026, 0, 1);
 
@@ -35,7 +35,12 @@ describe("a standby", () => {
     const command = election.next(5, wall);
     expect(command).toMatchObject({
       kind: "create",
-      spec: { holderIdentity: "me", leaseDurationSeconds: 15, leaseTransitions: 0, renewTime: "2026-01-01T00:00:00.000000Z" },
+      spec: {
+        holderIdentity: "me",
+        leaseDurationSeconds: 15,
+        leaseTransitions: 0,
+        renewTime: "2026-01-01T00:00:00.000000Z",
+      },
     });
   });
 
@@ -106,7 +111,10 @@ describe("a leader", () => {
   it("cannot write after a stall although no timer fired, and is lost", () => {
     const election = leader();
     expect(election.mayWrite(60_000)).toBe(false);
-    expect(election.next(60_000, wall)).toMatchObject({ kind: "stop", reason: expect.stringContaining("10000 ms") });
+    expect(election.next(60_000, wall)).toMatchObject({
+      kind: "stop",
+      reason: expect.stringContaining("10000 ms"),
+    });
     election.wasWritten(held("me", "9"), 9_000, 60_001);
     expect(election.mayWrite(60_001)).toBe(false);
   });
@@ -127,7 +135,10 @@ describe("a leader", () => {
     expect(election.next(2_200, wall).kind).toBe("read");
     election.wasRead(held("other", "5"), 2_210);
     expect(election.mayWrite(2_210)).toBe(false);
-    expect(election.next(2_210, wall)).toMatchObject({ kind: "stop", reason: expect.stringContaining("other") });
+    expect(election.next(2_210, wall)).toMatchObject({
+      kind: "stop",
+      reason: expect.stringContaining("other"),
+    });
   });
 
   it("writes nothing between the deletion of its Lease and its own new one", () => {
@@ -170,8 +181,12 @@ describe("a leader", () => {
 describe("timing", () => {
   it("refuses configurations in which two leaders could overlap or one failure loses", () => {
     const timing = { ...defaultLeaseTiming };
-    expect(() => new LeaseElection("a", { ...timing, renewDeadlineMs: 15_000 }, Math.random)).toThrow(/overlap/);
-    expect(() => new LeaseElection("a", { ...timing, retryPeriodMs: 9_000 }, Math.random)).toThrow(/jitterFactor/);
+    expect(() => new LeaseElection("a", { ...timing, renewDeadlineMs: 15_000 }, Math.random)).toThrow(
+      /overlap/,
+    );
+    expect(() => new LeaseElection("a", { ...timing, retryPeriodMs: 9_000 }, Math.random)).toThrow(
+      /jitterFactor/,
+    );
     expect(() => new LeaseElection("", timing, Math.random)).toThrow(/identity/);
   });
 });
@@ -190,7 +205,8 @@ describe("many candidates under partitions, lost answers, skewed clocks, stalls,
   it("would notice: with a deadline beyond the lease two write at once", () => {
     let overlapped = 0;
     for (let seed = 0; seed < 60; seed++) {
-      overlapped += runElection({ seed, candidates: 4, durationMs: 240_000, leaderOverstaysMs: 12_000 }).overlaps.length;
+      overlapped += runElection({ seed, candidates: 4, durationMs: 240_000, leaderOverstaysMs: 12_000 })
+        .overlaps.length;
     }
     expect(overlapped).toBeGreaterThan(0);
   });

@@ -84,7 +84,9 @@ export class LeaseElection {
       throw new RangeError("leaseDurationMs must exceed renewDeadlineMs, or two leaders could overlap");
     }
     if (timing.renewDeadlineMs <= timing.retryPeriodMs * timing.jitterFactor) {
-      throw new RangeError("renewDeadlineMs must exceed retryPeriodMs × jitterFactor, or one failed renewal loses");
+      throw new RangeError(
+        "renewDeadlineMs must exceed retryPeriodMs × jitterFactor, or one failed renewal loses",
+      );
     }
     this.identity = identity;
     this.timing = timing;
@@ -206,7 +208,9 @@ export class LeaseElection {
     const lapse = this.mayWriteUntilMs;
     if (this.#mustRead) return this.#after(this.#notBefore, nowMs, lapse, () => ({ kind: "read" }));
     if (this.#isAbsent) return this.#after(this.#notBefore, nowMs, lapse, () => this.#write(wallMs));
-    return this.#after(Math.max(this.#nextRenewalAt, this.#notBefore), nowMs, lapse, () => this.#write(wallMs));
+    return this.#after(Math.max(this.#nextRenewalAt, this.#notBefore), nowMs, lapse, () =>
+      this.#write(wallMs),
+    );
   }
 
   #nextAsStandby(nowMs: number, wallMs: number): ElectionCommand {

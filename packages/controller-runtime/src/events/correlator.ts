@@ -139,7 +139,14 @@ export class EventCorrelator {
 /** Repetitions differ in their note only (client-go's `eventKey`). */
 function seriesKey(controller: string, regarding: ObjectReference, input: EventInput): string {
   const related = input.related === undefined ? "" : referenceKey(input.related);
-  return JSON.stringify([controller, input.type, input.reason, input.action, referenceKey(regarding), related]);
+  return JSON.stringify([
+    controller,
+    input.type,
+    input.reason,
+    input.action,
+    referenceKey(regarding),
+    related,
+  ]);
 }
 
 function referenceKey(reference: ObjectReference): string {

@@ -89,7 +89,10 @@ export class EventBroadcaster {
       case "counted":
         break;
       case "discard":
-        this.#options.logger.debug({ controller, regarding, reason: input.reason }, "event dropped: too many");
+        this.#options.logger.debug(
+          { controller, regarding, reason: input.reason },
+          "event dropped: too many",
+        );
         break;
       default:
         decision satisfies never;
@@ -151,7 +154,8 @@ export class EventBroadcaster {
         return;
       } catch (error) {
         if (isAlreadyExists(error)) return;
-        const isRefused = error instanceof LeadershipLostError || (error instanceof ApiError && error.code < 500);
+        const isRefused =
+          error instanceof LeadershipLostError || (error instanceof ApiError && error.code < 500);
         if (isRefused || attempt >= attempts || this.#isClosed) throw error;
       }
       await new Promise<void>((resolve) => this.#options.clock.setTimeout(resolve, 500 * 2 ** attempt));
@@ -165,7 +169,10 @@ export class EventBroadcaster {
     return {
       apiVersion: "events.k8s.io/v1",
       kind: "Event",
-      metadata: { name: `${(regarding.name ?? "unknown").slice(0, 253 - suffix.length)}${suffix}`, namespace },
+      metadata: {
+        name: `${(regarding.name ?? "unknown").slice(0, 253 - suffix.length)}${suffix}`,
+        namespace,
+      },
       eventTime: formatMicroTime(wallMs * 1000),
       reportingController: cutBytes(controller, 128),
       reportingInstance: cutBytes(this.#options.instance, 128),

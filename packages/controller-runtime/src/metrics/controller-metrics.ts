@@ -2,8 +2,8 @@ import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 
 /** Buckets of `controller_runtime_reconcile_time_seconds`, as in controller-runtime. */
 const reconcileBuckets = [
-  0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.25, 1.5,
-  1.75, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5, 6, 7, 8, 9, 10, 15, 20, 25, 30, 40, 50, 60,
+  0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.25,
+  1.5, 1.75, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5, 6, 7, 8, 9, 10, 15, 20, 25, 30, 40, 50, 60,
 ];
 
 /** One controller's view of the metrics: every method is one increment. */
@@ -44,7 +44,10 @@ export class ControllerMetrics {
       registers,
     });
     this.#errors = counter("reconcile_errors_total", "Reconciles that ended in an error");
-    this.#terminalErrors = counter("terminal_reconcile_errors_total", "Reconciles that failed without a retry");
+    this.#terminalErrors = counter(
+      "terminal_reconcile_errors_total",
+      "Reconciles that failed without a retry",
+    );
     this.#panics = counter("reconcile_panics_total", "Reconcilers that threw something other than an Error");
     this.#timeouts = counter("reconcile_timeouts_total", "Reconciles that ran into the controller's timeout");
     this.#time = new Histogram({

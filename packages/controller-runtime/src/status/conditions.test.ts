@@ -4,16 +4,28 @@ import type { Condition } from "../kubernetes/objects.ts";
 import { findCondition, isConditionTrue, removeCondition, setCondition } from "./conditions.ts";
 
 const at = Date.UTC(2026, 2, 4, 5, 6, 7, 890);
-const ready = { type: "Ready", status: "True", reason: "Reconciled", message: "fine", observedGeneration: 3 } as const;
+const ready = {
+  type: "Ready",
+  status: "True",
+  reason: "Reconciled",
+  message: "fine",
+  observedGeneration: 3,
+} as const;
 
 describe("setCondition", () => {
   it("adds a condition with the time in whole seconds", () => {
-    expect(setCondition(undefined, ready, at)).toEqual([{ ...ready, lastTransitionTime: "2026-03-04T05:06:07Z" }]);
+    expect(setCondition(undefined, ready, at)).toEqual([
+      { ...ready, lastTransitionTime: "2026-03-04T05:06:07Z" },
+    ]);
   });
 
   it("keeps lastTransitionTime while the status stays, and moves it when it changes", () => {
     const first = setCondition([], ready, at);
-    const reworded = setCondition(first, { ...ready, message: "still fine", observedGeneration: 4 }, at + 60_000);
+    const reworded = setCondition(
+      first,
+      { ...ready, message: "still fine", observedGeneration: 4 },
+      at + 60_000,
+    );
     expect(findCondition(reworded, "Ready")).toMatchObject({
       message: "still fine",
       observedGeneration: 4,

@@ -79,7 +79,8 @@ function isSame(a: Condition, b: Condition): boolean {
 }
 
 function assertReason(reason: string): void {
-  if (reason.length <= longestConditionReason && /^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$/.test(reason)) return;
+  if (reason.length <= longestConditionReason && /^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$/.test(reason))
+    return;
   throw new TypeError(`condition reason ${JSON.stringify(reason.slice(0, 80))} is not a CamelCase word`);
 }
 

@@ -1,40 +1,10 @@
 import type { ShieldException, ShieldPolicy } from "@shieldx/crds";
 import { startCluster } from "@shieldx/e2e/cluster";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { celPolicy, shieldException } from "../../testing/objects.ts";
 import { renderAdmissionPolicy } from "./render.ts";
 
 type Cluster = Awaited<ReturnType<typeof startCluster>>;
-
-const policyNamed = (name: string, spec: Partial<ShieldPolicy["spec"]>): ShieldPolicy => ({
-  apiVersion: "shieldx.io/v1alpha1",
-  kind: "ShieldPolicy",
-  metadata: { name, generation: 1 },
-  spec: {
-    engine: "cel",
-    evaluation: "Auto",
-    matchConstraints: {
-      matchPolicy: "Equivalent",
-      resourceRules: [
-        {
-          apiGroups: [""],
-          apiVersions: ["v1"],
-          operations: ["CREATE", "UPDATE"],
-          resources: ["configmaps"],
-          scope: "*",
-        },
-      ],
-    },
-    validations: [
-      {
-        expression: "has(object.metadata.labels) && 'owner' in object.metadata.labels",
-        message: "label it with an owner",
-      },
-    ],
-    actions: { admission: "deny" },
-    exceptions: { namespaces: { names: ["team-a"] }, maxDuration: "720h" },
-    ...spec,
-  },
-});
 
 const configMap = (namespace: string, name: string, metadata: object = {}) =>
   JSON.stringify({ apiVersion: "v1", kind: "ConfigMap", metadata: { namespace, name, ...metadata } });
@@ -50,7 +20,9 @@ describe("a rendered policy on a real API server", () => {
     return result;
   };
   const install = async (policy: ShieldPolicy, exceptions: ShieldException[] = [], now = Date.now()) => {
-    const rendered = renderAdmissionPolicy(policy, exceptions, now);
+    // Nothing of ours is installed here: an owner that does not exist would have its objects collected.
+    const { uid: _, ...metadata } = policy.metadata;
+    const rendered = renderAdmissionPolicy({ ...policy, metadata }, exceptions, now);
     const input = JSON.stringify({
       apiVersion: "v1",
       kind: "List",
@@ -80,7 +52,7 @@ describe("a rendered policy on a real API server", () => {
   afterAll(async () => await cluster?.stop());
 
   it("is accepted, type-checked without a warning, and refuses with a message that names the ShieldPolicy", async () => {
-    const policy = policyNamed("owners", {});
+    const policy = celPolicy("owners", {});
     await install(policy, [exceptionFor("owners", "team-a", Date.now() + 3_600_000)]);
     await eventually(async () => {
       const { code, stderr } = await dryRun(configMap("team-b", "unowned"));
@@ -130,14 +102,14 @@ describe("a rendered policy on a real API server", () => {
 
   it("ends an exception for creations at its expiry without being rendered anew", async () => {
     const expiresAt = Date.now() + 6_000;
-    await install(policyNamed("owners", {}), [exceptionFor("owners", "team-a", expiresAt)]);
+    await install(celPolicy("owners", {}), [exceptionFor("owners", "team-a", expiresAt)]);
     await succeed(["create", "-f", "-"], configMap("team-a", "legacy-kept"));
     await eventually(async () => {
       expect((await dryRun(configMap("team-a", "legacy-2"))).stderr).toContain("label it with an owner");
     });
     expect(Date.now()).toBeGreaterThanOrEqual(expiresAt - 1_000);
     await succeed(["annotate", "configmap", "legacy-kept", "-n", "team-a", "note=still-open-until-rendered"]);
-    await install(policyNamed("owners", {}), [exceptionFor("owners", "team-a", expiresAt)]);
+    await install(celPolicy("owners", {}), [exceptionFor("owners", "team-a", expiresAt)]);
     await eventually(async () => {
       const result = await kubectl([
         "annotate",
@@ -154,7 +126,7 @@ describe("a rendered policy on a real API server", () => {
   });
 
   it("warns with our message and lets the request pass when the policy warns", async () => {
-    await install(policyNamed("gentle", { actions: { admission: "warn" } }));
+    await install(celPolicy("gentle", { actions: { admission: "warn" } }));
     await eventually(async () => {
       const { code, stderr } = await dryRun(configMap("team-b", "unowned"));
       expect(code).toBe(0);
@@ -171,7 +143,7 @@ describe("a rendered policy on a real API server", () => {
         messageExpression: "object.metadata.name == 'silent' ? '' : 'name it, ' + object.metadata.name",
       },
     ];
-    await install(policyNamed("spoken", { validations }));
+    await install(celPolicy("spoken", { validations }));
     await eventually(async () => {
       expect((await dryRun(configMap("team-b", "loud"))).stderr).toContain(
         'ShieldPolicy "spoken": name it, loud',
@@ -186,7 +158,7 @@ describe("a rendered policy on a real API server", () => {
   it("carries parameters", async () => {
     await succeed(["create", "configmap", "limits", "-n", "team-b", "--from-literal=prefix=ok-"]);
     await install(
-      policyNamed("prefixed", {
+      celPolicy("prefixed", {
         paramKind: { apiVersion: "v1", kind: "ConfigMap" },
         paramRef: { name: "limits", namespace: "team-b", parameterNotFoundAction: "Deny" },
         validations: [{ expression: "object.metadata.name.startsWith(params.data.prefix)" }],
@@ -206,7 +178,7 @@ describe("a rendered policy on a real API server", () => {
   it("cannot block Leases, Nodes, the deletion of a namespace, or kube-system, even when it refuses everything", async () => {
     await succeed(["create", "configmap", "inmate", "-n", "doomed"]);
     await install(
-      policyNamed("nothing-goes", {
+      celPolicy("nothing-goes", {
         matchConstraints: {
           matchPolicy: "Equivalent",
           resourceRules: [
@@ -245,16 +217,10 @@ describe("a rendered policy on a real API server", () => {
 });
 
 function exceptionFor(policy: string, namespace: string, expiresAt: number): ShieldException {
-  return {
-    apiVersion: "shieldx.io/v1alpha1",
-    kind: "ShieldException",
-    metadata: { name: "legacy", namespace },
-    spec: {
-      policies: [policy],
-      owner: "team a",
-      reason: "they predate the policy",
-      expiresAt: new Date(expiresAt).toISOString(),
-      match: { kinds: ["ConfigMap"], names: ["legacy-*"] },
-    },
-  };
+  const match = { kinds: ["ConfigMap"], names: ["legacy-*"] };
+  return shieldException(
+    "legacy",
+    { policies: [policy], expiresAt: new Date(expiresAt).toISOString(), match },
+    { namespace },
+  );
 }

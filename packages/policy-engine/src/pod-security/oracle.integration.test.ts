@@ -1,6 +1,7 @@
+import { buildGoBinary } from "@shieldx/e2e/cluster/build";
 import { describe, expect, it } from "vitest";
 import { mutatedPod, type PodQuestion } from "../../testing/mutated-pods.ts";
-import { askOracle, buildOracle, type OracleAnswer } from "../../testing/oracle.ts";
+import { askOracle, type OracleAnswer, oracleModule } from "../../testing/oracle.ts";
 import { readUpstreamFixtures } from "../../testing/upstream-fixtures.ts";
 import { evaluatePodSecurity } from "./evaluate.ts";
 
@@ -11,7 +12,10 @@ const batchSize = 5_000;
 
 describe("upstream's own evaluator", () => {
   it(`agrees on ${podCount} mutated Pods: verdict, reasons and details`, { timeout: 300_000 }, async () => {
-    const [binary, fixtures] = await Promise.all([buildOracle(), readUpstreamFixtures()]);
+    const [binary, fixtures] = await Promise.all([
+      buildGoBinary({ module: oracleModule, output: "pod-security-oracle" }),
+      readUpstreamFixtures(),
+    ]);
     const differences: unknown[] = [];
     const denialsByCheck = new Map<string, number>();
     let denied = 0;

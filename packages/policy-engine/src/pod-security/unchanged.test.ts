@@ -15,7 +15,12 @@ const pod = (change: (pod: Fields) => void = () => {}): Fields => {
   change(made);
   return made;
 };
-type Fields = Record<string, any>;
+interface Fields {
+  apiVersion: string;
+  kind: string;
+  metadata: { annotations: Record<string, string>; [field: string]: unknown };
+  spec: { tolerations: unknown[]; containers: Record<string, unknown>[]; [field: string]: unknown };
+}
 
 describe("podJudgementUnchanged", () => {
   it.each<[string, (pod: Fields) => void]>([
@@ -24,7 +29,7 @@ describe("podJudgementUnchanged", () => {
     ["an annotation no check reads", (p) => (p.metadata.annotations.note = "y")],
     ["tolerations", (p) => p.spec.tolerations.push({ operator: "Exists" })],
     ["activeDeadlineSeconds", (p) => (p.spec.activeDeadlineSeconds = 5)],
-    ["resources of a container", (p) => (p.spec.containers[0].resources = { limits: { cpu: "1" } })],
+    ["resources of a container", (p) => (p.spec.containers[0]!.resources = { limits: { cpu: "1" } })],
     ["the node it runs on", (p) => (p.spec.nodeName = "n")],
     ["an empty list where there was none", (p) => (p.spec.initContainers = [])],
     ["null where there was nothing", (p) => (p.spec.volumes = null)],
@@ -33,8 +38,8 @@ describe("podJudgementUnchanged", () => {
   });
 
   it.each<[string, (pod: Fields) => void]>([
-    ["an image", (p) => (p.spec.containers[0].image = "i:2")],
-    ["a container's securityContext", (p) => (p.spec.containers[0].securityContext.privileged = false)],
+    ["an image", (p) => (p.spec.containers[0]!.image = "i:2")],
+    ["a container's securityContext", (p) => (p.spec.containers[0]!.securityContext = { privileged: false })],
     ["the Pod's securityContext", (p) => (p.spec.securityContext = { runAsUser: 0 })],
     ["an ephemeral container", (p) => (p.spec.ephemeralContainers = [{ name: "debug" }])],
     ["an init container", (p) => (p.spec.initContainers = [{ name: "i" }])],
@@ -49,9 +54,9 @@ describe("podJudgementUnchanged", () => {
       "a seccomp annotation",
       (p) => (p.metadata.annotations["seccomp.security.alpha.kubernetes.io/pod"] = "unconfined"),
     ],
-    ["a probe", (p) => (p.spec.containers[0].livenessProbe = { httpGet: { host: "h" } })],
-    ["a container that is no object", (p) => (p.spec.containers[0] = "a")],
-    ["a spec that is no object", (p) => (p.spec = 1)],
+    ["a probe", (p) => (p.spec.containers[0]!.livenessProbe = { httpGet: { host: "h" } })],
+    ["a container that is no object", (p) => (p.spec.containers[0] = "a" as never)],
+    ["a spec that is no object", (p) => (p.spec = 1 as never)],
   ])("judges anew on a change of %s", (_, change) => {
     expect(podJudgementUnchanged(pod(), pod(change))).toBe(false);
   });

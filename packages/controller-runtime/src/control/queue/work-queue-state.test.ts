@@ -136,7 +136,10 @@ describe("WorkQueueState", () => {
  * The specification as plainly as it can be written: one record per key, everything searched linearly.
  */
 class Model {
-  readonly waiting = new Map<string, { priority: number; dueAt: number; readyOrder: number | undefined; order: number }>();
+  readonly waiting = new Map<
+    string,
+    { priority: number; dueAt: number; readyOrder: number | undefined; order: number }
+  >();
   readonly processing = new Set<string>();
   order = 0;
 

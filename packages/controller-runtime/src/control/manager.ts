@@ -1,0 +1,245 @@
+import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
+import type { Informer } from "../cache/informer.ts";
+import { type Clock, realClock } from "../clock/clock.ts";
+import { alwaysLeading, guardClient, type LeadershipGuard } from "../election/guard.ts";
+import { LeaderElector } from "../election/leader-elector.ts";
+import { EventBroadcaster } from "../events/recorder.ts";
+import type { Logger } from "../kubernetes/logger.ts";
+import type { KubeObject } from "../kubernetes/objects.ts";
+import type { ResourceType } from "../kubernetes/resource-type.ts";
+import { ManagerMetrics } from "../metrics/manager-metrics.ts";
+import { HealthChecks, type ReadyCheck } from "../serving/health.ts";
+import { ManagerServers } from "../serving/servers.ts";
+import type { Client } from "../transport/client.ts";
+import { buildController } from "./build-controller.ts";
+import type { Controller } from "./controller.ts";
+import type { ControllerDefinition } from "./definition.ts";
+import { withinTime } from "./graceful.ts";
+import type { LeaderElectionOptions, ManagerOptions, Runnable } from "./manager-options.ts";
+import { RunnableGroup } from "./runnables.ts";
+import { type SharedInformerOptions, SharedInformers } from "./shared-informers.ts";
+
+const defaultCacheSyncTimeoutMs = 120_000;
+const defaultGracefulShutdownTimeoutMs = 30_000;
+
+/** Starts what an operator is made of, in the order that is safe, and ends it the same way. */
+export interface Manager {
+  /** Reads and writes without asking for leadership; controllers get a guarded one. */
+  readonly client: Client;
+  readonly isLeader: boolean;
+  readonly leadershipGuard: LeadershipGuard;
+  /** The shared cache of a type; starts with the manager. */
+  informer<T extends KubeObject>(type: ResourceType<T>, options?: SharedInformerOptions<T>): Informer<T>;
+  addController<T extends KubeObject>(definition: ControllerDefinition<T>): void;
+  addRunnable(runnable: Runnable): void;
+  /** `/readyz` fails while any check rejects. */
+  addReadyCheck(name: string, check: ReadyCheck): void;
+  /** `/healthz` fails while any check rejects: the kubelet then restarts the process. */
+  addHealthCheck(name: string, check: ReadyCheck): void;
+  /**
+   * Runs until the signal aborts, and resolves after an orderly end.
+   * @throws LeadershipLostError, RunnableError, CacheSyncTimeoutError: the process should exit with non-zero
+   */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+export function createManager(options: ManagerOptions): Manager {
+  return new OperatorManager(options);
+}
+
+class OperatorManager implements Manager {
+  readonly client: Client;
+  readonly leadershipGuard: LeadershipGuard;
+  readonly #options: ManagerOptions;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #metrics: ManagerMetrics;
+  readonly #informers: SharedInformers;
+  readonly #elector: LeaderElector | undefined;
+  readonly #guardedClient: Client;
+  readonly #events: EventBroadcaster;
+  readonly #checks: HealthChecks;
+  readonly #controllers: { controller: Controller; needsLeadership: boolean }[] = [];
+  readonly #everywhere: RunnableGroup;
+  readonly #onLeader: RunnableGroup;
+  readonly #failed = Promise.withResolvers<never>();
+  #cacheSyncTimeoutMs: number;
+  #isStarted = false;
+
+  constructor(options: ManagerOptions) {
+    this.#options = options;
+    this.client = options.client;
+    this.#clock = options.clock ?? realClock;
+    this.#logger = options.logger;
+    this.#metrics = new ManagerMetrics(options.metrics);
+    this.#cacheSyncTimeoutMs = options.cacheSyncTimeoutMs ?? defaultCacheSyncTimeoutMs;
+    const { client } = options;
+    this.#informers = new SharedInformers({
+      client,
+      clock: this.#clock,
+      logger: this.#logger,
+      metrics: this.#metrics.informers,
+    });
+    const identity = `${options.identity ?? hostname()}_${randomUUID()}`;
+    this.#elector = this.#createElector(identity);
+    this.leadershipGuard = this.#elector ?? alwaysLeading;
+    this.#guardedClient = this.#elector === undefined ? client : guardClient(client, this.#elector);
+    this.#events = new EventBroadcaster({
+      client: this.#guardedClient,
+      instance: identity,
+      clock: this.#clock,
+      logger: this.#logger,
+    });
+    this.#checks = new HealthChecks(this.#logger);
+    this.#failed.promise.catch(() => undefined);
+    const onError = (error: Error): void => this.#failed.reject(error);
+    this.#everywhere = new RunnableGroup(this.#logger, onError);
+    this.#onLeader = new RunnableGroup(this.#logger, onError);
+    this.#metrics.leaderStatus(options.name, () => this.isLeader);
+  }
+
+  get isLeader(): boolean {
+    return this.leadershipGuard.mayWrite();
+  }
+
+  informer<T extends KubeObject>(type: ResourceType<T>, options?: SharedInformerOptions<T>): Informer<T> {
+    return this.#informers.of(type, options);
+  }
+
+  addController<T extends KubeObject>(definition: ControllerDefinition<T>): void {
+    if (this.#isStarted)
+      throw new Error(`controller "${definition.name}" must be added before the manager runs`);
+    if (this.#controllers.some(({ controller }) => controller.name === definition.name)) {
+      throw new Error(`there are two controllers named "${definition.name}"; metrics need distinct names`);
+    }
+    const needsLeadership = definition.needsLeadership ?? true;
+    const controller = buildController(definition, {
+      client: needsLeadership ? this.#guardedClient : this.client,
+      guard: needsLeadership ? this.leadershipGuard : alwaysLeading,
+      informers: this.#informers,
+      events: this.#events.recorderFor(definition.name),
+      metrics: this.#metrics,
+      clock: this.#clock,
+      logger: this.#logger,
+    });
+    this.#controllers.push({ controller, needsLeadership });
+    this.#cacheSyncTimeoutMs = Math.max(this.#cacheSyncTimeoutMs, definition.cacheSyncTimeoutMs ?? 0);
+  }
+
+  addRunnable(runnable: Runnable): void {
+    (runnable.needsLeadership ? this.#onLeader : this.#everywhere).add(runnable);
+  }
+
+  addReadyCheck(name: string, check: ReadyCheck): void {
+    this.#checks.addReady(name, check);
+  }
+
+  addHealthCheck(name: string, check: ReadyCheck): void {
+    this.#checks.addLive(name, check);
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    if (this.#isStarted) throw new Error("a manager runs once; create another");
+    this.#isStarted = true;
+    const caches = new AbortController();
+    const servers = new ManagerServers(this.#options, this.#checks, this.#clock);
+    // Of the election: ends by release or by loss. Kept for the shutdown, which awaits it.
+    let election: Promise<void> = Promise.resolve();
+    const aborted = new Promise<"stop">((resolve) => {
+      if (signal.aborted) resolve("stop");
+      else signal.addEventListener("abort", () => resolve("stop"), { once: true });
+    });
+    let failure: unknown;
+    try {
+      await servers.start();
+      this.#everywhere.start();
+      this.#informers.start(caches.signal);
+      const synced = this.#informers.synced(this.#cacheSyncTimeoutMs, signal).catch((error: unknown) => {
+        if (!signal.aborted) throw error;
+      });
+      await Promise.race([synced, this.#failed.promise]);
+      if (!signal.aborted) {
+        this.#checks.becomeReady();
+        this.#startControllers(false);
+        election = this.#stand();
+        await Promise.race([aborted, election, this.#failed.promise]);
+      }
+    } catch (error) {
+      failure = error;
+    }
+    this.#checks.stopBeingReady();
+    await this.#shutDown(election, failure);
+    caches.abort(failure ?? signal.reason);
+    await this.#informers.stopped();
+    await servers.stop();
+    if (failure !== undefined) throw failure;
+  }
+
+  /** Leads when elected; rejects when leadership is lost. */
+  async #stand(): Promise<void> {
+    const elector = this.#elector;
+    if (elector === undefined) {
+      this.#lead();
+      return new Promise(() => undefined);
+    }
+    const run = elector.run();
+    await Promise.race([elector.elected.then(() => this.#lead()), run]);
+    await run;
+  }
+
+  #lead(): void {
+    this.#startControllers(true);
+    this.#onLeader.start();
+  }
+
+  #startControllers(needsLeadership: boolean): void {
+    for (const entry of this.#controllers) {
+      if (entry.needsLeadership === needsLeadership) entry.controller.start();
+    }
+  }
+
+  /** Ends the work first, then the leadership it needs. */
+  async #shutDown(election: Promise<void>, failure: unknown): Promise<void> {
+    const reason = failure instanceof Error ? failure : new Error("the manager is shutting down");
+    const timeoutMs = this.#options.gracefulShutdownTimeoutMs ?? defaultGracefulShutdownTimeoutMs;
+    const isLost = this.leadershipGuard.signal.aborted;
+    const work = Promise.all([
+      ...this.#controllers.map(({ controller }) => controller.drain()),
+      this.#onLeader.stop(reason),
+      this.#everywhere.stop(reason),
+    ]);
+    // Reconciles of a lost leadership may not write any more: nothing is worth waiting for.
+    if (isLost) for (const { controller } of this.#controllers) controller.abort(reason);
+    if (
+      (await withinTime(this.#clock, isLost ? Math.min(timeoutMs, 1_000) : timeoutMs, work)) === "timedOut"
+    ) {
+      const runnables = [...this.#onLeader.names, ...this.#everywhere.names];
+      this.#logger.warn({ timeoutMs, runnables }, "did not end within the graceful shutdown timeout");
+      for (const { controller } of this.#controllers) controller.abort(reason);
+    }
+    await withinTime(this.#clock, 2_000, this.#events.close());
+    this.#elector?.release();
+    await withinTime(
+      this.#clock,
+      5_000,
+      election.catch(() => undefined),
+    );
+  }
+
+  #createElector(identity: string): LeaderElector | undefined {
+    const { leaderElection = true, name, namespace, client, random } = this.#options;
+    if (leaderElection === false) return undefined;
+    const own: LeaderElectionOptions = leaderElection === true ? {} : leaderElection;
+    return new LeaderElector({
+      client,
+      name: own.leaseName ?? name,
+      namespace: own.leaseNamespace ?? namespace,
+      identity,
+      ...(own.timing === undefined ? {} : { timing: own.timing }),
+      clock: this.#clock,
+      ...(random === undefined ? {} : { random }),
+      logger: this.#logger,
+    });
+  }
+}

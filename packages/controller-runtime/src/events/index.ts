@@ -1,0 +1,7 @@
+export type { CorrelatorLimits, EventInput } from "./correlator.ts";
+export {
+  EventBroadcaster,
+  type EventBroadcasterOptions,
+  type EventRecorder,
+  referenceTo,
+} from "./recorder.ts";

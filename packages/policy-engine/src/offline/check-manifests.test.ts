@@ -1,0 +1,82 @@
+import { describe, expect, it } from "vitest";
+import {
+  celPolicy,
+  deploymentOf,
+  newYear,
+  offender,
+  podObject,
+  podSecurityPolicy,
+  shieldException,
+} from "../../testing/objects.ts";
+import { checkManifests, type OfflineCheck } from "./check-manifests.ts";
+
+const check = (more: Partial<OfflineCheck>) =>
+  checkManifests({ objects: [], policies: [podSecurityPolicy("p")], serverMinor: 37, now: newYear, ...more });
+const at = (object: unknown, line = 1) => ({ object, file: "all.yaml", document: 1, line });
+
+describe("checkManifests", () => {
+  it("says what the cluster would refuse, and where it stands", () => {
+    const report = check({ objects: [at(podObject("good")), at(deploymentOf(offender()), 12)] });
+    expect(report).toMatchObject({ checked: 2, skipped: [], problems: [] });
+    expect(report.findings).toMatchObject([
+      { policy: "p", action: "deny", manifest: { file: "all.yaml", line: 12 } },
+    ]);
+  });
+
+  it("skips what no policy judges, with the reason", () => {
+    const objects = [
+      at({ apiVersion: "v1", kind: "Service" }),
+      at("text"),
+      at(offender("bad", { namespace: "kube-system" })),
+    ];
+    const { skipped, checked } = check({ objects });
+    expect(checked).toBe(0);
+    expect(skipped.map(({ reason }) => reason)).toEqual(["NotAWorkload", "NotAnObject", "NoPolicyApplies"]);
+  });
+
+  it("knows the labels of namespaces given or among the objects", () => {
+    const namespaceSelector = { matchLabels: { team: "payments" } };
+    const policies = [
+      podSecurityPolicy("p", { matchConstraints: { matchPolicy: "Equivalent", namespaceSelector } }),
+    ];
+    const objects = [at(offender())];
+    expect(check({ policies, objects }).findings).toHaveLength(0);
+    expect(
+      check({ policies, objects, namespaces: { "team-a": { team: "payments" } } }).findings,
+    ).toHaveLength(1);
+    const namespace = {
+      apiVersion: "v1",
+      kind: "Namespace",
+      metadata: { name: "team-a", labels: { team: "payments" } },
+    };
+    expect(check({ policies, objects: [...objects, at(namespace)] }).findings).toHaveLength(1);
+  });
+
+  it("puts objects without a namespace into the default one", () => {
+    const [finding] = check({
+      objects: [at(offender("bad", { namespace: undefined }))],
+      defaultNamespace: "here",
+    }).findings;
+    expect(finding?.message).toContain('Pod "here/bad"');
+  });
+
+  it("applies exceptions from files, which have no creation time yet", () => {
+    const policies = [
+      podSecurityPolicy("p", { exceptions: { namespaces: { names: ["team-a"] }, maxDuration: "720h" } }),
+    ];
+    const verdict = (expiresAt: string) =>
+      check({ policies, objects: [at(offender())], exceptions: [shieldException("e", { expiresAt })] });
+    expect(verdict("2026-01-20T00:00:00Z")).toMatchObject({
+      findings: [],
+      exempted: [{ exception: "team-a/e" }],
+    });
+    expect(verdict("2026-03-20T00:00:00Z").findings).toHaveLength(1);
+    expect(verdict("2025-12-20T00:00:00Z").findings).toHaveLength(1);
+  });
+
+  it("names policies it cannot evaluate and those that are broken", () => {
+    const report = check({ policies: [celPolicy("c"), podSecurityPolicy("r", { engine: "rego" })] });
+    expect(report.notOffline).toEqual(["c"]);
+    expect(report.problems).toMatchObject([{ name: "r", error: { code: "NotYetSupported" } }]);
+  });
+});

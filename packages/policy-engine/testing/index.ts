@@ -1,0 +1,10 @@
+export { mutatedPod, type PodQuestion } from "./mutated-pods.ts";
+export { askOracle, type OracleAnswer, oracleModule } from "./oracle.ts";
+export {
+  type FixturePod,
+  readUpstreamFixtures,
+  type UpstreamFixture,
+  upstreamFixtureCount,
+  upstreamModule,
+  upstreamModuleFolder,
+} from "./upstream-fixtures.ts";

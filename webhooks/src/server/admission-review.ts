@@ -1,0 +1,204 @@
+import type { AdmissionRequestLike } from "@shieldx/policy-engine";
+import { HttpError } from "./http-error.ts";
+import { isNestedDeeperThan } from "./json-depth.ts";
+
+/** What policies look at (`admission.k8s.io/v1` AdmissionRequest). */
+export type AdmissionRequest = AdmissionRequestLike;
+
+export interface AdmissionAnswer {
+  readonly allowed: boolean;
+  /** Why not. `code` is the HTTP status the client gets. */
+  readonly status?: { readonly code: number; readonly reason: string; readonly message: string };
+  readonly warnings?: readonly string[];
+  /** For the audit log. Keys without a prefix; the API server puts the webhook's name in front. */
+  readonly auditAnnotations?: Readonly<Record<string, string>>;
+}
+
+/** Kubernetes objects nest some twenty levels; schemas of custom resources may say anything. */
+const deepestNesting = 1_000;
+/** What an API server shows of warnings before it cuts them off itself. */
+const longestWarning = 256;
+const longestWarnings = 4_096;
+const longestAnnotation = 4_096;
+
+const reviewVersion = "admission.k8s.io/v1";
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+/**
+ * Reads an AdmissionReview.
+ * @throws HttpError `BadRequest` for anything malformed, `UnknownReviewVersion` for another version of it
+ */
+export function decodeAdmissionReview(body: Uint8Array): AdmissionRequest {
+  if (body.length === 0) throw new HttpError("BadRequest", "the request has no body; expected an AdmissionReview");
+  if (isNestedDeeperThan(body, deepestNesting)) {
+    throw new HttpError("BadRequest", `the AdmissionReview is nested deeper than ${deepestNesting} levels`);
+  }
+  const review = parse(body);
+  if (!isRecord(review)) throw malformed("the body", "an object", review);
+  if (review.kind !== "AdmissionReview" || typeof review.apiVersion !== "string") {
+    throw new HttpError(
+      "BadRequest",
+      `expected kind AdmissionReview with an apiVersion, got kind ${show(review.kind)}, apiVersion ${show(review.apiVersion)}`,
+    );
+  }
+  if (review.apiVersion !== reviewVersion) {
+    throw new HttpError(
+      "UnknownReviewVersion",
+      `AdmissionReview version ${show(review.apiVersion)} is not supported; set admissionReviewVersions to ["v1"]`,
+    );
+  }
+  if (!isRecord(review.request)) throw malformed("request", "an object", review.request);
+  return decodeRequest(review.request);
+}
+
+function parse(body: Uint8Array): unknown {
+  try {
+    return JSON.parse(utf8.decode(body));
+  } catch (cause) {
+    // The parser quotes its input; the sender knows what it sent, and a log need not.
+    const why = cause instanceof SyntaxError ? "not JSON" : "not UTF-8 text";
+    throw new HttpError("BadRequest", `the body is ${why}`, { cause });
+  }
+}
+
+function decodeRequest(request: Record<string, unknown>): AdmissionRequest {
+  const userInfo = record(request, "userInfo");
+  const decoded = {
+    uid: text(request, "uid", 256),
+    kind: {
+      group: optionalText(record(request, "kind"), "kind.group") ?? "",
+      version: text(record(request, "kind"), "kind.version"),
+      kind: text(record(request, "kind"), "kind.kind"),
+    },
+    resource: groupVersionResource(record(request, "resource"), "resource"),
+    requestResource:
+      request.requestResource === undefined || request.requestResource === null
+        ? undefined
+        : groupVersionResource(record(request, "requestResource"), "requestResource"),
+    subResource: optionalText(request, "subResource"),
+    name: optionalText(request, "name"),
+    namespace: optionalText(request, "namespace"),
+    operation: text(request, "operation", 16),
+    userInfo: {
+      username: optionalText(userInfo, "userInfo.username"),
+      groups: texts(userInfo.groups, "userInfo.groups"),
+    },
+    object: objectOrNone(request, "object"),
+    oldObject: objectOrNone(request, "oldObject"),
+    dryRun: optionalBoolean(request, "dryRun"),
+  };
+  return decoded;
+}
+
+function groupVersionResource(value: Record<string, unknown>, path: string) {
+  return {
+    group: optionalText(value, `${path}.group`) ?? "",
+    version: text(value, `${path}.version`),
+    resource: text(value, `${path}.resource`),
+  };
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+const lastPart = (path: string): string => path.slice(path.lastIndexOf(".") + 1);
+
+function record(parent: Record<string, unknown>, path: string): Record<string, unknown> {
+  const value = parent[lastPart(path)];
+  if (!isRecord(value)) throw malformed(`request.${path}`, "an object", value);
+  return value;
+}
+
+function text(parent: Record<string, unknown>, path: string, longest = 1_024): string {
+  const value = parent[lastPart(path)];
+  if (typeof value !== "string" || value === "") throw malformed(`request.${path}`, "a non-empty string", value);
+  if (value.length > longest) {
+    throw new HttpError("BadRequest", `request.${path} is longer than ${longest} characters`);
+  }
+  return value;
+}
+
+function optionalText(parent: Record<string, unknown>, path: string): string | undefined {
+  const value = parent[lastPart(path)];
+  if (value === undefined || value === null || value === "") return undefined;
+  return text(parent, path, 4_096);
+}
+
+function texts(value: unknown, path: string): readonly string[] | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (!Array.isArray(value) || !value.every((item) => typeof item === "string")) {
+    throw malformed(`request.${path}`, "a list of strings", value);
+  }
+  return value;
+}
+
+function optionalBoolean(parent: Record<string, unknown>, path: string): boolean | undefined {
+  const value = parent[path];
+  if (value === undefined || value === null) return undefined;
+  if (typeof value !== "boolean") throw malformed(`request.${path}`, "true or false", value);
+  return value;
+}
+
+/** The API server sends null for what an operation does not have. */
+function objectOrNone(parent: Record<string, unknown>, path: string): Record<string, unknown> | undefined {
+  const value = parent[path];
+  if (value === undefined || value === null) return undefined;
+  if (!isRecord(value)) throw malformed(`request.${path}`, "an object", value);
+  return value;
+}
+
+function malformed(path: string, expected: string, value: unknown): HttpError {
+  return new HttpError("BadRequest", `the AdmissionReview is malformed: ${path} must be ${expected}, is ${show(value)}`);
+}
+
+function show(value: unknown): string {
+  if (value === undefined) return "missing";
+  if (typeof value === "string") return JSON.stringify(value.slice(0, 64));
+  if (Array.isArray(value)) return "a list";
+  return typeof value === "object" && value !== null ? "an object" : String(value);
+}
+
+/** The AdmissionReview that answers request `uid`. */
+export function encodeAdmissionAnswer(uid: string, answer: AdmissionAnswer): string {
+  const warnings = fitWarnings(answer.warnings ?? []);
+  const annotations = Object.entries(answer.auditAnnotations ?? {});
+  return JSON.stringify({
+    apiVersion: reviewVersion,
+    kind: "AdmissionReview",
+    response: {
+      uid,
+      allowed: answer.allowed,
+      ...(answer.status === undefined ? {} : { status: { status: "Failure", ...answer.status } }),
+      ...(warnings.length === 0 ? {} : { warnings }),
+      ...(annotations.length === 0
+        ? {}
+        : { auditAnnotations: Object.fromEntries(annotations.map(([key, value]) => [key, cut(value, longestAnnotation)])) }),
+    },
+  });
+}
+
+/** As many warnings as an API server passes on: at most 256 characters each, 4,096 together, one line each. */
+function fitWarnings(warnings: readonly string[]): string[] {
+  const fitting: string[] = [];
+  let total = 0;
+  for (const [index, warning] of warnings.entries()) {
+    const line = cut(warning.replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, " "), longestWarning);
+    const left = warnings.length - index;
+    const more = `and ${left} more warnings`;
+    const isLast = left === 1;
+    if (total + line.length + (isLast ? 0 : more.length) > longestWarnings) {
+      fitting.push(more);
+      break;
+    }
+    fitting.push(line);
+    total += line.length;
+  }
+  return fitting;
+}
+
+function cut(value: string, longest: number): string {
+  if (value.length <= longest) return value;
+  // A surrogate pair cut in half would not be text any more.
+  return `${value.slice(0, longest - 1).toWellFormed()}…`;
+}
