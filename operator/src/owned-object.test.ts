@@ -8,13 +8,15 @@ const desired = (value: string): DesiredObject & { spec: unknown } => ({
   metadata: { name: "shieldx-p", labels: { a: "b" } },
   spec: { value },
 });
-const onServer = (value: string, resourceVersion: string, over: object = {}) => ({
+const onServer = (value: string, generation: number, over: object = {}) => ({
   ...desired(value),
-  metadata: { name: "shieldx-p", labels: { a: "b" }, resourceVersion, ...over },
+  metadata: { name: "shieldx-p", labels: { a: "b" }, uid: "u", generation, ...over },
 });
 const written = (over: Partial<Written> = {}): Written => ({
   desired: desired("x"),
-  cachedBefore: "1",
+  uid: "u",
+  generation: 2,
+  wasCreated: false,
   writtenAt: 1000,
   isSeen: true,
   ...over,
@@ -22,7 +24,7 @@ const written = (over: Partial<Written> = {}): Written => ({
 
 describe("decideOwned", () => {
   it("does nothing about an object that is as desired", () => {
-    expect(decideOwned(undefined, onServer("x", "5"), desired("x"), 0)).toEqual({ kind: "nothing" });
+    expect(decideOwned(undefined, onServer("x", 5), desired("x"), 0)).toEqual({ kind: "nothing" });
   });
 
   it("writes what is missing or new, and does not call that tampering", () => {
@@ -30,14 +32,14 @@ describe("decideOwned", () => {
       kind: "write",
       isRestoration: false,
     });
-    expect(decideOwned(written(), onServer("x", "2"), desired("y"), 0)).toMatchObject({
+    expect(decideOwned(written(), onServer("x", 2), desired("y"), 0)).toMatchObject({
       kind: "write",
       isRestoration: false,
     });
   });
 
   it("calls a change or a deletion of what it wrote tampering", () => {
-    expect(decideOwned(written(), onServer("z", "9"), desired("x"), 0)).toEqual({
+    expect(decideOwned(written(), onServer("z", 9), desired("x"), 0)).toEqual({
       kind: "write",
       isRestoration: true,
       drift: ["spec.value"],
@@ -50,17 +52,30 @@ describe("decideOwned", () => {
 
   it("waits for a cache that does not show its own write yet, but not for long", () => {
     const fresh = written({ isSeen: false });
-    expect(decideOwned(fresh, onServer("old", "1"), desired("x"), 1000)).toEqual({
+    expect(decideOwned(fresh, onServer("old", 1), desired("x"), 1000)).toEqual({
       kind: "wait",
       forMs: CACHE_LAG_MS,
     });
-    expect(decideOwned(fresh, onServer("old", "1"), desired("x"), 1000 + CACHE_LAG_MS)).toMatchObject({
+    expect(decideOwned(fresh, onServer("old", 1), desired("x"), 1000 + CACHE_LAG_MS)).toMatchObject({
       kind: "write",
+      isRestoration: false,
     });
+    const created = written({ isSeen: false, wasCreated: true });
+    expect(decideOwned(created, undefined, desired("x"), 1000)).toMatchObject({ kind: "wait" });
+  });
+
+  it("is not fooled by somebody else's status write into taking a lagging cache for tampering", () => {
+    const fresh = written({ isSeen: false });
+    const stale = onServer("old", 1, { resourceVersion: "99" });
+    expect(decideOwned(fresh, stale, desired("x"), 1000)).toMatchObject({ kind: "wait" });
+    const later = onServer("z", 3);
+    expect(decideOwned(fresh, later, desired("x"), 1000)).toMatchObject({ kind: "write", isRestoration: true });
+    const recreated = onServer("z", 1, { uid: "another" });
+    expect(decideOwned(fresh, recreated, desired("x"), 1000)).toMatchObject({ isRestoration: true });
   });
 
   it("lets an object that is being deleted go first", () => {
-    const leaving = onServer("x", "3", { deletionTimestamp: "2026-01-01T00:00:00Z" });
+    const leaving = onServer("x", 3, { deletionTimestamp: "2026-01-01T00:00:00Z" });
     expect(decideOwned(written(), leaving, desired("x"), 0)).toEqual({ kind: "wait", forMs: CACHE_LAG_MS });
   });
 
@@ -68,12 +83,12 @@ describe("decideOwned", () => {
     const value = fc.constantFrom("x", "y", "z");
     fc.assert(
       fc.property(fc.option(value), value, fc.boolean(), (actual, want, isSeen) => {
-        const cached = actual === null ? undefined : onServer(actual, "7");
+        const cached = actual === null ? undefined : onServer(actual, 7);
         const before = written({ isSeen, desired: desired(want) });
         const action = decideOwned(before, cached, desired(want), 1_000_000);
         if (action.kind === "nothing") expect(actual).toBe(want);
         else expect(action.kind).toBe("write");
-        expect(decideOwned(before, onServer(want, "8"), desired(want), 1_000_000)).toEqual({
+        expect(decideOwned(before, onServer(want, 8), desired(want), 1_000_000)).toEqual({
           kind: "nothing",
         });
       }),

@@ -23,10 +23,12 @@ export interface DesiredObject {
 /** What was written last under one name, to tell our own change from somebody else's. */
 export interface Written {
   readonly desired: DesiredObject;
-  /** resourceVersion the cache held when we wrote; undefined where there was no object. */
-  readonly cachedBefore: string | undefined;
+  /** What the server made of it. Status writes of others move the resourceVersion, not the generation. */
+  readonly uid: string | undefined;
+  readonly generation: number;
+  readonly wasCreated: boolean;
   readonly writtenAt: number;
-  /** The cache has moved on since: from here on, a difference is not a cache that lags. */
+  /** The cache has shown this write or a later one: from here on, a difference is not a cache that lags. */
   readonly isSeen: boolean;
 }
 
@@ -58,12 +60,18 @@ export function decideOwned(
   if (drift.length === 0) return { kind: "nothing" };
   const isSame = written !== undefined && findObjectDrift(written.desired, desired).length === 0;
   if (!isSame) return { kind: "write", drift, isRestoration: false };
-  if (!written.isSeen && cached?.metadata.resourceVersion === written.cachedBefore) {
+  if (!hasCaughtUp(written, cached)) {
     const left = written.writtenAt + CACHE_LAG_MS - now;
     if (left > 0) return { kind: "wait", forMs: left };
     return { kind: "write", drift, isRestoration: false };
   }
   return { kind: "write", drift, isRestoration: true };
+}
+
+function hasCaughtUp(written: Written, cached: KubeObject | undefined): boolean {
+  if (written.isSeen) return true;
+  if (cached === undefined) return !written.wasCreated;
+  return cached.metadata.uid !== written.uid || (cached.metadata.generation ?? 0) >= written.generation;
 }
 
 export interface EnsureResult {
@@ -99,7 +107,9 @@ export class OwnedObjects {
     const object = await this.#write(client, type, cached, desired);
     this.#written.set(key, {
       desired,
-      cachedBefore: cached?.metadata.resourceVersion,
+      uid: object.metadata.uid,
+      generation: object.metadata.generation ?? 0,
+      wasCreated: cached === undefined,
       writtenAt: now,
       isSeen: false,
     });
@@ -126,13 +136,7 @@ export class OwnedObjects {
 
   #noteSeen(key: string, cached: KubeObject | undefined): Written | undefined {
     const written = this.#written.get(key);
-    if (
-      written === undefined ||
-      written.isSeen ||
-      cached?.metadata.resourceVersion === written.cachedBefore
-    ) {
-      return written;
-    }
+    if (written === undefined || written.isSeen || !hasCaughtUp(written, cached)) return written;
     const seen = { ...written, isSeen: true };
     this.#written.set(key, seen);
     return seen;

@@ -29,7 +29,8 @@ const utf8 = new TextDecoder("utf-8", { fatal: true });
  * @throws HttpError `BadRequest` for anything malformed, `UnknownReviewVersion` for another version of it
  */
 export function decodeAdmissionReview(body: Uint8Array): AdmissionRequest {
-  if (body.length === 0) throw new HttpError("BadRequest", "the request has no body; expected an AdmissionReview");
+  if (body.length === 0)
+    throw new HttpError("BadRequest", "the request has no body; expected an AdmissionReview");
   if (isNestedDeeperThan(body, deepestNesting)) {
     throw new HttpError("BadRequest", `the AdmissionReview is nested deeper than ${deepestNesting} levels`);
   }
@@ -112,7 +113,8 @@ function record(parent: Record<string, unknown>, path: string): Record<string, u
 
 function text(parent: Record<string, unknown>, path: string, longest = 1_024): string {
   const value = parent[lastPart(path)];
-  if (typeof value !== "string" || value === "") throw malformed(`request.${path}`, "a non-empty string", value);
+  if (typeof value !== "string" || value === "")
+    throw malformed(`request.${path}`, "a non-empty string", value);
   if (value.length > longest) {
     throw new HttpError("BadRequest", `request.${path} is longer than ${longest} characters`);
   }
@@ -149,7 +151,10 @@ function objectOrNone(parent: Record<string, unknown>, path: string): Record<str
 }
 
 function malformed(path: string, expected: string, value: unknown): HttpError {
-  return new HttpError("BadRequest", `the AdmissionReview is malformed: ${path} must be ${expected}, is ${show(value)}`);
+  return new HttpError(
+    "BadRequest",
+    `the AdmissionReview is malformed: ${path} must be ${expected}, is ${show(value)}`,
+  );
 }
 
 function show(value: unknown): string {
@@ -173,7 +178,11 @@ export function encodeAdmissionAnswer(uid: string, answer: AdmissionAnswer): str
       ...(warnings.length === 0 ? {} : { warnings }),
       ...(annotations.length === 0
         ? {}
-        : { auditAnnotations: Object.fromEntries(annotations.map(([key, value]) => [key, cut(value, longestAnnotation)])) }),
+        : {
+            auditAnnotations: Object.fromEntries(
+              annotations.map(([key, value]) => [key, cut(value, longestAnnotation)]),
+            ),
+          }),
     },
   });
 }

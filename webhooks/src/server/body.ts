@@ -82,27 +82,43 @@ export function readBody(request: IncomingMessage, budget: BodyBudget): Promise<
       const total = held + chunk.length;
       if (total > limits.largestBytes) return fail(tooLarge(total, limits.largestBytes));
       if (!budget.take(chunk.length)) {
-        return fail(new HttpError("Overloaded", "too many requests are being read at once; try again", { mustClose: true }));
+        return fail(
+          new HttpError("Overloaded", "too many requests are being read at once; try again", {
+            mustClose: true,
+          }),
+        );
       }
       held = total;
       chunks.push(chunk);
     };
     const onEnd = (): void => {
       end();
-      resolve({ bytes: chunks.length === 1 ? (chunks[0] ?? Buffer.alloc(0)) : Buffer.concat(chunks, held), release });
+      resolve({
+        bytes: chunks.length === 1 ? (chunks[0] ?? Buffer.alloc(0)) : Buffer.concat(chunks, held),
+        release,
+      });
     };
     const onGone = (): void => {
-      fail(new HttpError("BadRequest", "the request ended before its body was complete", { mustClose: true }));
-    };
-    const pace = setInterval(() => {
-      const lateMs = performance.now() - startedAt - limits.graceMs;
-      if (lateMs <= 0 || held >= (lateMs / 1000) * limits.slowestBytesPerSecond) return;
       fail(
-        new HttpError("Timeout", `the body comes more slowly than ${limits.slowestBytesPerSecond} bytes/s`, {
-          mustClose: true,
-        }),
+        new HttpError("BadRequest", "the request ended before its body was complete", { mustClose: true }),
       );
-    }, Math.max(50, Math.min(1_000, limits.graceMs)));
+    };
+    const pace = setInterval(
+      () => {
+        const lateMs = performance.now() - startedAt - limits.graceMs;
+        if (lateMs <= 0 || held >= (lateMs / 1000) * limits.slowestBytesPerSecond) return;
+        fail(
+          new HttpError(
+            "Timeout",
+            `the body comes more slowly than ${limits.slowestBytesPerSecond} bytes/s`,
+            {
+              mustClose: true,
+            },
+          ),
+        );
+      },
+      Math.max(50, Math.min(1_000, limits.graceMs)),
+    );
     request.on("data", onData).on("end", onEnd).on("error", onGone).on("close", onGone);
   });
 }

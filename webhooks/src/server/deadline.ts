@@ -1,4 +1,12 @@
-const unitMs: Readonly<Record<string, number>> = { h: 3_600_000, m: 60_000, s: 1_000, ms: 1, us: 1e-3, µs: 1e-3, ns: 1e-6 };
+const unitMs: Readonly<Record<string, number>> = {
+  h: 3_600_000,
+  m: 60_000,
+  s: 1_000,
+  ms: 1,
+  us: 1e-3,
+  µs: 1e-3,
+  ns: 1e-6,
+};
 /** What Kubernetes lets a webhook configuration ask for, and its default. */
 const longestTimeoutMs = 30_000;
 const defaultTimeoutMs = 10_000;
@@ -20,6 +28,9 @@ export function parseGoDuration(text: string): number | undefined {
 export function evaluationTimeMs(query: URLSearchParams): number {
   const asked = query.get("timeout");
   const parsed = asked === null ? undefined : parseGoDuration(asked);
-  const timeoutMs = Math.min(parsed === undefined || parsed <= 0 ? defaultTimeoutMs : parsed, longestTimeoutMs);
+  const timeoutMs = Math.min(
+    parsed === undefined || parsed <= 0 ? defaultTimeoutMs : parsed,
+    longestTimeoutMs,
+  );
   return Math.max(1, timeoutMs - Math.min(500, Math.max(50, timeoutMs / 10)));
 }

@@ -91,7 +91,8 @@ export class WebhookMetrics {
     const gone = this.#leaves.length > keptLeaves ? this.#leaves.shift() : undefined;
     if (gone === undefined) return;
     for (const port of ["https", "probe"]) {
-      for (const remote of [...this.#addresses, "other"]) this.#handshakes.remove({ port, remote, leaf: gone });
+      for (const remote of [...this.#addresses, "other"])
+        this.#handshakes.remove({ port, remote, leaf: gone });
     }
   }
 }

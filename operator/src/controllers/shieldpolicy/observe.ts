@@ -1,6 +1,7 @@
 import {
   type KubeObject,
   type ReconcileContext,
+  Secret,
   ValidatingAdmissionPolicy,
   ValidatingAdmissionPolicyBinding,
   ValidatingWebhookConfiguration,
@@ -9,9 +10,10 @@ import { effectiveFailurePolicy } from "@shieldx/crds";
 import type { OperatorContext } from "../../context.ts";
 import { standingFor } from "../../exception-standing.ts";
 import { asPolicy, type ShieldExceptionObject, type ShieldPolicyObject } from "../../kinds.ts";
-import { FAIL_CONFIGURATION, IGNORE_CONFIGURATION, LABEL, nativePolicyName } from "../../names.ts";
+import { CA_SECRET, FAIL_CONFIGURATION, IGNORE_CONFIGURATION, LABEL, nativePolicyName } from "../../names.ts";
 import { namespaceLabels } from "../../namespaces.ts";
 import { memberOf } from "../../policy-world.ts";
+import { readBundle } from "../certificates/bundle-entry.ts";
 import { isPublished, type PublishedConfiguration } from "../webhook-configuration/decide.ts";
 import { webhookPolicyOf } from "../webhook-configuration/observe.ts";
 import {
@@ -99,9 +101,7 @@ function observeWebhook(
     isPublished:
       called !== undefined &&
       isPublished(called, configuration as PublishedConfiguration | undefined, operator.namespace),
-    hasCertificate: context
-      .list(ValidatingWebhookConfiguration)
-      .some((item) => item.webhooks?.some((entry) => (entry.clientConfig.caBundle ?? "") !== "") === true),
+    hasCertificate: readBundle(context.get(Secret, { name: CA_SECRET, namespace: operator.namespace })) !== undefined,
   };
 }
 

@@ -1,0 +1,4 @@
+// The oldest supported Kubernetes.
+import { mainJob } from "./main-job.ts";
+
+mainJob("1.34");

@@ -1,0 +1,343 @@
+import { once } from "node:events";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { createServer, type Server } from "node:https";
+import type { AddressInfo, Socket } from "node:net";
+import type { SecureContextOptions } from "node:tls";
+import type { Logger } from "@shieldx/controller-runtime";
+import {
+  type AdmissionAnswer,
+  type AdmissionRequest,
+  decodeAdmissionReview,
+  encodeAdmissionAnswer,
+} from "./admission-review.ts";
+import { type BodyBudget, type HeldBody, readBody } from "./body.ts";
+import { addressOf, type Connection, Connections } from "./connections.ts";
+import { evaluationTimeMs } from "./deadline.ts";
+import { HandshakeLedger } from "./handshakes.ts";
+import { HttpError, statusBody } from "./http-error.ts";
+import type { WebhookMetrics } from "./metrics.ts";
+
+export interface RequestContext {
+  /** Time left for the evaluation, in milliseconds. */
+  readonly deadlineMs: number;
+  /** Fingerprint of the leaf that this request's connection was made with. */
+  readonly leaf: string;
+  readonly remoteAddress: string;
+}
+
+/** Answers one admission request. When it throws, the request fails with HTTP 500 and failurePolicy decides. */
+export type AdmissionHandler = (
+  request: AdmissionRequest,
+  context: RequestContext,
+) => AdmissionAnswer | Promise<AdmissionAnswer>;
+
+export interface Leaf {
+  readonly certificatePem: string;
+  readonly privateKeyPem: string;
+  readonly fingerprint: string;
+}
+
+export interface ServerLimits {
+  readonly connections: number;
+  readonly connectionsPerAddress: number;
+  readonly handshakeMs: number;
+  readonly headersMs: number;
+  readonly requestMs: number;
+  /** After a change of leaf, old connections end with an answer within this time. */
+  readonly retireSpreadMs: number;
+}
+
+export const defaultServerLimits: ServerLimits = {
+  connections: 2_000,
+  connectionsPerAddress: 500,
+  handshakeMs: 10_000,
+  headersMs: 10_000,
+  requestMs: 30_000,
+  retireSpreadMs: 10_000,
+};
+
+export interface WebhookServerOptions {
+  /** In logs and metrics: `https` or `probe`. */
+  readonly port: string;
+  readonly routes: ReadonlyMap<string, AdmissionHandler>;
+  readonly leaf: Leaf;
+  /** PEM; when given, clients must present a certificate signed by it. */
+  readonly clientCa?: string;
+  /** End each connection after one answer: for the probe, which must meet the leaf of now. */
+  readonly singleRequest?: boolean;
+  readonly budget: BodyBudget;
+  readonly metrics: WebhookMetrics;
+  readonly logger: Logger;
+  readonly limits?: Partial<ServerLimits>;
+}
+
+/** Go's HTTP clients, API servers among them, drop idle connections after 90 s; they must be the first to. */
+const keepAliveMs = 120_000;
+/** How much of a refused body is still read, so that its sender gets to see the answer. */
+const lingerBytes = 16 * 1024 * 1024;
+const lingerMs = 5_000;
+
+/**
+ * An HTTPS server for admission requests, TLS 1.3 only. The leaf can be changed at any time without a connection or
+ * request being lost.
+ */
+export class WebhookServer {
+  readonly handshakes = new HandshakeLedger();
+  readonly #options: WebhookServerOptions;
+  readonly #limits: ServerLimits;
+  readonly #server: Server;
+  readonly #connections: Connections;
+  #leaf: Leaf;
+  #isDraining = false;
+
+  constructor(options: WebhookServerOptions) {
+    this.#options = options;
+    this.#limits = { ...defaultServerLimits, ...options.limits };
+    this.#connections = new Connections(this.#limits.retireSpreadMs);
+    this.#leaf = options.leaf;
+    this.#server = createServer(
+      {
+        ...secureContext(options.leaf, options.clientCa),
+        ...(options.clientCa === undefined ? {} : { requestCert: true, rejectUnauthorized: true }),
+        handshakeTimeout: this.#limits.handshakeMs,
+        ALPNProtocols: ["http/1.1"],
+        maxHeaderSize: 16 * 1024,
+        connectionsCheckingInterval: Math.min(1_000, this.#limits.headersMs),
+      },
+      (request, response) => {
+        this.#serve(request, response).catch((error: unknown) => {
+          options.logger.error(
+            { err: error, port: options.port },
+            "an admission request could not be answered",
+          );
+          response.destroy();
+        });
+      },
+    );
+    this.#server.headersTimeout = this.#limits.headersMs;
+    this.#server.requestTimeout = this.#limits.requestMs;
+    this.#server.keepAliveTimeout = keepAliveMs;
+    this.#server.maxConnections = this.#limits.connections;
+    this.#watchConnections();
+  }
+
+  /** Fingerprint of the leaf that new connections get. */
+  get leaf(): string {
+    return this.#leaf.fingerprint;
+  }
+
+  get connections(): number {
+    return this.#connections.size;
+  }
+
+  /** Where it listens; undefined before. */
+  get address(): AddressInfo | undefined {
+    const address = this.#server.address();
+    return address === null || typeof address === "string" ? undefined : address;
+  }
+
+  /** @throws what the operating system does, as EADDRINUSE */
+  async listen(host: string | undefined, port: number): Promise<AddressInfo> {
+    this.#server.listen(host === undefined ? { port } : { host, port });
+    await once(this.#server, "listening");
+    const address = this.address;
+    if (address === undefined) throw new Error("the server has no address although it listens");
+    return address;
+  }
+
+  /** New connections get this leaf from now on. Old ones end with one of their next answers. */
+  setLeaf(leaf: Leaf): void {
+    if (leaf.fingerprint === this.#leaf.fingerprint) return;
+    this.#server.setSecureContext(secureContext(leaf, this.#options.clientCa));
+    this.#leaf = leaf;
+    this.#connections.retireOthers(leaf.fingerprint, performance.now());
+  }
+
+  /** From now on each answer ends its connection, so that clients turn to other replicas. */
+  beginDraining(): void {
+    this.#isDraining = true;
+  }
+
+  /** Stops listening, lets requests under way finish for at most `graceMs`, then cuts what is left. */
+  async close(graceMs: number): Promise<void> {
+    this.#isDraining = true;
+    if (!this.#server.listening) return;
+    const closed = once(this.#server, "close");
+    this.#server.close();
+    this.#server.closeIdleConnections();
+    const cut = setTimeout(() => this.#server.closeAllConnections(), graceMs);
+    await closed;
+    clearTimeout(cut);
+  }
+
+  #watchConnections(): void {
+    const { metrics, port, logger } = this.#options;
+    this.#server.on("connection", (socket: Socket) => {
+      this.#connections.accept(socket);
+      if (this.#connections.countOf(addressOf(socket)) > this.#limits.connectionsPerAddress) {
+        metrics.refusedConnections.inc({ port, reason: "too-many-per-address" });
+        socket.destroy();
+      }
+    });
+    this.#server.on("drop", () => metrics.refusedConnections.inc({ port, reason: "too-many" }));
+    this.#server.on("secureConnection", (socket) => {
+      const { remoteAddress, leaf } = this.#connections.open(socket);
+      metrics.connections.set({ port }, this.#connections.size);
+      socket.once("close", () => metrics.connections.set({ port }, this.#connections.size));
+      if (socket.isSessionReused()) return;
+      this.handshakes.record(remoteAddress, leaf);
+      metrics.handshake(port, remoteAddress, leaf);
+    });
+    this.#server.on("tlsClientError", (error: NodeJS.ErrnoException, socket) => {
+      metrics.refusedConnections.inc({ port, reason: "handshake" });
+      logger.debug({ port, remote: socket.remoteAddress, code: error.code }, "a TLS handshake failed");
+    });
+    this.#server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => {
+      const status = clientErrors[error.code ?? ""] ?? "400 Bad Request";
+      metrics.requests.inc({ webhook: "other", code: status.slice(0, 3) });
+      if (socket.writable) socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+      else socket.destroy();
+      // The peer may not take the hint.
+      setTimeout(() => socket.destroy(), 1_000).unref();
+    });
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const arrived = performance.now();
+    const { metrics } = this.#options;
+    const url = new URL(request.url ?? "/", "https://webhook.invalid");
+    const handler = this.#options.routes.get(url.pathname);
+    const webhook = handler === undefined ? "other" : url.pathname;
+    const inFlight = metrics.inFlight.labels({ webhook });
+    inFlight.inc();
+    let body: HeldBody | undefined;
+    try {
+      const route = checkRoute(request, handler, url.pathname);
+      body = await readBody(request, this.#options.budget);
+      const review = decodeAdmissionReview(body.bytes);
+      const answer = await route(review, this.#contextOf(request, url, arrived));
+      this.#answer(request, response, 200, encodeAdmissionAnswer(review.uid, answer));
+    } catch (error) {
+      this.#refuse(request, response, webhook, error);
+    } finally {
+      body?.release();
+      inFlight.dec();
+      metrics.requests.inc({ webhook, code: String(response.statusCode) });
+      metrics.latency.observe({ webhook }, (performance.now() - arrived) / 1000);
+    }
+  }
+
+  #contextOf(request: IncomingMessage, url: URL, arrived: number): RequestContext {
+    const connection: Connection | undefined = this.#connections.of(request.socket);
+    const spentMs = performance.now() - arrived;
+    return {
+      deadlineMs: Math.max(0, evaluationTimeMs(url.searchParams) - spentMs),
+      leaf: connection?.leaf ?? this.leaf,
+      remoteAddress: connection?.remoteAddress ?? "unknown",
+    };
+  }
+
+  #refuse(request: IncomingMessage, response: ServerResponse, webhook: string, error: unknown): void {
+    const { logger, metrics, port } = this.#options;
+    if (error instanceof HttpError) {
+      logger.debug(
+        { port, webhook, status: error.status, remote: request.socket.remoteAddress },
+        error.message,
+      );
+      if (error.code === "MethodNotAllowed") response.setHeader("allow", "POST");
+      if (error.code === "Overloaded") response.setHeader("retry-after", "1");
+      this.#answer(
+        request,
+        response,
+        error.status,
+        statusBody(error.status, error.code, error.message),
+        error.mustClose,
+      );
+      return;
+    }
+    metrics.panics.inc({ webhook });
+    logger.error({ err: error, webhook }, "an admission handler failed");
+    this.#answer(
+      request,
+      response,
+      500,
+      statusBody(500, "InternalError", "internal error; see the webhook's log"),
+    );
+  }
+
+  #answer(
+    request: IncomingMessage,
+    response: ServerResponse,
+    status: number,
+    body: string,
+    mustClose = false,
+  ): void {
+    const retireAt = this.#connections.of(request.socket)?.retireAt ?? Number.POSITIVE_INFINITY;
+    const isLast =
+      mustClose || this.#isDraining || this.#options.singleRequest === true || performance.now() >= retireAt;
+    response.writeHead(status, {
+      "content-type": "application/json",
+      "content-length": Buffer.byteLength(body),
+      ...(isLast ? { connection: "close" } : {}),
+    });
+    response.end(body);
+    if (!request.complete) linger(request);
+  }
+}
+
+const clientErrors: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: "431 Request Header Fields Too Large",
+  ERR_HTTP_REQUEST_TIMEOUT: "408 Request Timeout",
+};
+
+function secureContext(leaf: Leaf, clientCa: string | undefined): SecureContextOptions {
+  return {
+    cert: leaf.certificatePem,
+    key: leaf.privateKeyPem,
+    minVersion: "TLSv1.3",
+    ...(clientCa === undefined ? {} : { ca: clientCa }),
+  };
+}
+
+function checkRoute(
+  request: IncomingMessage,
+  handler: AdmissionHandler | undefined,
+  path: string,
+): AdmissionHandler {
+  if (handler === undefined) throw new HttpError("NotFound", `no webhook is served at ${path.slice(0, 128)}`);
+  if (request.method !== "POST") {
+    throw new HttpError(
+      "MethodNotAllowed",
+      `method ${request.method} is not allowed; admission requests are POSTed`,
+    );
+  }
+  const type = (request.headers["content-type"] ?? "").split(";", 1)[0]?.trim().toLowerCase() ?? "";
+  if (type !== "application/json") {
+    const got = type === "" ? "no content type" : `content type "${type.slice(0, 64)}"`;
+    throw new HttpError("UnsupportedMediaType", `${got} is not supported; send application/json`);
+  }
+  const encoding = request.headers["content-encoding"];
+  if (encoding !== undefined && encoding !== "identity") {
+    throw new HttpError(
+      "UnsupportedMediaType",
+      `content encoding "${encoding.slice(0, 64)}" is not supported`,
+    );
+  }
+  return handler;
+}
+
+/**
+ * Reads on for a while after an early answer: a connection closed under a sender that is still writing is reset, and
+ * the answer lost with it.
+ */
+function linger(request: IncomingMessage): void {
+  let skipped = 0;
+  const cut = setTimeout(() => request.socket.destroy(), lingerMs);
+  request.on("data", (chunk: Buffer) => {
+    skipped += chunk.length;
+    if (skipped > lingerBytes) request.socket.destroy();
+  });
+  request.on("error", () => request.socket.destroy());
+  request.once("close", () => clearTimeout(cut));
+  request.resume();
+}
