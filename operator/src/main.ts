@@ -74,7 +74,6 @@ async function runOperator(flags: OperatorFlags, logger: Logger, signal: AbortSi
     });
     buildOperator({
       manager,
-      client,
       registry,
       clock: realClock,
       logger,

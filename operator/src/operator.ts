@@ -1,6 +1,6 @@
 import {
-  type Client,
   type Clock,
+  guardClient,
   Lease,
   type Logger,
   type Manager,
@@ -23,7 +23,6 @@ import { replicaLeases } from "./watched.ts";
 
 export interface OperatorParts {
   readonly manager: Manager;
-  readonly client: Client;
   readonly registry: Registry;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -102,7 +101,9 @@ function buildAuditor(
   operator: OperatorContext,
   sources: ConstructorParameters<typeof Auditor>[0]["sources"],
 ): Auditor {
-  const { client, logger, clock, auditReports } = parts;
+  const { manager, logger, clock, auditReports } = parts;
+  // Like the controllers', its writes must not begin once the Lease may have lapsed.
+  const client = guardClient(manager.client, manager.leadershipGuard);
   return new Auditor({
     operator,
     client,

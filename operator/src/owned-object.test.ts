@@ -69,7 +69,10 @@ describe("decideOwned", () => {
     const stale = onServer("old", 1, { resourceVersion: "99" });
     expect(decideOwned(fresh, stale, desired("x"), 1000)).toMatchObject({ kind: "wait" });
     const later = onServer("z", 3);
-    expect(decideOwned(fresh, later, desired("x"), 1000)).toMatchObject({ kind: "write", isRestoration: true });
+    expect(decideOwned(fresh, later, desired("x"), 1000)).toMatchObject({
+      kind: "write",
+      isRestoration: true,
+    });
     const recreated = onServer("z", 1, { uid: "another" });
     expect(decideOwned(fresh, recreated, desired("x"), 1000)).toMatchObject({ isRestoration: true });
   });

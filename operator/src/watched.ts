@@ -1,4 +1,4 @@
-import { LABEL, MANAGED_BY } from "./names.ts";
+import { CA_SECRET, LABEL, MANAGED_BY } from "./names.ts";
 
 /** Which Leases are those of webhook replicas. */
 export function replicaLeases(namespace: string): { namespace: string; labelSelector: string } {
@@ -7,3 +7,8 @@ export function replicaLeases(namespace: string): { namespace: string; labelSele
 
 /** Which cluster-wide objects are ours. */
 export const OURS = { labelSelector: `${LABEL.managedBy}=${MANAGED_BY}` } as const;
+
+/** Only this one Secret is listed and watched, so that the right to read it can name it. */
+export function caSecret(namespace: string): { namespace: string; fieldSelector: string } {
+  return { namespace, fieldSelector: `metadata.name=${CA_SECRET}` };
+}

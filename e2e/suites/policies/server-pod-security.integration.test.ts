@@ -2,11 +2,8 @@
 // our verdicts and our words must be the same as its.
 import { ApiError, type Client, createClient, loadCredentials } from "@shieldx/controller-runtime";
 import { evaluatePodSecurity } from "@shieldx/policy-engine";
+import { type FixturePod, readUpstreamFixtures } from "@shieldx/policy-engine/testing";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import {
-  type FixturePod,
-  readUpstreamFixtures,
-} from "../../../packages/policy-engine/testing/upstream-fixtures.ts";
 import { type Cluster, startCluster } from "../../cluster/index.ts";
 
 const levels = ["baseline", "restricted"] as const;

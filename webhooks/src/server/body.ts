@@ -80,13 +80,17 @@ export function readBody(request: IncomingMessage, budget: BodyBudget): Promise<
     };
     const onData = (chunk: Buffer): void => {
       const total = held + chunk.length;
-      if (total > limits.largestBytes) return fail(tooLarge(total, limits.largestBytes));
+      if (total > limits.largestBytes) {
+        fail(tooLarge(total, limits.largestBytes));
+        return;
+      }
       if (!budget.take(chunk.length)) {
-        return fail(
+        fail(
           new HttpError("Overloaded", "too many requests are being read at once; try again", {
             mustClose: true,
           }),
         );
+        return;
       }
       held = total;
       chunks.push(chunk);

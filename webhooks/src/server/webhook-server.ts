@@ -205,19 +205,21 @@ export class WebhookServer {
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const arrived = performance.now();
     const { metrics } = this.#options;
-    const url = new URL(request.url ?? "/", "https://webhook.invalid");
-    const handler = this.#options.routes.get(url.pathname);
-    const webhook = handler === undefined ? "other" : url.pathname;
+    const { pathname, searchParams } = targetOf(request);
+    const handler = this.#options.routes.get(pathname);
+    const webhook = handler === undefined ? "other" : pathname;
     const inFlight = metrics.inFlight.labels({ webhook });
     inFlight.inc();
     let body: HeldBody | undefined;
     try {
-      const route = checkRoute(request, handler, url.pathname);
+      const route = checkRoute(request, handler, pathname);
       body = await readBody(request, this.#options.budget);
       const review = decodeAdmissionReview(body.bytes);
-      const answer = await route(review, this.#contextOf(request, url, arrived));
+      const answer = await route(review, this.#contextOf(request, searchParams, arrived));
       this.#answer(request, response, 200, encodeAdmissionAnswer(review.uid, answer));
     } catch (error) {
+      // Whether more of the request is to come is known once the chunk it arrived with has been parsed to its end.
+      await new Promise(setImmediate);
       this.#refuse(request, response, webhook, error);
     } finally {
       body?.release();
@@ -227,11 +229,11 @@ export class WebhookServer {
     }
   }
 
-  #contextOf(request: IncomingMessage, url: URL, arrived: number): RequestContext {
+  #contextOf(request: IncomingMessage, query: URLSearchParams, arrived: number): RequestContext {
     const connection: Connection | undefined = this.#connections.of(request.socket);
     const spentMs = performance.now() - arrived;
     return {
-      deadlineMs: Math.max(0, evaluationTimeMs(url.searchParams) - spentMs),
+      deadlineMs: Math.max(0, evaluationTimeMs(query) - spentMs),
       leaf: connection?.leaf ?? this.leaf,
       remoteAddress: connection?.remoteAddress ?? "unknown",
     };
@@ -273,15 +275,24 @@ export class WebhookServer {
     mustClose = false,
   ): void {
     const retireAt = this.#connections.of(request.socket)?.retireAt ?? Number.POSITIVE_INFINITY;
+    const isUnread = !request.complete;
     const isLast =
-      mustClose || this.#isDraining || this.#options.singleRequest === true || performance.now() >= retireAt;
+      mustClose ||
+      isUnread ||
+      this.#isDraining ||
+      this.#options.singleRequest === true ||
+      performance.now() >= retireAt;
     response.writeHead(status, {
       "content-type": "application/json",
       "content-length": Buffer.byteLength(body),
       ...(isLast ? { connection: "close" } : {}),
     });
-    response.end(body);
-    if (!request.complete) linger(request);
+    if (isUnread) {
+      response.write(body);
+      linger(request, () => response.end());
+    } else {
+      response.end(body);
+    }
   }
 }
 
@@ -330,14 +341,27 @@ function checkRoute(
  * Reads on for a while after an early answer: a connection closed under a sender that is still writing is reset, and
  * the answer lost with it.
  */
-function linger(request: IncomingMessage): void {
+function linger(request: IncomingMessage, then: () => void): void {
   let skipped = 0;
+  const end = (): void => {
+    clearTimeout(cut);
+    then();
+  };
   const cut = setTimeout(() => request.socket.destroy(), lingerMs);
   request.on("data", (chunk: Buffer) => {
     skipped += chunk.length;
     if (skipped > lingerBytes) request.socket.destroy();
   });
-  request.on("error", () => request.socket.destroy());
-  request.once("close", () => clearTimeout(cut));
+  request.once("end", end).once("close", end).once("error", end);
   request.resume();
+}
+
+/** Path and query; whatever is no URL leads nowhere. */
+function targetOf(request: IncomingMessage): { pathname: string; searchParams: URLSearchParams } {
+  return (
+    URL.parse(request.url ?? "", "https://webhook.invalid") ?? {
+      pathname: "",
+      searchParams: new URLSearchParams(),
+    }
+  );
 }

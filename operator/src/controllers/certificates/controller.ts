@@ -28,7 +28,7 @@ import {
   KINDS_CONFIGURATION,
   TLS_SECRET,
 } from "../../names.ts";
-import { replicaLeases } from "../../watched.ts";
+import { caSecret, replicaLeases } from "../../watched.ts";
 import { writeSecret } from "./apply.ts";
 import {
   announcements,
@@ -189,7 +189,7 @@ export function certificatesController(
 
   return defineController<Secret>({
     name: "certificates",
-    for: { type: Secret, namespace: operator.namespace, fieldSelector: `metadata.name=${CA_SECRET}` },
+    for: { type: Secret, ...caSecret(operator.namespace) },
     watches: [
       watch({ type: ValidatingWebhookConfiguration, map: only }),
       watch({ type: Lease, ...replicaLeases(operator.namespace), map: only }),

@@ -10,6 +10,7 @@ import {
   type ObjectChange,
   type ObjectKey,
   type ReconcileContext,
+  Secret,
   ValidatingAdmissionPolicy,
   ValidatingAdmissionPolicyBinding,
   ValidatingWebhookConfiguration,
@@ -29,7 +30,7 @@ import { namespaceLabels } from "../../namespaces.ts";
 import { OwnedObjects } from "../../owned-object.ts";
 import { memberOf } from "../../policy-world.ts";
 import { applyStatus } from "../../status.ts";
-import { OURS, replicaLeases } from "../../watched.ts";
+import { caSecret, OURS, replicaLeases } from "../../watched.ts";
 import { neverJudgedNamespaces } from "../webhook-configuration/decide.ts";
 import { applyNative, type NativeResult, removeNative, warningsOf } from "./apply.ts";
 import { decideStatus } from "./decide.ts";
@@ -118,6 +119,7 @@ export function shieldPolicyController(operator: OperatorContext): ControllerDef
         predicate: replicaChanged,
         map: allPolicies,
       }),
+      watch({ type: Secret, ...caSecret(operator.namespace), map: allPolicies }),
       watch({
         type: Namespace,
         predicate: labelsChanged,

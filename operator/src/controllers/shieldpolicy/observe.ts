@@ -101,7 +101,8 @@ function observeWebhook(
     isPublished:
       called !== undefined &&
       isPublished(called, configuration as PublishedConfiguration | undefined, operator.namespace),
-    hasCertificate: readBundle(context.get(Secret, { name: CA_SECRET, namespace: operator.namespace })) !== undefined,
+    hasCertificate:
+      readBundle(context.get(Secret, { name: CA_SECRET, namespace: operator.namespace })) !== undefined,
   };
 }
 

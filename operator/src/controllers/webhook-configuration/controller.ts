@@ -17,7 +17,7 @@ import {
   KINDS_CONFIGURATION,
 } from "../../names.ts";
 import { OwnedObjects } from "../../owned-object.ts";
-import { replicaLeases } from "../../watched.ts";
+import { caSecret, replicaLeases } from "../../watched.ts";
 import { readBundle } from "../certificates/bundle-entry.ts";
 import { applyBundle } from "./apply.ts";
 import { decideWebhookConfigurations, publishedCalls, type WebhookConfiguration } from "./decide.ts";
@@ -101,12 +101,7 @@ export function webhookConfigurationController(
     watches: [
       watch({ type: ShieldPolicyType, map: () => ALL }),
       watch({ type: Lease, ...replicaLeases(operator.namespace), map: () => ALL }),
-      watch({
-        type: Secret,
-        namespace: operator.namespace,
-        fieldSelector: `metadata.name=${CA_SECRET}`,
-        map: () => ALL,
-      }),
+      watch({ type: Secret, ...caSecret(operator.namespace), map: () => ALL }),
     ],
     reconcile: async ({ name }, context) =>
       OURS.includes(name) ? lookAgain(await reconcile(name, context)) : undefined,
