@@ -110,6 +110,8 @@ export interface HostOptions {
   readonly webhooks?: number;
   /** How long a stopping webhook keeps serving. Short by default: no load balancer stands before it here. */
   readonly shutdownDelay?: string;
+  /** How long the processes' tokens last; in a cluster the kubelet would renew them. Default 3,600. */
+  readonly tokenSeconds?: number;
   readonly chartValues?: Readonly<Record<string, string>>;
 }
 
@@ -137,6 +139,7 @@ export async function startShieldxOnHost(
   if (applied.code !== 0) throw new Error(`the chart's manifests were refused: ${applied.stderr}`);
   await cluster.kubectl(["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"]);
 
+  const token = options.tokenSeconds === undefined ? {} : { expirationSeconds: options.tokenSeconds };
   const operators: ShieldxProcess[] = [];
   const webhooks: ShieldxProcess[] = [];
   const host: ShieldxOnHost = {
@@ -153,7 +156,7 @@ export async function startShieldxOnHost(
         metrics,
         args: [
           "operator",
-          `--kubeconfig=${await cluster.serviceAccountKubeconfig(namespace, "shieldx-operator")}`,
+          `--kubeconfig=${await cluster.serviceAccountKubeconfig(namespace, "shieldx-operator", token)}`,
           `--namespace=${namespace}`,
           `--webhook-url=${webhookUrl}`,
           `--webhook-probe-url=${probeUrl}`,
@@ -175,7 +178,7 @@ export async function startShieldxOnHost(
         metrics,
         args: [
           "webhooks",
-          `--kubeconfig=${await cluster.serviceAccountKubeconfig(namespace, "shieldx-webhooks")}`,
+          `--kubeconfig=${await cluster.serviceAccountKubeconfig(namespace, "shieldx-webhooks", token)}`,
           `--namespace=${namespace}`,
           `--replica-name=${name}`,
           `--bind-address=127.0.0.1:${https}`,

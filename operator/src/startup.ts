@@ -104,7 +104,7 @@ function waitOrThrow(client: Client, error: unknown): string {
       { cause: error },
     );
   }
-  if (error instanceof TransportError && /certificate|self.signed|altname/i.test(error.message)) {
+  if (error instanceof TransportError && error.code === "TlsFailed") {
     throw new StartupError(
       "Untrusted",
       `the certificate of ${client.server} is not trusted: check certificate-authority in the kubeconfig (${error.message})`,

@@ -35,7 +35,8 @@ const LABEL_KEY = /^([a-z0-9]([-a-z0-9.]*[a-z0-9])?\/)?[A-Za-z0-9]([-A-Za-z0-9_.
 // OpenAPI cannot restrict the keys of a map, and a selector with an impossible key selects nothing, silently.
 const labelKeys = rule<Record<string, string>>({
   rule: `self.all(key, size(key) <= 317 && key.matches('${LABEL_KEY.source.replaceAll("\\/", "/")}'))`,
-  message: "has a key that no label can have: use letters, digits, '-', '_' and '.', with an optional DNS prefix and '/'",
+  message:
+    "has a key that no label can have: use letters, digits, '-', '_' and '.', with an optional DNS prefix and '/'",
   holds: (labels) => Object.keys(labels).every((key) => key.length <= 317 && LABEL_KEY.test(key)),
 });
 

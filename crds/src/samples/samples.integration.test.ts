@@ -11,6 +11,8 @@ const good = await readSamples("good");
 const bad = await readSamples("bad");
 const generated = new URL("../../generated/", import.meta.url).pathname;
 
+const thirdParty = new URL("../../third-party/openreports.io_reports.yaml", import.meta.url).pathname;
+
 /** kubectl apply in client-side mode keeps the whole object in an annotation of at most this many bytes. */
 const LAST_APPLIED_LIMIT = 262_144;
 
@@ -65,6 +67,12 @@ describe("the generated CRDs on a real API server", () => {
       const object: unknown = parseManifests(await readFile(`${generated}${file}.yaml`, "utf8"), file)[0];
       expect(JSON.stringify(object).length).toBeLessThan(LAST_APPLIED_LIMIT);
     }
+  });
+
+  it("stand beside the Report kind of OpenReports, which is shipped as published", async () => {
+    const { stderr, code } = await kubectl(["apply", "-f", thirdParty]);
+    expect(stderr).toBe("");
+    expect(code).toBe(0);
   });
 
   it("change nothing when applied again", async () => {

@@ -20,7 +20,10 @@ export function hostileJson(value: unknown): HostileJson | undefined {
     if (next === undefined) return undefined;
     if (typeof next.value !== "object" || next.value === null) continue;
     if (next.path.length >= MAX_DEPTH) {
-      return { path: next.path.slice(0, 8), message: `is nested deeper than ${MAX_DEPTH} levels: flatten it` };
+      return {
+        path: next.path.slice(0, 8),
+        message: `is nested deeper than ${MAX_DEPTH} levels: flatten it`,
+      };
     }
     const isList = Array.isArray(next.value);
     for (const [key, child] of Object.entries(next.value)) {

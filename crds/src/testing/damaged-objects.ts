@@ -146,7 +146,12 @@ function places(value: Json, into: Place[] = []): Place[] {
 
 function put(holder: { [key: string]: Json } | Json[], key: string | number, value: Json): void {
   // A copy, because the next change may alter it; defineProperty, so that "__proto__" is a field as in JSON.parse.
-  Object.defineProperty(holder, key, { value: structuredClone(value), enumerable: true, configurable: true, writable: true });
+  Object.defineProperty(holder, key, {
+    value: structuredClone(value),
+    enumerable: true,
+    configurable: true,
+    writable: true,
+  });
 }
 
 function apply(spec: Json, { at, how, value, name }: Change, donors: readonly Json[]): void {

@@ -15,7 +15,21 @@ const leftOut = /^usr\/share\/(?!ca-certificates)|\/gconv\/|^usr\/lib\/locale\//
 export async function debianEntries(packages: readonly string[]): Promise<TarEntry[]> {
   const entries: TarEntry[] = [];
   for (const name of packages) entries.push(...(await folderEntries(await unpacked(name))));
-  return entries.filter((entry) => !leftOut.test(entry.path));
+  return mergeUsr(entries.filter((entry) => !leftOut.test(entry.path)));
+}
+
+const mergedFolders = ["bin", "lib", "lib64", "sbin"] as const;
+
+/** Puts /bin, /lib, /lib64 and /sbin under /usr, where newer releases have them, and links the old places to the new. */
+export function mergeUsr(entries: readonly TarEntry[]): TarEntry[] {
+  const isOld = (path: string) => mergedFolders.some((folder) => path.startsWith(`${folder}/`));
+  const moved = entries
+    .filter(({ path }) => !(mergedFolders as readonly string[]).includes(path))
+    .map((entry) => (isOld(entry.path) ? { ...entry, path: `usr/${entry.path}` } : entry));
+  const links = mergedFolders
+    .filter((folder) => moved.some(({ path }) => path.startsWith(`usr/${folder}/`)))
+    .map((folder): TarEntry => ({ type: "symlink", path: folder, mode: 0o777, target: `usr/${folder}` }));
+  return [...moved, ...links];
 }
 
 /** Path of the unpacked package in the cache, one folder per version. */

@@ -46,11 +46,10 @@ async function program(path: string, source: string): Promise<TarEntry> {
   return { type: "file", path, mode: 0o755, source, sizeBytes: (await stat(source)).size };
 }
 
+/** Debian's busybox 1.35 crashes on `wget -T`: bound its time with `timeout` instead. */
 async function busyboxFiles(): Promise<TarEntry[]> {
-  const files = (await debianEntries(["busybox-static"])).filter((entry) =>
-    entry.path.endsWith("bin/busybox"),
-  );
-  const [busybox] = files;
+  const files = await debianEntries(["busybox-static"]);
+  const busybox = files.find((entry) => entry.path === "usr/bin/busybox");
   if (busybox?.type !== "file" || !("source" in busybox)) {
     throw new Error("the package busybox-static holds no bin/busybox");
   }
@@ -58,10 +57,12 @@ async function busyboxFiles(): Promise<TarEntry[]> {
     .split("\n")
     .filter((name) => /^[\w[.-]+$/.test(name));
   return [
-    { ...busybox, path: "bin/busybox" },
+    busybox,
     ...applets
       .filter((name) => name !== "busybox")
-      .map((name): TarEntry => ({ type: "symlink", path: `bin/${name}`, mode: 0o777, target: "busybox" })),
+      .map(
+        (name): TarEntry => ({ type: "symlink", path: `usr/bin/${name}`, mode: 0o777, target: "busybox" }),
+      ),
     { type: "directory", path: "tmp", mode: 0o1777 },
     { type: "directory", path: "root", mode: 0o700 },
     text("etc/passwd", "root:x:0:0:root:/root:/bin/sh\nnonroot:x:65532:65532:nonroot:/tmp:/bin/sh\n"),

@@ -41,10 +41,16 @@ function setUp(reconcile: Reconcile, options: { concurrency?: number; reconcileT
   return { clock, registry, queue, controller };
 }
 
-async function metric(registry: Registry, name: string, labels: Record<string, string> = {}): Promise<number> {
+async function metric(
+  registry: Registry,
+  name: string,
+  labels: Record<string, string> = {},
+): Promise<number> {
   const found = await registry.getSingleMetric(name)?.get();
   const value = found?.values.find((candidate) =>
-    Object.entries(labels).every(([label, wanted]) => (candidate.labels as Record<string, unknown>)[label] === wanted),
+    Object.entries(labels).every(
+      ([label, wanted]) => (candidate.labels as Record<string, unknown>)[label] === wanted,
+    ),
   );
   return value?.value ?? Number.NaN;
 }
@@ -143,7 +149,9 @@ describe("what each outcome of a reconcile does", () => {
     const { clock, registry, queue, controller } = setUp(
       async (_key, { signal }) => {
         together = Math.max(together, ++running);
-        await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+        await new Promise<void>((resolve) =>
+          signal.addEventListener("abort", () => resolve(), { once: true }),
+        );
         await new Promise((resolve) => setImmediate(resolve));
         running--;
         signal.throwIfAborted();
@@ -228,7 +236,11 @@ describe("Controller", () => {
     controller.enqueue({ kind: "added", object: object("initial"), isInitial: true }, map, undefined);
     controller.enqueue({ kind: "added", object: object("created"), isInitial: false }, map, undefined);
     controller.enqueue({ kind: "updated", old: object("old"), object: object("new") }, map, undefined);
-    controller.enqueue({ kind: "deleted", object: object("refused") }, map, (change) => change.kind !== "deleted");
+    controller.enqueue(
+      { kind: "deleted", object: object("refused") },
+      map,
+      (change) => change.kind !== "deleted",
+    );
     controller.start();
     await clock.advanceAsync(1);
     expect(seen).toEqual(["created", "new", "old", "initial"]);

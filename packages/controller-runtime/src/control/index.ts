@@ -7,6 +7,7 @@ export {
   watch,
 } from "./definition.ts";
 export { processSignal } from "./graceful.ts";
+export { createJsonLogger } from "./json-logger.ts";
 export { createManager, type Manager } from "./manager.ts";
 export type { LeaderElectionOptions, ManagerOptions, Runnable } from "./manager-options.ts";
 export {

@@ -24,7 +24,8 @@ export interface ManagerOptions {
   readonly identity?: string;
   /** Default true. */
   readonly leaderElection?: boolean | LeaderElectionOptions;
-  readonly metrics: Registry;
+  /** Where all metrics are registered; default one of its own. */
+  readonly metrics?: Registry;
   /** `host:port` of `/metrics` (HTTPS, authenticated); `:port` means every interface. Default: not served. */
   readonly metricsBindAddress?: string;
   /** Certificate of `/metrics`; default one made at start and signed by itself. */

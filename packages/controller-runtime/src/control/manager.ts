@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
+import { Registry } from "prom-client";
 import type { Informer } from "../cache/informer.ts";
 import { type Clock, realClock } from "../clock/clock.ts";
 import { alwaysLeading, guardClient, type LeadershipGuard } from "../election/guard.ts";
@@ -54,6 +55,7 @@ class OperatorManager implements Manager {
   readonly #options: ManagerOptions;
   readonly #clock: Clock;
   readonly #logger: Logger;
+  readonly #registry: Registry;
   readonly #metrics: ManagerMetrics;
   readonly #informers: SharedInformers;
   readonly #elector: LeaderElector | undefined;
@@ -72,7 +74,8 @@ class OperatorManager implements Manager {
     this.client = options.client;
     this.#clock = options.clock ?? realClock;
     this.#logger = options.logger;
-    this.#metrics = new ManagerMetrics(options.metrics);
+    this.#registry = options.metrics ?? new Registry();
+    this.#metrics = new ManagerMetrics(this.#registry);
     this.#cacheSyncTimeoutMs = options.cacheSyncTimeoutMs ?? defaultCacheSyncTimeoutMs;
     const { client } = options;
     this.#informers = new SharedInformers({
@@ -143,7 +146,11 @@ class OperatorManager implements Manager {
     if (this.#isStarted) throw new Error("a manager runs once; create another");
     this.#isStarted = true;
     const caches = new AbortController();
-    const servers = new ManagerServers(this.#options, this.#checks, this.#clock);
+    const servers = new ManagerServers(
+      { ...this.#options, metrics: this.#registry },
+      this.#checks,
+      this.#clock,
+    );
     // Of the election: ends by release or by loss. Kept for the shutdown, which awaits it.
     let election: Promise<void> = Promise.resolve();
     const aborted = new Promise<"stop">((resolve) => {

@@ -5,7 +5,11 @@ import { controllerReference, enqueueOwner } from "./owner.ts";
 import { allOf, annotationsChanged, anyOf, generationChanged, labelsChanged } from "./predicate.ts";
 
 function object(metadata: Partial<KubeObject["metadata"]> = {}): KubeObject {
-  return { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "x", namespace: "shop", uid: "u", ...metadata } };
+  return {
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: { name: "x", namespace: "shop", uid: "u", ...metadata },
+  };
 }
 
 describe("enqueueOwner", () => {
@@ -39,14 +43,20 @@ describe("predicates", () => {
   it("generationChanged drops status updates and lets a deletion's beginning through", () => {
     expect(generationChanged(updated(object({ generation: 1 }), object({ generation: 1 })))).toBe(false);
     expect(generationChanged(updated(object({ generation: 1 }), object({ generation: 2 })))).toBe(true);
-    expect(generationChanged(updated(object(), object({ deletionTimestamp: "2026-01-01T00:00:00Z" })))).toBe(true);
+    expect(generationChanged(updated(object(), object({ deletionTimestamp: "2026-01-01T00:00:00Z" })))).toBe(
+      true,
+    );
     expect(generationChanged({ kind: "deleted", object: object() })).toBe(true);
   });
 
   it("labelsChanged and annotationsChanged compare by content", () => {
-    expect(labelsChanged(updated(object({ labels: { a: "1" } }), object({ labels: { a: "1" } })))).toBe(false);
+    expect(labelsChanged(updated(object({ labels: { a: "1" } }), object({ labels: { a: "1" } })))).toBe(
+      false,
+    );
     expect(labelsChanged(updated(object(), object({ labels: { a: "1" } })))).toBe(true);
-    expect(annotationsChanged(updated(object({ annotations: { a: "1" } }), object({ annotations: { b: "1" } })))).toBe(true);
+    expect(
+      annotationsChanged(updated(object({ annotations: { a: "1" } }), object({ annotations: { b: "1" } }))),
+    ).toBe(true);
   });
 
   it("anyOf and allOf combine", () => {

@@ -67,14 +67,19 @@ export class HealthChecks {
 }
 
 async function runCheck(name: string, check: ReadyCheck): Promise<CheckResult> {
-  const signal = AbortSignal.timeout(checkTimeoutMs);
-  const timedOut = new Promise<never>((_resolve, reject) => {
-    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-  });
+  const late = new AbortController();
+  const timedOut = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    const error = new Error(`the check took longer than ${checkTimeoutMs} ms`);
+    late.abort(error);
+    timedOut.reject(error);
+  }, checkTimeoutMs);
   try {
-    await Promise.race([check(signal), timedOut]);
+    await Promise.race([check(late.signal), timedOut.promise]);
     return { name };
   } catch (error) {
     return { name, error: error ?? new Error("failed without saying why") };
+  } finally {
+    clearTimeout(timer);
   }
 }

@@ -1,0 +1,29 @@
+import { describe, expect, it } from "vitest";
+import { effectiveBackground, effectiveFailurePolicy, maxExceptionDurationMs } from "./effective.ts";
+
+describe("values that hold when a field is left out", () => {
+  it("background: audit for podSecurity, off for the others, what is given otherwise", () => {
+    expect(effectiveBackground({ engine: "podSecurity", actions: { admission: "deny" } })).toBe("audit");
+    expect(effectiveBackground({ engine: "cel", actions: { admission: "deny" } })).toBe("off");
+    expect(
+      effectiveBackground({ engine: "podSecurity", actions: { admission: "deny", background: "off" } }),
+    ).toBe("off");
+  });
+
+  it.each([
+    ["deny", "Fail"],
+    ["warn", "Ignore"],
+    ["audit", "Ignore"],
+    ["off", "Ignore"],
+  ] as const)("failurePolicy of %s is %s", (admission, expected) => {
+    expect(effectiveFailurePolicy({ actions: { admission } })).toBe(expected);
+    expect(effectiveFailurePolicy({ actions: { admission }, failurePolicy: "Fail" })).toBe("Fail");
+  });
+
+  it("exceptions last 720 h at most", () => {
+    expect(maxExceptionDurationMs({})).toBe(720 * 3_600_000);
+    expect(
+      maxExceptionDurationMs({ exceptions: { namespaces: { names: ["a"] }, maxDuration: "1h30m" } }),
+    ).toBe(5_400_000);
+  });
+});

@@ -1,0 +1,238 @@
+import { ValidatingWebhookConfiguration } from "@shieldx/controller-runtime";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { NAMESPACE, startTestBed, type TestBed, waitFor } from "./cluster.test-kit.ts";
+import { ShieldPolicyType } from "./kinds.ts";
+import { StandInReplica } from "./replica.test-kit.ts";
+
+const FAIL = "shieldx-policies-fail";
+const policy = (name: string, over: object = {}) => ({
+  apiVersion: "shieldx.io/v1alpha1",
+  kind: "ShieldPolicy",
+  metadata: { name },
+  spec: {
+    engine: "podSecurity",
+    podSecurity: { level: "baseline" },
+    actions: { admission: "deny" },
+    ...over,
+  },
+});
+const pod = (verdict: string) => ({
+  apiVersion: "v1",
+  kind: "Pod",
+  metadata: { generateName: "probe-", namespace: "default", labels: { verdict } },
+  spec: { containers: [{ name: "main", image: "none.invalid/none" }] },
+});
+
+describe("the webhook's configuration and certificates, with two API servers", () => {
+  let bed: TestBed;
+  let replica: StandInReplica;
+  const configuration = (name = FAIL) => bed.admin.find(ValidatingWebhookConfiguration, { name });
+  const create = (verdict: string, server = 0) =>
+    bed.kubectl(
+      [
+        "create",
+        "--dry-run=server",
+        "--validate=false",
+        "-f",
+        "-",
+        "--server",
+        bed.cluster.apiServers[server]?.url ?? "",
+      ],
+      pod(verdict),
+    );
+  const enforced = async (name: string) => {
+    const found = await bed.admin.get(ShieldPolicyType, { name });
+    const condition = found.status?.conditions?.find(({ type }) => type === "Enforced");
+    return `${condition?.status} ${condition?.reason}`;
+  };
+
+  beforeAll(async () => {
+    bed = await startTestBed({ name: "operator-hook", apiServers: 2 });
+    replica = new StandInReplica(bed.admin, NAMESPACE);
+    await replica.listen();
+    await bed.apply({
+      apiVersion: "admissionregistration.k8s.io/v1",
+      kind: "ValidatingWebhookConfiguration",
+      metadata: { name: "shieldx-kinds" },
+      webhooks: [
+        {
+          name: "probe.shieldx.io",
+          clientConfig: { url: `${replica.probeUrl}/probe` },
+          rules: [
+            { apiGroups: [""], apiVersions: ["v1"], resources: ["configmaps"], operations: ["CREATE"] },
+          ],
+          namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": NAMESPACE } },
+          objectSelector: { matchLabels: { "shieldx.io/handshake-probe": "shieldx-kinds" } },
+          failurePolicy: "Fail",
+          sideEffects: "None",
+          admissionReviewVersions: ["v1"],
+        },
+      ],
+    });
+    await bed.startOperator({ address: { kind: "url", admit: replica.url, probe: replica.probeUrl } });
+  });
+  afterAll(async () => {
+    await bed?.stop();
+    await replica?.stop();
+  });
+
+  it("sets the CA bundle, and only that, in the configuration that the chart installs", async () => {
+    const entry = await waitFor("bundle set", async () => {
+      const found = (await configuration("shieldx-kinds"))?.webhooks?.[0];
+      return found?.clientConfig.caBundle === undefined ? undefined : found;
+    });
+    expect(Buffer.from(entry.clientConfig.caBundle ?? "", "base64").toString()).toMatch(
+      /^-----BEGIN CERTIFICATE/,
+    );
+    expect(entry.clientConfig.url).toBe(`${replica.probeUrl}/probe`);
+    expect(entry.failurePolicy).toBe("Fail");
+  });
+
+  it("publishes Fail only once a replica holds the policy; Pods are admitted until then, refused after", async () => {
+    await bed.apply(policy("base"));
+    await waitFor("waiting shown", async () => (await enforced("base")) === "False WaitingForReplica");
+    expect(await configuration()).toBeUndefined();
+    expect((await create("allow")).code).toBe(0);
+
+    replica.join();
+    const joinedAt = performance.now();
+    await waitFor("published", async () => (await configuration()) !== undefined);
+    console.log("published after ms", performance.now() - joinedAt);
+    await waitFor("refused", async () => (await create("deny")).stderr.includes("the stand-in refuses"));
+    expect((await create("allow")).code).toBe(0);
+    await waitFor("enforced", async () => (await enforced("base")) === "True Loaded");
+    expect((await bed.admin.get(ShieldPolicyType, { name: "base" })).status).toMatchObject({
+      enforcedBy: "Webhook",
+      loadedBy: "1/1",
+    });
+  });
+
+  it("restores a tampered configuration within a second", async () => {
+    const before = JSON.stringify((await configuration())?.webhooks);
+    const tamper = [
+      [
+        "patch",
+        "--type=json",
+        "-p",
+        '[{"op":"replace","path":"/webhooks/0/failurePolicy","value":"Ignore"}]',
+      ],
+      [
+        "patch",
+        "--type=json",
+        "-p",
+        '[{"op":"add","path":"/webhooks/0/matchConditions/-","value":{"name":"never","expression":"false"}}]',
+      ],
+      ["patch", "--type=json", "-p", '[{"op":"remove","path":"/webhooks/0"}]'],
+      ["delete"],
+    ];
+    for (const [verb = "", ...rest] of tamper) {
+      const done = await bed.kubectl([verb, "validatingwebhookconfiguration", FAIL, ...rest]);
+      expect(done.code, done.stderr).toBe(0);
+      const at = performance.now();
+      await waitFor(
+        `restored after ${verb}`,
+        async () => JSON.stringify((await configuration())?.webhooks) === before,
+      );
+      expect(performance.now() - at).toBeLessThan(1000);
+    }
+    const metric = await bed.registry.getSingleMetricAsString("shieldx_tampering_restored_total");
+    expect(metric).toContain('kind="ValidatingWebhookConfiguration"} 4');
+  });
+
+  it("rotates the CA under load on both API servers without one failed request", async () => {
+    const tls = async () =>
+      (
+        await bed.kubectl([
+          "get",
+          "secret",
+          "shieldx-webhooks-tls",
+          "-n",
+          NAMESPACE,
+          "-o",
+          "jsonpath={.data.tls\\.crt}",
+        ])
+      ).stdout;
+    const bundle = async () => (await configuration())?.webhooks?.[0]?.clientConfig.caBundle ?? "";
+    const phase = async () => {
+      const { stdout } = await bed.kubectl([
+        "get",
+        "secret",
+        "shieldx-webhooks-ca",
+        "-n",
+        NAMESPACE,
+        "-o",
+        "jsonpath={.data.state\\.json}",
+      ]);
+      return JSON.parse(Buffer.from(stdout, "base64").toString()).phase as string;
+    };
+    const load = new AbortController();
+    const failures: string[] = [];
+    let requests = 0;
+    const clients = await Promise.all(bed.cluster.apiServers.map(({ url }) => bed.admin.withServer(url)));
+    const loads = clients.map(async (client) => {
+      while (!load.signal.aborted) {
+        requests++;
+        const { status } = await client
+          .request("POST", "/api/v1/namespaces/default/pods?dryRun=All", { body: pod("allow"), retries: 0 })
+          .catch((error: Error) => {
+            failures.push(error.message);
+            return { status: 0 };
+          });
+        if (status !== 0 && status !== 201) failures.push(String(status));
+      }
+    });
+    const rotations = 3;
+    for (let round = 1; round <= rotations; round++) {
+      const [leaf, ca] = [await tls(), await bundle()];
+      const at = performance.now();
+      await bed.kubectl([
+        "annotate",
+        "--overwrite",
+        "secret",
+        "shieldx-webhooks-ca",
+        "-n",
+        NAMESPACE,
+        `shieldx.io/rotate=ca:${round}`,
+      ]);
+      await waitFor("leaf switched", async () => (await tls()) !== leaf, 60_000);
+      await waitFor(
+        "old CA retired",
+        async () => (await phase()) === "Stable" && (await bundle()) !== ca,
+        60_000,
+      );
+      console.log("rotation took ms", performance.now() - at);
+      expect(
+        Buffer.from(await bundle(), "base64")
+          .toString()
+          .match(/BEGIN CERTIFICATE/g),
+      ).toHaveLength(1);
+    }
+    load.abort();
+    await Promise.all(loads);
+    console.log("requests during rotations", requests, "leaves", replica.leavesServed.size);
+    expect(failures).toEqual([]);
+    expect(requests).toBeGreaterThan(50);
+    expect(replica.leavesServed.size).toBeGreaterThanOrEqual(rotations + 1);
+    const counted = await bed.registry.getSingleMetricAsString("shieldx_certificate_rotations_total");
+    expect(counted).toContain(`certificate="ca"} ${rotations}`);
+    expect(await bed.registry.getSingleMetricAsString("shieldx_certificate_days_left")).toMatch(
+      /certificate="serving"} (29|30)/,
+    );
+  });
+
+  it("keeps the Fail configuration when every replica is gone, and takes it away with the last policy", async () => {
+    const before = JSON.stringify((await configuration())?.webhooks);
+    await replica.stop();
+    await bed.kubectl(["delete", "lease", "shieldx-webhooks-stand-in", "-n", NAMESPACE]);
+    await waitFor("no replica shown", async () => (await enforced("base")) === "False NoReplica");
+    expect(JSON.stringify((await configuration())?.webhooks)).toBe(before);
+    expect((await create("allow")).code).not.toBe(0);
+    await bed.kubectl(["delete", "shieldpolicy", "base"]);
+    await waitFor("configuration removed", async () => (await configuration()) === undefined);
+    await waitFor("Pods pass again", async () => (await create("allow")).code === 0);
+  });
+
+  it("had no failing reconcile in all of this", () => {
+    expect(bed.failures).toEqual([]);
+  });
+});

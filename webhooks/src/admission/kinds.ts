@@ -1,0 +1,65 @@
+import { InvalidObjectError, parseShieldPolicy, type ShieldPolicy } from "@shieldx/crds";
+import { compilePolicy, type Labels, PolicyCompileError, type PolicySet } from "@shieldx/policy-engine";
+import type { AdmissionAnswer, AdmissionRequest } from "../server/admission-review.ts";
+import type { AdmissionHandler } from "../server/webhook-server.ts";
+import { invalid, judgeException } from "./exceptions.ts";
+import type { ExpressionChecker } from "./expression-check.ts";
+import { leavesSpecAlone } from "./unchanged.ts";
+
+export interface KindHandlerParts {
+  readonly policySet: () => PolicySet | undefined;
+  readonly namespaceLabels: (namespace: string, timeoutMs: number) => Promise<Labels | undefined>;
+  readonly serverMinor: () => number;
+  readonly checkExpressions: ExpressionChecker;
+  readonly now: () => number;
+}
+
+/** Checks ShieldPolicies and ShieldExceptions for what their schemas cannot say. The reconcilers check it all again. */
+export function kindHandler(parts: KindHandlerParts): AdmissionHandler {
+  return async (request, { deadlineMs }) => {
+    if (leavesSpecAlone(request)) return { allowed: true };
+    switch (request.kind.kind) {
+      case "ShieldPolicy":
+        return judgePolicy(request, parts, deadlineMs);
+      case "ShieldException": {
+        const { namespace } = request;
+        const namespaceLabels =
+          namespace === undefined ? undefined : await parts.namespaceLabels(namespace, deadlineMs / 2);
+        return judgeException(request, { policySet: parts.policySet(), namespaceLabels, now: parts.now() });
+      }
+      default:
+        return {
+          allowed: true,
+          warnings: [`ShieldX has no rules for kind ${request.kind.kind.slice(0, 63)}`],
+        };
+    }
+  };
+}
+
+async function judgePolicy(
+  request: AdmissionRequest,
+  parts: KindHandlerParts,
+  deadlineMs: number,
+): Promise<AdmissionAnswer> {
+  let policy: ShieldPolicy;
+  try {
+    policy = parseShieldPolicy(request.object, { unknownFields: "drop" });
+    compilePolicy(policy, { serverMinor: parts.serverMinor() });
+  } catch (error) {
+    if (error instanceof InvalidObjectError || error instanceof PolicyCompileError)
+      return invalid(error.message);
+    throw error;
+  }
+  if (policy.spec.engine !== "cel" || policy.spec.actions.admission === "off") return { allowed: true };
+  const check = await parts.checkExpressions(policy, deadlineMs);
+  switch (check.result) {
+    case "good":
+      return { allowed: true };
+    case "broken":
+      return invalid(check.problems.join("; "));
+    case "unknown":
+      return { allowed: true, warnings: [`the expressions could not be checked now: ${check.why}`] };
+    default:
+      return check satisfies never;
+  }
+}

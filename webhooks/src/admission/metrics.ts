@@ -1,0 +1,62 @@
+import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+
+export type Decision = "allowed" | "denied" | "warned" | "audited" | "exempted" | "error";
+const decisions: readonly Decision[] = ["allowed", "denied", "warned", "audited", "exempted", "error"];
+const actions = ["deny", "warn", "audit", "off"];
+
+/** Metrics of policy evaluation. Label `policy` takes the names of existing policies only. */
+export class AdmissionMetrics {
+  readonly evaluation: Histogram<"failure_policy">;
+  readonly policies: Gauge;
+  readonly problems: Gauge;
+  readonly rebuilds: Counter;
+  readonly #decisions: Counter<"policy" | "action" | "decision">;
+  #known = new Set<string>();
+
+  constructor(registry: Registry) {
+    const registers = [registry];
+    this.#decisions = new Counter({
+      name: "shieldx_admission_decisions_total",
+      help: "Admission requests by policy that matched them, its action, and what came of it",
+      labelNames: ["policy", "action", "decision"],
+      registers,
+    });
+    this.evaluation = new Histogram({
+      name: "shieldx_admission_evaluation_seconds",
+      help: "Time all policies took for a request",
+      labelNames: ["failure_policy"],
+      buckets: [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1],
+      registers,
+    });
+    this.policies = new Gauge({
+      name: "shieldx_policy_set_policies",
+      help: "Policies in force here",
+      registers,
+    });
+    this.problems = new Gauge({
+      name: "shieldx_policy_set_problems",
+      help: "Policies and exceptions that could not be compiled",
+      registers,
+    });
+    this.rebuilds = new Counter({
+      name: "shieldx_policy_set_rebuilds_total",
+      help: "New policy sets",
+      registers,
+    });
+  }
+
+  decided(policy: string, action: string, decision: Decision): void {
+    if (this.#known.has(policy)) this.#decisions.inc({ policy, action, decision });
+  }
+
+  /** Series of policies that are gone go with them. */
+  keepPolicies(names: ReadonlySet<string>): void {
+    for (const policy of this.#known) {
+      if (names.has(policy)) continue;
+      for (const action of actions) {
+        for (const decision of decisions) this.#decisions.remove({ policy, action, decision });
+      }
+    }
+    this.#known = new Set(names);
+  }
+}
