@@ -13,6 +13,7 @@ import { defineController, type ReconcileContext } from "./definition.ts";
 import { type ReconcileResult, TerminalError } from "./outcome.ts";
 import { WorkQueue } from "./queue/work-queue.ts";
 
+// biome-ignore lint/suspicious/noConfusingVoidType: mirrors ControllerDefinition
 type Reconcile = (key: ObjectKey, context: ReconcileContext) => Promise<ReconcileResult | void>;
 
 function setUp(reconcile: Reconcile, options: { concurrency?: number; reconcileTimeoutMs?: number } = {}) {

@@ -13,42 +13,49 @@ export interface CuttingProxy extends AsyncDisposable {
 /** TLS passes through untouched, so the server's certificate is verified as usual: listens on the server's own address. */
 export async function cuttingProxy(serverUrl: string): Promise<CuttingProxy> {
   const target = new URL(serverUrl);
-  const pairs = new Set<[Socket, Socket]>();
+  const pairs = new Set<readonly [Socket, Socket]>();
   let accepted = 0;
-  const proxy: Pick<CuttingProxy, "mode"> = { mode: "open" };
+  let mode: CuttingProxy["mode"] = "open";
   const server = createServer((down) => {
     accepted++;
-    if (proxy.mode === "refuse") return void down.resetAndDestroy();
+    if (mode === "refuse") {
+      down.resetAndDestroy();
+      return;
+    }
     const up = connect({ host: target.hostname, port: Number(target.port) });
-    const pair: [Socket, Socket] = [down, up];
+    const pair = [down, up] as const;
     pairs.add(pair);
     const end = (): void => {
       pairs.delete(pair);
       down.destroy();
       up.destroy();
     };
-    down.on("data", (chunk) => proxy.mode !== "stall" && up.write(chunk));
-    up.on("data", (chunk) => proxy.mode !== "stall" && down.write(chunk));
+    down.on("data", (chunk) => mode !== "stall" && up.write(chunk));
+    up.on("data", (chunk) => mode !== "stall" && down.write(chunk));
     for (const socket of pair) socket.on("error", end).on("close", end);
   });
   await new Promise<void>((resolve) => server.listen(0, target.hostname, resolve));
-  return Object.assign(proxy, {
+  const cut = (): void => {
+    for (const [down, up] of pairs) {
+      down.resetAndDestroy();
+      up.destroy();
+    }
+  };
+  return {
     url: `https://${target.hostname}:${(server.address() as AddressInfo).port}`,
+    get mode() {
+      return mode;
+    },
+    set mode(next) {
+      mode = next;
+    },
     get accepted() {
       return accepted;
     },
-    cut: () => {
-      for (const [down, up] of pairs) {
-        down.resetAndDestroy();
-        up.destroy();
-      }
-    },
+    cut,
     async [Symbol.asyncDispose]() {
-      for (const [down, up] of pairs) {
-        down.destroy();
-        up.destroy();
-      }
+      cut();
       await new Promise((resolve) => server.close(resolve));
     },
-  });
+  };
 }

@@ -67,13 +67,13 @@ async function caughtUp(namespace: string, informer: Informer<ConfigMap>): Promi
 }
 
 describe("Informer on a real API server", () => {
-  it("lists 2,000 objects in pages and follows 3,000 changes without losing or inventing one", async () => {
+  it("lists 2,000 objects in pages and follows 1,500 changes without losing or inventing one", async () => {
     const namespace = await newNamespace();
     await inParallel(Array.from({ length: 2_000 }, (_, at) => at), 16, (at) => write(namespace, `c${at}`, "0"));
     await using running = await informing({ namespace, indexers: { label: (of) => [of.metadata.labels?.of ?? ""] } });
     expect(running.informer.store.size).toBe(2_001); // with kube-root-ca.crt
     expect(running.follower.initial).toBe(2_001);
-    await inParallel(Array.from({ length: 3_000 }, (_, at) => at), 16, async (at) => {
+    await inParallel(Array.from({ length: 1_500 }, (_, at) => at), 16, async (at) => {
       const name = `c${(at * 7919) % 2_000}`;
       if (at % 5 !== 0) return write(namespace, name, String(at));
       await remove(namespace, name).catch(() => undefined); // another worker may have been first
@@ -138,7 +138,7 @@ describe("Informer on a real API server", () => {
     });
     proxy.mode = "stall";
     await write(namespace, "a", "1");
-    await until("the second attempt", () => proxy.accepted > 2, 20_000).catch(() => undefined);
+    await until("another attempt", () => proxy.accepted > 2, 20_000);
     expect(running.informer.store.has(`${namespace}/a`)).toBe(false);
     proxy.cut(); // the attempts made meanwhile are stalled for good as well
     proxy.mode = "open";

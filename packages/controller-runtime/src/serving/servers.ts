@@ -67,23 +67,28 @@ export class ManagerServers {
 
   #reloadLater(server: TlsServer, source: CertificateSource, current: Certificate): void {
     if (this.#isStopped) return;
-    this.#timer = this.#clock.setTimeout(() => {
-      source()
-        .then((next) => {
-          if (next.cert === current.cert && next.key === current.key) return current;
-          server.setSecureContext({ cert: next.cert, key: next.key, minVersion: "TLSv1.3" });
-          this.#options.logger.info({}, "the metrics certificate was renewed");
-          return next;
-        })
-        .catch((error: unknown) => {
-          this.#options.logger.warn(
-            { err: error },
-            "the metrics certificate could not be read; serving the last",
-          );
-          return current;
-        })
-        .then((next) => this.#reloadLater(server, source, next));
-    }, certificateCheckMs);
+    this.#timer = this.#clock.setTimeout(
+      () => void this.#reload(server, source, current),
+      certificateCheckMs,
+    );
+  }
+
+  async #reload(server: TlsServer, source: CertificateSource, current: Certificate): Promise<void> {
+    let next = current;
+    try {
+      next = await source();
+      if (next.cert !== current.cert || next.key !== current.key) {
+        server.setSecureContext({ cert: next.cert, key: next.key, minVersion: "TLSv1.3" });
+        this.#options.logger.info({}, "the metrics certificate was renewed");
+      }
+    } catch (error) {
+      next = current;
+      this.#options.logger.warn(
+        { err: error },
+        "the metrics certificate could not be read; serving the last",
+      );
+    }
+    this.#reloadLater(server, source, next);
   }
 
   async #listen(name: string, server: Server, address: string): Promise<void> {

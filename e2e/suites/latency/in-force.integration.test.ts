@@ -1,0 +1,139 @@
+import { setTimeout as delay } from "node:timers/promises";
+import {
+  ApiError,
+  type Client,
+  Deployment,
+  type KubeObject,
+  Pod,
+  type ResourceType,
+  resourceType,
+} from "@shieldx/controller-runtime";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Cluster, startCluster } from "../../cluster/index.ts";
+import { percentiles } from "../../shieldx/admission-load.ts";
+import { clientsOf } from "../../shieldx/clients.ts";
+import { type ShieldxOnHost, startShieldxOnHost } from "../../shieldx/host.ts";
+import { enforce, type Manifest, podSecurityPolicy, restrictedPod } from "../../shieldx/objects.ts";
+
+/** How soon a changed policy is in force: from the API server's answer to the change to its first other verdict. */
+const changes = 60;
+const askEveryMs = 2;
+/** Only to end a test that would wait for ever; the figures are printed, not asserted. */
+const sanityMs = 10_000;
+
+const ShieldPolicy = resourceType<KubeObject>({
+  group: "shieldx.io",
+  version: "v1alpha1",
+  kind: "ShieldPolicy",
+  plural: "shieldpolicies",
+  namespaced: false,
+});
+
+interface Subject {
+  readonly policy: (action: "warn" | "deny") => Manifest;
+  readonly type: ResourceType;
+  /** What `deny` refuses. */
+  readonly offender: Manifest;
+}
+
+const webhook: Subject = {
+  policy: (admission) => podSecurityPolicy("changing-webhook", { actions: { admission } }),
+  type: Pod,
+  offender: restrictedPod("offender", { hostNetwork: true }),
+};
+
+const native: Subject = {
+  policy: (admission) => ({
+    apiVersion: "shieldx.io/v1alpha1",
+    kind: "ShieldPolicy",
+    metadata: { name: "changing-native" },
+    spec: {
+      engine: "cel",
+      matchConstraints: {
+        resourceRules: [
+          { apiGroups: ["apps"], apiVersions: ["v1"], operations: ["CREATE"], resources: ["deployments"] },
+        ],
+      },
+      validations: [{ expression: "object.spec.replicas <= 5", message: "at most 5 replicas" }],
+      actions: { admission },
+    },
+  }),
+  type: Deployment,
+  offender: {
+    apiVersion: "apps/v1",
+    kind: "Deployment",
+    metadata: { name: "offender", namespace: "default" },
+    spec: {
+      replicas: 9,
+      selector: { matchLabels: { app: "offender" } },
+      template: { metadata: { labels: { app: "offender" } }, spec: restrictedPod("offender").spec },
+    },
+  },
+};
+
+let cluster: Cluster;
+let shieldx: ShieldxOnHost;
+let client: Client;
+
+beforeAll(async () => {
+  cluster = await startCluster({ name: "in-force" });
+  shieldx = await startShieldxOnHost(cluster);
+  [client] = await clientsOf(cluster);
+});
+afterAll(async () => {
+  await client?.close();
+  await shieldx?.stop();
+  await cluster?.stop();
+});
+
+async function isRefused({ type, offender }: Subject): Promise<boolean> {
+  try {
+    await client.create(type, offender as KubeObject, { dryRun: true, retries: 0 });
+    return false;
+  } catch (error) {
+    if (error instanceof ApiError && error.message.includes("changing-")) return true;
+    throw error;
+  }
+}
+
+/** Milliseconds from the answer to the change until the verdict is the wanted one. */
+async function inForceAfter(subject: Subject, action: "warn" | "deny"): Promise<number> {
+  const policy = subject.policy(action) as KubeObject;
+  await client.apply(ShieldPolicy, policy, { fieldManager: "in-force-test", force: true });
+  const answered = performance.now();
+  while ((await isRefused(subject)) !== (action === "deny")) {
+    const waited = performance.now() - answered;
+    if (waited > sanityMs) throw new Error(`${action} is not in force after ${sanityMs} ms`);
+    await delay(askEveryMs);
+  }
+  return performance.now() - answered;
+}
+
+function told(values: readonly number[]): string {
+  const { p50, p99, max } = percentiles(values);
+  return `p50 ${p50.toFixed(0)} p99 ${p99.toFixed(0)} max ${max.toFixed(0)}`;
+}
+
+describe("a policy change", () => {
+  it.each([
+    { engine: "webhook", enforcedBy: "Webhook", subject: webhook },
+    { engine: "native", enforcedBy: "Native", subject: native },
+  ])(
+    "is in force soon, enforced by the $engine engine",
+    async ({ engine, enforcedBy, subject }) => {
+      const enforced = await enforce(cluster, subject.policy("warn"));
+      expect(enforced.status?.enforcedBy).toBe(enforcedBy);
+      const took: Record<"warn" | "deny", number[]> = { deny: [], warn: [] };
+      for (let change = 0; change < changes; change++) {
+        const action = change % 2 === 0 ? "deny" : "warn";
+        took[action].push(await inForceAfter(subject, action));
+      }
+      console.log(
+        `${engine}: ${changes} changes in force after ms ${told([...took.deny, ...took.warn])} ` +
+          `(to deny ${told(took.deny)}; to warn ${told(took.warn)})`,
+      );
+      expect(took.deny.length + took.warn.length).toBe(changes);
+    },
+    changes * sanityMs,
+  );
+});
