@@ -3,7 +3,12 @@ export { kinds } from "./kinds.ts";
 export { type Condition, condition } from "./kubernetes/condition.ts";
 export { parseDurationMs } from "./kubernetes/duration.ts";
 export type { LabelSelector } from "./kubernetes/label-selector.ts";
-export { ManifestSyntaxError, parseManifests } from "./kubernetes/manifests.ts";
+export {
+  type ManifestDocument,
+  ManifestSyntaxError,
+  parseManifestDocuments,
+  parseManifests,
+} from "./kubernetes/manifests.ts";
 export type { MatchConstraints, ResourceRule } from "./kubernetes/match-resources.ts";
 export type { ManagedFieldsEntry, ObjectMeta, OwnerReference } from "./kubernetes/object-meta.ts";
 export {

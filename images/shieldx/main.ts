@@ -1,35 +1,55 @@
-// The one entry of the image: `shieldx <process> [flags]`. Each process is
-// loaded only when it is asked for, so that none pays for the other's imports.
+/** Entry of the image: `shieldx COMMAND`. Each command is a chunk of its own, loaded only when it is asked for. */
+import { readFileSync } from "node:fs";
+
 type Main = (argv: readonly string[]) => Promise<number>;
 
-const processes: Record<string, { readonly about: string; readonly load: () => Promise<{ main: Main }> }> = {
+const commands: Readonly<Record<string, { readonly summary: string; load(): Promise<{ main: Main }> }>> = {
   operator: {
-    about: "watch policies, render and guard what enforces them, rotate certificates, audit",
+    summary: "reconcile ShieldPolicies, certificates and reports (one leader, warm standbys)",
     load: () => import("@shieldx/operator/main"),
   },
   webhooks: {
-    about: "answer the API server's admission reviews",
+    summary: "answer admission reviews (every replica)",
     load: () => import("@shieldx/webhooks/main"),
   },
 };
 
-function usage(): string {
-  const list = Object.entries(processes).map(([name, { about }]) => `  ${name.padEnd(10)} ${about}`);
-  return `Usage: shieldx <process> [flags]\n\nProcesses:\n${list.join("\n")}\n\nshieldx <process> --help lists its flags.\n`;
+function help(): string {
+  const lines = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(10)} ${summary}`);
+  return `Usage: shieldx COMMAND [OPTION...]
+
+Commands:
+${lines.join("\n")}
+
+  shieldx COMMAND --help   the command's options
+  shieldx --version        version of this image
+`;
 }
 
-async function main(argv: readonly string[]): Promise<number> {
+function version(): string {
+  const text = readFileSync(new URL("./package.json", import.meta.url), "utf8");
+  const { version: found } = JSON.parse(text) as { version?: string };
+  return found ?? "unknown";
+}
+
+/** Status: 0 fine, 2 a command line nobody understands, otherwise the command's own. */
+async function run(argv: readonly string[]): Promise<number> {
   const [name, ...rest] = argv;
-  if (name === undefined || name === "--help" || name === "-h" || name === "help") {
-    process.stdout.write(usage());
-    return name === undefined ? 2 : 0;
+  if (name === "--help" || name === "-h" || name === "help") {
+    process.stdout.write(help());
+    return 0;
   }
-  const chosen = Object.hasOwn(processes, name) ? processes[name] : undefined;
-  if (chosen === undefined) {
-    process.stderr.write(`shieldx: no process "${name}"; there are: ${Object.keys(processes).join(", ")}\n`);
+  if (name === "--version" || name === "version") {
+    process.stdout.write(`shieldx ${version()}\n`);
+    return 0;
+  }
+  const command = name !== undefined && Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (command === undefined) {
+    process.stderr.write(`${name === undefined ? "No command given" : `Unknown command ${name}`}.\n${help()}`);
     return 2;
   }
-  return await (await chosen.load()).main(rest);
+  const { main } = await command.load();
+  return await main(rest);
 }
 
-process.exitCode = await main(process.argv.slice(2));
+process.exitCode = await run(process.argv.slice(2));

@@ -81,7 +81,7 @@ export async function startTestBed(options: Parameters<typeof startCluster>[0]):
       const result = await bed.kubectl(["apply", "--server-side", "--force-conflicts", "-f", "-"], list);
       if (result.code !== 0) throw new Error(`apply was refused: ${result.stderr}`);
     },
-    async startOperator({ address = { kind: "service", namespace: NAMESPACE }, certificates } = {}) {
+    async startOperator({ address, certificates } = {}) {
       const kubeconfig = await cluster.serviceAccountKubeconfig(NAMESPACE, "shieldx-operator");
       const client = createClient({ credentials: await loadCredentials({ kubeconfig }) });
       const logger: Logger = {
@@ -103,7 +103,7 @@ export async function startTestBed(options: Parameters<typeof startCluster>[0]):
         logger,
         namespace: NAMESPACE,
         serverMinor: 37,
-        webhookAddress: address,
+        webhookAddress: address ?? { kind: "service", namespace: NAMESPACE },
         auditReports: 1000,
         ...(certificates === undefined ? {} : { certificates }),
       });

@@ -3,12 +3,13 @@ import {
   CredentialsError,
   createClient,
   createManager,
+  createTransportMetrics,
   type Logger,
   loadCredentials,
   realClock,
 } from "@shieldx/controller-runtime";
 import { pino } from "pino";
-import { Registry } from "prom-client";
+import { collectDefaultMetrics, Registry } from "prom-client";
 import type { WebhookAddress } from "./controllers/webhook-configuration/decide.ts";
 import { FlagError, type OperatorFlags, parseFlags, USAGE } from "./flags.ts";
 import { LEADER_LEASE } from "./names.ts";
@@ -45,7 +46,9 @@ export async function main(argv: readonly string[]): Promise<number> {
 
 async function runOperator(flags: OperatorFlags, logger: Logger, signal: AbortSignal): Promise<number> {
   const closeHealth = await serveWaitingHealth(flags.healthBindAddress);
-  const client = await openClient(flags, logger);
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const client = await openClient(flags, registry, logger);
   if (client === undefined) {
     await closeHealth();
     return 1;
@@ -60,7 +63,6 @@ async function runOperator(flags: OperatorFlags, logger: Logger, signal: AbortSi
       signal,
     });
     await closeHealth();
-    const registry = new Registry();
     const manager = createManager({
       client,
       name: LEADER_LEASE,
@@ -97,12 +99,21 @@ async function runOperator(flags: OperatorFlags, logger: Logger, signal: AbortSi
   }
 }
 
-async function openClient(flags: OperatorFlags, logger: Logger): Promise<Client | undefined> {
+async function openClient(
+  flags: OperatorFlags,
+  registry: Registry,
+  logger: Logger,
+): Promise<Client | undefined> {
   try {
     const credentials = await loadCredentials(
       flags.kubeconfig === undefined ? {} : { kubeconfig: flags.kubeconfig },
     );
-    return createClient({ credentials, userAgent: "shieldx-operator/0.1.0", logger });
+    return createClient({
+      credentials,
+      userAgent: "shieldx-operator/0.1.0",
+      metrics: createTransportMetrics(registry),
+      logger,
+    });
   } catch (error) {
     if (!(error instanceof CredentialsError)) throw error;
     fail(error.message);

@@ -1,4 +1,4 @@
-import { buildPolicySet, type PolicySet } from "@shieldx/policy-engine";
+import { buildPolicySet, type PolicySet, policySetDigest } from "@shieldx/policy-engine";
 import { DigestHistory, type Member } from "./digest-history.ts";
 import { asException, asPolicy, type ShieldExceptionObject, type ShieldPolicyObject } from "./kinds.ts";
 import { type ReplicaLease, type ReplicaReport, ReplicaTracker } from "./replicas.ts";
@@ -52,9 +52,22 @@ export class PolicyWorld {
       neverJudged: [this.#namespace],
     });
     this.#history.remember(set.digest, set.members);
+    this.#rememberWithoutLastGood(set);
     this.#set = set;
     this.#isCurrent = true;
     return set;
+  }
+
+  /** A replica that started after a policy broke has no older version of it to keep. */
+  #rememberWithoutLastGood(set: PolicySet): void {
+    const kept = new Set(
+      set.problems
+        .filter(({ kind, keepsLastGood }) => kind === "ShieldPolicy" && keepsLastGood)
+        .map(({ name }) => name),
+    );
+    if (kept.size === 0) return;
+    const members = set.members.filter(({ name }) => !kept.has(name));
+    this.#history.remember(policySetDigest(members), members);
   }
 
   /**

@@ -90,8 +90,6 @@ export class StandInReplica {
       key: offered.privateKeyPem,
       minVersion: "TLSv1.3",
     });
-    if (this.#serving !== serving.fingerprint) admit?.closeIdleConnections();
-    if (this.#candidate !== candidate?.fingerprint) probe?.closeAllConnections();
     this.#serving = fingerprint(serving.certificatePem);
     this.#candidate = candidate?.fingerprint;
   }
@@ -120,7 +118,11 @@ export class StandInReplica {
           ...(this.#candidate === undefined ? {} : { "shieldx.io/candidate-leaf": this.#candidate }),
         },
       },
-      spec: { holderIdentity: "stand-in", leaseDurationSeconds: 30, renewTime: formatMicroTime(Date.now()) },
+      spec: {
+        holderIdentity: "stand-in",
+        leaseDurationSeconds: 30,
+        renewTime: formatMicroTime(Date.now() * 1000),
+      },
     };
     await this.#client.apply(Lease, lease, { fieldManager: "stand-in", force: true });
   }
@@ -141,6 +143,8 @@ export class StandInReplica {
           allowed: message === undefined,
           ...(message === undefined ? {} : { status: { message, code: 403 } }),
         };
+        // Each request gets a handshake of its own; closing an idle connection would race with the next request on it.
+        response.setHeader("connection", "close");
         response.setHeader("content-type", "application/json");
         response.end(
           JSON.stringify({ apiVersion: "admission.k8s.io/v1", kind: "AdmissionReview", response: answer }),

@@ -1,6 +1,6 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { LineCounter, parseAllDocuments } from "yaml";
+import { ManifestSyntaxError, parseManifestDocuments } from "@shieldx/crds";
 import { UsageError } from "../errors.ts";
 
 /** One Kubernetes object and the place it was read from. */
@@ -45,31 +45,14 @@ function asObjects(value: unknown, file: string, line: number): Manifest[] {
   return [{ file, line, object: value as Manifest["object"] }];
 }
 
-/** Every object in a YAML or JSON text. Throws UsageError naming file and line. */
+/** Every object in a YAML or JSON text, read as kubectl reads it. Throws UsageError naming file and line. */
 export function parseManifests(text: string, file: string): Manifest[] {
-  const lines = new LineCounter();
-  const documents = parseAllDocuments(text, { lineCounter: lines, maxAliasCount: 100 } as never);
-  return [...documents].flatMap((document) => {
-    const [error] = document.errors;
-    if (error !== undefined) {
-      const at = lines.linePos(error.pos[0]);
-      throw new UsageError("InvalidYaml", `${file}:${at.line}:${at.col}: ${error.message.split("\n")[0]}`, {
-        cause: error,
-      });
-    }
-    const start = document.contents?.range?.[0] ?? 0;
-    let value: unknown;
-    try {
-      value = document.toJS({ maxAliasCount: 100 });
-    } catch (cause) {
-      throw new UsageError(
-        "InvalidYaml",
-        `${file}:${lines.linePos(start).line}: ${(cause as Error).message}`,
-        { cause },
-      );
-    }
-    return asObjects(value, file, lines.linePos(start).line);
-  });
+  try {
+    return parseManifestDocuments(text, file).flatMap(({ value, line }) => asObjects(value, file, line));
+  } catch (error) {
+    if (!(error instanceof ManifestSyntaxError)) throw error;
+    throw new UsageError("InvalidYaml", error.message, { cause: error });
+  }
 }
 
 async function standardInput(): Promise<string> {

@@ -44,12 +44,12 @@ describe("parseManifests", () => {
   });
 
   it.each([
-    ["a: [", "line 1"],
-    ["a: 1\na: 2", "line 2"],
-    ["a: *nowhere", "nowhere"],
+    ["a: [", "1:\\d+: "],
+    ["a: 1\na: 2", "2:\\d+: "],
+    ["a: *nowhere", "1: .*nowhere"],
   ])("says where %j is no YAML", (text, where) => {
     expect(() => parseManifests(text, "file.yaml")).toThrow(ManifestSyntaxError);
-    expect(() => parseManifests(text, "file.yaml")).toThrow(new RegExp(`^file.yaml: .*${where}`));
+    expect(() => parseManifests(text, "file.yaml")).toThrow(new RegExp(`^file.yaml:${where}`));
   });
 
   it("does not let aliases grow without bound", () => {

@@ -1,4 +1,4 @@
-import { parseAllDocuments, type Tags } from "yaml";
+import { LineCounter, parseAllDocuments, type Tags } from "yaml";
 
 /** Thrown when a file of manifests is not YAML; says in which line. */
 export class ManifestSyntaxError extends Error {
@@ -10,25 +10,44 @@ export class ManifestSyntaxError extends Error {
   }
 }
 
+/** One document of a text. */
+export interface ManifestDocument {
+  readonly value: unknown;
+  /** 1-based line its content begins at. */
+  readonly line: number;
+}
+
 /**
- * The objects in a YAML (or JSON) text, read as kubectl reads it: YAML 1.1, where a bare `off` is false, but dates
+ * The documents in a YAML (or JSON) text, read as kubectl reads it: YAML 1.1, where a bare `off` is false, but dates
  * stay strings. Empty documents are left out.
  * @param source what to call the text in errors, e.g. its path
  * @throws ManifestSyntaxError
  */
-export function parseManifests(text: string, source: string): unknown[] {
-  const documents = parseAllDocuments(text, { version: "1.1", customTags: kubectlTags });
+export function parseManifestDocuments(text: string, source: string): ManifestDocument[] {
+  const lineCounter = new LineCounter();
+  const documents = parseAllDocuments(text, {
+    version: "1.1",
+    customTags: kubectlTags,
+    lineCounter,
+    prettyErrors: false,
+    logLevel: "silent",
+  });
   if (!Array.isArray(documents)) return [];
   return documents.flatMap((document) => {
     const [error] = document.errors;
     if (error !== undefined) {
-      throw new ManifestSyntaxError(source, (error.message.split("\n")[0] ?? "").replace(/:$/, ""), {
-        cause: error,
-      });
+      const at = lineCounter.linePos(error.pos[0]);
+      throw new ManifestSyntaxError(`${source}:${at.line}:${at.col}`, error.message, { cause: error });
     }
-    const value = toPlain(document, source);
-    return value === null || value === undefined ? [] : [value];
+    const { line } = lineCounter.linePos(document.contents?.range?.[0] ?? 0);
+    const value = toPlain(document, `${source}:${line}`);
+    return value === null || value === undefined ? [] : [{ value, line }];
   });
+}
+
+/** As {@link parseManifestDocuments}, without the lines. */
+export function parseManifests(text: string, source: string): unknown[] {
+  return parseManifestDocuments(text, source).map(({ value }) => value);
 }
 
 function toPlain(document: { toJS(options: { maxAliasCount: number }): unknown }, source: string): unknown {

@@ -52,17 +52,17 @@ async function claimNetwork(id: string, counts: { nodes: number; apiServers: num
   }
   throw new ClusterError(
     "PREREQUISITE",
-    `all ${networkCount} node networks under 198.18.0.0/15 are taken (ip route); stop clusters with: make cluster-down`,
+    `all ${networkCount} node networks under 198.19.0.0/16 are taken (ip route); stop clusters with: make cluster-down`,
   );
 }
 
 /** Whether a route of the host leads into one of the plan's ranges (a VPN, or what another tool set up). */
 export function overlapsRoutes(plan: NetworkPlan, routes: string): boolean {
-  const node = `198.18.${plan.number}.`;
-  const pods = [0, 1, 2, 3].map((n) => `198.19.${4 * plan.number + n}.`);
-  return routes
-    .split(/\s+/)
-    .some((word) => word.startsWith(node) || pods.some((prefix) => word.startsWith(prefix)));
+  const destinations = routes.split("\n").flatMap((line) => line.split(" ").slice(0, 2));
+  return destinations.some((destination) => {
+    const [, a, b, third] = /^(\d+)\.(\d+)\.(\d+)\./.exec(destination) ?? [];
+    return a === "198" && b === "19" && Math.floor(Number(third) / 8) === plan.number;
+  });
 }
 
 /** Plugs the node's network namespace (of process `pid`) into the bridge as `eth0` and sets every route. */

@@ -9,7 +9,7 @@ import { type Cluster, startCluster, waitFor } from "../index.ts";
 import { buildNodeBinaries } from "./binaries.ts";
 import { gvisorRuntimeClass } from "./cluster-objects.ts";
 import { loadImage } from "./images.ts";
-import { createReady, kubectl, testPod } from "./test-pods.ts";
+import { createReady, kubectl, testPod } from "./pods.test-kit.ts";
 
 let cluster: Cluster;
 

@@ -1,12 +1,13 @@
 /**
  * Every name and address of a cluster's node network, derived from the cluster's id and one number.
  *
- * Addresses come from 198.18.0.0/15, which RFC 2544 sets aside for benchmarks: no real network uses it.
- * Number k of a machine's clusters gets 198.18.k.0/24 for API servers and nodes and 198.19.(4k).0/22 for Pods.
+ * Addresses come from 198.19.0.0/16, half of what RFC 2544 sets aside for benchmarks: no real network uses it. (The
+ * other half serves API servers of clusters without nodes.) Cluster number k of a machine has 198.19.(8k).0/24 for API
+ * servers and nodes and 198.19.(8k+4).0/22 for Pods.
  */
 
 /** How many clusters with nodes a machine can hold side by side. */
-export const networkCount = 64;
+export const networkCount = 32;
 
 export interface NodePlan {
   /** Name of the Node, e.g. `node-1`. */
@@ -42,14 +43,14 @@ export function planNetwork(
     number,
     bridge: bridgeName(id),
     claim: `shieldx-network-${number}`,
-    subnet: `198.18.${number}.0/24`,
+    subnet: `198.19.${8 * number}.0/24`,
     prefixLength: 24,
-    apiServerAddresses: range(counts.apiServers).map((n) => `198.18.${number}.${n}`),
-    podCidr: `198.19.${4 * number}.0/22`,
+    apiServerAddresses: range(counts.apiServers).map((n) => `198.19.${8 * number}.${n}`),
+    podCidr: `198.19.${8 * number + 4}.0/22`,
     nodes: range(counts.nodes).map((n) => ({
       name: `node-${n}`,
-      address: `198.18.${number}.${10 + n}`,
-      podCidr: `198.19.${4 * number + n - 1}.0/24`,
+      address: `198.19.${8 * number}.${10 + n}`,
+      podCidr: `198.19.${8 * number + 3 + n}.0/24`,
       hostLink: `${bridgeName(id)}-${n}`,
     })),
   };

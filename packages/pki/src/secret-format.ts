@@ -3,6 +3,8 @@ import { readCertificate, readKeyPair } from "./certificate.ts";
 import { PkiError } from "./errors.ts";
 import type { Authority, Desired, TrustBundlePhase, TrustBundleState } from "./trust-bundle.ts";
 
+export { PkiError } from "./errors.ts";
+
 const stateKey = "state.json";
 const formatVersion = 1;
 

@@ -2,6 +2,8 @@ module shieldx.io/e2e/kubernetes
 
 go 1.26.0
 
+godebug default=go1.24
+
 require (
 	github.com/spf13/cobra v1.9.1
 	go.etcd.io/etcd/server/v3 v3.6.4

@@ -45,7 +45,7 @@ describe("reports", () => {
     }));
     const report = reportOf(object, [{ policy: "p", message: "m", violations }]);
     expect(report.results).toHaveLength(100);
-    expect(report.results[0]?.description.length).toBeLessThanOrEqual(1024);
+    expect(report.results[0]?.message.length).toBeLessThanOrEqual(1024);
     expect(report.summary.fail).toBe(300);
   });
 

@@ -41,7 +41,7 @@ export interface ReportResult {
   readonly policy: string;
   readonly rule: string;
   readonly result: "fail";
-  readonly description: string;
+  readonly message: string;
 }
 
 export interface ReportLimits {
@@ -49,7 +49,7 @@ export interface ReportLimits {
   readonly results: number;
 }
 export const DEFAULT_REPORT_LIMITS: ReportLimits = { reports: 1000, results: 100 };
-const DESCRIPTION_LIMIT = 1024;
+const MESSAGE_LIMIT = 1024;
 
 /** Deterministic: one object has one report, and a re-created object (another uid) has another. */
 export function reportName(uid: string): string {
@@ -90,17 +90,17 @@ export function reportOf(
 function resultsOf(finding: AuditFinding): ReportResult[] {
   const base = { source: "ShieldX", policy: finding.policy, result: "fail" } as const;
   if (finding.violations.length === 0) {
-    return [{ ...base, rule: "policy", description: bounded(finding.message) }];
+    return [{ ...base, rule: "policy", message: bounded(finding.message) }];
   }
   return finding.violations.map((violation) => ({
     ...base,
     rule: violation.checkId,
-    description: bounded(violation.detail),
+    message: bounded(violation.detail),
   }));
 }
 
 function bounded(text: string): string {
-  return text.length <= DESCRIPTION_LIMIT ? text : `${text.slice(0, DESCRIPTION_LIMIT - 1)}…`;
+  return text.length <= MESSAGE_LIMIT ? text : `${text.slice(0, MESSAGE_LIMIT - 1)}…`;
 }
 
 /** What of an existing report is compared: a text that changes exactly when the report has to be written again. */

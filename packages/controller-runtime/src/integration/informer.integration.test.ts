@@ -20,7 +20,8 @@ let client: Client;
 let namespaces = 0;
 
 beforeAll(async () => {
-  cluster = await startCluster();
+  // Newer servers answer a continued list from snapshots in memory for a while after etcd has forgotten its version.
+  cluster = await startCluster({ apiServerArgs: ["--feature-gates=ListFromCacheSnapshot=false"] });
   client = createClient({ credentials: await loadCredentials({ kubeconfig: cluster.kubeconfig }) });
 });
 afterAll(async () => {
@@ -163,7 +164,7 @@ describe("Informer on a real API server", () => {
     await write(namespace, "b", "new");
     for (let at = 0; at < 20; at++) await write(namespace, "c", String(at));
     await compactEtcd(cluster);
-    await cluster.apiServers[0]!.stop();
+    await cluster.apiServers[0]!.kill();
     await cluster.apiServers[0]!.start();
     proxy.mode = "open";
     await caughtUp(namespace, running.informer);

@@ -1,0 +1,51 @@
+/** Bundles main.ts and everything it imports into `dist/`: `node images/shieldx/bundle.ts [FOLDER]`. */
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { build } from "esbuild";
+
+const root = join(import.meta.dirname, "..", "..");
+
+/**
+ * Writes `shieldx.mjs`, its chunks, `package.json` (the version) and third-party licence texts into `folder`, emptied
+ * before. Returns the paths of all sources that went in, relative to the checkout.
+ */
+export async function bundle(folder: string): Promise<string[]> {
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true });
+  const { metafile } = await build({
+    absWorkingDir: root,
+    entryPoints: { shieldx: "images/shieldx/main.ts" },
+    outdir: folder,
+    outExtension: { ".js": ".mjs" },
+    bundle: true,
+    splitting: true,
+    format: "esm",
+    platform: "node",
+    target: "node24",
+    conditions: ["node"],
+    minifySyntax: true,
+    minifyWhitespace: true,
+    keepNames: true,
+    legalComments: "linked",
+    // For kubeconfigs with exec credentials on a developer's machine; a Pod uses its ServiceAccount token.
+    external: ["@kubernetes/client-node"],
+    // CommonJS dependencies call require for Node's own modules, which an ES module does not have.
+    banner: { js: 'import{createRequire as __r}from"node:module";const require=__r(import.meta.url);' },
+    metafile: true,
+    logLevel: "warning",
+  });
+  const { version } = JSON.parse(await readFile(join(root, "operator", "package.json"), "utf8")) as {
+    version: string;
+  };
+  await writeFile(
+    join(folder, "package.json"),
+    `${JSON.stringify({ name: "shieldx", version, type: "module", private: true })}\n`,
+  );
+  return Object.keys(metafile.inputs).sort();
+}
+
+if (import.meta.main) {
+  const folder = process.argv[2] ?? join(import.meta.dirname, "dist");
+  const inputs = await bundle(folder);
+  process.stdout.write(`bundled ${inputs.length} files into ${folder}\n`);
+}

@@ -1,0 +1,14 @@
+export { main } from "./main.ts";
+export { webhooksRbac } from "./rbac.ts";
+export {
+  type AdmissionAnswer,
+  type AdmissionRequest,
+  decodeAdmissionReview,
+  encodeAdmissionAnswer,
+} from "./server/admission-review.ts";
+export {
+  type AdmissionHandler,
+  type RequestContext,
+  WebhookServer,
+  type WebhookServerOptions,
+} from "./server/webhook-server.ts";

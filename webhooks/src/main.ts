@@ -1,0 +1,98 @@
+import {
+  type Client,
+  CredentialsError,
+  createClient,
+  createTransportMetrics,
+  type Logger,
+  loadCredentials,
+  realClock,
+} from "@shieldx/controller-runtime";
+import { pino } from "pino";
+import { collectDefaultMetrics, Registry } from "prom-client";
+import { FlagError, parseFlags, usage, type WebhookFlags } from "./process/flags.ts";
+import { runReplica } from "./process/replica.ts";
+import { StartupError } from "./process/startup.ts";
+
+/**
+ * Runs one webhook replica until SIGTERM or SIGINT; a second signal cuts the drain short. Resolves with the exit code:
+ * 0 after an orderly end, else 1.
+ */
+export async function main(argv: readonly string[]): Promise<number> {
+  let flags: WebhookFlags | "help";
+  try {
+    flags = parseFlags(argv);
+  } catch (error) {
+    if (!(error instanceof FlagError)) throw error;
+    return fail(error.message);
+  }
+  if (flags === "help") {
+    process.stdout.write(usage);
+    return 0;
+  }
+  const stop = new AbortController();
+  const hurry = new AbortController();
+  const onSignal = (signal: NodeJS.Signals) =>
+    (stop.signal.aborted ? hurry : stop).abort(new Error(`received ${signal}`));
+  process.on("SIGTERM", onSignal);
+  process.on("SIGINT", onSignal);
+  try {
+    return await run(flags, stop.signal, hurry.signal);
+  } finally {
+    process.off("SIGTERM", onSignal);
+    process.off("SIGINT", onSignal);
+  }
+}
+
+async function run(flags: WebhookFlags, stop: AbortSignal, hurry: AbortSignal): Promise<number> {
+  // Admission requests are never logged, and Secrets neither; this is for what errors may carry along.
+  const logger = pino({
+    name: "shieldx-webhooks",
+    level: flags.logLevel,
+    redact: { paths: ["*.privateKeyPem", "*.key", "*.token", "*.authorization"], censor: "[redacted]" },
+  });
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const client = await openClient(flags, registry, logger);
+  if (client === undefined) return 1;
+  try {
+    await runReplica({ flags, client, registry, clock: realClock, logger }, stop, hurry);
+    return 0;
+  } catch (error) {
+    if (error instanceof StartupError || isListenError(error)) return fail(error.message);
+    logger.error({ err: error }, "the webhook ended");
+    return 1;
+  } finally {
+    await client.close();
+  }
+}
+
+async function openClient(
+  flags: WebhookFlags,
+  registry: Registry,
+  logger: Logger,
+): Promise<Client | undefined> {
+  try {
+    const { kubeconfig } = flags;
+    const credentials = await loadCredentials(kubeconfig === undefined ? { logger } : { kubeconfig, logger });
+    return createClient({
+      credentials,
+      userAgent: "shieldx-webhooks/0.1.0",
+      logger,
+      metrics: createTransportMetrics(registry),
+    });
+  } catch (error) {
+    if (!(error instanceof CredentialsError)) throw error;
+    fail(error.message);
+    return undefined;
+  }
+}
+
+function isListenError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && (error as NodeJS.ErrnoException).syscall === "listen";
+}
+
+/** One clear line for whoever started the process. */
+function fail(message: string): 1 {
+  process.stderr.write(`shieldx webhooks: ${message.replace(/\s+/g, " ")}\n`);
+  return 1;
+}

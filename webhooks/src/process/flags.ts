@@ -1,0 +1,115 @@
+import { hostname } from "node:os";
+import { parseArgs } from "node:util";
+import { type BindAddress, parseBindAddress } from "@shieldx/controller-runtime";
+import { defaultNamespace } from "../names.ts";
+
+export interface WebhookFlags {
+  readonly kubeconfig: string | undefined;
+  readonly namespace: string;
+  readonly logLevel: string;
+  readonly bindAddress: BindAddress;
+  readonly probeBindAddress: BindAddress;
+  readonly metricsBindAddress: BindAddress | undefined;
+  readonly healthBindAddress: BindAddress | undefined;
+  readonly clientCaFile: string | undefined;
+  readonly replicaName: string;
+  readonly shutdownDelayMs: number;
+}
+
+/** Thrown for a command line that cannot be meant; `main` prints the message and returns 1. */
+export class FlagError extends Error {
+  override readonly name = "FlagError";
+  readonly code = "SHIELDX_FLAG";
+}
+
+export const usage = `shieldx webhooks: answers the API servers' admission requests
+
+  --kubeconfig PATH              cluster to work on (default: the cluster this Pod runs in)
+  --namespace NAME               ShieldX's own namespace (default ${defaultNamespace})
+  --bind-address ADDR            admission requests, HTTPS, host:port (default 0.0.0.0:9443)
+  --probe-bind-address ADDR      handshake probes with the candidate leaf (default 0.0.0.0:9444)
+  --metrics-bind-address ADDR    HTTPS metrics (default 0.0.0.0:8443, "0" switches it off)
+  --health-bind-address ADDR     /healthz and /readyz (default 0.0.0.0:8081, "0" switches it off)
+  --client-ca-file PATH          require client certificates signed by these CAs (default: none asked for)
+  --replica-name NAME            this replica's name (default: the host's)
+  --shutdown-delay DURATION      how long to go on serving after SIGTERM (default 10s)
+  --log-level LEVEL              debug, info, warn or error (default info)
+  --help
+`;
+
+const logLevels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"];
+const text = { type: "string" } as const;
+const options = {
+  kubeconfig: text,
+  namespace: text,
+  "log-level": text,
+  "bind-address": text,
+  "probe-bind-address": text,
+  "metrics-bind-address": text,
+  "health-bind-address": text,
+  "client-ca-file": text,
+  "replica-name": text,
+  "shutdown-delay": text,
+  help: { type: "boolean", short: "h" },
+} as const;
+
+/** @throws FlagError naming the flag and what it takes */
+export function parseFlags(argv: readonly string[]): WebhookFlags | "help" {
+  const values = parse(argv);
+  if (values.help === true) return "help";
+  const logLevel = values["log-level"] ?? "info";
+  if (!logLevels.includes(logLevel)) {
+    throw new FlagError(`--log-level ${JSON.stringify(logLevel)}: use one of ${logLevels.join(", ")}`);
+  }
+  return {
+    kubeconfig: values.kubeconfig,
+    namespace: dnsName("--namespace", values.namespace ?? defaultNamespace),
+    logLevel,
+    bindAddress: address("--bind-address", values["bind-address"] ?? "0.0.0.0:9443"),
+    probeBindAddress: address("--probe-bind-address", values["probe-bind-address"] ?? "0.0.0.0:9444"),
+    metricsBindAddress: optionalAddress(
+      "--metrics-bind-address",
+      values["metrics-bind-address"] ?? "0.0.0.0:8443",
+    ),
+    healthBindAddress: optionalAddress(
+      "--health-bind-address",
+      values["health-bind-address"] ?? "0.0.0.0:8081",
+    ),
+    clientCaFile: values["client-ca-file"],
+    replicaName: dnsName("--replica-name", (values["replica-name"] ?? hostname()).toLowerCase()),
+    shutdownDelayMs: duration("--shutdown-delay", values["shutdown-delay"] ?? "10s"),
+  };
+}
+
+function parse(argv: readonly string[]) {
+  try {
+    return parseArgs({ args: [...argv], strict: true, allowPositionals: false, options }).values;
+  } catch (cause) {
+    throw new FlagError(`${cause instanceof Error ? cause.message : String(cause)} (see --help)`, { cause });
+  }
+}
+
+function address(flag: string, value: string): BindAddress {
+  try {
+    return parseBindAddress(value);
+  } catch (cause) {
+    throw new FlagError(`${flag} ${JSON.stringify(value)}: must be host:port or :port`, { cause });
+  }
+}
+
+function optionalAddress(flag: string, value: string): BindAddress | undefined {
+  return value === "0" ? undefined : address(flag, value);
+}
+
+/** The name ends up in that of an object. */
+function dnsName(flag: string, value: string): string {
+  if (/^[a-z0-9]([-a-z0-9.]{0,200}[a-z0-9])?$/.test(value)) return value;
+  throw new FlagError(`${flag} ${JSON.stringify(value.slice(0, 64))}: must be a DNS name in lower case`);
+}
+
+function duration(flag: string, value: string): number {
+  const match = /^(\d{1,6})(ms|s|m)$/.exec(value);
+  if (match === null)
+    throw new FlagError(`${flag} ${JSON.stringify(value)}: must be a duration such as 10s or 500ms`);
+  return Number(match[1]) * { ms: 1, s: 1_000, m: 60_000 }[match[2] as "ms" | "s" | "m"];
+}

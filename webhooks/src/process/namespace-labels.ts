@@ -1,0 +1,51 @@
+import {
+  type Client,
+  type Informer,
+  isNotFound,
+  type KubeObject,
+  type Logger,
+  Namespace,
+} from "@shieldx/controller-runtime";
+import type { Labels } from "@shieldx/policy-engine";
+
+/** A namespace may be younger than the cache: it is then read once, by whoever asks first. */
+export class NamespaceLabels {
+  readonly #cache: Informer<Namespace>;
+  readonly #client: Client;
+  readonly #logger: Logger;
+  readonly #underWay = new Map<string, Promise<Labels | undefined>>();
+
+  constructor(cache: Informer<Namespace>, client: Client, logger: Logger) {
+    this.#cache = cache;
+    this.#client = client;
+    this.#logger = logger;
+  }
+
+  /** @returns undefined when they cannot be had in time, or there is no such namespace */
+  async of(name: string, timeoutMs: number): Promise<Labels | undefined> {
+    const cached = this.#cache.store.get(name);
+    if (cached !== undefined) return labelsOf(cached);
+    // Each name read costs a request to the API server; what cannot be a namespace does not.
+    if (!/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name)) return undefined;
+    const known = this.#underWay.get(name);
+    if (known !== undefined) return known;
+    const reading = this.#read(name, timeoutMs).finally(() => this.#underWay.delete(name));
+    this.#underWay.set(name, reading);
+    return reading;
+  }
+
+  async #read(name: string, timeoutMs: number): Promise<Labels | undefined> {
+    try {
+      const options = { metadataOnly: true, timeoutMs: Math.max(1, Math.floor(timeoutMs)), retries: 0 };
+      return labelsOf(await this.#client.get(Namespace, { name }, options));
+    } catch (error) {
+      if (!isNotFound(error))
+        this.#logger.warn({ err: error, namespace: name }, "a namespace could not be looked up");
+      return undefined;
+    }
+  }
+}
+
+function labelsOf({ metadata }: KubeObject): Labels {
+  return metadata.labels ?? {};
+}

@@ -1,0 +1,114 @@
+import type { Informer, Logger } from "@shieldx/controller-runtime";
+import type { ShieldException, ShieldPolicy } from "@shieldx/crds";
+import { buildPolicySet, type PolicySet } from "@shieldx/policy-engine";
+import type { AdmissionMetrics } from "../admission/metrics.ts";
+import type { ShieldExceptionObject, ShieldPolicyObject } from "../names.ts";
+
+export interface PolicyLoaderParts {
+  readonly policies: Informer<ShieldPolicyObject>;
+  readonly exceptions: Informer<ShieldExceptionObject>;
+  readonly serverMinor: () => number;
+  readonly neverJudged: readonly string[];
+  readonly metrics: AdmissionMetrics;
+  readonly logger: Logger;
+  /** After each swap. */
+  readonly onSwap: (set: PolicySet) => void;
+  /** Changes within this time are built together. */
+  readonly coalesceMs?: number;
+}
+
+/**
+ * Keeps the policy set in step with the cluster: whatever changes, a whole new immutable set is built and one reference
+ * swapped; requests under way finish on the one they began with.
+ */
+export class PolicyLoader {
+  readonly #parts: PolicyLoaderParts;
+  #set: PolicySet | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  readonly #reported = new Set<string>();
+
+  constructor(parts: PolicyLoaderParts) {
+    this.#parts = parts;
+    const changed = () => this.rebuildSoon();
+    for (const informer of [parts.policies, parts.exceptions]) {
+      informer.on({
+        added: changed,
+        // Status is ours to write and never changes what is enforced; metadata may (deletion).
+        updated: (before, after) => {
+          if (isRelevant(before, after)) changed();
+        },
+        deleted: changed,
+      });
+    }
+  }
+
+  /** The set in force; undefined until both caches have been filled once. */
+  get current(): PolicySet | undefined {
+    return this.#set;
+  }
+
+  rebuildSoon(): void {
+    this.#timer ??= setTimeout(() => this.rebuild(), this.#parts.coalesceMs ?? 5);
+  }
+
+  /** Builds and swaps now, if there is anything to build from. */
+  rebuild(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const { policies, exceptions, metrics, logger } = this.#parts;
+    if (!policies.hasSynced || !exceptions.hasSynced) return;
+    const startedAt = performance.now();
+    const set = buildPolicySet({
+      policies: policies.store.list().map((object) => object as unknown as ShieldPolicy),
+      exceptions: exceptions.store.list().map((object) => object as unknown as ShieldException),
+      serverMinor: this.#parts.serverMinor(),
+      previous: this.#set,
+      neverJudged: this.#parts.neverJudged,
+    });
+    const isSame = this.#set?.digest === set.digest;
+    this.#set = set;
+    metrics.rebuilds.inc();
+    metrics.policies.set(set.policies.length);
+    metrics.problems.set(set.problems.length);
+    metrics.keepPolicies(new Set(set.policies.map(({ name }) => name)));
+    this.#report(set);
+    if (isSame) return;
+    logger.info(
+      {
+        digest: set.digest,
+        policies: set.policies.length,
+        tookMs: Math.round(performance.now() - startedAt),
+      },
+      "new policy set in force",
+    );
+    this.#parts.onSwap(set);
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** Each problem is logged once for each generation that has it. */
+  #report(set: PolicySet): void {
+    const now = new Set<string>();
+    for (const { kind, name, generation, error, keepsLastGood } of set.problems) {
+      const key = `${kind} ${name} ${generation}`;
+      now.add(key);
+      if (this.#reported.has(key)) continue;
+      this.#reported.add(key);
+      this.#parts.logger.warn(
+        { kind, name, generation, keepsLastGood },
+        `cannot be compiled: ${error.message}`,
+      );
+    }
+    for (const key of this.#reported) if (!now.has(key)) this.#reported.delete(key);
+  }
+}
+
+type Watched = ShieldPolicyObject | ShieldExceptionObject;
+
+function isRelevant(before: Watched, after: Watched): boolean {
+  const [a, b] = [before.metadata, after.metadata];
+  return a.uid !== b.uid || a.generation !== b.generation || a.deletionTimestamp !== b.deletionTimestamp;
+}

@@ -1,0 +1,298 @@
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import type { Server } from "node:http";
+import {
+  type Client,
+  type Clock,
+  createHealthServer,
+  createInformerMetrics,
+  delay,
+  EventBroadcaster,
+  HealthChecks,
+  Informer,
+  type Logger,
+  Namespace,
+  Secret,
+} from "@shieldx/controller-runtime";
+import type { TlsMaterial } from "@shieldx/pki/secret";
+import type { Registry } from "prom-client";
+import { dryRunChecker } from "../admission/expression-check.ts";
+import { kindHandler } from "../admission/kinds.ts";
+import { AdmissionMetrics } from "../admission/metrics.ts";
+import { policyHandler } from "../admission/policies.ts";
+import { path, ShieldExceptionType, ShieldPolicyType, tlsSecretName } from "../names.ts";
+import { WebhookMetrics } from "../server/metrics.ts";
+import type { AdmissionHandler } from "../server/webhook-server.ts";
+import { CertificateLoader } from "./certificate-loader.ts";
+import type { WebhookFlags } from "./flags.ts";
+import { Listeners } from "./listeners.ts";
+import { NamespaceLabels } from "./namespace-labels.ts";
+import { PolicyLoader } from "./policy-loader.ts";
+import { ReplicaLease } from "./replica-lease.ts";
+import { awaitServer } from "./startup.ts";
+
+export interface ReplicaParts {
+  readonly flags: WebhookFlags;
+  readonly client: Client;
+  readonly registry: Registry;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Requests still under way when the drain ends get this long. */
+const closeGraceMs = 15_000;
+const serverVersionMs = 10 * 60_000;
+
+/**
+ * One replica of the webhook, from start to the end of its drain.
+ * @param stop begins the drain: not ready any more, still serving for the shutdown delay, then no more
+ * @param hurry cuts the shutdown delay short
+ * @throws StartupError for a cluster that cannot be worked with; what listening throws
+ */
+export async function runReplica(parts: ReplicaParts, stop: AbortSignal, hurry: AbortSignal): Promise<void> {
+  const replica = new Replica(parts);
+  try {
+    await replica.start(stop);
+    await untilAborted(stop);
+  } catch (error) {
+    if (!stop.aborted) throw error;
+  } finally {
+    await replica.end(hurry);
+  }
+}
+
+class Replica {
+  readonly #parts: ReplicaParts;
+  readonly #checks: HealthChecks;
+  readonly #ending = new AbortController();
+  readonly #metrics: WebhookMetrics;
+  readonly #events: EventBroadcaster;
+  readonly #lease: ReplicaLease;
+  readonly #certificates: CertificateLoader;
+  readonly #policies: PolicyLoader;
+  readonly #informers: readonly Informer[];
+  readonly #background: Promise<void>[] = [];
+  readonly #namespaceLabels: NamespaceLabels;
+  readonly #admissionMetrics: AdmissionMetrics;
+  #listeners: Listeners | undefined;
+  #health: Server | undefined;
+  #serverMinor = 0;
+  #firstSet = Promise.withResolvers<void>();
+  #firstLeaf = Promise.withResolvers<void>();
+
+  constructor(parts: ReplicaParts) {
+    this.#parts = parts;
+    const { client, clock, logger, registry, flags } = parts;
+    this.#checks = new HealthChecks(logger);
+    this.#metrics = new WebhookMetrics(registry);
+    this.#admissionMetrics = new AdmissionMetrics(registry);
+    this.#events = new EventBroadcaster({ client, clock, logger, instance: flags.replicaName.slice(0, 128) });
+    const cache = { client, clock, logger, metrics: createInformerMetrics(registry) };
+    const policies = new Informer({ ...cache, type: ShieldPolicyType });
+    const exceptions = new Informer({ ...cache, type: ShieldExceptionType });
+    const namespaces = new Informer({ ...cache, type: Namespace, metadataOnly: true });
+    const secrets = new Informer({
+      ...cache,
+      type: Secret,
+      namespace: flags.namespace,
+      fieldSelector: `metadata.name=${tlsSecretName}`,
+    });
+    this.#informers = [policies, exceptions, namespaces, secrets] as unknown as Informer[];
+    this.#namespaceLabels = new NamespaceLabels(namespaces, client, logger);
+    this.#lease = new ReplicaLease({
+      client,
+      clock,
+      logger,
+      namespace: flags.namespace,
+      replica: flags.replicaName,
+      report: () => this.#report(),
+    });
+    this.#policies = new PolicyLoader({
+      policies,
+      exceptions,
+      serverMinor: () => this.#serverMinor,
+      neverJudged: [flags.namespace],
+      metrics: this.#admissionMetrics,
+      logger,
+      onSwap: () => {
+        this.#firstSet.resolve();
+        this.#changed();
+      },
+    });
+    this.#certificates = new CertificateLoader({
+      informer: secrets,
+      client,
+      namespace: flags.namespace,
+      clock,
+      logger,
+      onChange: (material) => this.#useLeaves(material),
+      onUnusable: () => this.#metrics.reloads.inc({ result: "unusable" }),
+    });
+  }
+
+  /** Resolves when the replica is ready for requests. */
+  async start(signal: AbortSignal): Promise<void> {
+    const { client, clock, logger, flags, registry } = this.#parts;
+    await this.#serveHealth();
+    this.#serverMinor = await awaitServer(client, clock, logger, signal);
+    const clientCa =
+      flags.clientCaFile === undefined ? undefined : await readFile(flags.clientCaFile, "utf8");
+    for (const informer of this.#informers) this.#background.push(informer.start(this.#ending.signal));
+    this.#background.push(this.#certificates.poll(this.#ending.signal), this.#followServerVersion());
+    await race(signal, Promise.all(this.#informers.map((informer) => informer.synced(signal))));
+    this.#policies.rebuild();
+    await race(signal, Promise.all([this.#firstSet.promise, this.#firstLeaf.promise]));
+    const material = this.#certificates.current;
+    if (material === undefined) throw new Error("the first leaf vanished");
+    const listeners = new Listeners({
+      flags,
+      clientCa,
+      routes: this.#routes(),
+      registry,
+      metrics: this.#metrics,
+      client,
+      clock,
+      logger,
+    });
+    this.#listeners = listeners;
+    await listeners.open(material);
+    await this.#announce(signal);
+    this.#checks.becomeReady();
+    logger.info({ replica: flags.replicaName, digest: this.#policies.current?.digest }, "ready");
+  }
+
+  /**
+   * First the report, then the Secret once more, from the server: whoever writes the Secret after our report is seen
+   * will wait for us, and what was written before it is read here. So no leaf is served that nobody waits for.
+   */
+  async #announce(signal: AbortSignal): Promise<void> {
+    let retryMs = 500;
+    for (;;) {
+      try {
+        await this.#lease.publish(signal);
+        await this.#certificates.readNow(signal);
+        return;
+      } catch (error) {
+        signal.throwIfAborted();
+        this.#parts.logger.warn({ err: error }, "cannot announce this replica yet; trying again");
+      }
+      await delay(this.#parts.clock, retryMs, signal);
+      retryMs = Math.min(retryMs * 2, 10_000);
+    }
+  }
+
+  /** Drains: endpoints and keep-alive connections need a while to turn elsewhere. */
+  async end(hurry: AbortSignal): Promise<void> {
+    const { clock, logger, flags } = this.#parts;
+    this.#checks.stopBeingReady();
+    if (this.#listeners?.areOpen === true) {
+      logger.info({ delayMs: flags.shutdownDelayMs }, "draining");
+      this.#listeners.beginDraining();
+      await delay(clock, flags.shutdownDelayMs, hurry).catch(() => undefined);
+      await this.#listeners.close(hurry.aborted ? 1_000 : closeGraceMs);
+      // Only now: as long as requests may come, the operator must wait for this replica.
+      await this.#lease.remove();
+    } else {
+      await this.#listeners?.close(0);
+    }
+    this.#policies.stop();
+    this.#ending.abort(new Error("the replica ends"));
+    await Promise.all([...this.#background, this.#events.close()]);
+    this.#health?.close();
+    this.#health?.closeAllConnections();
+    logger.info({}, "ended in good order");
+  }
+
+  #routes(): ReadonlyMap<string, AdmissionHandler> {
+    const policySet = () => this.#policies.current;
+    const namespaceLabels = (name: string, timeoutMs: number) => this.#namespaceLabels.of(name, timeoutMs);
+    const now = () => this.#parts.clock.now();
+    const events = this.#events.recorderFor("shieldx-webhooks");
+    const shared = { policySet, namespaceLabels, now, events, metrics: this.#admissionMetrics };
+    return new Map([
+      [path.fail, policyHandler({ ...shared, failurePolicy: "Fail" })],
+      [path.ignore, policyHandler({ ...shared, failurePolicy: "Ignore" })],
+      [
+        path.kinds,
+        kindHandler({
+          policySet,
+          namespaceLabels,
+          now,
+          serverMinor: () => this.#serverMinor,
+          checkExpressions: dryRunChecker(this.#parts.client),
+        }),
+      ],
+    ]);
+  }
+
+  #useLeaves(material: TlsMaterial): void {
+    const { serving, candidate } = material;
+    this.#listeners?.follow(material);
+    this.#metrics.reloads.inc({ result: "loaded" });
+    this.#metrics.notAfter.set({ leaf: "serving" }, serving.notAfterMs / 1000);
+    if (candidate === undefined) this.#metrics.notAfter.remove({ leaf: "candidate" });
+    else this.#metrics.notAfter.set({ leaf: "candidate" }, candidate.notAfterMs / 1000);
+    this.#parts.logger.info(
+      {
+        serving: serving.fingerprint,
+        ...(candidate === undefined ? {} : { candidate: candidate.fingerprint }),
+      },
+      "certificates loaded",
+    );
+    this.#firstLeaf.resolve();
+    this.#changed();
+  }
+
+  /** Before the listeners are open nothing is served, and a report of it would be untrue. */
+  #changed(): void {
+    if (this.#listeners?.areOpen === true) this.#lease.changed();
+  }
+
+  #report() {
+    const material = this.#certificates.current;
+    const digest = this.#policies.current?.digest;
+    return {
+      ...(digest === undefined ? {} : { policySetDigest: digest }),
+      ...(material === undefined ? {} : { servingLeaf: material.serving.fingerprint }),
+      ...(material?.candidate === undefined ? {} : { candidateLeaf: material.candidate.fingerprint }),
+    };
+  }
+
+  /** `latest` means the server's version, which an upgrade of the cluster changes. */
+  async #followServerVersion(): Promise<void> {
+    const { client, clock, logger } = this.#parts;
+    const { signal } = this.#ending;
+    while (!signal.aborted) {
+      try {
+        await delay(clock, serverVersionMs, signal);
+        const { minor } = await client.serverVersion({ signal });
+        if (minor === this.#serverMinor) continue;
+        logger.info({ from: this.#serverMinor, to: minor }, "the API server's version changed");
+        this.#serverMinor = minor;
+        this.#policies.rebuild();
+      } catch (error) {
+        if (!signal.aborted) logger.debug({ err: error }, "the API server's version could not be read");
+      }
+    }
+  }
+
+  async #serveHealth(): Promise<void> {
+    const { flags, logger } = this.#parts;
+    if (flags.healthBindAddress === undefined) return;
+    const { host, port } = flags.healthBindAddress;
+    this.#health = createHealthServer(this.#checks, logger);
+    this.#health.listen({ port, ...(host === undefined ? {} : { host }) });
+    await once(this.#health, "listening");
+  }
+}
+
+function untilAborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+}
+
+/** As `work`, but rejects as soon as the signal aborts. */
+async function race<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  const aborted = untilAborted(signal).then(() => Promise.reject<T>(signal.reason));
+  return Promise.race([work, aborted]);
+}
