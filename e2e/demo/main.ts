@@ -3,7 +3,7 @@
 // ServiceAccounts with the chart's roles. Only nodes are missing, so Pods stay
 // Pending; admission and audit do not need them.
 import { execFile } from "node:child_process";
-import { writeFile } from "node:fs/promises";
+import { copyFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Cluster, publishedManifest, startCluster } from "../cluster/index.ts";
 import { startShieldxOnHost } from "../shieldx/host.ts";
@@ -55,7 +55,7 @@ async function shieldctl({ cluster, tell }: Stage, args: string[], exitCode: num
     execFile(
       process.execPath,
       [shieldctlBin, ...args],
-      { env, maxBuffer: 16 * 1024 * 1024 },
+      { cwd: cluster.dir, env, maxBuffer: 16 * 1024 * 1024 },
       (error, stdout, stderr) => {
         tell.output(stdout + stderr);
         resolve(typeof error?.code === "number" ? error.code : 0);
@@ -69,11 +69,13 @@ async function shieldctl({ cluster, tell }: Stage, args: string[], exitCode: num
 async function applyProjects(stage: Stage): Promise<Record<string, string>> {
   const files: Record<string, string> = {};
   for (const { name, title, namespace } of projects) {
-    const file = await publishedManifest(name);
+    const published = await publishedManifest(name);
+    const file = `${name}.yaml`;
+    await copyFile(published, join(stage.cluster.dir, file));
     files[name] = file;
     await stage.cluster.kubectl(["create", "namespace", namespace]);
-    const result = await kubectl(stage, ["apply", "--server-side", "-n", namespace, "-f", file], {
-      shown: `kubectl apply --server-side -n ${namespace} -f ${file.split("/mod/").at(-1)}`,
+    const result = await kubectl(stage, ["apply", "--server-side", "-n", namespace, "-f", published], {
+      shown: `kubectl apply --server-side -n ${namespace} -f ${file}   # ${published.split("/mod/").at(-1)}`,
       quiet: true,
     });
     stage.tell.say(`${title}: ${result.stdout.trim().split("\n").length} objects applied as published`);
@@ -125,22 +127,15 @@ async function existingOffenders(stage: Stage, files: Record<string, string>): P
     { shown: "kubectl get shieldpolicy restricted -o jsonpath={.status.worstOffenders}" },
   );
   stage.tell.say("One Report (openreports.io) per offending object says why:");
-  await kubectl(stage, ["get", "reports.openreports.io", "-A"]);
+  const columns =
+    "OBJECT:.scope.kind,NAME:.scope.name,NAMESPACE:.scope.namespace,FAILED:.summary.fail,CHECKS:.results[*].rule";
+  await kubectl(stage, ["get", "reports.openreports.io", "-A", "-o", `custom-columns=${columns}`]);
   stage.tell.scene("The same answer before anything reaches the cluster");
   for (const { name, title } of projects) {
     stage.tell.say(`${title}:`);
     await shieldctl(
       stage,
-      [
-        "policy",
-        "check",
-        "-f",
-        files[name] ?? "",
-        "--policies",
-        join(stage.cluster.dir, "policies.yaml"),
-        "--fail-on",
-        "warn",
-      ],
+      ["policy", "check", "-f", files[name] ?? "", "--policies", "policies.yaml", "--fail-on", "warn"],
       name === "metallb" ? 1 : 0,
     );
   }
@@ -180,9 +175,19 @@ async function enforcement(stage: Stage): Promise<void> {
 
 async function exception(stage: Stage): Promise<void> {
   stage.tell.scene("An exception with an owner, a reason and an end");
-  const restart = ["rollout", "restart", "daemonset/speaker", "-n", "metallb-system"];
-  stage.tell.say("MetalLB's speaker needs the host's network, so changing it is refused now:");
-  await kubectl(stage, restart, { fails: true });
+  const upgradeTo = (version: string) => [
+    "set",
+    "image",
+    "daemonset/speaker",
+    `speaker=quay.io/metallb/speaker:${version}`,
+    "-n",
+    "metallb-system",
+  ];
+  const upgrade = upgradeTo("v0.16.3");
+  stage.tell.say(
+    "MetalLB's speaker needs the host's network, so its next version is refused now (what runs is left alone):",
+  );
+  await kubectl(stage, upgrade, { fails: true });
   const expiresAt = new Date(Date.now() + 8000);
   await kubectl(stage, ["apply", "-f", "-"], {
     input: speakerException(expiresAt),
@@ -190,17 +195,18 @@ async function exception(stage: Stage): Promise<void> {
   });
   await waitFor(
     "the exception honoured",
-    async () => (await stage.cluster.kubectl([...restart, "--dry-run=server"])).code === 0,
+    async () => (await stage.cluster.kubectl([...upgrade, "--dry-run=server"])).code === 0,
   );
-  await kubectl(stage, restart);
+  await kubectl(stage, upgrade);
   await kubectl(stage, ["get", "shieldexceptions", "-A"]);
   await waitFor("its end", async () => Date.now() > expiresAt.getTime() + 300);
   stage.tell.say("After it expired:");
+  const later = upgradeTo("v0.16.4");
   await waitFor(
     "refused again",
-    async () => (await stage.cluster.kubectl([...restart, "--dry-run=server"])).code !== 0,
+    async () => (await stage.cluster.kubectl([...later, "--dry-run=server"])).code !== 0,
   );
-  await kubectl(stage, restart, { fails: true });
+  await kubectl(stage, later, { fails: true });
 }
 
 async function native(stage: Stage): Promise<void> {

@@ -45,7 +45,9 @@ async function run(argv: readonly string[]): Promise<number> {
   }
   const command = name !== undefined && Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (command === undefined) {
-    process.stderr.write(`${name === undefined ? "No command given" : `Unknown command ${name}`}.\n${help()}`);
+    process.stderr.write(
+      `${name === undefined ? "No command given" : `Unknown command ${name}`}.\n${help()}`,
+    );
     return 2;
   }
   const { main } = await command.load();

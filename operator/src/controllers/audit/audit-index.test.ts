@@ -56,6 +56,20 @@ describe("AuditIndex", () => {
     expect(index.policy("q")).toMatchObject({ checked: 0, exempted: 0 });
   });
 
+  it("lists the ten worst, most findings first, whatever order they came in", () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 1, max: 30 }), { maxLength: 40 }), (sizes) => {
+        const index = new AuditIndex();
+        for (const [at, size] of sizes.entries()) {
+          const checks = Array.from({ length: size }, (_, check) => `c${check}`);
+          index.set(object(`o${at}`), of(finding("p", ...checks)));
+        }
+        const expected = [...sizes].sort((a, b) => b - a).slice(0, 10);
+        expect(index.policy("p").worst.map((offender) => offender.checks.length)).toEqual(expected);
+      }),
+    );
+  });
+
   it("survives owner references in a circle", () => {
     const index = new AuditIndex();
     index.set(object("a", { controllerUid: "b" }), of(finding("p", "x")));

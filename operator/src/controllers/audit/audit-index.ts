@@ -113,21 +113,20 @@ export class AuditIndex {
     const { checked, exempted } = this.#counters.get(name) ?? { checked: 0, exempted: 0 };
     if (found === undefined) return { checked, exempted, findings: 0, violating: 0, worst: [] };
     const dependants = new Map<string, number>();
-    const roots: { object: AuditedObject; finding: AuditFinding }[] = [];
+    const roots: Root[] = [];
     for (const item of found.values()) {
       const root = rootOf(item.object, found);
       if (root === item.object.uid) roots.push(item);
       else dependants.set(root, (dependants.get(root) ?? 0) + 1);
     }
-    const worst = roots
-      .map(({ object, finding }) => ({
+    const worst = largest(roots, worstLimit, (a, b) => worstFirst(a, b, dependants)).map(
+      ({ object, finding }) => ({
         object,
         checks: [...new Set(finding.violations.map((violation) => violation.checkId))].sort(),
         message: finding.message,
         dependants: dependants.get(object.uid) ?? 0,
-      }))
-      .sort(worstFirst)
-      .slice(0, worstLimit);
+      }),
+    );
     let findings = 0;
     for (const { finding } of found.values()) findings += Math.max(1, finding.violations.length);
     return { checked, exempted, findings, violating: found.size, worst };
@@ -206,11 +205,31 @@ function rootOf(object: AuditedObject, found: ReadonlyMap<string, { object: Audi
   return object.uid;
 }
 
-function worstFirst(a: Offender, b: Offender): number {
-  if (a.checks.length !== b.checks.length) return b.checks.length - a.checks.length;
-  if (a.dependants !== b.dependants) return b.dependants - a.dependants;
-  const nameOf = ({ object }: Offender) => `${object.namespace}/${object.kind}/${object.name}`;
+interface Root {
+  readonly object: AuditedObject;
+  readonly finding: AuditFinding;
+}
+
+function worstFirst(a: Root, b: Root, dependants: ReadonlyMap<string, number>): number {
+  const byFindings = b.finding.violations.length - a.finding.violations.length;
+  if (byFindings !== 0) return byFindings;
+  const byDependants = (dependants.get(b.object.uid) ?? 0) - (dependants.get(a.object.uid) ?? 0);
+  if (byDependants !== 0) return byDependants;
+  const nameOf = ({ object }: Root) => `${object.namespace}/${object.kind}/${object.name}`;
   return nameOf(a) < nameOf(b) ? -1 : 1;
+}
+
+/** The first `count` items in order, without sorting all of them: there may be 100,000 and ten are wanted. */
+function largest<T>(items: readonly T[], count: number, compare: (a: T, b: T) => number): T[] {
+  const found: T[] = [];
+  for (const item of items) {
+    const last = found.at(-1);
+    if (found.length >= count && last !== undefined && compare(item, last) > 0) continue;
+    const at = found.findIndex((other) => compare(item, other) < 0);
+    found.splice(at < 0 ? found.length : at, 0, item);
+    if (found.length > count) found.pop();
+  }
+  return found;
 }
 
 function sameFindings(a: readonly AuditFinding[], b: readonly AuditFinding[]): boolean {
