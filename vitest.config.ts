@@ -9,7 +9,7 @@ export default defineConfig({
       provider: "v8",
       reporter: ["json", "text-summary"],
       include: ["packages/*/src/**/*.ts", "{crds,operator,webhooks,cli}/src/**/*.ts"],
-      exclude: ["**/*.test.ts", "**/generated/**"],
+      exclude: ["**/*.test.ts", "**/*.test-kit.ts", "**/testing/**", "**/generated/**"],
     },
     projects: [
       {

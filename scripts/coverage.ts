@@ -27,6 +27,8 @@ function isOurs(path: string): boolean {
   return (
     /^(packages\/[^/]+|crds|operator|webhooks|cli)\/src\/.*\.ts$/.test(rel) &&
     !rel.endsWith(".test.ts") &&
+    !rel.endsWith(".test-kit.ts") &&
+    !rel.includes("/testing/") &&
     !rel.includes("/generated/")
   );
 }

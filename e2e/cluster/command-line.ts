@@ -2,15 +2,15 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { buildHelm, buildKubernetes } from "./build/kubernetes.ts";
+import { goToolchain } from "./build/toolchain.ts";
 import { isInUse } from "./cluster-folder.ts";
 import { ClusterError } from "./errors.ts";
 import { type EnvironmentOptions, optionsFromEnvironment } from "./options.ts";
 import { openForeignCluster } from "./providers/foreign.ts";
 import { deleteKindCluster, kindKubeconfig, openKindCluster, whyNoKind } from "./providers/kind.ts";
-import { startCluster } from "./start.ts";
+import { loadNodeHalf, startCluster } from "./start.ts";
 import { type ClusterState, listStates, readState, stateRoot } from "./state.ts";
 import { removeLeftovers, stopCluster } from "./stop.ts";
-import type { NodeHalf } from "./types.ts";
 
 const help = `A real Kubernetes cluster on this machine.
 
@@ -19,6 +19,8 @@ const help = `A real Kubernetes cluster on this machine.
   node e2e/cluster/main.ts status      list clusters
   node e2e/cluster/main.ts kubeconfig  print the path of its kubeconfig
   node e2e/cluster/main.ts build       build what a cluster needs, without starting one
+  node e2e/cluster/main.ts prerequisites
+                                       check what nodes need of this machine; SHIELDX_INSTALL=1 installs it
 
   --name NAME   default "default"
 
@@ -88,6 +90,12 @@ const commands: Readonly<Record<string, (invocation: Invocation) => Promise<void
     process.stdout.write(`${await kubeconfigPath(name, options)}\n`);
   },
   build,
+  prerequisites: async () => {
+    const go = await goToolchain();
+    say(`${go.version} in ${go.command}`);
+    await (await loadNodeHalf()).checkPrerequisites();
+    say("the machine has what nodes need");
+  },
 };
 
 async function up({ name, options }: Invocation): Promise<void> {
@@ -170,11 +178,7 @@ async function kubeconfigPath(name: string, options: EnvironmentOptions): Promis
 async function build({ options }: Invocation): Promise<void> {
   say(await buildKubernetes(options.kubernetes ?? "1.37"));
   say(await buildHelm());
-  if ((options.nodes ?? 0) > 0) {
-    const specifier = new URL("./node/index.ts", import.meta.url).href;
-    const nodes: NodeHalf = await import(specifier);
-    await nodes.buildNodeBinaries();
-  }
+  if ((options.nodes ?? 0) > 0) await (await loadNodeHalf()).buildNodeBinaries();
 }
 
 async function runningState(name: string): Promise<ClusterState | undefined> {

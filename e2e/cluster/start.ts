@@ -380,7 +380,8 @@ function withSlices(apiServers: readonly OwnedApiServer[]) {
   });
 }
 
-async function loadNodeHalf(): Promise<NodeHalf> {
+/** Only a cluster with nodes pays for loading what nodes need. */
+export async function loadNodeHalf(): Promise<NodeHalf> {
   const specifier = new URL("./node/index.ts", import.meta.url).href;
   const half: NodeHalf = await import(specifier);
   return half;

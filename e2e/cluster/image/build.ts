@@ -1,7 +1,7 @@
 /** Builds image archives once per content into the cache. */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { readFile, rename, writeFile } from "node:fs/promises";
+import { readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { cacheFolder } from "../build/index.ts";
 import { withLock } from "../build/lock.ts";
@@ -37,11 +37,32 @@ export async function buildArchive(label: string, images: readonly Image[]): Pro
       // The record is written last: where it is, the archive is whole.
       await writeFile(`${record}.new`, JSON.stringify(described));
       await rename(`${record}.new`, record);
+      await removeOld(label);
       return described;
     },
     { pollMs: 100 },
   );
   return { archive, images: built };
+}
+
+/** Every change of a source makes another archive of 130 MB: those of one kind beyond the last five go after an hour. */
+async function removeOld(label: string): Promise<void> {
+  const folder = join(cacheFolder(), "images");
+  const isOurs = (name: string) =>
+    name.startsWith(`${label}-`) && /^[0-9a-f]{32}\.json$/.test(name.slice(-37));
+  const names = (await readdir(folder)).filter(isOurs);
+  const records = await Promise.all(
+    names.map(async (name) => ({
+      path: join(folder, name),
+      builtMs: (await stat(join(folder, name))).mtimeMs,
+    })),
+  );
+  records.sort((a, b) => b.builtMs - a.builtMs);
+  for (const { path, builtMs } of records.slice(5)) {
+    if (Date.now() - builtMs < 3_600_000) continue;
+    await rm(path, { force: true });
+    await rm(path.replace(/json$/, "tar"), { force: true });
+  }
 }
 
 async function readRecord(path: string): Promise<BuiltImage[] | undefined> {

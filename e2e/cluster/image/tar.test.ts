@@ -18,7 +18,9 @@ afterEach(async () => {
 });
 
 async function bytesOf(entries: readonly TarEntry[]): Promise<Buffer> {
-  return Buffer.concat(await Array.fromAsync(tarArchive(entries)));
+  const pieces: Uint8Array[] = [];
+  for await (const piece of tarArchive(entries)) pieces.push(piece);
+  return Buffer.concat(pieces);
 }
 
 /** The archive as GNU tar unpacks it: the one that is not ours. */

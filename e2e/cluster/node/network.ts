@@ -1,7 +1,8 @@
 /** The wire between the API servers and the nodes: a bridge on the host, a veth cable to each node, static routes. */
 
+import { readFile } from "node:fs/promises";
 import { runCommand } from "../command.ts";
-import { ClusterError } from "../errors.ts";
+import { ClusterError, systemErrorCode } from "../errors.ts";
 import { run } from "./command.ts";
 import {
   bridgeName,
@@ -30,11 +31,37 @@ export async function createBridge(
       await run("ip", ["address", "add", `${address}/${plan.prefixLength}`, "dev", bridge]);
     }
     await run("ip", ["link", "set", "dev", bridge, "up"]);
+    await letBridgedPacketsPass(bridge);
     return plan;
   } catch (error) {
-    await runCommand("ip", ["link", "delete", "dev", bridge]);
+    await removeLinks(id);
     throw error;
   }
+}
+
+/**
+ * Where Docker runs, the kernel shows bridged packets to iptables and the FORWARD chain drops what it does not know:
+ * nodes could then not reach each other. On such a machine, and only there, one rule lets this bridge's own packets by.
+ */
+async function letBridgedPacketsPass(bridge: string): Promise<void> {
+  const setting = "/proc/sys/net/bridge/bridge-nf-call-iptables";
+  const isFiltered = await readFile(setting, "utf8").catch((error: unknown) => {
+    if (systemErrorCode(error) === "ENOENT") return "0";
+    throw error;
+  });
+  if (isFiltered.trim() !== "1") return;
+  if (!(await run("iptables", ["--wait", "-S", "FORWARD"])).includes("-P FORWARD DROP")) return;
+  await run("iptables", ["--wait", "--insert", "FORWARD", ...bridgeRule(bridge)]);
+}
+
+function bridgeRule(bridge: string): string[] {
+  return ["--in-interface", bridge, "--out-interface", bridge, "--jump", "ACCEPT"];
+}
+
+async function removeBridgeRule(bridge: string): Promise<void> {
+  const rules = await runCommand("iptables", ["--wait", "-S", "FORWARD"]);
+  if (!rules.stdout.includes(`-i ${bridge} `)) return;
+  await run("iptables", ["--wait", "--delete", "FORWARD", ...bridgeRule(bridge)]);
 }
 
 /** Two clusters that start at once cannot get one number: the kernel refuses a name that is taken. */
@@ -88,9 +115,10 @@ export async function connectNode(plan: NetworkPlan, node: NodePlan, pid: number
   await run("ip", ["route", "replace", node.podCidr, "via", node.address, "dev", plan.bridge]);
 }
 
-/** Removes the bridge and the host's cable ends; routes over them go with them. Nothing to do is fine. */
+/** Removes the bridge, its rule and the host's cable ends; routes over them go with them. Nothing to do is fine. */
 export async function removeLinks(id: string): Promise<void> {
   const bridge = bridgeName(id);
+  await removeBridgeRule(bridge);
   for (const name of linksOf(bridge, await run("ip", ["-oneline", "link", "show"]))) {
     const { code, stderr } = await runCommand("ip", ["link", "delete", "dev", name]);
     // A cable disappears on its own once its node's namespace is gone.

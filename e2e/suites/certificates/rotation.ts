@@ -32,6 +32,8 @@ const errorCounters = [
   "apiserver_admission_webhook_fail_open_count",
 ];
 
+/** A rotation takes a fraction of a second; the next one waits until this many requests went through this one. */
+const requestsEach = 25;
 /** Of each rotation, on the serving port: one that succeeds and one that the server sees through before we refuse. */
 const ownHandshakes = 2;
 
@@ -143,12 +145,16 @@ export function rotationSuite({ rotations, perSecond = 60 }: RotationSuiteOption
         let trust = await readTrust(clients[0]);
         for (let index = 1; index <= rotations; index++) {
           const former = trust;
+          const sentBefore = load.soFar.requests;
           const asked = performance.now();
           trust = await rotate(index);
           tookMs.push(performance.now() - asked);
           await checkRotated(former, trust);
           await waitFor("an API server's handshake with the new leaf where it is in use", async () => {
             return (await handshakesWith(trust.leaf)) > ownHandshakes;
+          });
+          await waitFor("enough requests during this rotation", () => {
+            return load.soFar.requests - sentBefore >= requestsEach;
           });
           expect(load.soFar.unexpected).toEqual([]);
           if (index % 50 === 0) console.log(`${index} rotations, ${load.soFar.requests} requests`);

@@ -20,6 +20,11 @@ const changes = 60;
 const askEveryMs = 2;
 /** Only to end a test that would wait for ever; the figures are printed, not asserted. */
 const sanityMs = 10_000;
+/**
+ * The API server takes changed admission policies in once a second. Each change begins at another point of that
+ * second, or every one would begin right after a refresh and wait for the whole of the next.
+ */
+const nativeRefreshMs = 1_000;
 
 const ShieldPolicy = resourceType<KubeObject>({
   group: "shieldx.io",
@@ -32,6 +37,7 @@ const ShieldPolicy = resourceType<KubeObject>({
 interface Subject {
   readonly policy: (action: "warn" | "deny") => Manifest;
   readonly type: ResourceType;
+  readonly refreshMs: number;
   /** What `deny` refuses. */
   readonly offender: Manifest;
 }
@@ -39,6 +45,7 @@ interface Subject {
 const webhook: Subject = {
   policy: (admission) => podSecurityPolicy("changing-webhook", { actions: { admission } }),
   type: Pod,
+  refreshMs: 0,
   offender: restrictedPod("offender", { hostNetwork: true }),
 };
 
@@ -59,6 +66,7 @@ const native: Subject = {
     },
   }),
   type: Deployment,
+  refreshMs: nativeRefreshMs,
   offender: {
     apiVersion: "apps/v1",
     kind: "Deployment",
@@ -126,6 +134,7 @@ describe("a policy change", () => {
       const took: Record<"warn" | "deny", number[]> = { deny: [], warn: [] };
       for (let change = 0; change < changes; change++) {
         const action = change % 2 === 0 ? "deny" : "warn";
+        await delay(((change + 0.5) / changes) * subject.refreshMs);
         took[action].push(await inForceAfter(subject, action));
       }
       console.log(

@@ -1,5 +1,5 @@
-import { isDeepStrictEqual } from "node:util";
 import type { KubeObject, ManagedFieldsEntry } from "../kubernetes/objects.ts";
+import { jsonEqual } from "./json-equal.ts";
 
 /**
  * Decides without the server whether a server-side apply would change anything, from what the manager owns
@@ -63,7 +63,7 @@ function compareRoot(owned: Owned, desired: KubeObject, current: KubeObject): st
 function compare(owned: unknown, desired: unknown, current: unknown, path: string): string | undefined {
   const below = asFields(owned);
   if (below === undefined) return `${path}: not owned yet`;
-  if (isLeaf(below)) return isDeepStrictEqual(desired, current) ? undefined : `${path}: another value`;
+  if (isLeaf(below)) return jsonEqual(desired, current) ? undefined : `${path}: another value`;
   if (Array.isArray(desired)) {
     return Array.isArray(current) ? compareList(below, desired, current, path) : `${path}: no list there`;
   }
@@ -87,7 +87,8 @@ function compareFields(owned: Owned, desired: Fields, current: Fields, path: str
   for (const element in owned) {
     if (element === ".") continue;
     if (!element.startsWith("f:")) return `${path}: owned as ${element}`;
-    if (desired[element.slice(2)] === undefined) return `${path}.${element.slice(2)}: no longer desired`;
+    const name = element.slice(2);
+    if (!Object.hasOwn(desired, name) || desired[name] === undefined) return `${path}.${name}: no longer desired`;
   }
   return undefined;
 }
@@ -123,7 +124,7 @@ function findDesired(element: string, desired: readonly unknown[], unmatched: Re
 
 /** Whether `item` is the list element a path element names. `mayOmitKeys`: an applied item may leave keys to defaults. */
 function isElement(element: string, item: unknown, mayOmitKeys: boolean): boolean {
-  if (element.startsWith("v:")) return isDeepStrictEqual(parseJson(element.slice(2)), item);
+  if (element.startsWith("v:")) return jsonEqual(parseJson(element.slice(2)), item);
   if (!element.startsWith("k:")) return false; // by index: not understood, so a change
   const keys = asFields(parseJson(element.slice(2)));
   const fields = asFields(item);
@@ -131,7 +132,7 @@ function isElement(element: string, item: unknown, mayOmitKeys: boolean): boolea
   let matches = 0;
   for (const name in keys) {
     if (fields[name] === undefined && mayOmitKeys) continue;
-    if (!isDeepStrictEqual(fields[name], keys[name])) return false;
+    if (!jsonEqual(fields[name], keys[name])) return false;
     matches++;
   }
   return matches > 0;

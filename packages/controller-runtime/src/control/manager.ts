@@ -206,32 +206,40 @@ class OperatorManager implements Manager {
     }
   }
 
-  /** Ends the work first, then the leadership it needs. */
+  /** Ends the leader's work, then the leadership it needed; meanwhile whatever runs on every replica. */
   async #shutDown(election: Promise<void>, failure: unknown): Promise<void> {
     const reason = failure instanceof Error ? failure : new Error("the manager is shutting down");
     const timeoutMs = this.#options.gracefulShutdownTimeoutMs ?? defaultGracefulShutdownTimeoutMs;
-    const isLost = this.leadershipGuard.signal.aborted;
-    const work = Promise.all([
-      ...this.#controllers.map(({ controller }) => controller.drain()),
-      this.#onLeader.stop(reason),
-      this.#everywhere.stop(reason),
+    await Promise.all([
+      this.#endLeadership(election, reason, timeoutMs),
+      this.#endInTime("runnables", timeoutMs, this.#everywhere.stop(reason)),
     ]);
-    // Reconciles of a lost leadership may not write any more: nothing is worth waiting for.
-    if (isLost) for (const { controller } of this.#controllers) controller.abort(reason);
-    if (
-      (await withinTime(this.#clock, isLost ? Math.min(timeoutMs, 1_000) : timeoutMs, work)) === "timedOut"
-    ) {
-      const runnables = [...this.#onLeader.names, ...this.#everywhere.names];
-      this.#logger.warn({ timeoutMs, runnables }, "did not end within the graceful shutdown timeout");
+  }
+
+  async #endLeadership(election: Promise<void>, reason: Error, timeoutMs: number): Promise<void> {
+    const abortReconciles = (): void => {
       for (const { controller } of this.#controllers) controller.abort(reason);
-    }
-    await withinTime(this.#clock, 2_000, this.#events.close());
+    };
+    // Reconciles of a lost leadership may not write any more: they are not worth waiting for.
+    const isLost = this.leadershipGuard.signal.aborted;
+    if (isLost) abortReconciles();
+    const drained = this.#controllers.map(({ controller }) => controller.drain());
+    const work = Promise.all([...drained, this.#onLeader.stop(reason)]);
+    await this.#endInTime("reconciles and the leader's runnables", isLost ? 1_000 : timeoutMs, work);
+    abortReconciles();
+    await this.#endInTime("events", 2_000, this.#events.close());
     this.#elector?.release();
-    await withinTime(
-      this.#clock,
+    await this.#endInTime(
+      "leadership",
       5_000,
       election.catch(() => undefined),
     );
+  }
+
+  async #endInTime(what: string, timeoutMs: number, work: Promise<unknown>): Promise<void> {
+    if ((await withinTime(this.#clock, timeoutMs, work)) === "finished") return;
+    const runnables = [...this.#onLeader.names, ...this.#everywhere.names];
+    this.#logger.warn({ timeoutMs, runnables }, `${what} did not end in time; going on without`);
   }
 
   #createElector(identity: string): LeaderElector | undefined {
