@@ -382,9 +382,7 @@ function withSlices(apiServers: readonly OwnedApiServer[]) {
 
 /** Only a cluster with nodes pays for loading what nodes need. */
 export async function loadNodeHalf(): Promise<NodeHalf> {
-  const specifier = new URL("./node/index.ts", import.meta.url).href;
-  const half: NodeHalf = await import(specifier);
-  return half;
+  return await import("./node/index.ts");
 }
 
 function randomId(): string {

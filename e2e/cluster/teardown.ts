@@ -13,8 +13,7 @@ export async function tearDown(dir: string, log: (message: string) => void): Pro
   if (state) {
     await killProcesses(state);
     if (state.nodes > 0) {
-      const specifier = new URL("./node/teardown.ts", import.meta.url).href;
-      const nodes: NodeTeardown = await import(specifier);
+      const nodes: NodeTeardown = await import("./node/teardown.ts");
       await nodes.tearDown({ id: state.id, dir, log });
     }
     for (const address of state.loopbackAddresses) await removeLoopbackAddress(address);

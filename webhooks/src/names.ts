@@ -15,6 +15,7 @@ export const fieldManager = "shieldx-webhooks";
 export const annotation = {
   policySetDigest: "shieldx.io/policy-set-digest",
   servingLeaf: "shieldx.io/serving-leaf",
+  servingLeafNotAfter: "shieldx.io/serving-leaf-not-after",
   candidateLeaf: "shieldx.io/candidate-leaf",
 } as const;
 

@@ -13,6 +13,8 @@ import { annotation, fieldManager, replicaLeaseName } from "../names.ts";
 export interface ReplicaReport {
   readonly policySetDigest?: string;
   readonly servingLeaf?: string;
+  /** When the serving leaf ends, milliseconds since the epoch. */
+  readonly servingLeafNotAfterMs?: number;
   readonly candidateLeaf?: string;
 }
 
@@ -110,7 +112,7 @@ export class ReplicaLease {
 
   async #write(signal?: AbortSignal): Promise<void> {
     const { client, clock, replica, report } = this.#parts;
-    const { policySetDigest, servingLeaf, candidateLeaf } = report();
+    const { policySetDigest, servingLeaf, servingLeafNotAfterMs, candidateLeaf } = report();
     const lease: Lease = {
       apiVersion: "coordination.k8s.io/v1",
       kind: "Lease",
@@ -120,6 +122,9 @@ export class ReplicaLease {
         annotations: {
           ...(policySetDigest === undefined ? {} : { [annotation.policySetDigest]: policySetDigest }),
           ...(servingLeaf === undefined ? {} : { [annotation.servingLeaf]: servingLeaf }),
+          ...(servingLeafNotAfterMs === undefined
+            ? {}
+            : { [annotation.servingLeafNotAfter]: new Date(servingLeafNotAfterMs).toISOString() }),
           ...(candidateLeaf === undefined ? {} : { [annotation.candidateLeaf]: candidateLeaf }),
         },
       },

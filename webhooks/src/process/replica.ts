@@ -253,7 +253,9 @@ class Replica {
     const digest = this.#policies.current?.digest;
     return {
       ...(digest === undefined ? {} : { policySetDigest: digest }),
-      ...(material === undefined ? {} : { servingLeaf: material.serving.fingerprint }),
+      ...(material === undefined
+        ? {}
+        : { servingLeaf: material.serving.fingerprint, servingLeafNotAfterMs: material.serving.notAfterMs }),
       ...(material?.candidate === undefined ? {} : { candidateLeaf: material.candidate.fingerprint }),
     };
   }

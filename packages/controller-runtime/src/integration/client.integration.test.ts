@@ -119,22 +119,22 @@ describe("Client on a real API server", () => {
   });
 
   it("waits out a server that asks it to", async () => {
-    const throttled = await startCluster({ apiServerArgs: ["--max-requests-inflight=3", "--max-mutating-requests-inflight=2"] });
+    const throttled = await startCluster({
+      apiServerArgs: ["--enable-priority-and-fairness=false", "--max-mutating-requests-inflight=2"],
+    });
     try {
-      const credentials = await loadCredentials({ kubeconfig: throttled.kubeconfig });
-      const tester = await throttled.clientKubeconfig({ commonName: "somebody", organizations: [] });
-      await throttled.kubectl(["create", "clusterrolebinding", "somebody", "--clusterrole=cluster-admin", "--user=somebody"]);
       const codes = new Map<string, number>();
       const busy = createClient({
-        credentials: await loadCredentials({ kubeconfig: tester }),
-        maxConnections: 200,
+        // members of system:masters are never throttled
+        credentials: await loadCredentials({ kubeconfig: await throttled.clientKubeconfig({ commonName: "somebody", organizations: [] }) }),
         metrics: { requestFinished: ({ code }) => codes.set(code, (codes.get(code) ?? 0) + 1), requestDuration: () => undefined },
       });
-      await Promise.all(Array.from({ length: 200 }, (_, at) => busy.apply(ConfigMap, map(`busy-${at}`), { fieldManager: "busy" })));
+      await throttled.kubectl(["create", "clusterrolebinding", "somebody", "--clusterrole=cluster-admin", "--user=somebody"]);
+      const names = Array.from({ length: 40 }, (_, at) => `busy-${at}`);
+      await Promise.all(names.map((name) => busy.apply(ConfigMap, map(name), { fieldManager: "busy", retries: 40 })));
       const listed = await busy.list(ConfigMap, { namespace: "default" });
-      expect(listed.items.filter((item) => item.metadata.name.startsWith("busy-"))).toHaveLength(200);
-      console.info(`answers: ${JSON.stringify(Object.fromEntries(codes))}`);
-      expect(credentials.server).toBe(throttled.apiServers[0]!.url);
+      expect(listed.items.map((item) => item.metadata.name)).toEqual(expect.arrayContaining(names));
+      expect(codes.get("429")).toBeGreaterThan(0);
       await busy.close();
     } finally {
       await throttled.stop();
