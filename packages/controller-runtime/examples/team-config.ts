@@ -1,23 +1,13 @@
 /** Keeps a ConfigMap "team" in every Namespace that is labelled example.shieldx.io/team=NAME. */
-import {
-  applyIfChanged,
-  ConfigMap,
-  createClient,
-  createJsonLogger,
-  createManager,
-  defineController,
-  loadCredentials,
-  Namespace,
-  processSignal,
-  watch,
-} from "@shieldx/controller-runtime";
+import * as runtime from "@shieldx/controller-runtime";
+import { ConfigMap, Namespace } from "@shieldx/controller-runtime";
 
 const label = "example.shieldx.io/team";
 const fieldManager = "team-config";
 
-const logger = createJsonLogger();
-const client = createClient({ credentials: await loadCredentials(), logger });
-const manager = createManager({
+const logger = runtime.createJsonLogger();
+const client = runtime.createClient({ credentials: await runtime.loadCredentials(), logger });
+const manager = runtime.createManager({
   client,
   name: "team-config",
   namespace: "default",
@@ -25,12 +15,12 @@ const manager = createManager({
   healthBindAddress: process.env.HEALTH_BIND_ADDRESS ?? "127.0.0.1:8081",
 });
 
-const teamConfig = defineController({
+const teamConfig = runtime.defineController({
   name: "team-config",
   for: Namespace,
-  // Somebody edits or deletes our ConfigMap: look at its Namespace again.
   watches: [
-    watch({
+    // Somebody edits or deletes our ConfigMap: look at its Namespace again.
+    runtime.watch({
       type: ConfigMap,
       labelSelector: label,
       keepManagedFieldsOf: fieldManager,
@@ -49,19 +39,12 @@ const teamConfig = defineController({
     }
     const metadata = { ...key, labels: { [label]: team } };
     const desired = { apiVersion: "v1", kind: "ConfigMap", metadata, data: { team } };
-    const { changed } = await applyIfChanged(client, ConfigMap, existing, desired, {
-      fieldManager,
-      force: true,
-    });
-    if (changed)
-      events.event(namespace, {
-        type: "Normal",
-        reason: "TeamSet",
-        action: "Apply",
-        note: `team is ${team}`,
-      });
+    const options = { fieldManager, force: true };
+    const { changed } = await runtime.applyIfChanged(client, ConfigMap, existing, desired, options);
+    const note = `the team is ${team}`;
+    if (changed) events.event(namespace, { type: "Normal", reason: "TeamSet", action: "Apply", note });
   },
 });
 
 manager.addController(teamConfig);
-await manager.run(processSignal()).finally(() => client.close());
+await manager.run(runtime.processSignal()).finally(() => client.close());
