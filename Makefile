@@ -17,7 +17,8 @@ help: ## list the commands
 $(STAMP): package.json package-lock.json $(wildcard */package.json packages/*/package.json)
 	@command -v npm >/dev/null || { echo "npm is missing. Install Node.js 20 or newer, e.g.: apt-get install nodejs npm" >&2; exit 1; }
 	npm ci --no-audit --no-fund --loglevel=error
-	@test -x $(NODE) || { echo "npm installed no Node 24 binary for this platform; optional dependencies must not be omitted" >&2; exit 1; }
+	@test -x $(NODE) || { node -e 'process.exit(parseInt(process.versions.node) < 24 ? 1 : 0)' && ln -s "$$(command -v node)" $(NODE); } \
+	  || { echo "npm has no Node 24 for this platform: install Node.js 24 and run make again" >&2; exit 1; }
 	@touch $@
 
 .PHONY: setup

@@ -12,6 +12,10 @@ const commands: Readonly<Record<string, { readonly summary: string; load(): Prom
     summary: "answer admission reviews (every replica)",
     load: () => import("@shieldx/webhooks/main"),
   },
+  uninstall: {
+    summary: "remove what the operator made, before the release itself is removed",
+    load: () => import("@shieldx/operator/uninstall"),
+  },
 };
 
 function help(): string {

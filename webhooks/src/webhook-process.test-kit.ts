@@ -31,7 +31,6 @@ export const waitFor = <T>(
 
 export interface WebhookProcess {
   readonly name: string;
-  readonly pid: number;
   readonly ports: {
     readonly https: number;
     readonly probe: number;
@@ -100,8 +99,8 @@ export async function startTestBed(name: string): Promise<TestBed> {
       await admin.apply(Secret, object, { fieldManager: "test", force: true });
     },
     async start({ name: replica = "one", delay = "1s" } = {}) {
-      const [https, probe, metrics, health] = await freePorts(4);
-      const ports = { https: https!, probe: probe!, metrics: metrics!, health: health! };
+      const [https = 0, probe = 0, metrics = 0, health = 0] = await freePorts(4);
+      const ports = { https, probe, metrics, health };
       const kubeconfig = await cluster.serviceAccountKubeconfig(namespace, "shieldx-webhooks");
       const started = launch(replica, ports, [
         `--kubeconfig=${kubeconfig}`,
@@ -189,7 +188,6 @@ export function launch(
   child.stderr.on("data", record);
   return {
     name,
-    pid: child.pid!,
     ports,
     output: () => output,
     async isReady() {

@@ -41,3 +41,17 @@ seccompProfile: {type: RuntimeDefault}
 - name: POD_NAMESPACE
   valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
 {{- end }}
+
+{{- define "shieldx.uninstallMetadata" -}}
+name: shieldx-uninstall
+{{- if .namespaced }}
+namespace: {{ .root.Release.Namespace }}
+{{- end }}
+labels:
+  {{- include "shieldx.labels" .root | nindent 2 }}
+  app.kubernetes.io/component: uninstall
+annotations:
+  helm.sh/hook: pre-delete
+  helm.sh/hook-weight: {{ .weight | quote }}
+  helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+{{- end }}

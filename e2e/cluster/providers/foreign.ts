@@ -1,11 +1,12 @@
 /** A cluster that somebody else runs, reached with kubectl and a kubeconfig. */
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { buildKubernetes, defaultKubernetes } from "../build/kubernetes.ts";
 import { type BasicCluster, kubectlEnvironment, type TokenOptions } from "../cluster.ts";
 import { type CommandOptions, runCommand } from "../command.ts";
 import { kubeconfigText } from "../control-plane/kubeconfig.ts";
-import { ClusterError, missingPrerequisite } from "../errors.ts";
+import { ClusterError } from "../errors.ts";
 import type { CommandResult } from "../types.ts";
 
 interface ConfigView {
@@ -34,18 +35,11 @@ export async function openForeignCluster(inputs: ForeignInputs): Promise<BasicCl
       env: ambient,
     },
   );
-  if (view.code === 127) {
-    await rm(scratch, { recursive: true });
-    throw missingPrerequisite(
-      "kubectl is not installed.",
-      "https://kubernetes.io/docs/tasks/tools/ or `make cluster-up`",
-    );
-  }
   // Flattened into a file of our own, so that a later change of the current context does not move a test elsewhere.
   const kubeconfig = join(scratch, "kubeconfig");
   await writeFile(kubeconfig, view.stdout, { mode: 0o600 });
   const kubectl = (args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> =>
-    runCommand("kubectl", args, {
+    runCommand(program, args, {
       ...options,
       env: { ...kubectlEnvironment(kubeconfig, scratch), ...options.env },
     });
@@ -96,4 +90,12 @@ export async function openForeignCluster(inputs: ForeignInputs): Promise<BasicCl
     stop,
     [Symbol.asyncDispose]: stop,
   };
+}
+
+/** The kubectl of this machine, which fits the person's cluster best; without one, that of our own clusters. */
+async function kubectlProgram(scratch: string): Promise<string> {
+  if ((await runCommand("kubectl", ["version", "--client"])).code === 0) return "kubectl";
+  const program = join(scratch, "kubectl");
+  await symlink(await buildKubernetes(defaultKubernetes), program);
+  return program;
 }

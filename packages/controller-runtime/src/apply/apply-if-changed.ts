@@ -55,7 +55,8 @@ export async function applyIfChanged<T extends KubeObject>(
       ? "the object does not exist"
       : differenceFromApplied(existing, desired as KubeObject, fieldManager, subresource);
   if (existing !== undefined) {
-    const isRemembered = reason !== undefined && memory.isApplied(existing, desired as KubeObject, fieldManager, subresource);
+    const isRemembered =
+      reason !== undefined && memory.isApplied(existing, desired as KubeObject, fieldManager, subresource);
     if (reason === undefined || isRemembered) return { object: existing, applied: false, changed: false };
   }
   const uid = existing?.metadata.uid ?? desired.metadata.uid;
@@ -79,6 +80,8 @@ function memoryOf(client: Client): ApplyMemory {
   return memory;
 }
 
-function isCache<T extends KubeObject>(current: T | CurrentObjects<T> | undefined): current is CurrentObjects<T> {
+function isCache<T extends KubeObject>(
+  current: T | CurrentObjects<T> | undefined,
+): current is CurrentObjects<T> {
   return current !== undefined && "store" in current && !("metadata" in current);
 }

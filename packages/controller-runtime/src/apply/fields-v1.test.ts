@@ -20,24 +20,37 @@ const { shape } = fc.letrec<{ shape: Shape }>((tie) => {
   const branch: fc.Arbitrary<Shape> = fc.oneof(
     fields.map((of): Shape => ({ is: "fields", fields: of })),
     fc
-      .uniqueArray(fc.record({ name: fc.string({ minLength: 1, maxLength: 4 }), fields }), { selector: (item) => item.name, minLength: 1, maxLength: 4 })
+      .uniqueArray(fc.record({ name: fc.string({ minLength: 1, maxLength: 4 }), fields }), {
+        selector: (item) => item.name,
+        minLength: 1,
+        maxLength: 4,
+      })
       .map((items): Shape => ({ is: "keyed", items })),
-    fc.uniqueArray(fc.string({ maxLength: 4 }), { minLength: 1, maxLength: 4 }).map((values): Shape => ({ is: "set", values })),
+    fc
+      .uniqueArray(fc.string({ maxLength: 4 }), { minLength: 1, maxLength: 4 })
+      .map((values): Shape => ({ is: "set", values })),
   );
   const leaf: fc.Arbitrary<Shape> = fc.oneof(
     scalar.map((value): Shape => ({ is: "scalar", value })),
-    fc.oneof(fc.array(scalar, { maxLength: 3 }), fc.dictionary(fieldName, scalar, { maxKeys: 3 })).map((value): Shape => ({ is: "atomic", value })),
+    fc
+      .oneof(fc.array(scalar, { maxLength: 3 }), fc.dictionary(fieldName, scalar, { maxKeys: 3 }))
+      .map((value): Shape => ({ is: "atomic", value })),
   );
   return { shape: fc.oneof({ maxDepth: 4, withCrossShrink: true }, leaf, branch) };
 });
-const spec = fc.dictionary(fieldName, shape, { minKeys: 1, maxKeys: 4 }).map((fields): Shape => ({ is: "fields", fields }));
+const spec = fc
+  .dictionary(fieldName, shape, { minKeys: 1, maxKeys: 4 })
+  .map((fields): Shape => ({ is: "fields", fields }));
 
-function valueOf(of: Shape): unknown {
+function jsonOf(of: Shape): unknown {
   switch (of.is) {
     case "fields":
-      return Object.fromEntries(Object.entries(of.fields).map(([name, below]) => [name, valueOf(below)]));
+      return Object.fromEntries(Object.entries(of.fields).map(([name, below]) => [name, jsonOf(below)]));
     case "keyed":
-      return of.items.map((item) => ({ ...(valueOf({ is: "fields", fields: item.fields }) as object), name: item.name }));
+      return of.items.map((item) => ({
+        ...(jsonOf({ is: "fields", fields: item.fields }) as object),
+        name: item.name,
+      }));
     case "set":
       return of.values;
     default:
@@ -49,7 +62,9 @@ function valueOf(of: Shape): unknown {
 function ownedBy(of: Shape): Record<string, unknown> {
   switch (of.is) {
     case "fields":
-      return Object.fromEntries(Object.entries(of.fields).map(([name, below]) => [`f:${name}`, ownedBy(below)]));
+      return Object.fromEntries(
+        Object.entries(of.fields).map(([name, below]) => [`f:${name}`, ownedBy(below)]),
+      );
     case "keyed":
       return Object.fromEntries(
         of.items.map((item) => [
@@ -66,19 +81,27 @@ function ownedBy(of: Shape): Record<string, unknown> {
 
 /** The object with what other managers and the server's defaults add to granular maps and lists. */
 function withOthers(of: Shape): unknown {
-  const value = valueOf(of);
+  const value = jsonOf(of);
   if (of.is === "fields") {
     const below = Object.entries(of.fields).map(([name, field]) => [name, withOthers(field)]);
     return { ...Object.fromEntries(below), somebodyElses: { a: 1 } };
   }
   if (of.is === "keyed") {
-    const items = of.items.map((item) => ({ ...(withOthers({ is: "fields", fields: item.fields }) as object), name: item.name }));
+    const items = of.items.map((item) => ({
+      ...(withOthers({ is: "fields", fields: item.fields }) as object),
+      name: item.name,
+    }));
     return [{ name: "somebody else's item" }, ...items];
   }
   return of.is === "set" ? ["somebody else's value", ...of.values] : value;
 }
 
-const desiredOf = (of: Shape): KubeObject => ({ apiVersion: "v1", kind: "Model", metadata: { name: "a" }, spec: valueOf(of) });
+const desiredOf = (of: Shape): KubeObject => ({
+  apiVersion: "v1",
+  kind: "Model",
+  metadata: { name: "a" },
+  spec: jsonOf(of),
+});
 const currentOf = (of: Shape, extra = false): KubeObject => ({
   apiVersion: "v1",
   kind: "Model",
@@ -91,7 +114,7 @@ const currentOf = (of: Shape, extra = false): KubeObject => ({
       { manager: "me", operation: "Apply", apiVersion: "v1", fieldsV1: { "f:spec": ownedBy(of) } },
     ],
   },
-  spec: extra ? withOthers(of) : valueOf(of),
+  spec: extra ? withOthers(of) : jsonOf(of),
 });
 
 /** Every object one leaf, field or element away. */
@@ -107,7 +130,9 @@ function neighbours(value: unknown): unknown[] {
     const entries = Object.entries(value);
     return [
       ...entries.map((_, at) => Object.fromEntries(entries.toSpliced(at, 1))),
-      ...entries.flatMap(([name, item], at) => neighbours(item).map((other) => Object.fromEntries(entries.with(at, [name, other])))),
+      ...entries.flatMap(([name, item], at) =>
+        neighbours(item).map((other) => Object.fromEntries(entries.with(at, [name, other]))),
+      ),
       { ...value, oneMore: 1 },
     ];
   }
@@ -127,24 +152,28 @@ describe("differenceFromApplied", () => {
   it("finds one for every desired object a single change away", () => {
     fc.assert(
       fc.property(spec, (of) => {
-        for (const other of neighbours(valueOf(of))) {
+        for (const other of neighbours(jsonOf(of))) {
           const desired = { ...desiredOf(of), spec: other };
-          expect(differenceFromApplied(currentOf(of), desired, "me"), JSON.stringify(other)).toBeTypeOf("string");
+          expect(differenceFromApplied(currentOf(of), desired, "me"), JSON.stringify(other)).toBeTypeOf(
+            "string",
+          );
         }
       }),
       { numRuns: 300 },
     );
-  }, 30_000);
+  }, 120_000);
 
   it("finds one when somebody changed a value of ours, or took it over", () => {
     fc.assert(
       fc.property(spec, (of) => {
         const current = currentOf(of);
-        for (const other of neighbours(valueOf(of))) {
-          const isRemovalOrChange = JSON.stringify(other).length <= JSON.stringify(valueOf(of)).length + 1;
+        for (const other of neighbours(jsonOf(of))) {
+          const isRemovalOrChange = JSON.stringify(other).length <= JSON.stringify(jsonOf(of)).length + 1;
           if (!isRemovalOrChange || JSON.stringify(other).includes("oneMore")) continue;
           if (JSON.stringify(other).includes("one more")) continue;
-          expect(differenceFromApplied({ ...current, spec: other }, desiredOf(of), "me")).toBeTypeOf("string");
+          expect(differenceFromApplied({ ...current, spec: other }, desiredOf(of), "me")).toBeTypeOf(
+            "string",
+          );
         }
         const bare = structuredClone(current);
         Object.assign(bare.metadata.managedFields?.[1] ?? {}, { fieldsV1: {} });
@@ -152,35 +181,73 @@ describe("differenceFromApplied", () => {
       }),
       { numRuns: 300 },
     );
-  }, 30_000);
+  }, 120_000);
 
   it("does not take another manager's, another operation's or another subresource's entry for ours", () => {
     const of: Shape = { is: "fields", fields: { alpha: { is: "scalar", value: 1 } } };
     expect(differenceFromApplied(currentOf(of), desiredOf(of), "you")).toMatch(/nothing was applied/);
     expect(differenceFromApplied(currentOf(of), desiredOf(of), "kubectl")).toMatch(/nothing was applied/);
-    expect(differenceFromApplied(currentOf(of), desiredOf(of), "me", "status")).toMatch(/nothing was applied/);
+    expect(differenceFromApplied(currentOf(of), desiredOf(of), "me", "status")).toMatch(
+      /nothing was applied/,
+    );
   });
 
   it("names the path of the first difference", () => {
-    const current = currentOf({ is: "fields", fields: { alpha: { is: "keyed", items: [{ name: "x", fields: { beta: { is: "scalar", value: 1 } } }] } } });
+    const current = currentOf({
+      is: "fields",
+      fields: {
+        alpha: { is: "keyed", items: [{ name: "x", fields: { beta: { is: "scalar", value: 1 } } }] },
+      },
+    });
     const desired = { ...desiredOf({ is: "fields", fields: {} }), spec: { alpha: [{ name: "x", beta: 2 }] } };
-    expect(differenceFromApplied(current, desired, "me")).toBe('.spec.alpha[k:{"name":"x"}].beta: another value');
+    expect(differenceFromApplied(current, desired, "me")).toBe(
+      '.spec.alpha[k:{"name":"x"}].beta: another value',
+    );
   });
 
   it("sees a reordered keyed list, a demanded resourceVersion, another uid and another version", () => {
-    const keyed: Shape = { is: "fields", fields: { alpha: { is: "keyed", items: ["x", "y"].map((name) => ({ name, fields: { beta: { is: "scalar" as const, value: 1 } } })) } } };
-    const reordered = { ...desiredOf(keyed), spec: { alpha: [{ name: "y", beta: 1 }, { name: "x", beta: 1 }] } };
+    const keyed: Shape = {
+      is: "fields",
+      fields: {
+        alpha: {
+          is: "keyed",
+          items: ["x", "y"].map((name) => ({ name, fields: { beta: { is: "scalar" as const, value: 1 } } })),
+        },
+      },
+    };
+    const reordered = {
+      ...desiredOf(keyed),
+      spec: {
+        alpha: [
+          { name: "y", beta: 1 },
+          { name: "x", beta: 1 },
+        ],
+      },
+    };
     expect(differenceFromApplied(currentOf(keyed), reordered, "me")).toMatch(/another order/);
     const desired = desiredOf(keyed);
-    expect(differenceFromApplied(currentOf(keyed), { ...desired, metadata: { name: "a", resourceVersion: "7" } }, "me")).toMatch(/resourceVersion/);
-    expect(differenceFromApplied(currentOf(keyed), { ...desired, metadata: { name: "a", uid: "v" } }, "me")).toMatch(/uid/);
-    expect(differenceFromApplied(currentOf(keyed), { ...desired, apiVersion: "v2" }, "me")).toMatch(/last applied as/);
+    expect(
+      differenceFromApplied(
+        currentOf(keyed),
+        { ...desired, metadata: { name: "a", resourceVersion: "7" } },
+        "me",
+      ),
+    ).toMatch(/resourceVersion/);
+    expect(
+      differenceFromApplied(currentOf(keyed), { ...desired, metadata: { name: "a", uid: "v" } }, "me"),
+    ).toMatch(/uid/);
+    expect(differenceFromApplied(currentOf(keyed), { ...desired, apiVersion: "v2" }, "me")).toMatch(
+      /last applied as/,
+    );
   });
 });
 
 describe("ApplyMemory", () => {
   const of: Shape = { is: "fields", fields: { alpha: { is: "scalar", value: 1 } } };
-  const object = (uid: string): KubeObject => ({ ...currentOf(of), metadata: { ...currentOf(of).metadata, uid } });
+  const object = (uid: string): KubeObject => ({
+    ...currentOf(of),
+    metadata: { ...currentOf(of).metadata, uid },
+  });
 
   it("knows an apply again until the desired object or what we own changes", () => {
     const memory = new ApplyMemory();

@@ -20,14 +20,20 @@ export function differenceFromApplied(
 ): string | undefined {
   const entry = ownEntry(current, manager, subresource);
   if (entry === undefined) return `nothing was applied by "${manager}" yet`;
-  if (entry.apiVersion !== desired.apiVersion) return `last applied as ${entry.apiVersion ?? "another version"}`;
-  if (desired.metadata.uid !== undefined && desired.metadata.uid !== current.metadata.uid) return "another uid";
+  if (entry.apiVersion !== desired.apiVersion)
+    return `last applied as ${entry.apiVersion ?? "another version"}`;
+  if (desired.metadata.uid !== undefined && desired.metadata.uid !== current.metadata.uid)
+    return "another uid";
   if (desired.metadata.resourceVersion !== undefined) return "a resourceVersion is demanded";
   return compareRoot(entry.fieldsV1 ?? {}, desired, current);
 }
 
 /** The manager's entry of managedFields that its applies (not its updates) produced. */
-export function ownEntry(object: KubeObject, manager: string, subresource = ""): ManagedFieldsEntry | undefined {
+export function ownEntry(
+  object: KubeObject,
+  manager: string,
+  subresource = "",
+): ManagedFieldsEntry | undefined {
   return object.metadata.managedFields?.find(
     (entry) =>
       entry.manager === manager && entry.operation === "Apply" && (entry.subresource ?? "") === subresource,
@@ -56,7 +62,12 @@ function compareRoot(owned: Owned, desired: KubeObject, current: KubeObject): st
   const { "f:metadata": _, ...ownedRest } = owned;
   return (
     compareFields(ownedRest, rest, current, "") ??
-    compareFields(ownedMetadata, withoutFields(metadata, unownedMetadata), asFields(current.metadata) ?? {}, ".metadata")
+    compareFields(
+      ownedMetadata,
+      withoutFields(metadata, unownedMetadata),
+      asFields(current.metadata) ?? {},
+      ".metadata",
+    )
   );
 }
 
@@ -88,13 +99,19 @@ function compareFields(owned: Owned, desired: Fields, current: Fields, path: str
     if (element === ".") continue;
     if (!element.startsWith("f:")) return `${path}: owned as ${element}`;
     const name = element.slice(2);
-    if (!Object.hasOwn(desired, name) || desired[name] === undefined) return `${path}.${name}: no longer desired`;
+    if (!Object.hasOwn(desired, name) || desired[name] === undefined)
+      return `${path}.${name}: no longer desired`;
   }
   return undefined;
 }
 
 /** A granular list: owned by key (`k:`) or by value (`v:`). */
-function compareList(owned: Owned, desired: readonly unknown[], current: readonly unknown[], path: string): string | undefined {
+function compareList(
+  owned: Owned,
+  desired: readonly unknown[],
+  current: readonly unknown[],
+  path: string,
+): string | undefined {
   const elements = Object.keys(owned).filter((element) => element !== ".");
   if (elements.length !== desired.length) return `${path}: other elements`;
   const unmatched = new Set(desired.keys());
@@ -117,7 +134,11 @@ function compareList(owned: Owned, desired: readonly unknown[], current: readonl
   return isOrdered ? undefined : `${path}: another order`;
 }
 
-function findDesired(element: string, desired: readonly unknown[], unmatched: ReadonlySet<number>): number | undefined {
+function findDesired(
+  element: string,
+  desired: readonly unknown[],
+  unmatched: ReadonlySet<number>,
+): number | undefined {
   for (const index of unmatched) if (isElement(element, desired[index], true)) return index;
   return undefined;
 }

@@ -39,7 +39,9 @@ class FakeClient {
       wake();
     };
     const aborted = new Promise<never>((_, reject) => {
-      options?.signal?.addEventListener("abort", () => reject(options.signal?.reason as Error), { once: true });
+      options?.signal?.addEventListener("abort", () => reject(options.signal?.reason as Error), {
+        once: true,
+      });
     });
     aborted.catch(() => undefined); // nobody may be waiting when it happens
     for (;;) {
@@ -68,8 +70,20 @@ async function started(answers: (KubeList<Map> | Error)[], options: Partial<Info
   fake.answers = answers;
   const clock = new ManualClock();
   const errors: string[] = [];
-  const logger = { debug: () => {}, info: () => {}, warn: () => {}, error: (_: object, text: string) => errors.push(text) };
-  const informer = new Informer<Map>({ client: fake as unknown as Client, type: ConfigMap, clock, random: () => 0, logger, ...options });
+  const logger = {
+    debug: () => {},
+    info: () => {},
+    warn: () => {},
+    error: (_: object, text: string) => errors.push(text),
+  };
+  const informer = new Informer<Map>({
+    client: fake as unknown as Client,
+    type: ConfigMap,
+    clock,
+    random: () => 0,
+    logger,
+    ...options,
+  });
   const controller = new AbortController();
   const events: string[] = [];
   const start = () => informer.start(controller.signal);
@@ -80,8 +94,10 @@ describe("Informer", () => {
   it("tells handlers of initial objects before it says it is in sync, and of later ones as not initial", async () => {
     const { fake, informer, controller, events, start, settle } = await started([listOf([map("a", 1)], 5)]);
     informer.on({
-      added: (object, isInitial) => void events.push(`added ${object.metadata.name} ${isInitial} ${informer.hasSynced}`),
-      updated: (old, object) => void events.push(`updated ${old.metadata.resourceVersion}->${object.metadata.resourceVersion}`),
+      added: (object, isInitial) =>
+        void events.push(`added ${object.metadata.name} ${isInitial} ${informer.hasSynced}`),
+      updated: (old, object) =>
+        void events.push(`updated ${old.metadata.resourceVersion}->${object.metadata.resourceVersion}`),
       deleted: (last, isKnown) => void events.push(`deleted ${last.metadata.name} ${isKnown}`),
     });
     const stopped = start();
@@ -100,20 +116,29 @@ describe("Informer", () => {
 
   it("goes on after a handler that throws or rejects, and tells the others", async () => {
     let failed = 0;
-    const { fake, errors, informer, controller, events, start, settle } = await started([listOf([map("a", 1)], 5)], {
-      metrics: { listed: () => {}, failed: () => {}, handlerFailed: () => failed++ },
-    });
+    const { fake, errors, informer, controller, events, start, settle } = await started(
+      [listOf([map("a", 1)], 5)],
+      {
+        metrics: { listed: () => {}, failed: () => {}, handlerFailed: () => failed++ },
+      },
+    );
     informer.on({
       added: () => {
         throw new Error("broken handler");
       },
       updated: (() => Promise.reject(new Error("broken later"))) as () => void,
     });
-    informer.on({ added: (object) => void events.push(object.metadata.name), updated: () => void events.push("updated") });
+    informer.on({
+      added: (object) => void events.push(object.metadata.name),
+      updated: () => void events.push("updated"),
+    });
     const stopped = start();
     await informer.synced();
     await settle();
-    fake.push([{ type: "MODIFIED", object: map("a", 6) }, { type: "ADDED", object: map("b", 7) }]);
+    fake.push([
+      { type: "MODIFIED", object: map("a", 6) },
+      { type: "ADDED", object: map("b", 7) },
+    ]);
     await settle();
     expect(events).toEqual(["a", "updated", "b"]);
     expect(failed).toBe(3);
@@ -123,11 +148,15 @@ describe("Informer", () => {
   });
 
   it("gives a handler added late what is there already, as initial, and nothing after it was removed", async () => {
-    const { fake, informer, controller, events, start, settle } = await started([listOf([map("a", 1), map("b", 2)], 5)]);
+    const { fake, informer, controller, events, start, settle } = await started([
+      listOf([map("a", 1), map("b", 2)], 5),
+    ]);
     const stopped = start();
     await informer.synced();
     await settle();
-    const remove = informer.on({ added: (object, isInitial) => void events.push(`${object.metadata.name} ${isInitial}`) });
+    const remove = informer.on({
+      added: (object, isInitial) => void events.push(`${object.metadata.name} ${isInitial}`),
+    });
     expect(events).toEqual(["a true", "b true"]);
     remove();
     fake.push([{ type: "ADDED", object: map("c", 6) }]);
@@ -140,12 +169,23 @@ describe("Informer", () => {
 
   it("hands out frozen objects everywhere, down to the leaves", async () => {
     const deep = map("a", 1, { data: { value: "1" } });
-    const { informer, controller, start } = await started([listOf([deep], 5)], { indexers: { all: () => ["x"] } });
+    const { informer, controller, start } = await started([listOf([deep], 5)], {
+      indexers: { all: () => ["x"] },
+    });
     let handed: Map | undefined;
-    informer.on({ added: (object) => void (handed = object) });
+    informer.on({
+      added: (object) => {
+        handed = object;
+      },
+    });
     const stopped = start();
     await informer.synced();
-    for (const object of [handed, informer.store.get("x/a"), informer.store.list()[0], informer.store.byIndex("all", "x")[0]]) {
+    for (const object of [
+      handed,
+      informer.store.get("x/a"),
+      informer.store.list()[0],
+      informer.store.byIndex("all", "x")[0],
+    ]) {
       expect(() => Object.assign(object ?? {}, { kind: "Other" })).toThrow(TypeError);
       expect(() => Object.assign(object?.data ?? {}, { value: "2" })).toThrow(TypeError);
       expect(() => Object.assign(object?.metadata ?? {}, { labels: {} })).toThrow(TypeError);
@@ -157,7 +197,10 @@ describe("Informer", () => {
 
   it("drops managedFields except the wanted manager's, then applies the transform", async () => {
     const managed = map("a", 1, { data: { value: "secret" } });
-    managed.metadata.managedFields = ["me", "you"].map((manager) => ({ manager, operation: "Apply" as const }));
+    managed.metadata.managedFields = ["me", "you"].map((manager) => ({
+      manager,
+      operation: "Apply" as const,
+    }));
     const { fake, informer, controller, start, settle } = await started([listOf([managed], 5)], {
       keepManagedFieldsOf: "me",
       transform: (object) => {
@@ -168,7 +211,10 @@ describe("Informer", () => {
     const stopped = start();
     await informer.synced();
     await settle();
-    const later = structuredClone({ ...managed, metadata: { ...managed.metadata, name: "b", resourceVersion: "6" } });
+    const later = structuredClone({
+      ...managed,
+      metadata: { ...managed.metadata, name: "b", resourceVersion: "6" },
+    });
     fake.push([{ type: "ADDED", object: later }]);
     await settle();
     for (const key of ["x/a", "x/b"]) {
@@ -183,7 +229,13 @@ describe("Informer", () => {
   it("never gives up: refused, unreachable, expired, it waits and goes on", async () => {
     const unreachable = new TransportError("ConnectionFailed", request, "refused");
     const forbidden = new ApiError(request, 403, { message: "no", reason: "Forbidden" });
-    const { fake, clock, informer, controller, start, settle } = await started([unreachable, forbidden, new TypeError("a bug"), listOf([map("a", 1)], 5), listOf([], 9)]);
+    const { fake, clock, informer, controller, start, settle } = await started([
+      unreachable,
+      forbidden,
+      new TypeError("a bug"),
+      listOf([map("a", 1)], 5),
+      listOf([], 9),
+    ]);
     const stopped = start();
     for (let round = 0; round < 3; round++) await clock.advanceAsync(30_000);
     await informer.synced();
@@ -216,7 +268,9 @@ describe("Informer", () => {
   });
 
   it("rejects those who wait for it when it is stopped first, and cannot be started twice", async () => {
-    const { informer, controller, start } = await started([new TransportError("ConnectionFailed", request, "refused")]);
+    const { informer, controller, start } = await started([
+      new TransportError("ConnectionFailed", request, "refused"),
+    ]);
     const stopped = start();
     expect(() => start()).toThrow(/started already/);
     const impatient = new AbortController();
@@ -230,7 +284,10 @@ describe("Informer", () => {
   });
 
   it("takes an object of any kind", () => {
-    const informer = new Informer<KubeObject>({ client: new FakeClient() as unknown as Client, type: ConfigMap });
+    const informer = new Informer<KubeObject>({
+      client: new FakeClient() as unknown as Client,
+      type: ConfigMap,
+    });
     expect(informer.store.size).toBe(0);
   });
 });

@@ -2,7 +2,10 @@ import type { KubeObject, WatchEvent } from "../kubernetes/objects.ts";
 import { keyOf } from "../kubernetes/resource-type.ts";
 
 /** A state of the model server that a list or watch can start from. */
-type LogEntry = { version: number; event: WatchEvent<KubeObject> & { type: "ADDED" | "MODIFIED" | "DELETED" } };
+type LogEntry = {
+  version: number;
+  event: WatchEvent<KubeObject> & { type: "ADDED" | "MODIFIED" | "DELETED" };
+};
 
 /**
  * The API server's list and watch semantics, in memory: one version counter, consistent paged lists, watches that
@@ -25,7 +28,11 @@ export class ModelServer {
     const existing = this.objects.get(name);
     const uid = existing?.metadata.uid ?? `uid-${++this.#uids}`;
     const version = ++this.#version;
-    const object = { apiVersion: "v1", kind: "Model", metadata: { name, uid, resourceVersion: String(version) } };
+    const object = {
+      apiVersion: "v1",
+      kind: "Model",
+      metadata: { name, uid, resourceVersion: String(version) },
+    };
     this.objects.set(name, object);
     this.#log.push({ version, event: { type: existing === undefined ? "ADDED" : "MODIFIED", object } });
   }
@@ -55,11 +62,16 @@ export class ModelServer {
       if (event.type === "DELETED") state.delete(keyOf(event.object));
       else state.set(keyOf(event.object), event.object);
     }
-    return [...state.values()].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1)).map((object) => structuredClone(object));
+    return [...state.values()]
+      .sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1))
+      .map((object) => structuredClone(object));
   }
 
   /** One page; `token` is `<version>/<last key>`. Undefined when the token has expired. */
-  list(limit: number | undefined, token: string | undefined): { items: KubeObject[]; version: number; token?: string } | undefined {
+  list(
+    limit: number | undefined,
+    token: string | undefined,
+  ): { items: KubeObject[]; version: number; token?: string } | undefined {
     const [at, ...rest] = (token ?? `${this.#version}/`).split("/");
     const version = Number(at);
     if (token !== undefined && this.isExpired(version)) return undefined;

@@ -7,13 +7,19 @@ import { type Kubeconfig, mergeKubeconfigs, parseKubeconfig, selectContext } fro
 const valid = {
   "current-context": "here",
   contexts: [{ name: "here", context: { cluster: "c", user: "u", namespace: "ns" } }],
-  clusters: [{ name: "c", cluster: { server: "https://127.0.0.1:6443", "certificate-authority": "pki/ca.crt" } }],
+  clusters: [
+    { name: "c", cluster: { server: "https://127.0.0.1:6443", "certificate-authority": "pki/ca.crt" } },
+  ],
   users: [
     {
       name: "u",
       user: {
         "client-certificate": "/abs/me.crt",
-        exec: { apiVersion: "client.authentication.k8s.io/v1", command: "./login", env: [{ name: "A", value: "b" }] },
+        exec: {
+          apiVersion: "client.authentication.k8s.io/v1",
+          command: "./login",
+          env: [{ name: "A", value: "b" }],
+        },
       },
     },
   ],
@@ -31,7 +37,11 @@ function errorOf(read: () => unknown): CredentialsError {
 
 describe("parseKubeconfig", () => {
   it("reads what kubectl reads, with paths relative to the file", () => {
-    const selected = selectContext(parseKubeconfig(stringify(valid), "/home/me/.kube/config"), undefined, "config");
+    const selected = selectContext(
+      parseKubeconfig(stringify(valid), "/home/me/.kube/config"),
+      undefined,
+      "config",
+    );
     expect(selected).toMatchObject({
       name: "here",
       namespace: "ns",
@@ -59,7 +69,10 @@ describe("parseKubeconfig", () => {
     ["users: [{name: u, user: {exec: {}}}]", "MalformedKubeconfig"],
     ["users: [{name: u, user: {exec: {command: x, interactiveMode: Sometimes}}}]", "MalformedKubeconfig"],
     ["users: [{name: u, user: {token: [a]}}]", "MalformedKubeconfig"],
-    ["a: &a [x, x, x]\nb: &b [*a, *a, *a]\nc: &c [*b, *b, *b]\nd: &d [*c, *c, *c]\ne: [*d, *d, *d, *d]\n", "MalformedKubeconfig"],
+    [
+      "a: &a [x, x, x]\nb: &b [*a, *a, *a]\nc: &c [*b, *b, *b]\nd: &d [*c, *c, *c]\ne: [*d, *d, *d, *d]\n",
+      "MalformedKubeconfig",
+    ],
   ])("refuses %j in one line that names the file", (text, code) => {
     const error = errorOf(() => parseKubeconfig(text, "/some/config"));
     expect(error.code).toBe(code);
@@ -76,19 +89,41 @@ describe("parseKubeconfig", () => {
         return text.slice(0, at) + junk + text.slice(at + junk.length);
       });
     fc.assert(
-      fc.property(fc.oneof(fc.string({ unit: "binary" }), mutated, fc.json(), fc.jsonValue().map((v) => stringify(v))), (text) => {
-        try {
-          selectContext(parseKubeconfig(text, "/config"), undefined, "/config");
-        } catch (error) {
-          expect(error).toBeInstanceOf(CredentialsError);
-        }
-      }),
+      fc.property(
+        fc.oneof(
+          fc.string({ unit: "binary" }),
+          mutated,
+          fc.json(),
+          fc.jsonValue().map((v) => stringify(v)),
+        ),
+        (text) => {
+          try {
+            selectContext(parseKubeconfig(text, "/config"), undefined, "/config");
+          } catch (error) {
+            expect(error).toBeInstanceOf(CredentialsError);
+          }
+        },
+      ),
       { numRuns: 1_000 },
     );
-  }, 30_000);
+  }, 120_000);
 
   it("throws CredentialsError or nothing when any field holds any value", () => {
-    const paths = ["current-context", "contexts", "clusters", "users", "contexts.0", "clusters.0.cluster", "users.0.user", "users.0.user.exec", "users.0.user.exec.env", "users.0.user.exec.args", "users.0.user.as-user-extra", "users.0.user.as", "clusters.0.cluster.extensions"];
+    const paths = [
+      "current-context",
+      "contexts",
+      "clusters",
+      "users",
+      "contexts.0",
+      "clusters.0.cluster",
+      "users.0.user",
+      "users.0.user.exec",
+      "users.0.user.exec.env",
+      "users.0.user.exec.args",
+      "users.0.user.as-user-extra",
+      "users.0.user.as",
+      "clusters.0.cluster.extensions",
+    ];
     fc.assert(
       fc.property(fc.constantFrom(...paths), fc.jsonValue(), (path, value) => {
         const config = structuredClone(valid) as unknown as Record<string, unknown>;
@@ -105,18 +140,25 @@ describe("parseKubeconfig", () => {
       }),
       { numRuns: 1_000 },
     );
-  }, 30_000);
+  }, 120_000);
 });
 
 describe("mergeKubeconfigs", () => {
   const file = (context: string | undefined, server: string): Kubeconfig =>
     parseKubeconfig(
-      stringify({ ...(context === undefined ? {} : { "current-context": context }), clusters: [{ name: "c", cluster: { server } }] }),
+      stringify({
+        ...(context === undefined ? {} : { "current-context": context }),
+        clusters: [{ name: "c", cluster: { server } }],
+      }),
       "/config",
     );
 
   it("takes each name, and the current context, from the first file that has it", () => {
-    const merged = mergeKubeconfigs([file(undefined, "https://first"), file("x", "https://second"), file("y", "https://third")]);
+    const merged = mergeKubeconfigs([
+      file(undefined, "https://first"),
+      file("x", "https://second"),
+      file("y", "https://third"),
+    ]);
     expect(merged.clusters.get("c")?.server).toBe("https://first");
     expect(merged.currentContext).toBe("x");
   });
@@ -133,7 +175,9 @@ describe("selectContext", () => {
     ["clusters", "ClusterMissing"],
     ["users", "UserMissing"],
   ])("says so when the context's %s entry is missing", (list, code) => {
-    const error = errorOf(() => selectContext(parseKubeconfig(stringify({ ...valid, [list]: [] }), "/c"), undefined, "/c"));
+    const error = errorOf(() =>
+      selectContext(parseKubeconfig(stringify({ ...valid, [list]: [] }), "/c"), undefined, "/c"),
+    );
     expect(error.code).toBe(code);
   });
 });

@@ -45,7 +45,9 @@ async function refusal(promise: Promise<unknown>): Promise<CredentialsError> {
 
 describe("loadCredentials", () => {
   it("says in one line what is missing", async () => {
-    expect((await refusal(load(join(folder, "nope")))).message).toBe(`${folder}/nope does not exist; check the path`);
+    expect((await refusal(load(join(folder, "nope")))).message).toBe(
+      `${folder}/nope does not exist; check the path`,
+    );
     expect((await refusal(load(undefined))).code).toBe("NothingConfigured");
     const path = await kubeconfig({ "client-certificate": "me.crt", "client-key": "me.key" });
     expect((await refusal(load(path))).message).toMatch(/me\.(crt|key) does not exist/);
@@ -57,7 +59,12 @@ describe("loadCredentials", () => {
     ["a server that is no URL", {}, { server: "127.0.0.1:6443" }, "InvalidServer"],
     ["CA data that is not base64", {}, { "certificate-authority-data": "*" }, "InvalidData"],
     ["CA data that is not PEM", {}, { "certificate-authority-data": "aGVsbG8=" }, "InvalidData"],
-    ["a CA beside insecure-skip-tls-verify", {}, { "insecure-skip-tls-verify": true, "certificate-authority": "ca" }, "InvalidData"],
+    [
+      "a CA beside insecure-skip-tls-verify",
+      {},
+      { "insecure-skip-tls-verify": true, "certificate-authority": "ca" },
+      "InvalidData",
+    ],
     ["a certificate without its key", { "client-certificate-data": "aGVsbG8=" }, {}, "InvalidData"],
     ["a token with a line break", { token: "a\nb" }, {}, "InvalidData"],
   ])("refuses %s", async (_what, user, cluster, code) => {
@@ -72,8 +79,16 @@ describe("loadCredentials", () => {
 
   it("warns about insecure-skip-tls-verify, and sets it only then", async () => {
     const warned: string[] = [];
-    const logger = { debug: () => {}, info: () => {}, error: () => {}, warn: (_: object, text: string) => warned.push(text) };
-    const path = await kubeconfig({ token: "t" }, { "insecure-skip-tls-verify": true, "tls-server-name": "api" });
+    const logger = {
+      debug: () => {},
+      info: () => {},
+      error: () => {},
+      warn: (_: object, text: string) => warned.push(text),
+    };
+    const path = await kubeconfig(
+      { token: "t" },
+      { "insecure-skip-tls-verify": true, "tls-server-name": "api" },
+    );
     const credentials = await loadCredentials({ kubeconfig: path, logger, env: {} });
     expect((await credentials.current()).tls).toEqual({ insecureSkipVerify: true, serverName: "api" });
     expect(warned).toHaveLength(1);
@@ -95,7 +110,8 @@ describe("token files", () => {
     const file = join(folder, "token");
     await writeFile(file, "one\n");
     const credentials = await load(await kubeconfig({ tokenFile: "token" }));
-    const token = async (): Promise<string | undefined> => (await credentials.current()).headers.authorization;
+    const token = async (): Promise<string | undefined> =>
+      (await credentials.current()).headers.authorization;
     const first = await credentials.current();
     expect(first.headers.authorization).toBe("Bearer one");
 
@@ -125,7 +141,11 @@ describe("in the cluster", () => {
     await writeFile(join(account, "namespace"), "shieldx-system\n");
     const env = { KUBERNETES_SERVICE_HOST: "fd00::1", KUBERNETES_SERVICE_PORT: "443" };
     const credentials = await inClusterCredentials(clock, undefined, env, account);
-    expect(credentials).toMatchObject({ server: "https://[fd00::1]:443", namespace: "shieldx-system", source: "in-cluster" });
+    expect(credentials).toMatchObject({
+      server: "https://[fd00::1]:443",
+      namespace: "shieldx-system",
+      source: "in-cluster",
+    });
     const before = await credentials.current();
     expect(before).toMatchObject({ headers: { authorization: "Bearer t1" }, tls: { ca: testCa } });
 
@@ -143,7 +163,12 @@ describe("exec plugins", () => {
   const plugin = async (script: string, extra: object = {}): Promise<string> => {
     await writeFile(join(folder, "login"), `#!/bin/sh\n${script}\n`);
     await chmod(join(folder, "login"), 0o755);
-    const exec = { apiVersion: "client.authentication.k8s.io/v1", command: "./login", interactiveMode: "Never", ...extra };
+    const exec = {
+      apiVersion: "client.authentication.k8s.io/v1",
+      command: "./login",
+      interactiveMode: "Never",
+      ...extra,
+    };
     return kubeconfig({ exec });
   };
   const answer = (status: object): string =>
@@ -152,7 +177,10 @@ describe("exec plugins", () => {
   it("are run once for many requests, again shortly before expiry, and at once after a refusal", async () => {
     const expiry = new Date(clock.now() + 600_000).toISOString();
     const path = await plugin(
-      `echo x >> ${folder}/runs\ncat <<END\n${answer({ token: "TOKEN", expirationTimestamp: expiry })}\nEND`.replace("TOKEN", `t$(wc -l < ${folder}/runs)`),
+      `echo x >> ${folder}/runs\ncat <<END\n${answer({ token: "TOKEN", expirationTimestamp: expiry })}\nEND`.replace(
+        "TOKEN",
+        `t$(wc -l < ${folder}/runs)`,
+      ),
     );
     const credentials = await load(path);
     const token = async () => (await credentials.current()).headers.authorization;
@@ -165,11 +193,16 @@ describe("exec plugins", () => {
 
   it("are told about the cluster when they ask, with their own environment and arguments", async () => {
     const path = await plugin(
-      `printf '%s' "$KUBERNETES_EXEC_INFO" > ${folder}/info; cat <<END\n${answer({ token: "TOKEN" })}\nEND`.replace("TOKEN", "$GREETING-$1"),
+      `printf '%s' "$KUBERNETES_EXEC_INFO" > ${folder}/info; cat <<END\n${answer({ token: "TOKEN" })}\nEND`.replace(
+        "TOKEN",
+        "$GREETING-$1",
+      ),
       { provideClusterInfo: true, env: [{ name: "GREETING", value: "hi" }], args: ["you"] },
     );
     expect((await (await load(path)).current()).headers.authorization).toBe("Bearer hi-you");
-    const info: unknown = JSON.parse(await (await import("node:fs/promises")).readFile(join(folder, "info"), "utf8"));
+    const info: unknown = JSON.parse(
+      await (await import("node:fs/promises")).readFile(join(folder, "info"), "utf8"),
+    );
     expect(info).toEqual({
       apiVersion: "client.authentication.k8s.io/v1",
       kind: "ExecCredential",
@@ -186,7 +219,12 @@ describe("exec plugins", () => {
     [`echo '${answer({ token: 1 })}'`, {}, "ExecMalformed", /not a string/],
     [`echo '${answer({ token: "t", clientKeyData: "k" })}'`, {}, "ExecMalformed", /together/],
     [`echo '${answer({ token: "t", expirationTimestamp: "soon" })}'`, {}, "ExecMalformed", /not a time/],
-    ["true", { command: "no-such-plugin", installHint: "get it at example.org" }, "ExecFailed", /get it at example.org/],
+    [
+      "true",
+      { command: "no-such-plugin", installHint: "get it at example.org" },
+      "ExecFailed",
+      /get it at example.org/,
+    ],
     ["true", { apiVersion: "client.authentication.k8s.io/v1alpha1" }, "Unsupported", /v1alpha1/],
     ["true", { interactiveMode: "Always" }, "ExecFailed", /terminal/],
   ])("that misbehave (%s, %j) are reported in one line", async (script, extra, code, message) => {
@@ -201,7 +239,21 @@ const testCa = await (async () => {
   const { execFileSync } = await import("node:child_process");
   return execFileSync(
     "openssl",
-    ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", "/dev/null", "-days", "1", "-subj", "/CN=test"],
+    [
+      "req",
+      "-x509",
+      "-newkey",
+      "ec",
+      "-pkeyopt",
+      "ec_paramgen_curve:prime256v1",
+      "-nodes",
+      "-keyout",
+      "/dev/null",
+      "-days",
+      "1",
+      "-subj",
+      "/CN=test",
+    ],
     { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] },
   );
 })();

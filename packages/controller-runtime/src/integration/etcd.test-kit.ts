@@ -10,10 +10,18 @@ export async function compactEtcd(cluster: Cluster): Promise<void> {
   const etcd = flags.find((flag) => flag.startsWith("--etcd-servers="))?.split("=")[1];
   const dispatcher = new Agent({
     // The test cluster's etcd CA and leaf bear one name, which OpenSSL takes for a self-signed certificate.
-    connect: { rejectUnauthorized: false, cert: await pki("apiserver-etcd-client.crt"), key: await pki("apiserver-etcd-client.key") },
+    connect: {
+      rejectUnauthorized: false,
+      cert: await pki("apiserver-etcd-client.crt"),
+      key: await pki("apiserver-etcd-client.key"),
+    },
   });
   const call = async (path: string, body: object): Promise<{ header?: { revision?: string } }> => {
-    const answer = await request(`${etcd}${path}`, { method: "POST", body: JSON.stringify(body), dispatcher });
+    const answer = await request(`${etcd}${path}`, {
+      method: "POST",
+      body: JSON.stringify(body),
+      dispatcher,
+    });
     const text = await answer.body.text();
     if (answer.statusCode !== 200) throw new Error(`etcd ${path}: ${answer.statusCode} ${text}`);
     return JSON.parse(text) as { header?: { revision?: string } };

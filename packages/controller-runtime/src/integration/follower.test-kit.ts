@@ -23,28 +23,36 @@ export class EventFollower implements Required<InformerHandler<KubeObject>> {
     const held = this.held.get(key);
     this.log.push(`updated ${object.metadata.name}`);
     if (held?.metadata.uid !== object.metadata.uid) this.wrong.push(`updated ${key} of another uid`);
-    if (held?.metadata.resourceVersion !== old.metadata.resourceVersion) this.wrong.push(`updated ${key} from another state`);
+    if (held?.metadata.resourceVersion !== old.metadata.resourceVersion)
+      this.wrong.push(`updated ${key} from another state`);
     this.held.set(key, object);
   }
 
   deleted(last: KubeObject, isLastStateKnown: boolean): void {
     const key = keyOf(last);
     this.log.push(`deleted ${last.metadata.name}${isLastStateKnown ? "" : " (found missing)"}`);
-    if (this.held.get(key)?.metadata.uid !== last.metadata.uid) this.wrong.push(`deleted ${key} of another uid`);
+    if (this.held.get(key)?.metadata.uid !== last.metadata.uid)
+      this.wrong.push(`deleted ${key} of another uid`);
     this.held.delete(key);
   }
 
   /** Compares with the truth: key to uid and resourceVersion. */
   expectHolds(truth: readonly KubeObject[]): void {
     const states = (objects: Iterable<KubeObject>) =>
-      Object.fromEntries([...objects].map((of) => [keyOf(of), `${of.metadata.uid}@${of.metadata.resourceVersion}`]).sort());
+      Object.fromEntries(
+        [...objects].map((of) => [keyOf(of), `${of.metadata.uid}@${of.metadata.resourceVersion}`]).sort(),
+      );
     expect(this.wrong).toEqual([]);
     expect(states(this.held.values())).toEqual(states(truth));
   }
 }
 
 /** Runs `work` on all items, `width` at a time. */
-export async function inParallel<T>(items: readonly T[], width: number, work: (item: T) => Promise<unknown>): Promise<void> {
+export async function inParallel<T>(
+  items: readonly T[],
+  width: number,
+  work: (item: T) => Promise<unknown>,
+): Promise<void> {
   const queue = [...items];
   const worker = async (): Promise<void> => {
     for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item);

@@ -35,7 +35,16 @@ async function newNamespace(): Promise<string> {
   return name;
 }
 const write = (namespace: string, name: string, value: string) =>
-  client.apply(ConfigMap, { apiVersion: "v1", kind: "ConfigMap", metadata: { name, namespace, labels: { of: name.slice(0, 1) } }, data: { value } }, { fieldManager: "test" });
+  client.apply(
+    ConfigMap,
+    {
+      apiVersion: "v1",
+      kind: "ConfigMap",
+      metadata: { name, namespace, labels: { of: name.slice(0, 1) } },
+      data: { value },
+    },
+    { fieldManager: "test" },
+  );
 const remove = (namespace: string, name: string) => client.delete(ConfigMap, { name, namespace });
 const truth = async (namespace: string) => {
   const all = [];
@@ -64,22 +73,37 @@ async function informing(options: Partial<InformerOptions<ConfigMap>> & { namesp
 /** Writes a last object and waits until the informer has it: all events before it have then been delivered. */
 async function caughtUp(namespace: string, informer: Informer<ConfigMap>): Promise<void> {
   const last = await write(namespace, "zz-last", `${Math.random()}`);
-  await until("the last write", () => informer.store.get(`${namespace}/zz-last`)?.metadata.resourceVersion === last.metadata.resourceVersion);
+  await until(
+    "the last write",
+    () =>
+      informer.store.get(`${namespace}/zz-last`)?.metadata.resourceVersion === last.metadata.resourceVersion,
+  );
 }
 
 describe("Informer on a real API server", () => {
   it("lists 2,000 objects in pages and follows 1,500 changes without losing or inventing one", async () => {
     const namespace = await newNamespace();
-    await inParallel(Array.from({ length: 2_000 }, (_, at) => at), 16, (at) => write(namespace, `c${at}`, "0"));
-    await using running = await informing({ namespace, indexers: { label: (of) => [of.metadata.labels?.of ?? ""] } });
+    await inParallel(
+      Array.from({ length: 2_000 }, (_, at) => at),
+      16,
+      (at) => write(namespace, `c${at}`, "0"),
+    );
+    await using running = await informing({
+      namespace,
+      indexers: { label: (of) => [of.metadata.labels?.of ?? ""] },
+    });
     expect(running.informer.store.size).toBe(2_001); // with kube-root-ca.crt
     expect(running.follower.initial).toBe(2_001);
-    await inParallel(Array.from({ length: 1_500 }, (_, at) => at), 16, async (at) => {
-      const name = `c${(at * 7919) % 2_000}`;
-      if (at % 5 !== 0) return write(namespace, name, String(at));
-      await remove(namespace, name).catch(() => undefined); // another worker may have been first
-      return at % 10 === 0 ? write(namespace, name, "again") : undefined;
-    });
+    await inParallel(
+      Array.from({ length: 1_500 }, (_, at) => at),
+      16,
+      async (at) => {
+        const name = `c${(at * 7919) % 2_000}`;
+        if (at % 5 !== 0) return write(namespace, name, String(at));
+        await remove(namespace, name).catch(() => undefined); // another worker may have been first
+        return at % 10 === 0 ? write(namespace, name, "again") : undefined;
+      },
+    );
     await caughtUp(namespace, running.informer);
     running.follower.expectHolds(await truth(namespace));
     expect(running.informer.store.byIndex("label", "z").map(keyOf)).toEqual([`${namespace}/zz-last`]);
@@ -88,7 +112,12 @@ describe("Informer on a real API server", () => {
   it("hands out objects nobody can change, without other managers' managedFields", async () => {
     const namespace = await newNamespace();
     await write(namespace, "a", "1");
-    await client.patch(ConfigMap, { name: "a", namespace }, { data: { more: "2" } }, { type: "merge", fieldManager: "other" });
+    await client.patch(
+      ConfigMap,
+      { name: "a", namespace },
+      { data: { more: "2" } },
+      { type: "merge", fieldManager: "other" },
+    );
     await using running = await informing({ namespace, keepManagedFieldsOf: "test" });
     const object = running.informer.store.get(`${namespace}/a`)!;
     expect(() => Object.assign(object.data!, { value: "2" })).toThrow(TypeError);
@@ -101,7 +130,11 @@ describe("Informer on a real API server", () => {
     expect(metadata.metadata.managedFields).toBeUndefined();
     await write(namespace, "a", "2");
     await caughtUp(namespace, bare.informer);
-    expect(Object.keys(bare.informer.store.get(`${namespace}/a`)!).sort()).toEqual(["apiVersion", "kind", "metadata"]);
+    expect(Object.keys(bare.informer.store.get(`${namespace}/a`)!).sort()).toEqual([
+      "apiVersion",
+      "kind",
+      "metadata",
+    ]);
   });
 
   it("survives cuts of its watch: each change arrives once, a delete and re-create as both", async () => {
@@ -155,7 +188,11 @@ describe("Informer on a real API server", () => {
     await using running = await informing({
       namespace,
       client: client.withServer(proxy.url),
-      metrics: { listed: () => {}, handlerFailed: () => {}, failed: (_resource, verb, kind) => failures.push(`${verb} ${kind}`) },
+      metrics: {
+        listed: () => {},
+        handlerFailed: () => {},
+        failed: (_resource, verb, kind) => failures.push(`${verb} ${kind}`),
+      },
     });
     proxy.mode = "refuse";
     proxy.cut();
@@ -170,7 +207,9 @@ describe("Informer on a real API server", () => {
     await caughtUp(namespace, running.informer);
     running.follower.expectHolds(await truth(namespace));
     expect(running.follower.log).toContain("deleted a (found missing)");
-    expect(running.follower.log.indexOf("deleted b (found missing)")).toBe(running.follower.log.indexOf("added b") - 1);
+    expect(running.follower.log.indexOf("deleted b (found missing)")).toBe(
+      running.follower.log.indexOf("added b") - 1,
+    );
     expect(failures.join()).toMatch(/watch expired|watch unavailable/);
   });
 

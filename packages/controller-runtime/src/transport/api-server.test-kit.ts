@@ -19,7 +19,12 @@ export async function scriptedServer(...answers: Answer[]): Promise<ScriptedServ
     request.on("end", () => {
       const body = Buffer.concat(chunks).toString("utf8");
       const answer = answers[Math.min(requests.length, answers.length - 1)];
-      requests.push({ method: request.method ?? "", path: request.url ?? "", headers: request.headers, body });
+      requests.push({
+        method: request.method ?? "",
+        path: request.url ?? "",
+        headers: request.headers,
+        body,
+      });
       answer?.(request, response, body);
     });
   });
@@ -45,5 +50,10 @@ export const json =
     response.end(typeof body === "string" ? body : JSON.stringify(body));
   };
 
-export const status = (code: number, reason: string, message: string, headers: Record<string, string> = {}): Answer =>
+export const status = (
+  code: number,
+  reason: string,
+  message: string,
+  headers: Record<string, string> = {},
+): Answer =>
   json(code, { kind: "Status", apiVersion: "v1", status: "Failure", code, reason, message }, headers);

@@ -10,6 +10,11 @@ export interface CallOptions {
   timeoutMs?: number | undefined;
   /** How often to try again when the server asks to wait. Default 5; always 0 for verbs that are not safe to repeat. */
   retries?: number | undefined;
+  /**
+   * Called synchronously in the moment the request is about to be written to its connection, for every attempt:
+   * after any wait for a connection, a token or a retry. What it throws ends the call, nothing having been sent.
+   */
+  beforeSend?: (() => void) | undefined;
 }
 
 export interface ReadOptions extends CallOptions {

@@ -4,8 +4,10 @@ import type { ClientAuth, Credentials } from "../credentials/credentials.ts";
 import type { Logger } from "../kubernetes/logger.ts";
 import type { KubeStatus } from "../kubernetes/objects.ts";
 import { ApiError, type RequestDescription, retryAfterMs } from "./api-error.ts";
-import { type ConnectionLimits, type Connections, openConnections } from "./connections.ts";
-import { asTransportError, isLostConnection } from "./network-errors.ts";
+import { Attempt } from "./attempt.ts";
+import { ConnectionPool } from "./connection-pool.ts";
+import type { ConnectionLimits } from "./connections.ts";
+import { isLostConnection } from "./network-errors.ts";
 import type { TransportMetrics } from "./transport-metrics.ts";
 import type { WarningLog } from "./warnings.ts";
 
@@ -17,6 +19,8 @@ export interface HttpRequest {
   body?: string | Uint8Array;
   description: RequestDescription;
   signal?: AbortSignal | undefined;
+  /** See `CallOptions.beforeSend`. */
+  beforeSend?: (() => void) | undefined;
   /** For one attempt, until the whole answer is there (streams: until its headers are). */
   timeoutMs: number;
   /** How often to try again when the server asks to wait, or an idle connection turned out dead. */
@@ -89,7 +93,7 @@ export class HttpTransport {
     return this.#withRetries(request, async (auth) => {
       const attempt = new Attempt(request);
       try {
-        const answer = await this.#dispatch(this.#pool.requests(auth.tls), request, auth, attempt.signal);
+        const answer = await this.#dispatch(this.#pool.requests(auth.tls), request, auth, attempt);
         const body = await answer.body.text();
         return { status: answer.statusCode, headers: answer.headers, body };
       } catch (error) {
@@ -106,7 +110,7 @@ export class HttpTransport {
     const answer = await this.#withRetries(request, async (auth) => {
       attempt = new Attempt(request);
       try {
-        const opened = await this.#dispatch(this.#pool.streams(auth.tls), request, auth, attempt.signal);
+        const opened = await this.#dispatch(this.#pool.streams(auth.tls), request, auth, attempt);
         const { statusCode: status, headers } = opened;
         if (status >= 400) {
           const body = await opened.body.text();
@@ -139,18 +143,18 @@ export class HttpTransport {
     dispatcher: Dispatcher,
     request: HttpRequest,
     auth: ClientAuth,
-    signal: AbortSignal,
+    attempt: Attempt,
   ): Promise<Dispatcher.ResponseData> {
     const { metrics, warnings, userAgent } = this.#options;
     const startedAt = performance.now();
     try {
-      const answer = await dispatcher.request({
+      const answer = await withCheck(dispatcher, attempt.beforeSend).request({
         origin: this.origin,
         path: this.#prefix + request.path,
         method: request.method,
         headers: { accept: "application/json", "user-agent": userAgent, ...auth.headers, ...request.headers },
         body: request.body ?? null,
-        signal,
+        signal: attempt.signal,
       });
       metrics.requestFinished({ code: String(answer.statusCode), method: request.method, host: this.host });
       if (answer.headers.warning !== undefined) {
@@ -213,6 +217,22 @@ export class HttpTransport {
   }
 }
 
+/** A dispatcher that calls `check` as the request goes out to its socket; undici fails it with what that throws. */
+function withCheck(dispatcher: Dispatcher, check: (() => void) | undefined): Dispatcher {
+  if (check === undefined) return dispatcher;
+  return dispatcher.compose((dispatch) => (options, handler) => {
+    const checked: Dispatcher.DispatchHandler = Object.create(handler, {
+      onRequestStart: {
+        value: (controller: Dispatcher.DispatchController, context: unknown) => {
+          check();
+          handler.onRequestStart?.(controller, context);
+        },
+      },
+    });
+    return dispatch(options, checked);
+  });
+}
+
 function asksToWait(status: number): boolean {
   return status === 429 || status >= 500;
 }
@@ -241,101 +261,5 @@ async function* readStream(body: AsyncIterable<Buffer>, attempt: Attempt): Async
     throw attempt.explain(error);
   } finally {
     attempt.end();
-  }
-}
-
-/** One try of a request: its deadline joined with the caller's signal, and which of the two ended it. */
-class Attempt {
-  readonly #controller = new AbortController();
-  readonly #request: HttpRequest;
-  readonly #onAbort = (): void => this.#controller.abort(this.#request.signal?.reason);
-  #timer: NodeJS.Timeout | undefined;
-
-  constructor(request: HttpRequest) {
-    this.#request = request;
-    request.signal?.addEventListener("abort", this.#onAbort, { once: true });
-    this.#timer = setTimeout(
-      () => this.#controller.abort(new DeadlineExceeded(request.timeoutMs)),
-      request.timeoutMs,
-    );
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
-  abort(reason: Error): void {
-    this.#controller.abort(reason);
-  }
-
-  stopTimer(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-  }
-
-  end(): void {
-    this.stopTimer();
-    this.#request.signal?.removeEventListener("abort", this.#onAbort);
-  }
-
-  /** The error to throw: the caller's own reason when it was the caller who ended it. */
-  explain(error: unknown): unknown {
-    if (!this.#controller.signal.aborted) return asTransportError(error, this.#request.description);
-    const reason: unknown = this.#controller.signal.reason;
-    return reason instanceof DeadlineExceeded ? asTransportError(reason, this.#request.description) : reason;
-  }
-}
-
-/** Internal: the attempt's own deadline, told apart from a caller's abort. */
-export class DeadlineExceeded extends Error {
-  override readonly name = "DeadlineExceeded";
-
-  constructor(timeoutMs: number) {
-    super(`no complete answer within ${timeoutMs} ms`);
-  }
-}
-
-/** Connections by TLS identity: when it changes, new requests go to new connections and the old ones drain. */
-class ConnectionPool {
-  readonly #limits: ConnectionLimits;
-  readonly #logger: Logger;
-  #current: Connections | undefined;
-  #closed = false;
-  readonly #draining = new Set<Connections>();
-
-  constructor(limits: ConnectionLimits, logger: Logger) {
-    this.#limits = limits;
-    this.#logger = logger;
-  }
-
-  requests(tls: ClientAuth["tls"]): Dispatcher {
-    return this.#connectionsFor(tls).requests;
-  }
-
-  streams(tls: ClientAuth["tls"]): Dispatcher {
-    return this.#connectionsFor(tls).streams;
-  }
-
-  async close(): Promise<void> {
-    this.#closed = true;
-    const open = [...this.#draining, ...(this.#current === undefined ? [] : [this.#current])];
-    await Promise.all(open.map((connections) => connections.destroy()));
-  }
-
-  #connectionsFor(tls: ClientAuth["tls"]): Connections {
-    const current = this.#current;
-    if (current !== undefined && current.tls === tls) return current;
-    if (this.#closed) throw new DOMException("the client is closed", "AbortError");
-    if (current !== undefined) this.#drain(current);
-    this.#current = openConnections(tls, this.#limits);
-    return this.#current;
-  }
-
-  #drain(old: Connections): void {
-    this.#draining.add(old);
-    old
-      .drain()
-      .catch((error: unknown) => this.#logger.debug({ err: error }, "closing replaced connections failed"))
-      .finally(() => this.#draining.delete(old));
   }
 }

@@ -6,7 +6,11 @@ import { type Answer, json, type ScriptedServer, scriptedServer, status } from "
 import type { Client } from "./client.ts";
 import { type ClientOptions, createClient } from "./kube-client.ts";
 
-const settings = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "settings", namespace: "default" } };
+const settings = {
+  apiVersion: "v1",
+  kind: "ConfigMap",
+  metadata: { name: "settings", namespace: "default" },
+};
 const key = { name: "settings", namespace: "default" };
 
 async function withServer(
@@ -44,7 +48,11 @@ describe("requests", () => {
       await client.get(ConfigMap, key);
       await client.list(ConfigMap, { namespace: "a b", labelSelector: "a=b,c!=d", limit: 5 });
       await client.list(Namespace);
-      await client.apply(Lease, { apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata: key }, { fieldManager: "me", force: true, subresource: "status" });
+      await client.apply(
+        Lease,
+        { apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata: key },
+        { fieldManager: "me", force: true, subresource: "status" },
+      );
       await client.replace(ConfigMap, settings, { dryRun: true });
       await client.delete(ConfigMap, key, { preconditions: { uid: "u" } });
       expect(server.requests.map(({ method, path }) => `${method} ${path}`)).toEqual([
@@ -55,14 +63,18 @@ describe("requests", () => {
         "PUT /api/v1/namespaces/default/configmaps/settings?fieldValidation=Strict&dryRun=All",
         "DELETE /api/v1/namespaces/default/configmaps/settings",
       ]);
-      expect(server.requests[3]?.headers).toMatchObject({ "content-type": "application/apply-patch+yaml", authorization: "Bearer secret" });
+      expect(server.requests[3]?.headers).toMatchObject({
+        "content-type": "application/apply-patch+yaml",
+        authorization: "Bearer secret",
+      });
       expect(JSON.parse(server.requests[5]?.body ?? "")).toMatchObject({ preconditions: { uid: "u" } });
     });
   });
 
   it("refuses names that would address something else, before any request", async () => {
     await withServer([json(200, {})], async (client, server) => {
-      for (const name of ["", "..", ".", "a/b"]) await expect(client.get(ConfigMap, { name, namespace: "x" })).rejects.toThrow(TypeError);
+      for (const name of ["", "..", ".", "a/b"])
+        await expect(client.get(ConfigMap, { name, namespace: "x" })).rejects.toThrow(TypeError);
       await expect(client.delete(ConfigMap, { name: "a" })).rejects.toThrow(/namespace is missing/);
       expect(server.requests).toEqual([]);
     });
@@ -88,12 +100,17 @@ describe("requests", () => {
   });
 
   it("reads every page", async () => {
-    const page = (names: string[], token?: string) => json(200, { metadata: { continue: token }, items: names.map((name) => ({ metadata: { name } })) });
+    const page = (names: string[], token?: string) =>
+      json(200, { metadata: { continue: token }, items: names.map((name) => ({ metadata: { name } })) });
     await withServer([page(["a", "b"], "t/1"), page(["c"])], async (client, server) => {
       const names: string[] = [];
-      for await (const items of client.pages(ConfigMap)) names.push(...items.map((item) => `${item.kind} ${item.metadata.name}`));
+      for await (const items of client.pages(ConfigMap))
+        names.push(...items.map((item) => `${item.kind} ${item.metadata.name}`));
       expect(names).toEqual(["ConfigMap a", "ConfigMap b", "ConfigMap c"]);
-      expect(server.requests.map(({ path }) => path)).toEqual(["/api/v1/configmaps?limit=500", "/api/v1/configmaps?limit=500&continue=t%2F1"]);
+      expect(server.requests.map(({ path }) => path)).toEqual([
+        "/api/v1/configmaps?limit=500",
+        "/api/v1/configmaps?limit=500&continue=t%2F1",
+      ]);
     });
   });
 });
@@ -103,12 +120,17 @@ describe("refusals", () => {
     await withServer([status(409, "Conflict", "the object has been modified")], async (client) => {
       const error = await errorOf(client.replace(ConfigMap, settings));
       expect(isConflict(error)).toBe(true);
-      expect(String(error)).toBe("ApiError: update configmaps default/settings: the object has been modified (409 Conflict)");
+      expect(String(error)).toBe(
+        "ApiError: update configmaps default/settings: the object has been modified (409 Conflict)",
+      );
     });
   });
 
   it("become an ApiError too when something in between answered with a page of its own", async () => {
-    const page: Answer = (_request, response) => response.writeHead(502, { "content-type": "text/html" }).end(`<html>\n<b>bad gateway</b>${"x".repeat(5_000)}`);
+    const page: Answer = (_request, response) =>
+      response
+        .writeHead(502, { "content-type": "text/html" })
+        .end(`<html>\n<b>bad gateway</b>${"x".repeat(5_000)}`);
     await withServer([page], async (client) => {
       const error = (await errorOf(client.get(ConfigMap, key, { retries: 0 }))) as ApiError;
       expect(error).toBeInstanceOf(ApiError);
@@ -126,7 +148,12 @@ describe("refusals", () => {
 
   it("surface the server's warnings, each once", async () => {
     const warned: string[] = [];
-    const logger = { debug: () => {}, info: () => {}, error: () => {}, warn: (_: object, message: string) => warned.push(message) };
+    const logger = {
+      debug: () => {},
+      info: () => {},
+      error: () => {},
+      warn: (_: object, message: string) => warned.push(message),
+    };
     const warning = { warning: '299 - "old \\"thing\\"", 299 - "second"' };
     await withServer(
       [json(200, settings, warning)],
@@ -148,11 +175,14 @@ describe("retries", () => {
     ["replace", (client: Client) => client.replace(ConfigMap, settings)],
     ["delete", (client: Client) => client.delete(ConfigMap, key)],
   ])("%s waits as long as the server asks", async (_name, call) => {
-    await withServer([busy, status(503, "ServiceUnavailable", "starting", { "retry-after": "1" }), json(200, settings)], async (client, server, waits) => {
-      await call(client);
-      expect(waits).toEqual([2_000, 1_000]);
-      expect(server.requests).toHaveLength(3);
-    });
+    await withServer(
+      [busy, status(503, "ServiceUnavailable", "starting", { "retry-after": "1" }), json(200, settings)],
+      async (client, server, waits) => {
+        await call(client);
+        expect(waits).toEqual([2_000, 1_000]);
+        expect(server.requests).toHaveLength(3);
+      },
+    );
   });
 
   it.each([
@@ -171,15 +201,20 @@ describe("retries", () => {
       await errorOf(client.get(ConfigMap, key));
       expect(server.requests).toHaveLength(6);
     });
-    await withServer([status(503, "ServiceUnavailable", "later", { "retry-after": "600" })], async (client, server) => {
-      expect(await errorOf(client.get(ConfigMap, key))).toMatchObject({ retryAfterMs: 600_000 });
-      expect(server.requests).toHaveLength(1);
-    });
+    await withServer(
+      [status(503, "ServiceUnavailable", "later", { "retry-after": "600" })],
+      async (client, server) => {
+        expect(await errorOf(client.get(ConfigMap, key))).toMatchObject({ retryAfterMs: 600_000 });
+        expect(server.requests).toHaveLength(1);
+      },
+    );
   });
 
   it("are cut short by the caller's signal", async () => {
     const controller = new AbortController();
-    await using server = await scriptedServer(status(429, "TooManyRequests", "slow", { "retry-after": "20" }));
+    await using server = await scriptedServer(
+      status(429, "TooManyRequests", "slow", { "retry-after": "20" }),
+    );
     const client = createClient({ credentials: staticCredentials({ server: server.url }) });
     const call = errorOf(client.get(ConfigMap, key, { signal: controller.signal }));
     while (server.requests.length === 0) await new Promise((resolve) => setImmediate(resolve));
@@ -239,7 +274,12 @@ describe("credentials", () => {
     };
     await using server = await scriptedServer(held, json(200, settings));
     const client = createClient({
-      credentials: { server: server.url, source: "test", current: () => ({ headers: {}, tls }), refresh: async () => {} },
+      credentials: {
+        server: server.url,
+        source: "test",
+        current: () => ({ headers: {}, tls }),
+        refresh: async () => {},
+      },
     });
     const slow = client.get(ConfigMap, key);
     while (server.requests.length === 0) await new Promise((resolve) => setImmediate(resolve));
@@ -267,13 +307,21 @@ describe("bad answers", () => {
       response.write('{"kind":');
     };
     for (const answer of [silent, stuck]) {
-      await withServer([answer], async (client) => expect(await code(client, { timeoutMs: 50 })).toBe("Timeout"));
+      await withServer([answer], async (client) =>
+        expect(await code(client, { timeoutMs: 50 })).toBe("Timeout"),
+      );
     }
   });
 
   it("are refused beyond the limit, and when they are not JSON or not a list", async () => {
-    await withServer([json(200, "x".repeat(5_000))], async (client) => expect(await code(client)).toBe("ResponseTooLarge"), { maxResponseBytes: 1_000 });
-    await withServer([json(200, "{oops")], async (client) => expect(await code(client)).toBe("MalformedResponse"));
+    await withServer(
+      [json(200, "x".repeat(5_000))],
+      async (client) => expect(await code(client)).toBe("ResponseTooLarge"),
+      { maxResponseBytes: 1_000 },
+    );
+    await withServer([json(200, "{oops")], async (client) =>
+      expect(await code(client)).toBe("MalformedResponse"),
+    );
     await withServer([json(200, settings.metadata)], async (client) => {
       expect(await errorOf(client.list(ConfigMap))).toMatchObject({ code: "MalformedResponse" });
     });
@@ -290,24 +338,34 @@ describe("bad answers", () => {
 });
 
 describe("watch", () => {
-  const line = (type: string, name: string, version: number) => `${JSON.stringify({ type, object: { metadata: { name, resourceVersion: String(version) } } })}\n`;
+  const line = (type: string, name: string, version: number) =>
+    `${JSON.stringify({ type, object: { metadata: { name, resourceVersion: String(version) } } })}\n`;
 
   it("delivers events as they come, resolves at the end, and throws an ERROR event as ApiError", async () => {
     const stream: Answer = (_request, response) => {
       response.writeHead(200);
       response.write(line("ADDED", "a", 1));
-      response.end(`${JSON.stringify({ type: "ERROR", object: { kind: "Status", code: 410, reason: "Expired", message: "too old" } })}\n`);
+      response.end(
+        `${JSON.stringify({ type: "ERROR", object: { kind: "Status", code: 410, reason: "Expired", message: "too old" } })}\n`,
+      );
     };
     await withServer([stream], async (client, server) => {
       const seen: string[] = [];
       const error = await errorOf(
         (async () => {
-          for await (const event of client.watch(ConfigMap, { namespace: "x", resourceVersion: "0", timeoutSeconds: 9 })) seen.push(event.type);
+          for await (const event of client.watch(ConfigMap, {
+            namespace: "x",
+            resourceVersion: "0",
+            timeoutSeconds: 9,
+          }))
+            seen.push(event.type);
         })(),
       );
       expect(seen).toEqual(["ADDED"]);
       expect(error).toMatchObject({ code: 410, reason: "Expired" });
-      expect(server.requests[0]?.path).toBe("/api/v1/namespaces/x/configmaps?watch=true&resourceVersion=0&timeoutSeconds=9&allowWatchBookmarks=true");
+      expect(server.requests[0]?.path).toBe(
+        "/api/v1/namespaces/x/configmaps?watch=true&resourceVersion=0&timeoutSeconds=9&allowWatchBookmarks=true",
+      );
     });
   });
 
@@ -341,9 +399,11 @@ describe("watch", () => {
 
   it("refused at opening is an ApiError", async () => {
     await withServer([status(410, "Expired", "too old resource version")], async (client) => {
-      const error = await errorOf((async () => {
-        for await (const _ of client.watch(ConfigMap)) expect.fail("no event was sent");
-      })());
+      const error = await errorOf(
+        (async () => {
+          for await (const _ of client.watch(ConfigMap)) expect.fail("no event was sent");
+        })(),
+      );
       expect(error).toMatchObject({ code: 410 });
       expect(isNotFound(error)).toBe(false);
     });

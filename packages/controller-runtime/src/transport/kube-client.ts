@@ -318,9 +318,13 @@ class KubeClient implements Client {
     }
   }
 
-  #call(options: CallOptions, isRepeatable: boolean): Pick<HttpRequest, "signal" | "timeoutMs" | "retries"> {
+  #call(
+    options: CallOptions,
+    isRepeatable: boolean,
+  ): Pick<HttpRequest, "signal" | "timeoutMs" | "retries" | "beforeSend"> {
     return {
       signal: options.signal,
+      beforeSend: options.beforeSend,
       timeoutMs: options.timeoutMs ?? this.#settings.requestTimeoutMs,
       retries: isRepeatable ? (options.retries ?? defaultRetries) : 0,
     };

@@ -15,13 +15,17 @@ function chunksOf(bytes: Buffer, cuts: readonly number[]): Buffer[] {
 describe("LineSplitter", () => {
   it("returns the same lines however the bytes are cut, inside multi-byte characters too", () => {
     fc.assert(
-      fc.property(fc.array(line, { size: "large" }), fc.array(fc.nat(2_000), { maxLength: 60, size: "max" }), (lines, cuts) => {
-        const splitter = new LineSplitter(1_000);
-        const bytes = Buffer.from(lines.map((text) => `${text}\n`).join(""), "utf8");
-        const got = chunksOf(bytes, cuts).flatMap((chunk) => splitter.push(Buffer.from(chunk)));
-        expect(got).toEqual(lines.filter((text) => text !== ""));
-        expect(splitter.heldBytes).toBe(0);
-      }),
+      fc.property(
+        fc.array(line, { size: "large" }),
+        fc.array(fc.nat(2_000), { maxLength: 60, size: "max" }),
+        (lines, cuts) => {
+          const splitter = new LineSplitter(1_000);
+          const bytes = Buffer.from(lines.map((text) => `${text}\n`).join(""), "utf8");
+          const got = chunksOf(bytes, cuts).flatMap((chunk) => splitter.push(Buffer.from(chunk)));
+          expect(got).toEqual(lines.filter((text) => text !== ""));
+          expect(splitter.heldBytes).toBe(0);
+        },
+      ),
       { numRuns: 500 },
     );
   });

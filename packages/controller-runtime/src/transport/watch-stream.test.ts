@@ -12,11 +12,15 @@ async function* streamOf(chunks: readonly Buffer[]): AsyncIterable<Buffer> {
   yield* chunks;
 }
 
-async function read(chunks: readonly Buffer[], maxLineBytes = 1_000_000): Promise<{ names: string[]; error: unknown }> {
+async function read(
+  chunks: readonly Buffer[],
+  maxLineBytes = 1_000_000,
+): Promise<{ names: string[]; error: unknown }> {
   const names: string[] = [];
   try {
     for await (const batch of readWatchEvents(streamOf(chunks), request, maxLineBytes)) {
-      for (const event of batch as WatchEvent[]) if (event.type === "ADDED") names.push(event.object.metadata.name);
+      for (const event of batch as WatchEvent[])
+        if (event.type === "ADDED") names.push(event.object.metadata.name);
     }
   } catch (error) {
     return { names, error };
@@ -34,25 +38,39 @@ describe("readWatchEvents", () => {
       const whole = ends.filter((end) => end - 1 <= cut).length; // a last line without its newline is still whole
       expect(names).toHaveLength(whole);
       const isClean = cut === 0 || ends.includes(cut) || ends.includes(cut + 1);
-      expect(error instanceof TransportError ? error.code : undefined).toBe(isClean ? undefined : "MalformedResponse");
+      expect(error instanceof TransportError ? error.code : undefined).toBe(
+        isClean ? undefined : "MalformedResponse",
+      );
     }
   });
 
   it("throws a TransportError and nothing else on arbitrary bytes", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.uint8Array({ maxLength: 200 })), async (chunks) => {
-        const { error } = await read(chunks.map((chunk) => Buffer.from(chunk)), 500);
+        const { error } = await read(
+          chunks.map((chunk) => Buffer.from(chunk)),
+          500,
+        );
         expect(error === undefined || error instanceof TransportError).toBe(true);
       }),
     );
-    for (const text of ["null", "[]", "1", '{"type":"ADDED"}', '{"type":"ADDED","object":{"metadata":{}}}', '{"type":"X","object":{}}']) {
+    for (const text of [
+      "null",
+      "[]",
+      "1",
+      '{"type":"ADDED"}',
+      '{"type":"ADDED","object":{"metadata":{}}}',
+      '{"type":"X","object":{}}',
+    ]) {
       const { error } = await read([Buffer.from(`${text}\n`)]);
       expect(error).toMatchObject({ code: "MalformedResponse" });
     }
   });
 
   it("delivers what came whole in a chunk before a broken line in it", async () => {
-    const { names, error } = await read([Buffer.from(`${eventLine("a", 1)}{"type":"ADD\n${eventLine("b", 2)}`)]);
+    const { names, error } = await read([
+      Buffer.from(`${eventLine("a", 1)}{"type":"ADD\n${eventLine("b", 2)}`),
+    ]);
     expect(names).toEqual(["a"]);
     expect(error).toMatchObject({ code: "MalformedResponse" });
   });
