@@ -76,7 +76,7 @@ check-diff: $(STAMP) ## fail when a generated file is stale or an API change is 
 
 .PHONY: image
 image: $(STAMP) ## an OCI archive of ShieldX, without a registry or Docker
-	$(NODE) images/shieldx/build.ts
+	$(NODE) e2e/cluster/image/shieldx.ts
 
 .PHONY: cluster-build
 cluster-build: $(STAMP) ## build Kubernetes and its tools once (about 12 minutes), into a cache outside the checkout

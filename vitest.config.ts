@@ -16,6 +16,8 @@ export default defineConfig({
         extends: true,
         test: {
           name: "unit",
+          // Generous: the machine may be busy with clusters beside us.
+          testTimeout: 60_000,
           include: [`${sources}/*.test.ts`, "e2e/cluster/**/*.test.ts"],
           exclude: ["**/node_modules/**", "**/*.{integration,node,long}.test.ts"],
         },

@@ -4,8 +4,7 @@ import type { ComponentName } from "./cluster-folder.ts";
 import { type CommandOptions, runCommand } from "./command.ts";
 import type { ServerAddress } from "./control-plane/addresses.ts";
 import { type KeyPairPem, type Subject, urlHost } from "./control-plane/certificates.ts";
-import type { Component } from "./control-plane/component.ts";
-import { Endpoint } from "./control-plane/endpoint.ts";
+import type { Endpoint } from "./control-plane/endpoint.ts";
 import { writeKubeconfig } from "./control-plane/kubeconfig.ts";
 import type { PkiFolder } from "./control-plane/pki-folder.ts";
 import { ClusterError } from "./errors.ts";
@@ -157,40 +156,6 @@ export async function requestToken(
   }
   const answer: { status: { token: string } } = JSON.parse(body);
   return answer.status.token;
-}
-
-/** An API server of a cluster that this process owns. */
-export class OwnedApiServer implements ApiServer {
-  readonly url: string;
-  readonly address: string;
-  readonly port: number;
-  readonly endpoint: Endpoint;
-  readonly component: Component;
-
-  constructor(server: ServerAddress, component: Component, caPem: string, admin: KeyPairPem) {
-    this.url = serverUrl(server);
-    this.address = server.address;
-    this.port = server.port;
-    this.component = component;
-    this.endpoint = new Endpoint(this.url, caPem, admin);
-  }
-
-  get pid(): number | undefined {
-    return this.component.pid;
-  }
-
-  async stop(): Promise<void> {
-    await this.component.stop("SIGTERM", 30_000);
-  }
-
-  async kill(): Promise<void> {
-    await this.component.stop("SIGKILL");
-  }
-
-  async start(): Promise<void> {
-    await this.component.start();
-    await this.component.ready(this.endpoint, "/readyz");
-  }
 }
 
 export async function kubectl(

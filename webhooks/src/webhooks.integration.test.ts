@@ -362,7 +362,7 @@ describe("a webhook replica on a real control plane", () => {
 
   it("never prints a key or token", () => {
     expect(webhook.output()).not.toMatch(/PRIVATE KEY|eyJhbGciOi/);
-    expect(webhook.output()).not.toMatch(/"level":(50|60).*(?<!unusable.*)(?<!deleted.*)TypeError/);
+    expect(webhook.output()).not.toMatch(/TypeError|ReferenceError/);
   });
 
   it("goes on serving after SIGTERM for the shutdown delay, then removes its Lease and ends with 0", async () => {

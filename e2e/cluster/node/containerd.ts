@@ -116,6 +116,6 @@ async function waitForSocket(path: string, daemon: RunningProcess): Promise<void
     timeoutMs: 30_000,
     intervalMs: 20,
   });
-  failed.catch(() => undefined); // its end later on is not this function's business
+  failed.catch(() => undefined); // a later end is not this function's business
   await Promise.race([ready, failed]);
 }

@@ -113,6 +113,41 @@ describe("a cluster with two nodes", () => {
     },
   );
 
+  it("lets the API server call a webhook that runs as Pods behind a Service", async () => {
+    const clientConfig = {
+      service: { namespace: "default", name: "web", port: 80 },
+      caBundle: Buffer.from(cluster.caPem).toString("base64"),
+    };
+    await kubectl(cluster, ["create", "-f", "-"], {
+      apiVersion: "admissionregistration.k8s.io/v1",
+      kind: "ValidatingWebhookConfiguration",
+      metadata: { name: "reached" },
+      webhooks: [
+        {
+          name: "reached.example.com",
+          clientConfig,
+          rules: [
+            { apiGroups: [""], apiVersions: ["v1"], resources: ["configmaps"], operations: ["CREATE"] },
+          ],
+          namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": "default" } },
+          failurePolicy: "Fail",
+          sideEffects: "None",
+          admissionReviewVersions: ["v1"],
+        },
+      ],
+    });
+    // The Pod speaks plain HTTP: that the API server complains of its handshake shows that it got there.
+    await waitFor(
+      "the call of the webhook",
+      async () => {
+        const { stderr } = await cluster.kubectl(["create", "configmap", "any", "--dry-run=server"]);
+        return /does not look like a TLS handshake|HTTP response to HTTPS client/.test(stderr);
+      },
+      { timeoutMs: 20_000 },
+    );
+    await kubectl(cluster, ["delete", "validatingwebhookconfiguration", "reached"]);
+  });
+
   it("shows a Pod's log and runs commands in it, on both nodes", async () => {
     for (const pod of ["one", "two"]) {
       expect(await kubectl(cluster, ["logs", pod])).toBe("serving\n");

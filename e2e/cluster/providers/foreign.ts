@@ -28,13 +28,9 @@ export async function openForeignCluster(inputs: ForeignInputs): Promise<BasicCl
   const scratch = await mkdtemp(join(tmpdir(), "shieldx-foreign-"));
   const ambient =
     inputs.kubeconfig === undefined ? process.env : kubectlEnvironment(inputs.kubeconfig, scratch);
-  const view = await runCommand(
-    "kubectl",
-    ["config", "view", "--raw", "--minify", "--flatten", "--output=json"],
-    {
-      env: ambient,
-    },
-  );
+  const program = await kubectlProgram(scratch);
+  const flatten = ["config", "view", "--raw", "--minify", "--flatten", "--output=json"];
+  const view = await runCommand(program, flatten, { env: ambient });
   // Flattened into a file of our own, so that a later change of the current context does not move a test elsewhere.
   const kubeconfig = join(scratch, "kubeconfig");
   await writeFile(kubeconfig, view.stdout, { mode: 0o600 });

@@ -5,6 +5,8 @@ import { asTransportError } from "./network-errors.ts";
 export interface AttemptedRequest {
   description: RequestDescription;
   signal?: AbortSignal | undefined;
+  /** See `CallOptions.beforeSend`. */
+  beforeSend?: (() => void) | undefined;
   timeoutMs: number;
 }
 

@@ -1,0 +1,241 @@
+// ShieldX as its users run it: installed by Helm, in Pods, reached through its Service. Needs root.
+import type { Client } from "@shieldx/controller-runtime";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { buildShieldxImage } from "../../cluster/image/shieldx.ts";
+import { buildHelm, type Cluster, runCommand, startCluster } from "../../cluster/index.ts";
+import { loadImage } from "../../cluster/node/images.ts";
+import { startAdmissionLoad } from "../../shieldx/admission-load.ts";
+import { clientsOf } from "../../shieldx/clients.ts";
+import { apply, enforce, podSecurityPolicy, read, restrictedPod, tryCreate } from "../../shieldx/objects.ts";
+import { waitFor } from "../../shieldx/wait.ts";
+
+const namespace = "shieldx-system";
+const chart = new URL("../../../charts/shieldx", import.meta.url).pathname;
+const shieldctl = new URL("../../../cli/src/bin.ts", import.meta.url).pathname;
+const policy = podSecurityPolicy("baseline-pods");
+const refusal = 'ShieldPolicy "baseline-pods"';
+const badPod = restrictedPod("bad", { hostNetwork: true });
+
+interface PodList {
+  readonly items: readonly { readonly metadata: { readonly name: string; readonly uid: string } }[];
+}
+
+let cluster: Cluster;
+let client: Client;
+let image: { readonly archive: string; readonly name: string };
+
+beforeAll(async () => {
+  [image, cluster] = await Promise.all([buildShieldxImage(), startCluster({ name: "install", nodes: 1 })]);
+  await loadImage(cluster, image.archive);
+  [client] = await clientsOf(cluster);
+  await kubectl("create", "namespace", namespace);
+  await kubectl("label", "namespace", namespace, "pod-security.kubernetes.io/enforce=restricted");
+});
+afterAll(async () => {
+  await client?.close();
+  await cluster?.stop();
+});
+
+async function kubectl(...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await cluster.kubectl(args);
+  if (code !== 0) throw new Error(`kubectl ${args.join(" ")}: ${stderr}`);
+  return stdout;
+}
+
+async function helm(...args: string[]): Promise<string> {
+  const env = { ...process.env, KUBECONFIG: cluster.kubeconfig, HELM_CACHE_HOME: `${cluster.dir}/helm` };
+  const { code, stdout, stderr } = await runCommand(await buildHelm(), [...args, "--namespace", namespace], {
+    env,
+    timeoutMs: 240_000,
+  });
+  if (code === 0) return stdout;
+  const seen = await cluster.kubectl(["get", "pods,jobs,events", "-n", namespace, "-o", "wide"]);
+  throw new Error(`helm ${args.join(" ")}: ${stderr}\n${seen.stdout}`);
+}
+
+async function install(): Promise<number> {
+  const colon = image.name.lastIndexOf(":");
+  const values = {
+    "image.repository": image.name.slice(0, colon),
+    "image.tag": image.name.slice(colon + 1),
+    "operator.replicas": "2",
+    "webhooks.replicas": "3",
+    "networkPolicy.enabled": "true",
+    "networkPolicy.apiServerPorts": `{443,${cluster.apiServers[0]?.port}}`,
+  };
+  const set = Object.entries(values).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
+  const began = performance.now();
+  await helm("install", "shieldx", chart, "--create-namespace", "--wait", "--timeout", "180s", ...set);
+  return performance.now() - began;
+}
+
+async function podsOf(component: string): Promise<PodList["items"]> {
+  const label = `app.kubernetes.io/component=${component}`;
+  return (await read<PodList>(cluster, "pods", "-n", namespace, "-l", label))?.items ?? [];
+}
+
+/** The Pod that leads: an identity begins with its host's name. */
+async function leader(): Promise<string | undefined> {
+  const lease = await read<{ spec: { holderIdentity?: string } }>(
+    cluster,
+    "lease",
+    "shieldx-operator",
+    "-n",
+    namespace,
+  );
+  const holder = lease?.spec.holderIdentity ?? "";
+  return (await podsOf("operator")).find(({ metadata }) => holder.startsWith(metadata.name))?.metadata.name;
+}
+
+async function names(...what: string[]): Promise<string[]> {
+  const found = await kubectl("get", ...what, "-o", "name");
+  return found.split("\n").filter((name) => name.includes("shieldx"));
+}
+
+const enforcingKinds =
+  "validatingwebhookconfigurations,validatingadmissionpolicies,validatingadmissionpolicybindings";
+const releaseKinds = "clusterroles,clusterrolebindings";
+const namespacedKinds =
+  "deployments,replicasets,pods,services,serviceaccounts,roles,rolebindings,networkpolicies,poddisruptionbudgets,jobs,leases,secrets";
+
+/** What of ours is left; CRDs and their objects stay on purpose. */
+async function leftBehind(): Promise<string[]> {
+  return [
+    ...(await names(`${enforcingKinds},${releaseKinds}`)),
+    ...(await names(namespacedKinds, "-n", namespace)),
+  ];
+}
+
+describe("ShieldX installed by Helm", () => {
+  it("becomes available under Pod Security restricted, with its NetworkPolicies", async () => {
+    console.log(`helm install --wait took ${Math.round(await install())} ms`);
+    for (const name of ["shieldx-operator", "shieldx-webhooks"]) {
+      await kubectl(
+        "wait",
+        "-n",
+        namespace,
+        `deployment/${name}`,
+        "--for=condition=Available",
+        "--timeout=60s",
+      );
+    }
+    expect(await podsOf("operator")).toHaveLength(2);
+    expect(await podsOf("webhooks")).toHaveLength(3);
+    expect(await names("networkpolicies", "-n", namespace)).toHaveLength(2);
+  });
+
+  it("refuses a bad Pod through its Service and lets a good one run", async () => {
+    await enforce(cluster, policy);
+    const refused = await waitFor("the refusal", async () => {
+      const outcome = await tryCreate(cluster, badPod);
+      return outcome.allowed ? undefined : outcome;
+    });
+    expect(refused.message).toContain(refusal);
+    expect(refused.message).toContain("hostNetwork=true");
+    expect(await apply(cluster, restrictedPod("good"))).toMatchObject({ allowed: true });
+    await kubectl("wait", "pod/good", "--for=jsonpath={.status.phase}=Running", "--timeout=60s");
+  });
+
+  it("is healthy in the eyes of shieldctl", async () => {
+    const status = await runCommand(process.execPath, [shieldctl, "status"], {
+      env: { ...process.env, KUBECONFIG: cluster.kubeconfig, NO_COLOR: "1" },
+    });
+    console.log(status.stdout);
+    expect(status).toMatchObject({ code: 0, stderr: "" });
+    expect(status.stdout).toContain("baseline-pods");
+  });
+
+  it("keeps enforcing when its leader is killed, and another leads", async () => {
+    const former = await waitFor("a leader", leader);
+    await kubectl("delete", "pod", former, "-n", namespace, "--force", "--grace-period=0");
+    const killed = performance.now();
+    expect((await tryCreate(cluster, badPod)).message).toContain(refusal);
+    const next = await waitFor(
+      "another leader",
+      async () => {
+        const now = await leader();
+        return now !== undefined && now !== former ? now : undefined;
+      },
+      { timeoutMs: 60_000 },
+    );
+    console.log(`${next} leads ${Math.round(performance.now() - killed)} ms after ${former} was killed`);
+    // It works, too: a new policy comes into force.
+    await enforce(cluster, podSecurityPolicy("after-the-leader", { actions: { admission: "warn" } }));
+    await kubectl("delete", "shieldpolicy", "after-the-leader");
+  });
+
+  it("answers every request while its webhooks are rolled over", async () => {
+    await kubectl("rollout", "status", "-n", namespace, "deployment/shieldx-webhooks", "--timeout=60s");
+    const before = new Set((await podsOf("webhooks")).map(({ metadata }) => metadata.uid));
+    const load = startAdmissionLoad({
+      clients: [client],
+      perSecond: 25,
+      good: restrictedPod("good-too"),
+      bad: badPod,
+      refusal,
+    });
+    const began = performance.now();
+    await kubectl("rollout", "restart", "-n", namespace, "deployment/shieldx-webhooks");
+    await kubectl("rollout", "status", "-n", namespace, "deployment/shieldx-webhooks", "--timeout=150s");
+    await waitFor(
+      "the former replicas gone",
+      async () => (await podsOf("webhooks")).every(({ metadata }) => !before.has(metadata.uid)),
+      { timeoutMs: 90_000, everyMs: 500 },
+    );
+    const report = await load.stop();
+    console.log(
+      `rolled over in ${Math.round(performance.now() - began)} ms: ${report.requests} requests at ${report.perSecond.toFixed(1)}/s, ` +
+        `failures ${report.failures}, ms p50 ${report.p50Ms.toFixed(1)} p99 ${report.p99Ms.toFixed(1)} max ${report.slowestMs.toFixed(0)}`,
+    );
+    expect(report.unexpected).toEqual([]);
+    expect(report.perSecond).toBeGreaterThanOrEqual(20);
+  });
+
+  it("takes everything with it when it is uninstalled, and what it refused passes", async () => {
+    await apply(cluster, {
+      apiVersion: "shieldx.io/v1alpha1",
+      kind: "ShieldPolicy",
+      metadata: { name: "few-replicas" },
+      spec: {
+        engine: "cel",
+        matchConstraints: {
+          resourceRules: [
+            { apiGroups: ["apps"], apiVersions: ["v1"], operations: ["CREATE"], resources: ["deployments"] },
+          ],
+        },
+        validations: [{ expression: "object.spec.replicas <= 5", message: "at most 5 replicas" }],
+        actions: { admission: "deny" },
+      },
+    });
+    await waitFor(
+      "its admission policy",
+      async () => (await names("validatingadmissionpolicies")).length > 0,
+    );
+    const began = performance.now();
+    await helm("uninstall", "shieldx", "--wait", "--timeout", "180s");
+    console.log(`helm uninstall took ${Math.round(performance.now() - began)} ms`);
+    expect(await tryCreate(cluster, badPod)).toMatchObject({ allowed: true });
+    await waitFor("nothing left", async () => (await leftBehind()).length === 0).catch(async () => {
+      expect(await leftBehind()).toEqual([]);
+    });
+    // What people wrote is still there, and goes when they say so.
+    expect(await names("shieldpolicies")).toHaveLength(2);
+    await kubectl("delete", "shieldpolicy", "few-replicas", "--timeout=20s");
+  });
+
+  it("enforces what it finds when it is installed again", async () => {
+    await install();
+    await waitFor("the refusal", async () => (await tryCreate(cluster, badPod)).message.includes(refusal));
+  });
+
+  it("can be uninstalled while its operator is dead", async () => {
+    await kubectl("scale", "-n", namespace, "deployment/shieldx-operator", "--replicas=0");
+    await waitFor("no operator", async () => (await podsOf("operator")).length === 0);
+    await helm("uninstall", "shieldx", "--wait", "--timeout", "180s");
+    expect(await tryCreate(cluster, badPod)).toMatchObject({ allowed: true });
+    await waitFor("nothing left", async () => (await leftBehind()).length === 0).catch(async () => {
+      expect(await leftBehind()).toEqual([]);
+    });
+    await kubectl("delete", "shieldpolicies", "--all", "--timeout=20s");
+  });
+});

@@ -1,0 +1,231 @@
+import { ApiError, type Client, TransportError } from "@shieldx/controller-runtime";
+import { parseShieldPolicy } from "@shieldx/crds";
+import { buildPolicySet } from "@shieldx/policy-engine";
+import { describe, expect, it } from "vitest";
+import type { AdmissionRequest } from "../server/admission-review.ts";
+import { dryRunChecker, type ExpressionCheck } from "./expression-check.ts";
+import { kindHandler } from "./kinds.ts";
+
+const now = Date.UTC(2027, 0, 1);
+const context = { deadlineMs: 2_000, leaf: "", remoteAddress: "" };
+const dryRun = { verb: "create", resource: "validatingadmissionpolicies" };
+
+const celSpec = {
+  engine: "cel",
+  matchConstraints: {
+    resourceRules: [
+      { apiGroups: [""], apiVersions: ["v1"], operations: ["CREATE"], resources: ["configmaps"] },
+    ],
+  },
+  matchConditions: [{ name: "mine", expression: "true" }],
+  validations: [{ expression: "object.data.size() < 3", messageExpression: "'too many'" }],
+  actions: { admission: "deny" },
+};
+const policy = (spec: object = celSpec) => ({
+  apiVersion: "shieldx.io/v1alpha1",
+  kind: "ShieldPolicy",
+  metadata: { name: "baseline", uid: "u" },
+  spec,
+});
+const podSecurity = {
+  engine: "podSecurity",
+  podSecurity: { level: "baseline" },
+  actions: { admission: "deny" },
+};
+const exception = (spec: object = {}) => ({
+  apiVersion: "shieldx.io/v1alpha1",
+  kind: "ShieldException",
+  metadata: { name: "mine", namespace: "default", creationTimestamp: "2027-01-01T00:00:00Z" },
+  spec: {
+    policies: ["baseline"],
+    owner: "team-a",
+    reason: "needed until the driver is replaced",
+    expiresAt: "2027-01-01T12:00:00Z",
+    match: { names: ["web"] },
+    ...spec,
+  },
+});
+
+function request(object: { kind: string }, more: Partial<AdmissionRequest> = {}): AdmissionRequest {
+  return {
+    uid: "1",
+    kind: { group: "shieldx.io", version: "v1alpha1", kind: object.kind },
+    resource: { group: "shieldx.io", version: "v1alpha1", resource: `${object.kind.toLowerCase()}s` },
+    operation: "CREATE",
+    userInfo: {},
+    object,
+    ...(object.kind === "ShieldException" ? { namespace: "default" } : {}),
+    ...more,
+  };
+}
+
+function setUp(check: ExpressionCheck = { result: "good" }) {
+  const allowing = { namespaces: { names: ["default"] }, maxDuration: "24h" };
+  const set = buildPolicySet({
+    policies: [parseShieldPolicy(policy({ ...podSecurity, exceptions: allowing }))],
+    exceptions: [],
+    serverMinor: 37,
+  });
+  let checks = 0;
+  const handler = kindHandler({
+    policySet: () => set,
+    namespaceLabels: async () => ({}),
+    serverMinor: () => 37,
+    checkExpressions: async () => {
+      checks++;
+      return check;
+    },
+    now: () => now,
+  });
+  return { ask: async (asked: AdmissionRequest) => handler(asked, context), checks: () => checks };
+}
+
+describe("what must always pass", () => {
+  const broken = policy({ ...celSpec, engine: "nonsense" });
+  const deleting = { ...broken, metadata: { ...broken.metadata, deletionTimestamp: "2027-01-01T00:00:00Z" } };
+  it.each([
+    ["a deletion", request(broken, { operation: "DELETE", oldObject: broken, object: undefined })],
+    ["a status update", request(broken, { operation: "UPDATE", subResource: "status", oldObject: policy() })],
+    [
+      "an update that leaves spec alone",
+      request({ ...broken, metadata: { name: "b" } } as never, { operation: "UPDATE", oldObject: broken }),
+    ],
+    [
+      "an update of what is being deleted",
+      request(deleting, { operation: "UPDATE", oldObject: { ...deleting, spec: {} } }),
+    ],
+    ["a kind without rules", request({ kind: "Widget" })],
+  ])("%s", async (_, asked) => {
+    expect(await setUp().ask(asked)).toMatchObject({ allowed: true });
+  });
+});
+
+describe("ShieldPolicies", () => {
+  it("are refused when they cannot be compiled, naming the field", async () => {
+    const answer = await setUp().ask(request(policy({ ...podSecurity, podSecurity: { level: "paranoid" } })));
+    expect(answer).toMatchObject({ allowed: false, status: { code: 422, reason: "Invalid" } });
+    expect(answer.status?.message).toMatch(/spec\.podSecurity\.level/);
+    const later = await setUp().ask(request(policy({ ...podSecurity, engine: "rego" })));
+    expect(later.status?.message).toMatch(/not yet supported/);
+  });
+
+  it("are shown to the API server only when it will evaluate them", async () => {
+    const bed = setUp();
+    expect(await bed.ask(request(policy(podSecurity)))).toEqual({ allowed: true });
+    expect(await bed.ask(request(policy({ ...celSpec, actions: { admission: "off" } })))).toEqual({
+      allowed: true,
+    });
+    expect(bed.checks()).toBe(0);
+    expect(await bed.ask(request(policy()))).toEqual({ allowed: true });
+    expect(bed.checks()).toBe(1);
+  });
+
+  it("pass with a warning when the API server cannot be asked", async () => {
+    const answer = await setUp({ result: "unknown", why: "timeout" }).ask(request(policy()));
+    expect(answer).toEqual({
+      allowed: true,
+      warnings: ["the expressions could not be checked now: timeout"],
+    });
+  });
+
+  it("are refused with every problem it names", async () => {
+    const answer = await setUp({ result: "broken", problems: ["spec.a: x", "spec.b: y"] }).ask(
+      request(policy()),
+    );
+    expect(answer.status?.message).toBe("spec.a: x; spec.b: y");
+  });
+});
+
+describe("ShieldExceptions", () => {
+  it.each([
+    ["too long", { expiresAt: "2027-01-03T00:00:00Z" }, /^spec\.expiresAt: .*24 h/],
+    ["over", { expiresAt: "2026-12-31T00:00:00Z" }, /^spec\.expiresAt: .*has passed/],
+    ["malformed", { owner: 7 }, /spec\.owner/],
+  ])("are refused when %s", async (_, spec, message) => {
+    const answer = await setUp().ask(request(exception(spec)));
+    expect(answer.status?.message).toMatch(message);
+  });
+
+  it("are refused from namespaces the policy does not list", async () => {
+    const answer = await setUp().ask(request(exception(), { namespace: "elsewhere" }));
+    expect(answer.status?.message).toMatch(/^spec\.policies\[0\]: .*"elsewhere"/);
+  });
+
+  it("may be ended early, and may name policies that come later", async () => {
+    const bed = setUp();
+    expect(await bed.ask(request(exception()))).toEqual({ allowed: true });
+    const ended = request(exception({ expiresAt: "2026-12-31T00:00:00Z" }), {
+      operation: "UPDATE",
+      oldObject: exception(),
+    });
+    expect(await bed.ask(ended)).toMatchObject({
+      allowed: true,
+      warnings: [expect.stringContaining("at once")],
+    });
+    expect(await bed.ask(request(exception({ policies: ["later"] })))).toMatchObject({
+      allowed: true,
+      warnings: [expect.stringContaining('no ShieldPolicy "later"')],
+    });
+  });
+});
+
+describe("the dry run", () => {
+  const parsed = parseShieldPolicy(policy());
+  const answering = (answer: () => unknown) => {
+    const sent: { object: unknown; options: unknown }[] = [];
+    const create = async (_: unknown, object: unknown, options: unknown) => {
+      sent.push({ object, options });
+      return answer();
+    };
+    return { sent, check: dryRunChecker({ create } as unknown as Client) };
+  };
+  const failing = (error: Error) =>
+    answering(() => {
+      throw error;
+    });
+
+  it("stores nothing and sends only what the user wrote, in the user's order", async () => {
+    const { sent, check } = answering(() => ({}));
+    expect(await check(parsed, 1_000)).toEqual({ result: "good" });
+    expect(sent[0]!.options).toMatchObject({ dryRun: true, timeoutMs: 1_000 });
+    expect(sent[0]!.object).toMatchObject({
+      metadata: { generateName: "shieldx-dry-run-" },
+      spec: { matchConditions: celSpec.matchConditions, validations: celSpec.validations },
+    });
+    expect(sent[0]!.object).not.toHaveProperty("metadata.ownerReferences");
+  });
+
+  it("turns cel-go's picture of a position into words", async () => {
+    const message =
+      "Invalid value: \"a <\": compilation failed: ERROR: <input>:2:13: Syntax error: mismatched input '<EOF>'\n | a <\n | ...^";
+    const error = new ApiError(dryRun, 422, {
+      reason: "Invalid",
+      details: {
+        causes: [
+          { field: "spec.validations[0].expression", message },
+          { field: "spec.x", message: "Required\nvalue" },
+        ],
+      },
+    });
+    expect(await failing(error).check(parsed, 1)).toEqual({
+      result: "broken",
+      problems: [
+        "spec.validations[0].expression: line 2, column 13: Syntax error: mismatched input '<EOF>'",
+        "spec.x: Required value",
+      ],
+    });
+    const bare = new ApiError(dryRun, 422, { reason: "Invalid", message: "no" });
+    expect(await failing(bare).check(parsed, 1)).toEqual({ result: "broken", problems: ["no"] });
+  });
+
+  it("does not hold the server's or the network's trouble against the policy", async () => {
+    for (const error of [
+      new ApiError(dryRun, 403, {}),
+      new ApiError(dryRun, 500, {}),
+      new TransportError("Timeout", dryRun, "late"),
+    ]) {
+      expect(await failing(error).check(parsed, 1)).toMatchObject({ result: "unknown", why: error.message });
+    }
+    await expect(failing(new TypeError("bug")).check(parsed, 1)).rejects.toThrow("bug");
+  });
+});

@@ -1,0 +1,215 @@
+import type { ObjectReference } from "@shieldx/controller-runtime";
+import { parseShieldException, parseShieldPolicy } from "@shieldx/crds";
+import { buildPolicySet, type PolicySet } from "@shieldx/policy-engine";
+import { Registry } from "prom-client";
+import { describe, expect, it } from "vitest";
+import type { AdmissionRequest } from "../server/admission-review.ts";
+import { metric } from "../server/server.test-kit.ts";
+import { AdmissionMetrics } from "./metrics.ts";
+import { policyHandler } from "./policies.ts";
+import { probeHandler } from "./probe.ts";
+
+const context = { deadlineMs: 5_000, leaf: "ab".repeat(32), remoteAddress: "10.0.0.1" };
+const now = Date.UTC(2027, 0, 1);
+
+function policy(name: string, spec: object = {}) {
+  return parseShieldPolicy({
+    apiVersion: "shieldx.io/v1alpha1",
+    kind: "ShieldPolicy",
+    metadata: { name, uid: name, generation: 1 },
+    spec: {
+      engine: "podSecurity",
+      podSecurity: { level: "baseline" },
+      actions: { admission: "deny" },
+      exceptions: { namespaces: { names: ["default"] }, maxDuration: "24h" },
+      ...spec,
+    },
+  });
+}
+
+const exception = parseShieldException({
+  apiVersion: "shieldx.io/v1alpha1",
+  kind: "ShieldException",
+  metadata: { name: "allowed", namespace: "default", creationTimestamp: "2027-01-01T00:00:00Z" },
+  spec: {
+    policies: ["baseline"],
+    owner: "team-a",
+    reason: "needed until the driver is replaced",
+    expiresAt: "2027-01-01T12:00:00Z",
+    match: { names: ["excepted"] },
+  },
+});
+
+const bad = (metadata: object = {}) => ({
+  apiVersion: "v1",
+  kind: "Pod",
+  metadata: { name: "bad", ...metadata },
+  spec: { hostNetwork: true, containers: [{ name: "a", image: "a" }] },
+});
+
+function request(object: object, more: Partial<AdmissionRequest> = {}): AdmissionRequest {
+  return {
+    uid: "1",
+    kind: { group: "", version: "v1", kind: "Pod" },
+    resource: { group: "", version: "v1", resource: "pods" },
+    name: (object as { metadata: { name: string } }).metadata.name,
+    namespace: "default",
+    operation: "CREATE",
+    userInfo: { username: "alice", groups: [] },
+    object,
+    ...more,
+  };
+}
+
+function setUp(set: PolicySet | undefined, failurePolicy: "Fail" | "Ignore" = "Fail") {
+  const registry = new Registry();
+  const metrics = new AdmissionMetrics(registry);
+  metrics.keepPolicies(new Set(set?.policies.map(({ name }) => name)));
+  const events: { regarding: ObjectReference; note: string }[] = [];
+  const handler = policyHandler({
+    failurePolicy,
+    policySet: () => set,
+    namespaceLabels: async (name) => (name === "default" ? {} : undefined),
+    now: () => now,
+    metrics,
+    events: {
+      event: (regarding, { note }) => events.push({ regarding: regarding as ObjectReference, note }),
+    },
+  });
+  return { registry, metrics, events, ask: async (asked: AdmissionRequest) => handler(asked, context) };
+}
+
+const setOf = (...policies: ReturnType<typeof policy>[]) =>
+  buildPolicySet({ policies, exceptions: [exception], serverMinor: 37 });
+
+describe("the policy handler", () => {
+  it("denies with 403, one line for each policy, and notes it for the audit log", async () => {
+    const bed = setUp(setOf(policy("baseline"), policy("strict", { podSecurity: { level: "restricted" } })));
+    const answer = await bed.ask(request(bad()));
+    expect(answer.allowed).toBe(false);
+    expect(answer.status).toMatchObject({ code: 403, reason: "Forbidden" });
+    const lines = answer.status!.message.split("\n");
+    expect(lines).toHaveLength(2);
+    expect(lines[0]).toMatch(/^ShieldPolicy "baseline" .*hostNetwork=true/);
+    expect(answer.auditAnnotations).toEqual({ denied: answer.status!.message });
+    expect(await metric(bed.registry, "shieldx_admission_decisions_total")).toEqual({
+      "baseline deny denied": 1,
+      "strict deny denied": 1,
+    });
+  });
+
+  it("warns, audits and lets pass as the action says", async () => {
+    const policies = [
+      policy("warning", { actions: { admission: "warn" } }),
+      policy("auditing", { actions: { admission: "audit" } }),
+      policy("lenient", { podSecurity: { level: "privileged" }, failurePolicy: "Ignore" }),
+    ];
+    const bed = setUp(setOf(...policies), "Ignore");
+    const answer = await bed.ask(request(bad()));
+    expect(answer.allowed).toBe(true);
+    expect(answer.warnings).toHaveLength(1);
+    expect(answer.auditAnnotations).toMatchObject({
+      warned: expect.stringContaining('"warning"'),
+      audited: expect.stringContaining('"auditing"'),
+    });
+    expect(await metric(bed.registry, "shieldx_admission_decisions_total")).toEqual({
+      "warning warn warned": 1,
+      "auditing audit audited": 1,
+      "lenient deny allowed": 1,
+    });
+    expect(bed.events).toEqual([]);
+  });
+
+  it("evaluates only the policies of its own failurePolicy", async () => {
+    const set = setOf(policy("baseline"));
+    expect((await setUp(set, "Ignore").ask(request(bad()))).allowed).toBe(true);
+    expect((await setUp(set, "Fail").ask(request(bad()))).allowed).toBe(false);
+  });
+
+  it("names the exception that let an object pass", async () => {
+    const bed = setUp(setOf(policy("baseline")));
+    const answer = await bed.ask(request(bad({ name: "excepted" })));
+    expect(answer).toEqual({
+      allowed: true,
+      auditAnnotations: { exempted: "baseline: ShieldException default/allowed" },
+    });
+    expect(await metric(bed.registry, "shieldx_admission_decisions_total")).toEqual({
+      "baseline deny exempted": 1,
+    });
+  });
+
+  it("answers 503 where only the evaluation failed, so that trying again is right", async () => {
+    const selective = policy("baseline", {
+      matchConstraints: { namespaceSelector: { matchLabels: { a: "b" } } },
+    });
+    const bed = setUp(setOf(selective));
+    const answer = await bed.ask(request(bad(), { namespace: "unknown" }));
+    expect(answer.status).toMatchObject({ code: 503, reason: "ServiceUnavailable" });
+    expect(await metric(bed.registry, "shieldx_admission_decisions_total")).toEqual({
+      "baseline deny error": 1,
+    });
+  });
+
+  it("answers 422 for an object that is not what it says it is", async () => {
+    const bed = setUp(setOf(policy("baseline")));
+    const malformed = { ...bad(), spec: { containers: "many" } };
+    expect((await bed.ask(request(malformed))).status).toMatchObject({ code: 422, reason: "Invalid" });
+  });
+
+  it("fails the request while no set is loaded", async () => {
+    await expect(setUp(undefined).ask(request(bad()))).rejects.toThrow("no policy set");
+  });
+
+  it("tells the controlling owner, and nobody on a dry run", async () => {
+    const owner = { apiVersion: "apps/v1", kind: "ReplicaSet", name: "web", uid: "u", controller: true };
+    const other = { apiVersion: "v1", kind: "Node", name: "n", uid: "n" };
+    const bed = setUp(setOf(policy("baseline"), policy("second")));
+    await bed.ask(request(bad({ ownerReferences: [other, owner] }), { dryRun: true }));
+    expect(bed.events).toEqual([]);
+    await bed.ask(request(bad({ ownerReferences: [other, owner] })));
+    expect(bed.events).toHaveLength(1);
+    const { controller: _, ...regarding } = owner;
+    expect(bed.events[0]!.regarding).toEqual({ ...regarding, namespace: "default" });
+    expect(bed.events[0]!.note).toMatch(/^ShieldPolicy "baseline".* \(and 1 more policies\)$/);
+    for (const ownerReferences of [
+      undefined,
+      null,
+      "x",
+      [null],
+      [{ ...owner, uid: 7 }],
+      [{ ...owner, name: "x".repeat(300) }],
+    ]) {
+      await bed.ask(request(bad({ ownerReferences })));
+    }
+    expect(bed.events).toHaveLength(1);
+  });
+
+  it("forgets the series of policies that are gone", async () => {
+    const bed = setUp(setOf(policy("baseline")));
+    await bed.ask(request(bad()));
+    bed.metrics.keepPolicies(new Set(["other"]));
+    expect(await metric(bed.registry, "shieldx_admission_decisions_total")).toEqual({});
+    await bed.ask(request(bad()));
+    expect(await metric(bed.registry, "shieldx_admission_decisions_total")).toEqual({});
+  });
+});
+
+describe("the probe handler", () => {
+  const labelled = (labels: unknown) => request({ metadata: { name: "probe", labels } });
+
+  it("always refuses, naming the leaf of the connection", async () => {
+    const answer = await probeHandler(labelled({ "shieldx.io/handshake-probe": "shieldx-kinds" }), context);
+    expect(answer.allowed).toBe(false);
+    expect(answer.status?.message).toContain(context.leaf);
+    expect(answer.status?.message).toContain("shieldx-kinds");
+  });
+
+  it.each([null, "x", {}, { "shieldx.io/handshake-probe": 7 }, { "shieldx.io/handshake-probe": "a\nb" }])(
+    "copes with labels %j",
+    async (labels) => {
+      const answer = await probeHandler(labelled(labels), context);
+      expect(answer.status?.message).toContain(context.leaf);
+      expect(answer.status?.message).not.toContain("\n");
+    },
+  );
+});
