@@ -8,7 +8,7 @@ import type { Endpoint } from "./control-plane/endpoint.ts";
 import { writeKubeconfig } from "./control-plane/kubeconfig.ts";
 import type { PkiFolder } from "./control-plane/pki-folder.ts";
 import { ClusterError } from "./errors.ts";
-import type { CommandResult, KubernetesMinor, NodeInfo } from "./types.ts";
+import type { CommandResult, KubernetesMinor, NodeInfo, ProcessHost } from "./types.ts";
 
 /** One API server of a cluster. It can be taken down and brought back, to test what clients make of that. */
 export interface ApiServer {
@@ -61,6 +61,8 @@ export interface Cluster extends BasicCluster {
   clientKubeconfig(identity: Pick<Subject, "commonName" | "organizations">): Promise<string>;
   /** Path of the admin kubeconfig for one of the API servers. */
   kubeconfigFor(apiServer: number): Promise<string>;
+  /** Starts processes that end with the cluster, however it ends. */
+  readonly processes: ProcessHost;
   /** Lets the cluster outlive this process. `stop` then is for `stopCluster(name)`. */
   detach(): Promise<void>;
 }

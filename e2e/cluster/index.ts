@@ -9,5 +9,5 @@ export { type ClusterOptions, type EnvironmentOptions, optionsFromEnvironment } 
 export { type OpenedCluster, openCluster } from "./providers/open.ts";
 export { startCluster } from "./start.ts";
 export { removeLeftovers, stopCluster } from "./stop.ts";
-export type { CommandResult, KubernetesMinor, NodeInfo } from "./types.ts";
+export type { CommandResult, KubernetesMinor, NodeInfo, ProcessHost, RunningProcess } from "./types.ts";
 export { waitFor } from "./wait.ts";

@@ -109,6 +109,7 @@ function ownedCluster(inputs: StartInputs, plane: ControlPlane, nodes: readonly 
     clientKubeconfig: (identity) => kubeconfigs.client(identity),
     kubeconfigFor: (apiServer) =>
       kubeconfigs.admin(join(dir, "kubeconfigs", `admin-${apiServer + 1}.kubeconfig`), apiServer),
+    processes: watchdog,
     detach: () => watchdog.detach(),
     stop,
     [Symbol.asyncDispose]: stop,

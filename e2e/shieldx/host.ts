@@ -1,10 +1,7 @@
 // ShieldX on the host: the chart's manifests and roles in the cluster, the same
 // processes beside it, each with a token of its own ServiceAccount.
-import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { createWriteStream } from "node:fs";
 import { createServer } from "node:net";
-import { join } from "node:path";
 import type { Cluster } from "../cluster/index.ts";
 import { renderChart } from "./chart.ts";
 import { waitFor } from "./wait.ts";
@@ -61,35 +58,20 @@ interface Launch {
   readonly metrics: number;
 }
 
-function launch({ cluster, name, args, health, metrics }: Launch): ShieldxProcess {
-  const logFile = join(cluster.dir, `${name}.log`);
-  const log = createWriteStream(logFile, { flags: "a" });
-  const child: ChildProcess = spawn(process.execPath, [entry, ...args], {
-    stdio: ["ignore", "pipe", "pipe"],
-    env: process.env,
-  });
-  child.stdout?.pipe(log, { end: false });
-  child.stderr?.pipe(log, { end: false });
-  const exited = new Promise<number | null>((resolve) => child.once("exit", (code) => resolve(code)));
-  if (child.pid === undefined) throw new Error(`${name} did not start: see ${logFile}`);
+/** Through the cluster's watchdog, so that a test which dies leaves no process of ours either. */
+async function launch({ cluster, name, args, health, metrics }: Launch): Promise<ShieldxProcess> {
+  const command = { name, command: process.execPath, args: [entry, ...args] };
+  const running = await cluster.processes.start(command);
+  const exited = running.exited.then(({ code }) => code);
   return {
     name,
-    pid: child.pid,
+    pid: running.pid,
     healthUrl: `http://127.0.0.1:${health}`,
     metricsUrl: `https://127.0.0.1:${metrics}/metrics`,
-    logFile,
+    logFile: running.logFile,
     exited,
-    stop: async () => {
-      child.kill("SIGTERM");
-      const late = setTimeout(() => child.kill("SIGKILL"), 45_000);
-      const code = await exited;
-      clearTimeout(late);
-      return code;
-    },
-    kill: async () => {
-      child.kill("SIGKILL");
-      await exited;
-    },
+    stop: async () => (await running.stop({ graceMs: 45_000 })).code,
+    kill: async () => void (await running.stop({ signal: "SIGKILL" })),
   };
 }
 
@@ -149,7 +131,7 @@ export async function startShieldxOnHost(
     async startOperator() {
       const [health, metrics] = [await freePort(), await freePort()];
       const name = `operator-${operators.length}`;
-      const started = launch({
+      const started = await launch({
         cluster,
         name,
         health,
@@ -171,7 +153,7 @@ export async function startShieldxOnHost(
     async startWebhooks() {
       const [health, metrics] = [await freePort(), await freePort()];
       const name = `webhooks-${webhooks.length}`;
-      const started = launch({
+      const started = await launch({
         cluster,
         name,
         health,

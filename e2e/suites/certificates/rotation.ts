@@ -97,6 +97,16 @@ export function rotationSuite({ rotations, perSecond = 60, requestsEach = 120 }:
       return errors;
     }
 
+    /** For people, when something failed: how many connections the webhook holds and has turned away. */
+    async function connections(): Promise<string> {
+      const [replica] = shieldx.webhooks;
+      if (replica === undefined) return "no webhook replica runs";
+      return (await scrape(replica, token))
+        .filter(({ name }) => /^shieldx_webhook_(connections|refused_connections_total)$/.test(name))
+        .map(({ name, labels, value }) => `${name.slice(16)} ${Object.values(labels).join(" ")}: ${value}`)
+        .join(", ");
+    }
+
     async function handshakesWith(leaf: string): Promise<number> {
       const ours = ({ name, labels }: Sample): boolean =>
         name === "shieldx_webhook_handshakes_total" &&
@@ -160,8 +170,10 @@ export function rotationSuite({ rotations, perSecond = 60, requestsEach = 120 }:
           await waitFor("enough requests during this rotation", () => {
             return load.soFar.requests - sentBefore >= requestsEach;
           });
-          expect(load.soFar.unexpected).toEqual([]);
-          if (index % 50 === 0) console.log(`${index} rotations, ${load.soFar.requests} requests`);
+          expect(load.soFar.unexpected, await connections()).toEqual([]);
+          if (index % 10 === 0) {
+            console.log(`${index} rotations, ${load.soFar.requests} requests; ${await connections()}`);
+          }
         }
         const seconds = (performance.now() - began) / 1000;
         const report = await load.stop();

@@ -16,10 +16,6 @@ import {
 } from "@shieldx/controller-runtime";
 import { CA_SECRET, LABEL, LEADER_LEASE, MANAGED_BY, TLS_SECRET } from "../names.ts";
 
-const OPERATOR = {
-  deployment: "shieldx-operator",
-  pods: "app.kubernetes.io/name=shieldx,app.kubernetes.io/component=operator",
-};
 const WEBHOOK_LEASES = `${LABEL.component}=webhooks,${LABEL.partOf}=shieldx`;
 /** What enforces, in the order it goes: a binding before the policy it names. */
 const ENFORCING: readonly ResourceType[] = [
@@ -47,11 +43,12 @@ export class UninstallError extends Error {
 /**
  * Removes what the operator made outside its release: webhook configurations, admission policies, bindings, then the
  * Secrets and Leases. Works without an operator; one that runs is scaled down first, or it would put everything back.
+ * The webhook's replicas are stopped once nothing calls them, while they still have the right to take their Leases away.
  * Policies and exceptions stay: they belong to people. Returns the names of what it removed.
  * @throws UninstallError
  */
 export async function uninstall(parts: UninstallParts): Promise<string[]> {
-  await stopOperator(parts);
+  await stop(parts, "operator");
   const removed: string[] = [];
   const deadline = parts.clock.monotonicNow() + parts.timeoutMs;
   for (;;) {
@@ -67,6 +64,7 @@ export async function uninstall(parts: UninstallParts): Promise<string[]> {
     }
     if (!(await isEmpty(parts))) await delay(parts.clock, LOOK_AGAIN_MS, parts.signal);
   }
+  await stop(parts, "webhooks");
   return [...new Set([...removed, ...(await removeState(parts))])];
 }
 
@@ -92,30 +90,24 @@ async function isEmpty(parts: UninstallParts): Promise<boolean> {
   return (await enforcingObjects(parts)).length === 0;
 }
 
-async function stopOperator(parts: UninstallParts): Promise<void> {
+async function stop(parts: UninstallParts, component: "operator" | "webhooks"): Promise<void> {
   const { client, clock, logger, namespace, signal, timeoutMs } = parts;
   try {
-    const key = { name: OPERATOR.deployment, namespace };
-    await client.patch(
-      Deployment,
-      key,
-      { spec: { replicas: 0 } },
-      { type: "merge", subresource: "scale", signal },
-    );
+    const key = { name: `shieldx-${component}`, namespace };
+    const options = { type: "merge", subresource: "scale", signal } as const;
+    await client.patch(Deployment, key, { spec: { replicas: 0 } }, options);
   } catch (error) {
     if (!isNotFound(error)) throw error;
-    logger.info({}, "there is no operator to stop");
+    logger.info({ component }, "there is nothing to stop");
   }
+  const labelSelector = `app.kubernetes.io/name=shieldx,${LABEL.component}=${component}`;
   const deadline = clock.monotonicNow() + timeoutMs;
   for (;;) {
-    const { items } = await client.list(Pod, { namespace, labelSelector: OPERATOR.pods, signal });
+    const { items } = await client.list(Pod, { namespace, labelSelector, signal });
     if (items.length === 0) return;
     if (clock.monotonicNow() > deadline) {
-      // Of a node that died, say. Whether it really is gone shows when what is deleted stays deleted.
-      logger.warn(
-        { pods: items.map((pod) => pod.metadata.name) },
-        "operator Pods are still listed; going on",
-      );
+      // Of a node that died, say. Whether an operator really is gone shows when what is deleted stays deleted.
+      logger.warn({ pods: items.map((pod) => pod.metadata.name) }, "Pods are still listed; going on");
       return;
     }
     await delay(clock, LOOK_AGAIN_MS, signal);

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { renewalTime } from "./renewal.ts";
-import { SimulatedCluster } from "./trust-bundle-simulation.ts";
+import { SimulatedCluster } from "./trust-bundle-simulation.test-kit.ts";
 
 const servers = ["10.0.0.1:6443", "10.0.0.2:6443", "10.0.0.3:6443"];
 const replicas = ["a", "b", "c"];

@@ -10,7 +10,14 @@ export interface Connection {
   readonly leaf: string;
   /** From this moment (monotonic milliseconds) on, the next answer ends the connection. */
   retireAt: number;
+  /** Requests under way on it. */
+  active: number;
+  /** When the last request on it ended, or the handshake; monotonic milliseconds. */
+  idleSince: number;
 }
+
+/** A connection idle for less than this may be about to be used again. */
+const shortestIdleMs = 2_000;
 
 /**
  * The open connections of one server, with the leaf each was made with. A connection outlives the leaf it began with;
@@ -21,6 +28,7 @@ export class Connections {
   readonly #open = new Map<Socket, Connection>();
   readonly #perAddress = new Map<string, number>();
   readonly #spreadMs: number;
+  #accepted = 0;
   readonly #random: () => number;
 
   /** @param spreadMs old connections retire over this time, so that they are not all made anew at once */
@@ -33,6 +41,11 @@ export class Connections {
     return this.#open.size;
   }
 
+  /** All TCP connections, also those whose handshake is not complete. */
+  get accepted(): number {
+    return this.#accepted;
+  }
+
   /** How many TCP connections this address has; counted from before the handshake. */
   countOf(remoteAddress: string): number {
     return this.#perAddress.get(remoteAddress) ?? 0;
@@ -41,8 +54,10 @@ export class Connections {
   /** Counts a TCP connection until it closes. */
   accept(socket: Socket): void {
     const address = addressOf(socket);
+    this.#accepted++;
     this.#perAddress.set(address, this.countOf(address) + 1);
     socket.once("close", () => {
+      this.#accepted--;
       const left = this.countOf(address) - 1;
       if (left > 0) this.#perAddress.set(address, left);
       else this.#perAddress.delete(address);
@@ -57,6 +72,8 @@ export class Connections {
       remoteAddress: addressOf(socket),
       leaf: own === undefined ? "" : fingerprintFromColons(own.fingerprint256),
       retireAt: Number.POSITIVE_INFINITY,
+      active: 0,
+      idleSince: performance.now(),
     };
     this.#open.set(socket, connection);
     socket.once("close", () => this.#open.delete(socket));
@@ -65,6 +82,35 @@ export class Connections {
 
   of(socket: Socket): Connection | undefined {
     return this.#open.get(socket);
+  }
+
+  /** A request begins on this connection. Returns what is to be called when it has ended. */
+  begin(connection: Connection | undefined): () => void {
+    if (connection === undefined) return () => undefined;
+    connection.active++;
+    return () => {
+      connection.active--;
+      connection.idleSince = performance.now();
+    };
+  }
+
+  /**
+   * Ends the connection that has been idle for longest, of one address or of all. After each change of a webhook
+   * configuration an API server connects anew and leaves its old connections idle for 90 s; they must not be what
+   * keeps a new one out.
+   * @returns whether there was one
+   */
+  endIdle(now: number, remoteAddress?: string): boolean {
+    let longest: Connection | undefined;
+    for (const connection of this.#open.values()) {
+      if (connection.active > 0 || connection.idleSince > now - shortestIdleMs) continue;
+      if (remoteAddress !== undefined && connection.remoteAddress !== remoteAddress) continue;
+      if (longest === undefined || connection.idleSince < longest.idleSince) longest = connection;
+    }
+    if (longest === undefined) return false;
+    this.#open.delete(longest.socket);
+    longest.socket.destroy();
+    return true;
   }
 
   /** Connections made with any other leaf end with an answer of theirs within the spread. */

@@ -264,6 +264,49 @@ describe("slow and broken clients", () => {
   });
 });
 
+describe("too many connections", () => {
+  const used = async (bed: TestServer, agent: Agent) =>
+    expect((await bed.post(review(), { agent })).status).toBe(200);
+  const twoSecondsOn = (): (() => void) => {
+    const real = performance.now.bind(performance);
+    performance.now = () => real() + 2_001;
+    return () => {
+      performance.now = real;
+    };
+  };
+
+  it.each([
+    ["of one address", { connectionsPerAddress: 3 }],
+    ["in all", { connections: 3 }],
+  ])("%s: the one idle for longest makes room, none that is in use", async (_, limits) => {
+    let finish: (() => void) | undefined;
+    const bed = await start({
+      limits,
+      handler: ({ name }) =>
+        name === "slow"
+          ? new Promise((done) => {
+              finish = () => done({ allowed: true });
+            })
+          : { allowed: true },
+    });
+    const slow = bed.post(review({ name: "slow" }));
+    await waitUntil(() => finish !== undefined);
+    const [oldest, newer] = [new Agent({ keepAlive: true }), new Agent({ keepAlive: true })];
+    await used(bed, oldest);
+    await used(bed, newer);
+    await expect(bed.post(review())).rejects.toThrow();
+    const back = twoSecondsOn();
+    expect((await bed.post(review())).status).toBe(200);
+    back();
+    await waitUntil(() => Object.keys(oldest.freeSockets).length === 0);
+    expect(Object.keys(newer.freeSockets)).toHaveLength(1);
+    finish?.();
+    expect((await slow).status).toBe(200);
+    oldest.destroy();
+    newer.destroy();
+  });
+});
+
 describe("TLS", () => {
   it("speaks TLS 1.3 only", async () => {
     const bed = await start();

@@ -117,7 +117,6 @@ export class WebhookServer {
     this.#server.headersTimeout = this.#limits.headersMs;
     this.#server.requestTimeout = this.#limits.requestMs;
     this.#server.keepAliveTimeout = keepAliveMs;
-    this.#server.maxConnections = this.#limits.connections;
     this.#watchConnections();
   }
 
@@ -174,12 +173,11 @@ export class WebhookServer {
     const { metrics, port, logger } = this.#options;
     this.#server.on("connection", (socket: Socket) => {
       this.#connections.accept(socket);
-      if (this.#connections.countOf(addressOf(socket)) > this.#limits.connectionsPerAddress) {
-        metrics.refusedConnections.inc({ port, reason: "too-many-per-address" });
-        socket.destroy();
-      }
+      const reason = this.#reasonToRefuse(addressOf(socket));
+      if (reason === undefined) return;
+      metrics.refusedConnections.inc({ port, reason });
+      socket.destroy();
     });
-    this.#server.on("drop", () => metrics.refusedConnections.inc({ port, reason: "too-many" }));
     this.#server.on("secureConnection", (socket) => {
       const { remoteAddress, leaf } = this.#connections.open(socket);
       metrics.connections.set({ port }, this.#connections.size);
@@ -202,6 +200,18 @@ export class WebhookServer {
     });
   }
 
+  /** Why a new connection from this address cannot be had, unless an idle one can go instead. */
+  #reasonToRefuse(address: string): string | undefined {
+    const now = performance.now();
+    if (this.#connections.countOf(address) > this.#limits.connectionsPerAddress) {
+      return this.#connections.endIdle(now, address) ? undefined : "too-many-per-address";
+    }
+    if (this.#connections.accepted > this.#limits.connections) {
+      return this.#connections.endIdle(now) ? undefined : "too-many";
+    }
+    return undefined;
+  }
+
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const arrived = performance.now();
     const { metrics } = this.#options;
@@ -210,6 +220,7 @@ export class WebhookServer {
     const webhook = handler === undefined ? "other" : pathname;
     const inFlight = metrics.inFlight.labels({ webhook });
     inFlight.inc();
+    response.once("close", this.#connections.begin(this.#connections.of(request.socket)));
     let body: HeldBody | undefined;
     try {
       const route = checkRoute(request, handler, pathname);

@@ -1,0 +1,3 @@
+import { rotationSuite } from "./rotation.ts";
+
+rotationSuite({ rotations: 41 });

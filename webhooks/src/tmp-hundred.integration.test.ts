@@ -1,0 +1,3 @@
+import { rotationSuite } from "../../e2e/suites/certificates/rotation.ts";
+
+rotationSuite({ rotations: 100 });
