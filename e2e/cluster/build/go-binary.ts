@@ -1,8 +1,7 @@
 /** Builds one binary from a pinned Go module, once per content, into the cache. */
 import { spawn } from "node:child_process";
-import { randomBytes } from "node:crypto";
 import { access, mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { ClusterError } from "../errors.ts";
 import { cacheFolder } from "./cache.ts";
 import { contentKey, moduleFiles } from "./content-key.ts";
@@ -78,8 +77,10 @@ async function build(
   folder: string,
 ): Promise<void> {
   const began = Date.now();
-  const scratch = join(cacheFolder(), "tmp", `${name}-${randomBytes(6).toString("hex")}`);
+  // Named after the result, whose lock is held: what a build that was killed left here is overwritten.
+  const scratch = join(cacheFolder(), "tmp", basename(folder));
   const result = join(scratch, "result");
+  await rm(scratch, { recursive: true, force: true });
   await mkdir(result, { recursive: true });
   const count = new BuildCount();
   const progress = new Progress(() => progressLine(name, count, Date.now() - began));

@@ -1,4 +1,5 @@
 // ShieldX as its users run it: installed by Helm, in Pods, reached through its Service. Needs root.
+import { readdir, readFile } from "node:fs/promises";
 import type { Client } from "@shieldx/controller-runtime";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { buildShieldxImage } from "../../cluster/image/shieldx.ts";
@@ -74,8 +75,7 @@ async function podsOf(component: string): Promise<PodList["items"]> {
   return (await read<PodList>(cluster, "pods", "-n", namespace, "-l", label))?.items ?? [];
 }
 
-/** The Pod that leads: an identity begins with its host's name. */
-async function leader(): Promise<string | undefined> {
+async function leaderIdentity(): Promise<string> {
   const lease = await read<{ spec: { holderIdentity?: string } }>(
     cluster,
     "lease",
@@ -83,8 +83,23 @@ async function leader(): Promise<string | undefined> {
     "-n",
     namespace,
   );
-  const holder = lease?.spec.holderIdentity ?? "";
+  return lease?.spec.holderIdentity ?? "";
+}
+
+/** The Pod that leads: an identity begins with its host's name. */
+async function leader(): Promise<string | undefined> {
+  const holder = await leaderIdentity();
   return (await podsOf("operator")).find(({ metadata }) => holder.startsWith(metadata.name))?.metadata.name;
+}
+
+/** The process of a Pod's container as this host sees it. */
+async function processIn(pod: string): Promise<number> {
+  for (const entry of await readdir("/proc")) {
+    if (!/^\d+$/.test(entry)) continue;
+    const environment = await readFile(`/proc/${entry}/environ`, "utf8").catch(() => "");
+    if (environment.split("\0").includes(`POD_NAME=${pod}`)) return Number(entry);
+  }
+  throw new Error(`no process of Pod ${pod} on this host`);
 }
 
 async function names(...what: string[]): Promise<string[]> {
@@ -162,6 +177,26 @@ describe("ShieldX installed by Helm", () => {
     // It works, too: a new policy comes into force.
     await enforce(cluster, podSecurityPolicy("after-the-leader", { actions: { admission: "warn" } }));
     await kubectl("delete", "shieldpolicy", "after-the-leader");
+  });
+
+  it("is led again when the leader's process is killed and leaves its Lease behind", async () => {
+    const former = await leaderIdentity();
+    const pod = await leader();
+    if (pod === undefined) throw new Error("nobody leads");
+    process.kill(await processIn(pod), "SIGKILL");
+    const killed = performance.now();
+    expect((await tryCreate(cluster, badPod)).message).toContain(refusal);
+    const next = await waitFor(
+      "another identity in the Lease",
+      async () => {
+        const now = await leaderIdentity();
+        return now !== former && now !== "" ? now : undefined;
+      },
+      { timeoutMs: 60_000 },
+    );
+    console.log(`${next} leads ${Math.round(performance.now() - killed)} ms after ${former} was killed`);
+    await enforce(cluster, podSecurityPolicy("after-the-kill", { actions: { admission: "warn" } }));
+    await kubectl("delete", "shieldpolicy", "after-the-kill");
   });
 
   it("answers every request while its webhooks are rolled over", async () => {

@@ -1,3 +1,0 @@
-import { rotationSuite } from "./rotation.ts";
-
-rotationSuite({ rotations: 41 });

@@ -1,3 +1,0 @@
-import { rotationSuite } from "../../e2e/suites/certificates/rotation.ts";
-
-rotationSuite({ rotations: 100 });
