@@ -1,3 +1,4 @@
+import { DEFAULT_NAMESPACE } from "@shieldx/crds";
 import { Command, CommanderError, Option } from "commander";
 import { completionScript } from "./completion.ts";
 import { UsageError } from "./errors.ts";
@@ -14,7 +15,7 @@ function connectionOptions(command: Command): Command {
   return command
     .option("--kubeconfig <path>", "kubeconfig file (default: $KUBECONFIG, then ~/.kube/config)")
     .option("--context <name>", "context of the kubeconfig (default: its current one)")
-    .option("-n, --namespace <name>", "where ShieldX is installed", "shieldx-system");
+    .option("-n, --namespace <name>", "where ShieldX is installed", DEFAULT_NAMESPACE);
 }
 
 /** The command tree; `done` receives each command's exit code. */

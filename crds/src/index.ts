@@ -11,6 +11,7 @@ export {
 } from "./kubernetes/manifests.ts";
 export type { MatchConstraints, ResourceRule } from "./kubernetes/match-resources.ts";
 export type { ManagedFieldsEntry, ObjectMeta, OwnerReference } from "./kubernetes/object-meta.ts";
+export * from "./names.ts";
 export {
   InvalidObjectError,
   type ObjectProblem,

@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { DEFAULT_NAMESPACE } from "./names.ts";
+import { DEFAULT_NAMESPACE } from "@shieldx/crds";
 
 export interface OperatorFlags {
   readonly kubeconfig: string | undefined;

@@ -8,11 +8,11 @@ import {
   loadCredentials,
   realClock,
 } from "@shieldx/controller-runtime";
+import { LEADER_LEASE } from "@shieldx/crds";
 import { pino } from "pino";
 import { collectDefaultMetrics, Registry } from "prom-client";
 import type { WebhookAddress } from "./controllers/webhook-configuration/decide.ts";
 import { FlagError, type OperatorFlags, parseFlags, USAGE } from "./flags.ts";
-import { LEADER_LEASE } from "./names.ts";
 import { buildOperator } from "./operator.ts";
 import { operatorRbac } from "./rbac.ts";
 import { awaitFitCluster, StartupError } from "./startup.ts";

@@ -1,38 +1,5 @@
-/** Names that other parts of ShieldX (chart, webhook replicas, shieldctl) rely on. Changing one is a migration. */
-
-export const GROUP = "shieldx.io";
-export const DEFAULT_NAMESPACE = "shieldx-system";
-export const AGENTS_NAMESPACE = "shieldx-agents";
-
-export const LEADER_LEASE = "shieldx-operator";
-export const WEBHOOK_SERVICE = "shieldx-webhooks";
-export const WEBHOOK_SERVICE_ACCOUNT = "shieldx-webhooks";
-export const CA_SECRET = "shieldx-webhooks-ca";
-export const TLS_SECRET = "shieldx-webhooks-tls";
-
-export const FAIL_CONFIGURATION = "shieldx-policies-fail";
-export const IGNORE_CONFIGURATION = "shieldx-policies-ignore";
-export const KINDS_CONFIGURATION = "shieldx-kinds";
-export const PROBE_WEBHOOK = "probe.shieldx.io";
-
-export const LABEL = {
-  managedBy: "app.kubernetes.io/managed-by",
-  partOf: "app.kubernetes.io/part-of",
-  component: "app.kubernetes.io/component",
-  policy: "shieldx.io/policy",
-  handshakeProbe: "shieldx.io/handshake-probe",
-} as const;
-
-export const MANAGED_BY = "shieldx-operator";
-export const PART_OF = "shieldx";
-
-export const ANNOTATION = {
-  policySetDigest: "shieldx.io/policy-set-digest",
-  servingLeaf: "shieldx.io/serving-leaf",
-  candidateLeaf: "shieldx.io/candidate-leaf",
-  /** On the Secret `shieldx-webhooks-ca`: `ca` or `leaf`, with `:anything-new`, asks for one rotation. */
-  rotate: "shieldx.io/rotate",
-} as const;
+/** Names of the operator's own; those it shares with other parts are in @shieldx/crds. */
+import { LABEL, MANAGED_BY, PART_OF } from "@shieldx/crds";
 
 /** Server-side apply field managers, one for each controller. */
 export const FIELD_MANAGER = {

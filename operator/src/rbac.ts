@@ -5,7 +5,7 @@ import {
   KINDS_CONFIGURATION,
   LEADER_LEASE,
   TLS_SECRET,
-} from "./names.ts";
+} from "@shieldx/crds";
 
 /** A rule of a Role or ClusterRole. */
 export interface RbacRule {

@@ -1,6 +1,6 @@
+import { ANNOTATION } from "@shieldx/crds";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { ANNOTATION } from "./names.ts";
 import { type ReplicaLease, ReplicaTracker } from "./replicas.ts";
 
 const T0 = Date.parse("2026-01-01T00:00:00Z");

@@ -1,4 +1,4 @@
-import { ANNOTATION } from "./names.ts";
+import { ANNOTATION } from "@shieldx/crds";
 
 /** What a webhook replica says about itself on its own Lease. */
 export interface ReplicaReport {

@@ -1,4 +1,4 @@
-import { CA_SECRET, LABEL, MANAGED_BY } from "./names.ts";
+import { CA_SECRET, LABEL, MANAGED_BY } from "@shieldx/crds";
 
 /** Which Leases are those of webhook replicas. */
 export function replicaLeases(namespace: string): { namespace: string; labelSelector: string } {

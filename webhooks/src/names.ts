@@ -6,32 +6,8 @@ import {
   shieldPolicyKind,
 } from "@shieldx/crds";
 
-// Names that other parts of ShieldX (operator, chart, shieldctl) rely on. Changing one is a migration.
-
-export const defaultNamespace = "shieldx-system";
-export const tlsSecretName = "shieldx-webhooks-tls";
+/** Server-side apply field manager of the replicas' Leases. */
 export const fieldManager = "shieldx-webhooks";
-
-export const annotation = {
-  policySetDigest: "shieldx.io/policy-set-digest",
-  servingLeaf: "shieldx.io/serving-leaf",
-  servingLeafNotAfter: "shieldx.io/serving-leaf-not-after",
-  candidateLeaf: "shieldx.io/candidate-leaf",
-} as const;
-
-/** On the ConfigMap of a handshake probe: the webhook configuration it is about. */
-export const handshakeProbeLabel = "shieldx.io/handshake-probe";
-
-export const path = {
-  fail: "/admit/policies/fail",
-  ignore: "/admit/policies/ignore",
-  kinds: "/validate/kinds",
-  probe: "/probe",
-} as const;
-
-export function replicaLeaseName(replica: string): string {
-  return `shieldx-webhooks-${replica}`;
-}
 
 export type ShieldPolicyObject = KubeObject & Pick<ShieldPolicy, "spec" | "status">;
 export type ShieldExceptionObject = KubeObject & Pick<ShieldException, "spec" | "status">;

@@ -14,9 +14,9 @@ import {
   Secret,
   ValidatingWebhookConfiguration,
 } from "@shieldx/controller-runtime";
+import { replicaLeaseName, TLS_SECRET } from "@shieldx/crds";
 import { type Cluster, startCluster, waitFor as waitUntil } from "@shieldx/e2e/cluster";
 import { generateCa, issueLeaf, type KeyPair } from "@shieldx/pki";
-import { replicaLeaseName, tlsSecretName } from "./names.ts";
 import { webhooksRbac } from "./rbac.ts";
 
 export const namespace = "shieldx-system";
@@ -93,7 +93,7 @@ export async function startTestBed(name: string): Promise<TestBed> {
         apiVersion: "v1",
         kind: "Secret",
         type: "kubernetes.io/tls",
-        metadata: { name: tlsSecretName, namespace },
+        metadata: { name: TLS_SECRET, namespace },
         data,
       };
       await admin.apply(Secret, object, { fieldManager: "test", force: true });

@@ -1,8 +1,9 @@
 import { request as httpsRequest } from "node:https";
 import { ConfigMap, Lease, Secret, ValidatingAdmissionPolicy } from "@shieldx/controller-runtime";
+import { ANNOTATION, replicaLeaseName, TLS_SECRET } from "@shieldx/crds";
 import { generateCa, type KeyPair } from "@shieldx/pki";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { annotation, replicaLeaseName, ShieldPolicyType, tlsSecretName } from "./names.ts";
+import { ShieldPolicyType } from "./names.ts";
 import { review, send } from "./server/server.test-kit.ts";
 import {
   launch,
@@ -93,9 +94,9 @@ describe("a webhook replica on a real control plane", () => {
     await untilReady(webhook);
     const lease = await bed.lease("one");
     expect(lease?.metadata.labels).toMatchObject({ "app.kubernetes.io/component": "webhooks" });
-    expect(lease?.metadata.annotations?.[annotation.servingLeaf]).toBe(leaf.fingerprint);
-    expect(lease?.metadata.annotations?.[annotation.candidateLeaf]).toBeUndefined();
-    expect(lease?.metadata.annotations?.[annotation.policySetDigest]).toMatch(/^[0-9a-f]{64}$|^sha256/);
+    expect(lease?.metadata.annotations?.[ANNOTATION.servingLeaf]).toBe(leaf.fingerprint);
+    expect(lease?.metadata.annotations?.[ANNOTATION.candidateLeaf]).toBeUndefined();
+    expect(lease?.metadata.annotations?.[ANNOTATION.policySetDigest]).toMatch(/^[0-9a-f]{64}$|^sha256/);
     expect(lease?.spec).toMatchObject({ holderIdentity: "one", leaseDurationSeconds: 30 });
     await bed.register(webhook, bed.ca.certificatePem);
   });
@@ -114,7 +115,7 @@ describe("a webhook replica on a real control plane", () => {
   it("has a change of policy in force, and reported, within a second", async () => {
     const took: number[] = [];
     for (const level of ["privileged", "baseline", "privileged", "baseline"]) {
-      const before = (await report())[annotation.policySetDigest];
+      const before = (await report())[ANNOTATION.policySetDigest];
       await bed.admin.patch(
         ShieldPolicyType,
         { name: "baseline" },
@@ -132,7 +133,7 @@ describe("a webhook replica on a real control plane", () => {
         return JSON.parse(body).response.allowed === (level === "privileged");
       });
       took.push(performance.now() - changedAt);
-      await waitFor("reported", async () => (await report())[annotation.policySetDigest] !== before);
+      await waitFor("reported", async () => (await report())[ANNOTATION.policySetDigest] !== before);
     }
     console.info(`policy change in force after ${took.map(Math.round).join(", ")} ms`);
     expect(Math.max(...took)).toBeLessThan(1_000);
@@ -286,40 +287,40 @@ describe("a webhook replica on a real control plane", () => {
     await bed.writeSecret(leaf, candidate);
     await waitFor(
       "candidate reported",
-      async () => (await report())[annotation.candidateLeaf] === candidate.fingerprint,
+      async () => (await report())[ANNOTATION.candidateLeaf] === candidate.fingerprint,
     );
-    expect((await report())[annotation.servingLeaf]).toBe(leaf.fingerprint);
+    expect((await report())[ANNOTATION.servingLeaf]).toBe(leaf.fingerprint);
     expect(await probed()).toMatch(/certificate|x509/);
     await bed.register(webhook, bed.ca.certificatePem + nextCa.certificatePem);
     await waitFor("the candidate", async () => (await probed()).includes(candidate.fingerprint));
     expect(await refusal(pod("good"))).toBe("");
 
     await bed.writeSecret(candidate);
-    await waitFor("switched", async () => (await report())[annotation.servingLeaf] === candidate.fingerprint);
-    expect((await report())[annotation.candidateLeaf]).toBeUndefined();
+    await waitFor("switched", async () => (await report())[ANNOTATION.servingLeaf] === candidate.fingerprint);
+    expect((await report())[ANNOTATION.candidateLeaf]).toBeUndefined();
     expect(await refusal(pod("good"))).toBe("");
     expect(await refusal(pod("bad", { hostNetwork: true }))).toMatch(/ShieldPolicy "baseline"/);
     leaf = await bed.newLeaf();
     await bed.writeSecret(leaf);
-    await waitFor("back", async () => (await report())[annotation.servingLeaf] === leaf.fingerprint);
+    await waitFor("back", async () => (await report())[ANNOTATION.servingLeaf] === leaf.fingerprint);
   });
 
   it("keeps the last good leaf when the Secret is broken or gone", async () => {
     await bed.admin.patch(
       Secret,
-      { name: tlsSecretName, namespace },
+      { name: TLS_SECRET, namespace },
       { data: { "tls.key": "bm8ga2V5" } },
       { type: "merge" },
     );
     await waitFor("noticed", async () => webhook.output().includes("is unusable"));
     expect(await webhook.isReady()).toBe(true);
     expect(await refusal(pod("good"))).toBe("");
-    await bed.admin.delete(Secret, { name: tlsSecretName, namespace });
+    await bed.admin.delete(Secret, { name: TLS_SECRET, namespace });
     await waitFor("noticed", async () => webhook.output().includes("was deleted"));
     expect(await refusal(pod("bad", { hostNetwork: true }))).toMatch(/ShieldPolicy "baseline"/);
     const next = await bed.newLeaf();
     await bed.writeSecret(next);
-    await waitFor("reloaded", async () => (await report())[annotation.servingLeaf] === next.fingerprint);
+    await waitFor("reloaded", async () => (await report())[ANNOTATION.servingLeaf] === next.fingerprint);
   });
 
   it("writes its Lease anew when somebody deletes it", async () => {

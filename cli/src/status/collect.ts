@@ -1,4 +1,5 @@
 import { X509Certificate } from "node:crypto";
+import { ANNOTATION, LEADER_LEASE, WEBHOOKS_COMPONENT } from "@shieldx/crds";
 
 /** What the cluster was seen to hold; everything optional may be absent or forbidden to the caller. */
 export interface Observed {
@@ -64,7 +65,7 @@ export function daysLeft(caBundle: string | undefined, now: number): number | un
 }
 
 function leafDays(lease: LeaseSeen, now: number): number | undefined {
-  const end = Date.parse(lease.annotations["shieldx.io/serving-leaf-not-after"] ?? "");
+  const end = Date.parse(lease.annotations[ANNOTATION.servingLeafNotAfter] ?? "");
   return Number.isNaN(end) ? undefined : Math.floor((end - now) / day);
 }
 
@@ -105,7 +106,7 @@ export function judge(seen: Observed): StatusReport {
       `deployment ${d.name}: ${d.ready} of ${d.wanted} ready. Look with: kubectl -n ${seen.namespace} describe deployment ${d.name}`,
     );
   }
-  const leaderLease = seen.leases.find((lease) => lease.name === "shieldx-operator");
+  const leaderLease = seen.leases.find((lease) => lease.name === LEADER_LEASE);
   const leader = leaderLease !== undefined && isAlive(leaderLease, seen.now) ? leaderLease.holder : undefined;
   if (installed && leader === undefined) {
     problems.push(
@@ -113,11 +114,11 @@ export function judge(seen: Observed): StatusReport {
     );
   }
   const webhookLeases = seen.leases.filter(
-    (lease) => lease.component === "webhooks" && isAlive(lease, seen.now),
+    (lease) => lease.component === WEBHOOKS_COMPONENT && isAlive(lease, seen.now),
   );
   const webhookReplicas = webhookLeases.map((lease) => ({
     name: lease.holder,
-    policySet: lease.annotations["shieldx.io/policy-set-digest"] ?? "",
+    policySet: lease.annotations[ANNOTATION.policySetDigest] ?? "",
     leafDaysLeft: leafDays(lease, seen.now),
   }));
   if (installed && webhookReplicas.length === 0)

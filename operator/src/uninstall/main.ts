@@ -7,8 +7,8 @@ import {
   realClock,
   TransportError,
 } from "@shieldx/controller-runtime";
+import { DEFAULT_NAMESPACE } from "@shieldx/crds";
 import { pino } from "pino";
-import { DEFAULT_NAMESPACE } from "../names.ts";
 import { UninstallError, uninstall } from "./remove.ts";
 
 const usage = `shieldx uninstall: removes what the operator made, before the release itself is removed
@@ -16,6 +16,7 @@ const usage = `shieldx uninstall: removes what the operator made, before the rel
   --kubeconfig PATH   cluster to work on (default: the cluster this Pod runs in)
   --namespace NAME    ShieldX's own namespace (default ${DEFAULT_NAMESPACE})
   --timeout SECONDS   for the operator to end, and for everything to be gone (default 60)
+  --log-level LEVEL   debug, info, warn or error (default info)
   --help
 
 ShieldPolicies and ShieldExceptions stay; nothing enforces them any more.
@@ -24,11 +25,23 @@ ShieldPolicies and ShieldExceptions stay; nothing enforces them any more.
 /** Resolves with the exit code: 0 when nothing of ours enforces any more, else 1. */
 export async function main(argv: readonly string[]): Promise<number> {
   const text = { type: "string" } as const;
-  let flags: { kubeconfig?: string; namespace?: string; timeout?: string; help?: boolean };
+  let flags: {
+    kubeconfig?: string;
+    namespace?: string;
+    timeout?: string;
+    "log-level"?: string;
+    help?: boolean;
+  };
   try {
     flags = parseArgs({
       args: [...argv],
-      options: { kubeconfig: text, namespace: text, timeout: text, help: { type: "boolean", short: "h" } },
+      options: {
+        kubeconfig: text,
+        namespace: text,
+        timeout: text,
+        "log-level": text,
+        help: { type: "boolean", short: "h" },
+      },
     }).values;
   } catch (error) {
     return fail(`${error instanceof Error ? error.message : String(error)} (see --help)`);
@@ -39,6 +52,10 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
   const seconds = flags.timeout ?? "60";
   if (!/^[1-9]\d{0,3}$/.test(seconds)) return fail(`--timeout ${seconds}: must be whole seconds, 1 to 9999`);
+  const level = flags["log-level"] ?? "info";
+  if (!Object.hasOwn(pino.levels.values, level)) {
+    return fail(`--log-level ${level}: use one of ${Object.keys(pino.levels.values).join(", ")}`);
+  }
   const stop = new AbortController();
   const onSignal = (signal: NodeJS.Signals) => stop.abort(new UninstallError(`received ${signal}`));
   process.on("SIGTERM", onSignal);
@@ -48,7 +65,7 @@ export async function main(argv: readonly string[]): Promise<number> {
       flags.kubeconfig === undefined ? {} : { kubeconfig: flags.kubeconfig },
     );
     const client = createClient({ credentials, userAgent: "shieldx-uninstall/0.1.0" });
-    const logger = pino({ name: "shieldx-uninstall" });
+    const logger = pino({ name: "shieldx-uninstall", level });
     try {
       const removed = await uninstall({
         client,

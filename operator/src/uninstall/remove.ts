@@ -14,7 +14,7 @@ import {
   ValidatingAdmissionPolicyBinding,
   ValidatingWebhookConfiguration,
 } from "@shieldx/controller-runtime";
-import { CA_SECRET, LABEL, LEADER_LEASE, MANAGED_BY, TLS_SECRET } from "../names.ts";
+import { CA_SECRET, LABEL, LEADER_LEASE, MANAGED_BY, TLS_SECRET } from "@shieldx/crds";
 
 const WEBHOOK_LEASES = `${LABEL.component}=webhooks,${LABEL.partOf}=shieldx`;
 /** What enforces, in the order it goes: a binding before the policy it names. */

@@ -120,7 +120,7 @@ async function run(...args: string[]): Promise<{ code: number; said: string }> {
     said += String(text);
     return true;
   });
-  const code = await main(args).finally(() => stderr.mockRestore());
+  const code = await main([...args, "--log-level=fatal"]).finally(() => stderr.mockRestore());
   return { code, said };
 }
 

@@ -1,4 +1,4 @@
-import { handshakeProbeLabel } from "../names.ts";
+import { LABEL } from "@shieldx/crds";
 import type { AdmissionHandler } from "../server/webhook-server.ts";
 
 /**
@@ -17,6 +17,6 @@ export const probeHandler: AdmissionHandler = (request, { leaf }) => {
 function labelOf(object: unknown): string | undefined {
   const labels = (object as { metadata?: { labels?: Record<string, unknown> | null } | null } | undefined)
     ?.metadata?.labels;
-  const value = labels?.[handshakeProbeLabel];
+  const value = labels?.[LABEL.handshakeProbe];
   return typeof value === "string" && /^[a-z0-9.-]+$/.test(value) ? value : undefined;
 }

@@ -5,10 +5,10 @@ import {
   silentLogger,
   TransportError,
 } from "@shieldx/controller-runtime";
+import { TLS_SECRET } from "@shieldx/crds";
 import { type KeyPair, readKeyPair } from "@shieldx/pki";
 import type { TlsMaterial } from "@shieldx/pki/secret";
 import { beforeAll, describe, expect, it } from "vitest";
-import { tlsSecretName } from "../names.ts";
 import { newAuthority, newLeaf } from "../server/server.test-kit.ts";
 import { CertificateLoader } from "./certificate-loader.ts";
 import { fakeInformer, request, settle } from "./process.test-kit.ts";
@@ -25,7 +25,7 @@ describe("the certificate loader", () => {
   const secret = (leaf: KeyPair, version: number, more: Record<string, string> = {}): Secret => ({
     apiVersion: "v1",
     kind: "Secret",
-    metadata: { name: tlsSecretName, uid: "u", resourceVersion: String(version) },
+    metadata: { name: TLS_SECRET, uid: "u", resourceVersion: String(version) },
     data: Object.fromEntries(
       Object.entries({ "tls.crt": leaf.certificatePem, "tls.key": leaf.privateKeyPem, ...more }).map(
         ([key, value]) => [key, Buffer.from(value).toString("base64")],
@@ -99,7 +99,7 @@ describe("the certificate loader", () => {
     bed.cache.set(secret(first, 1));
     bed.cache.set(secret(first, 2, { "tls.key": second.privateKeyPem }));
     bed.cache.set(secret(first, 3, { "tls.crt": "nothing" }));
-    bed.cache.remove(tlsSecretName);
+    bed.cache.remove(TLS_SECRET);
     expect(bed.unusable()).toBe(3);
     expect(bed.loader.current?.serving.fingerprint).toBe(first.fingerprint);
     expect(bed.seen).toHaveLength(1);

@@ -6,8 +6,8 @@ import {
   type Logger,
   Secret,
 } from "@shieldx/controller-runtime";
+import { TLS_SECRET } from "@shieldx/crds";
 import { PkiError, readTlsSecret, type TlsMaterial } from "@shieldx/pki/secret";
-import { tlsSecretName } from "../names.ts";
 
 export interface CertificateLoaderParts {
   readonly informer: Informer<Secret>;
@@ -43,7 +43,7 @@ export class CertificateLoader {
 
   /** Reads the Secret from the API server itself, not from a cache. @throws what the client throws */
   async readNow(signal?: AbortSignal): Promise<void> {
-    const key = { name: tlsSecretName, namespace: this.#parts.namespace };
+    const key = { name: TLS_SECRET, namespace: this.#parts.namespace };
     const secret = await this.#parts.client.find(Secret, key, signal === undefined ? {} : { signal });
     if (secret !== undefined) this.take(secret);
   }
@@ -56,23 +56,20 @@ export class CertificateLoader {
         await this.readNow(signal);
       } catch (error) {
         if (signal.aborted) return;
-        this.#parts.logger.warn(
-          { err: error },
-          `Secret ${tlsSecretName} could not be read; the watch goes on`,
-        );
+        this.#parts.logger.warn({ err: error }, `Secret ${TLS_SECRET} could not be read; the watch goes on`);
       }
     }
   }
 
   /** Takes a state of the Secret in, unless a newer one has been seen: watch, poll and reading overtake each other. */
   take(secret: Secret): void {
-    if (secret.metadata.name !== tlsSecretName || this.#isOutdated(secret)) return;
+    if (secret.metadata.name !== TLS_SECRET || this.#isOutdated(secret)) return;
     let material: TlsMaterial;
     try {
       material = readTlsSecret(decode(secret.data ?? {}));
     } catch (error) {
       if (!(error instanceof PkiError)) throw error;
-      this.#report(`Secret ${tlsSecretName} is unusable: ${error.message}`);
+      this.#report(`Secret ${TLS_SECRET} is unusable: ${error.message}`);
       return;
     }
     this.#problem = "";
@@ -94,7 +91,7 @@ export class CertificateLoader {
   }
 
   #missing(): void {
-    this.#report(`Secret ${tlsSecretName} was deleted; serving the last leaf until it is back`);
+    this.#report(`Secret ${TLS_SECRET} was deleted; serving the last leaf until it is back`);
   }
 
   #report(problem: string): void {

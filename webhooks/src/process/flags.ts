@@ -1,7 +1,7 @@
 import { hostname } from "node:os";
 import { parseArgs } from "node:util";
 import { type BindAddress, parseBindAddress } from "@shieldx/controller-runtime";
-import { defaultNamespace } from "../names.ts";
+import { DEFAULT_NAMESPACE } from "@shieldx/crds";
 
 export interface WebhookFlags {
   readonly kubeconfig: string | undefined;
@@ -25,7 +25,7 @@ export class FlagError extends Error {
 export const usage = `shieldx webhooks: answers the API servers' admission requests
 
   --kubeconfig PATH              cluster to work on (default: the cluster this Pod runs in)
-  --namespace NAME               ShieldX's own namespace (default ${defaultNamespace})
+  --namespace NAME               ShieldX's own namespace (default ${DEFAULT_NAMESPACE})
   --bind-address ADDR            admission requests, HTTPS, host:port (default 0.0.0.0:9443)
   --probe-bind-address ADDR      handshake probes with the candidate leaf (default 0.0.0.0:9444)
   --metrics-bind-address ADDR    HTTPS metrics (default 0.0.0.0:8443, "0" switches it off)
@@ -63,7 +63,7 @@ export function parseFlags(argv: readonly string[]): WebhookFlags | "help" {
   }
   return {
     kubeconfig: values.kubeconfig,
-    namespace: dnsName("--namespace", values.namespace ?? defaultNamespace),
+    namespace: dnsName("--namespace", values.namespace ?? DEFAULT_NAMESPACE),
     logLevel,
     bindAddress: address("--bind-address", values["bind-address"] ?? "0.0.0.0:9443"),
     probeBindAddress: address("--probe-bind-address", values["probe-bind-address"] ?? "0.0.0.0:9444"),

@@ -6,10 +6,10 @@ import {
   type Logger,
   ScrapeAccess,
 } from "@shieldx/controller-runtime";
+import { WEBHOOK_PATH } from "@shieldx/crds";
 import type { TlsMaterial } from "@shieldx/pki/secret";
 import type { Registry } from "prom-client";
 import { probeHandler } from "../admission/probe.ts";
-import { path } from "../names.ts";
 import { BodyBudget } from "../server/body.ts";
 import type { WebhookMetrics } from "../server/metrics.ts";
 import { type AdmissionHandler, WebhookServer } from "../server/webhook-server.ts";
@@ -59,7 +59,7 @@ export class Listeners {
     this.#probe = new WebhookServer({
       ...shared,
       port: "probe",
-      routes: new Map([[path.probe, probeHandler]]),
+      routes: new Map([[WEBHOOK_PATH.probe, probeHandler]]),
       leaf: candidate ?? serving,
       singleRequest: true,
       // A probe is a ConfigMap without data.

@@ -1,6 +1,6 @@
 import { ApiError, type Client, type Lease, ManualClock, silentLogger } from "@shieldx/controller-runtime";
+import { ANNOTATION } from "@shieldx/crds";
 import { describe, expect, it } from "vitest";
-import { annotation } from "../names.ts";
 import { request, settle } from "./process.test-kit.ts";
 import { ReplicaLease, type ReplicaReport } from "./replica-lease.ts";
 
@@ -53,8 +53,8 @@ describe("the replica's Lease", () => {
     const bed = setUp();
     await bed.lease.publish();
     expect(annotationsOf(bed.written[0])).toEqual({
-      [annotation.policySetDigest]: "1",
-      [annotation.servingLeaf]: "a",
+      [ANNOTATION.policySetDigest]: "1",
+      [ANNOTATION.servingLeaf]: "a",
     });
     bed.hold(true);
     bed.say({ policySetDigest: "2", servingLeaf: "a" });
@@ -67,9 +67,9 @@ describe("the replica's Lease", () => {
     await settle();
     expect(bed.written).toHaveLength(3);
     expect(annotationsOf(bed.written[2])).toEqual({
-      [annotation.policySetDigest]: "4",
-      [annotation.servingLeaf]: "c",
-      [annotation.candidateLeaf]: "d",
+      [ANNOTATION.policySetDigest]: "4",
+      [ANNOTATION.servingLeaf]: "c",
+      [ANNOTATION.candidateLeaf]: "d",
     });
     bed.clock.advance(9_999);
     await settle();

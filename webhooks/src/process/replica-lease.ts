@@ -7,7 +7,8 @@ import {
   type Logger,
   type TimerHandle,
 } from "@shieldx/controller-runtime";
-import { annotation, fieldManager, replicaLeaseName } from "../names.ts";
+import { ANNOTATION, replicaLeaseName } from "@shieldx/crds";
+import { fieldManager } from "../names.ts";
 
 /** What a replica says about itself. */
 export interface ReplicaReport {
@@ -120,12 +121,12 @@ export class ReplicaLease {
         ...this.#key(),
         labels: { "app.kubernetes.io/component": "webhooks", "app.kubernetes.io/part-of": "shieldx" },
         annotations: {
-          ...(policySetDigest === undefined ? {} : { [annotation.policySetDigest]: policySetDigest }),
-          ...(servingLeaf === undefined ? {} : { [annotation.servingLeaf]: servingLeaf }),
+          ...(policySetDigest === undefined ? {} : { [ANNOTATION.policySetDigest]: policySetDigest }),
+          ...(servingLeaf === undefined ? {} : { [ANNOTATION.servingLeaf]: servingLeaf }),
           ...(servingLeafNotAfterMs === undefined
             ? {}
-            : { [annotation.servingLeafNotAfter]: new Date(servingLeafNotAfterMs).toISOString() }),
-          ...(candidateLeaf === undefined ? {} : { [annotation.candidateLeaf]: candidateLeaf }),
+            : { [ANNOTATION.servingLeafNotAfter]: new Date(servingLeafNotAfterMs).toISOString() }),
+          ...(candidateLeaf === undefined ? {} : { [ANNOTATION.candidateLeaf]: candidateLeaf }),
         },
       },
       spec: {

@@ -14,13 +14,14 @@ import {
   Namespace,
   Secret,
 } from "@shieldx/controller-runtime";
+import { TLS_SECRET, WEBHOOK_PATH } from "@shieldx/crds";
 import type { TlsMaterial } from "@shieldx/pki/secret";
 import type { Registry } from "prom-client";
 import { dryRunChecker } from "../admission/expression-check.ts";
 import { kindHandler } from "../admission/kinds.ts";
 import { AdmissionMetrics } from "../admission/metrics.ts";
 import { policyHandler } from "../admission/policies.ts";
-import { path, ShieldExceptionType, ShieldPolicyType, tlsSecretName } from "../names.ts";
+import { ShieldExceptionType, ShieldPolicyType } from "../names.ts";
 import { WebhookMetrics } from "../server/metrics.ts";
 import type { AdmissionHandler } from "../server/webhook-server.ts";
 import { CertificateLoader } from "./certificate-loader.ts";
@@ -95,7 +96,7 @@ class Replica {
       ...cache,
       type: Secret,
       namespace: flags.namespace,
-      fieldSelector: `metadata.name=${tlsSecretName}`,
+      fieldSelector: `metadata.name=${TLS_SECRET}`,
     });
     this.#informers = [policies, exceptions, namespaces, secrets] as unknown as Informer[];
     this.#namespaceLabels = new NamespaceLabels(namespaces, client, logger);
@@ -210,10 +211,10 @@ class Replica {
     const events = this.#events.recorderFor("shieldx-webhooks");
     const shared = { policySet, namespaceLabels, now, events, metrics: this.#admissionMetrics };
     return new Map([
-      [path.fail, policyHandler({ ...shared, failurePolicy: "Fail" })],
-      [path.ignore, policyHandler({ ...shared, failurePolicy: "Ignore" })],
+      [WEBHOOK_PATH.fail, policyHandler({ ...shared, failurePolicy: "Fail" })],
+      [WEBHOOK_PATH.ignore, policyHandler({ ...shared, failurePolicy: "Ignore" })],
       [
-        path.kinds,
+        WEBHOOK_PATH.kinds,
         kindHandler({
           policySet,
           namespaceLabels,

@@ -1,4 +1,5 @@
-import { FIELD_MANAGER, LABEL, MANAGED_BY, ownLabels } from "../../names.ts";
+import { LABEL, MANAGED_BY } from "@shieldx/crds";
+import { FIELD_MANAGER, ownLabels } from "../../names.ts";
 import type { AuditedObject, AuditFinding } from "./audit-index.ts";
 
 export const REPORT_API_VERSION = "openreports.io/v1alpha1";

@@ -9,6 +9,14 @@ import {
   watch,
 } from "@shieldx/controller-runtime";
 import {
+  ANNOTATION,
+  CA_SECRET,
+  FAIL_CONFIGURATION,
+  IGNORE_CONFIGURATION,
+  KINDS_CONFIGURATION,
+  TLS_SECRET,
+} from "@shieldx/crds";
+import {
   type Advance,
   advanceTrustBundle,
   type FoundMaterial,
@@ -20,14 +28,6 @@ import {
   type TrustBundleState,
 } from "@shieldx/pki";
 import { lookAgain, type OperatorContext } from "../../context.ts";
-import {
-  ANNOTATION,
-  CA_SECRET,
-  FAIL_CONFIGURATION,
-  IGNORE_CONFIGURATION,
-  KINDS_CONFIGURATION,
-  TLS_SECRET,
-} from "../../names.ts";
 import { caSecret, replicaLeases } from "../../watched.ts";
 import { writeSecret } from "./apply.ts";
 import {

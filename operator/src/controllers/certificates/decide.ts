@@ -1,3 +1,4 @@
+import { WEBHOOK_SERVICE } from "@shieldx/crds";
 import {
   type Desired,
   daysLeft,
@@ -8,7 +9,6 @@ import {
   type TrustBundleState,
   tlsSecretEntries,
 } from "@shieldx/pki";
-import { WEBHOOK_SERVICE } from "../../names.ts";
 import type { WebhookAddress } from "../webhook-configuration/decide.ts";
 import { BUNDLE_ENTRY } from "./bundle-entry.ts";
 

@@ -1,5 +1,5 @@
 import { ApiError, type Client, ConfigMap, TransportError } from "@shieldx/controller-runtime";
-import { LABEL } from "../../names.ts";
+import { LABEL } from "@shieldx/crds";
 import { fingerprintIn, type ProbeTarget } from "./decide.ts";
 
 export interface ProbeResult extends ProbeTarget {

@@ -16,6 +16,7 @@ import {
   ValidatingWebhookConfiguration,
   watch,
 } from "@shieldx/controller-runtime";
+import { FAIL_CONFIGURATION, IGNORE_CONFIGURATION } from "@shieldx/crds";
 import { PolicyCompileError, type RenderedPolicy, renderAdmissionPolicy } from "@shieldx/policy-engine";
 import { lookAgain, type OperatorContext, sooner } from "../../context.ts";
 import {
@@ -25,7 +26,7 @@ import {
   type ShieldPolicyObject,
   ShieldPolicyType,
 } from "../../kinds.ts";
-import { FAIL_CONFIGURATION, FIELD_MANAGER, IGNORE_CONFIGURATION } from "../../names.ts";
+import { FIELD_MANAGER } from "../../names.ts";
 import { namespaceLabels } from "../../namespaces.ts";
 import { OwnedObjects } from "../../owned-object.ts";
 import { memberOf } from "../../policy-world.ts";

@@ -6,11 +6,17 @@ import {
   ValidatingAdmissionPolicyBinding,
   ValidatingWebhookConfiguration,
 } from "@shieldx/controller-runtime";
-import { effectiveFailurePolicy } from "@shieldx/crds";
+import {
+  CA_SECRET,
+  effectiveFailurePolicy,
+  FAIL_CONFIGURATION,
+  IGNORE_CONFIGURATION,
+  LABEL,
+} from "@shieldx/crds";
 import type { OperatorContext } from "../../context.ts";
 import { standingFor } from "../../exception-standing.ts";
 import { asPolicy, type ShieldExceptionObject, type ShieldPolicyObject } from "../../kinds.ts";
-import { CA_SECRET, FAIL_CONFIGURATION, IGNORE_CONFIGURATION, LABEL, nativePolicyName } from "../../names.ts";
+import { nativePolicyName } from "../../names.ts";
 import { namespaceLabels } from "../../namespaces.ts";
 import { memberOf } from "../../policy-world.ts";
 import { readBundle } from "../certificates/bundle-entry.ts";

@@ -7,15 +7,10 @@ import {
   ValidatingWebhookConfiguration,
   watch,
 } from "@shieldx/controller-runtime";
+import { CA_SECRET, FAIL_CONFIGURATION, IGNORE_CONFIGURATION, KINDS_CONFIGURATION } from "@shieldx/crds";
 import { lookAgain, type OperatorContext } from "../../context.ts";
 import { ShieldPolicyType } from "../../kinds.ts";
-import {
-  CA_SECRET,
-  FAIL_CONFIGURATION,
-  FIELD_MANAGER,
-  IGNORE_CONFIGURATION,
-  KINDS_CONFIGURATION,
-} from "../../names.ts";
+import { FIELD_MANAGER } from "../../names.ts";
 import { OwnedObjects } from "../../owned-object.ts";
 import { caSecret, replicaLeases } from "../../watched.ts";
 import { readBundle } from "../certificates/bundle-entry.ts";

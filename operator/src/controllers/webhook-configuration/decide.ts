@@ -3,10 +3,11 @@ import {
   FAIL_CONFIGURATION,
   IGNORE_CONFIGURATION,
   LABEL,
-  ownLabels,
   PROBE_WEBHOOK,
+  WEBHOOK_PATH,
   WEBHOOK_SERVICE,
-} from "../../names.ts";
+} from "@shieldx/crds";
+import { ownLabels } from "../../names.ts";
 import {
   type Call,
   callKey,
@@ -203,7 +204,7 @@ function configurationOf(
   groups: readonly Group[],
 ): WebhookConfiguration {
   const name = failurePolicy === "Fail" ? FAIL_CONFIGURATION : IGNORE_CONFIGURATION;
-  const path = failurePolicy === "Fail" ? "/admit/policies/fail" : "/admit/policies/ignore";
+  const path = failurePolicy === "Fail" ? WEBHOOK_PATH.fail : WEBHOOK_PATH.ignore;
   const caBundle = Buffer.from(caBundlePem, "utf8").toString("base64");
   const entries = groups.map((group) => ({
     name: group.selectsEverything
@@ -236,7 +237,7 @@ function configurationOf(
 function probeEntry(observed: WebhookObservation, configuration: string, caBundle: string): WebhookEntry {
   return {
     name: PROBE_WEBHOOK,
-    clientConfig: clientConfigOf(observed.address, "probe", "/probe", caBundle),
+    clientConfig: clientConfigOf(observed.address, "probe", WEBHOOK_PATH.probe, caBundle),
     rules: [
       {
         apiGroups: [""],

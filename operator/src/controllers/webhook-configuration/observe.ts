@@ -1,8 +1,12 @@
 import type { ValidatingWebhookConfiguration } from "@shieldx/controller-runtime";
-import { effectiveFailurePolicy, type ShieldPolicySpec } from "@shieldx/crds";
+import {
+  effectiveFailurePolicy,
+  FAIL_CONFIGURATION,
+  IGNORE_CONFIGURATION,
+  type ShieldPolicySpec,
+} from "@shieldx/crds";
 import type { CompiledPolicy } from "@shieldx/policy-engine";
 import type { OperatorContext } from "../../context.ts";
-import { FAIL_CONFIGURATION, IGNORE_CONFIGURATION } from "../../names.ts";
 import {
   type PublishedConfiguration,
   publishedCalls,

@@ -1,3 +1,5 @@
+import { AGENTS_NAMESPACE, DEFAULT_NAMESPACE } from "@shieldx/crds";
+
 /** The part of an `admission.k8s.io/v1` AdmissionRequest that policies look at. */
 export interface AdmissionRequestLike {
   readonly uid: string;
@@ -31,6 +33,6 @@ export type FailurePolicy = "Fail" | "Ignore";
 export const neverJudgedNamespaces: readonly string[] = [
   "kube-node-lease",
   "kube-system",
-  "shieldx-agents",
-  "shieldx-system",
+  AGENTS_NAMESPACE,
+  DEFAULT_NAMESPACE,
 ];

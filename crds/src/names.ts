@@ -1,0 +1,56 @@
+/**
+ * Names that more than one part of ShieldX relies on (operator, webhook replicas, chart, shieldctl). Changing one is
+ * a migration.
+ */
+
+export const DEFAULT_NAMESPACE = "shieldx-system";
+export const AGENTS_NAMESPACE = "shieldx-agents";
+
+export const LEADER_LEASE = "shieldx-operator";
+export const WEBHOOK_SERVICE = "shieldx-webhooks";
+export const CA_SECRET = "shieldx-webhooks-ca";
+export const TLS_SECRET = "shieldx-webhooks-tls";
+
+export const FAIL_CONFIGURATION = "shieldx-policies-fail";
+export const IGNORE_CONFIGURATION = "shieldx-policies-ignore";
+export const KINDS_CONFIGURATION = "shieldx-kinds";
+export const PROBE_WEBHOOK = "probe.shieldx.io";
+
+/** Paths of the webhook's HTTPS server; `probe` is on the probe port. */
+export const WEBHOOK_PATH = {
+  fail: "/admit/policies/fail",
+  ignore: "/admit/policies/ignore",
+  kinds: "/validate/kinds",
+  probe: "/probe",
+} as const;
+
+export const LABEL = {
+  managedBy: "app.kubernetes.io/managed-by",
+  partOf: "app.kubernetes.io/part-of",
+  component: "app.kubernetes.io/component",
+  policy: "shieldx.io/policy",
+  /** On the ConfigMap of a handshake probe: the webhook configuration it is about. */
+  handshakeProbe: "shieldx.io/handshake-probe",
+} as const;
+
+export const MANAGED_BY = "shieldx-operator";
+export const PART_OF = "shieldx";
+/** Value of `LABEL.component` on what belongs to webhook replicas. */
+export const WEBHOOKS_COMPONENT = "webhooks";
+
+export const ANNOTATION = {
+  // On a replica's Lease.
+  policySetDigest: "shieldx.io/policy-set-digest",
+  /** SHA-256 of the DER encoding, in hex. */
+  servingLeaf: "shieldx.io/serving-leaf",
+  /** RFC 3339. */
+  servingLeafNotAfter: "shieldx.io/serving-leaf-not-after",
+  candidateLeaf: "shieldx.io/candidate-leaf",
+  /** On the Secret `shieldx-webhooks-ca`: `ca` or `leaf`, with `:anything-new`, asks for one rotation. */
+  rotate: "shieldx.io/rotate",
+} as const;
+
+/** Name of the Lease a webhook replica keeps to say that it serves, and what. */
+export function replicaLeaseName(replica: string): string {
+  return `${WEBHOOK_SERVICE}-${replica}`;
+}
