@@ -30,6 +30,7 @@ demo: $(STAMP) ## the main job on real input, on a real control plane
 
 .PHONY: test
 test: $(STAMP) ## unit and integration tests on a real control plane; no root
+	@$(NODE) e2e/cluster/main.ts build
 	@rm -rf .work/coverage .work/spawned && mkdir -p .work/reports .work/spawned
 	SHIELDX_SPAWNED_COVERAGE=$(CURDIR)/.work/spawned $(VITEST) --project unit --project integration \
 	  --coverage --coverage.reportsDirectory=.work/coverage $(call REPORT,test)
@@ -47,6 +48,7 @@ e2e: $(STAMP) ## everything on a real node: Pods, NetworkPolicy, gVisor; root
 	  echo "skipped: make e2e needs root (network namespaces, containerd, kubelet)" | tee .work/reports/e2e.skipped >&2; \
 	else \
 	  $(NODE) e2e/cluster/main.ts prerequisites; \
+	  NODES=1 $(NODE) e2e/cluster/main.ts build; \
 	  $(VITEST) --project node $(call REPORT,e2e); \
 	fi
 
