@@ -128,8 +128,26 @@ describe("the operator on a real control plane", () => {
         (await bed.admin.find(ValidatingAdmissionPolicyBinding, { name: "shieldx-low-only" })) !== undefined,
     );
     expect(performance.now() - at).toBeLessThan(1000);
+
+    // Held by a finalizer, it enforces on, and may be edited on.
+    const target = ["validatingadmissionpolicy", "shieldx-low-only"];
+    const hold = (finalizers: string[] | null) =>
+      bed.kubectl(["patch", ...target, "--type=merge", "-p", JSON.stringify({ metadata: { finalizers } })]);
+    await hold(["example.org/hold"]);
+    await bed.kubectl(["delete", ...target, "--wait=false"]);
+    const disarm = '[{"op":"replace","path":"/spec/validations/0/expression","value":"true"}]';
+    await bed.kubectl(["patch", ...target, "--type=json", "-p", disarm]);
+    await waitFor(
+      "expression restored while being deleted",
+      async () => JSON.stringify((await vap("low-only"))?.spec) === JSON.stringify(before),
+    );
+    await hold(null);
+    await waitFor("the policy is back", async () => {
+      const found = await vap("low-only");
+      return found !== undefined && found.metadata.deletionTimestamp === undefined;
+    });
     const metrics = await bed.registry.getSingleMetricAsString("shieldx_tampering_restored_total");
-    expect(metrics).toContain('kind="ValidatingAdmissionPolicy"} 2');
+    expect(metrics).toContain('kind="ValidatingAdmissionPolicy"} 4');
     expect(metrics).toContain('kind="ValidatingAdmissionPolicyBinding"} 1');
     await waitFor("an Event about the policy is written", async () => {
       const selector = "reason=TamperingRestored";
@@ -192,6 +210,14 @@ describe("the operator on a real control plane", () => {
       async () => (await condition("base", "Enforced")) === "False WaitingForReplica",
     );
     expect((await bed.kubectl(["get", "validatingwebhookconfigurations", "-o", "name"])).stdout).toBe("");
+  });
+
+  it("puts the replicas' Secret back with no replica there to make it look", async () => {
+    await bed.kubectl(["delete", "secret", "-n", NAMESPACE, "shieldx-webhooks-tls"]);
+    await waitFor("the Secret is back", async () => {
+      const { stdout } = await bed.kubectl(["get", "secret", "-n", NAMESPACE, "-o", "name"]);
+      return stdout.includes("shieldx-webhooks-tls");
+    });
   });
 
   it("audits what exists, incrementally", async () => {

@@ -1,6 +1,7 @@
+import { type Client, ValidatingAdmissionPolicy } from "@shieldx/controller-runtime";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { CACHE_LAG_MS, type DesiredObject, decideOwned, type Written } from "./owned-object.ts";
+import { CACHE_LAG_MS, type DesiredObject, decideOwned, OwnedObjects, type Written } from "./owned-object.ts";
 
 const desired = (value: string): DesiredObject & { spec: unknown } => ({
   apiVersion: "v1",
@@ -77,9 +78,13 @@ describe("decideOwned", () => {
     expect(decideOwned(fresh, recreated, desired("x"), 1000)).toMatchObject({ isRestoration: true });
   });
 
-  it("lets an object that is being deleted go first", () => {
-    const leaving = onServer("x", 3, { deletionTimestamp: "2026-01-01T00:00:00Z" });
-    expect(decideOwned(written(), leaving, desired("x"), 0)).toEqual({ kind: "wait", forMs: CACHE_LAG_MS });
+  it("keeps one that is being deleted and held by a finalizer: it still enforces", () => {
+    const leaving = (value: string) => onServer(value, 3, { deletionTimestamp: "2026-01-01T00:00:00Z" });
+    expect(decideOwned(written(), leaving("x"), desired("x"), 0)).toEqual({ kind: "nothing" });
+    expect(decideOwned(written(), leaving("z"), desired("x"), 0)).toMatchObject({
+      kind: "write",
+      isRestoration: true,
+    });
   });
 
   it("ends at nothing to do once its write is in the cache, from any start", () => {
@@ -96,5 +101,37 @@ describe("decideOwned", () => {
         });
       }),
     );
+  });
+});
+
+describe("OwnedObjects", () => {
+  /** Answers every apply with what was applied, as the next generation. */
+  const server = (generation: number) =>
+    ({
+      apply: async (_: unknown, object: { metadata: object }) => ({
+        ...object,
+        metadata: { ...object.metadata, uid: "u", generation },
+      }),
+    }) as unknown as Client;
+  const ensure = (owned: OwnedObjects, cached: ReturnType<typeof onServer> | undefined, value: string) =>
+    owned.ensure(server(9), ValidatingAdmissionPolicy, cached, desired(value), 0);
+
+  it("calls it tampering too when another leader wrote the object", async () => {
+    const owned = new OwnedObjects("shieldx-test");
+    expect((await ensure(owned, onServer("x", 2), "x")).action).toEqual({ kind: "nothing" });
+    expect((await ensure(owned, onServer("z", 3), "x")).action).toMatchObject({
+      kind: "write",
+      isRestoration: true,
+    });
+  });
+
+  it("does not take its own write for tampering when the cache lags behind a change of mind", async () => {
+    const owned = new OwnedObjects("shieldx-test");
+    await ensure(owned, onServer("x", 8), "y");
+    expect((await ensure(owned, onServer("x", 8), "x")).action).toEqual({ kind: "nothing" });
+    expect((await ensure(owned, onServer("y", 9), "x")).action).toMatchObject({
+      kind: "write",
+      isRestoration: false,
+    });
   });
 });

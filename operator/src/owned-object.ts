@@ -54,9 +54,7 @@ export function decideOwned(
   now: number,
 ): OwnedAction {
   const drift = cached === undefined ? ["metadata.name"] : findObjectDrift(cached, desired);
-  if (cached !== undefined && cached.metadata.deletionTimestamp !== undefined) {
-    return { kind: "wait", forMs: CACHE_LAG_MS };
-  }
+  // One that is being deleted and held by a finalizer still enforces, and is kept like any other until it is gone.
   if (drift.length === 0) return { kind: "nothing" };
   const isSame = written !== undefined && findObjectDrift(written.desired, desired).length === 0;
   if (!isSame) return { kind: "write", drift, isRestoration: false };
@@ -103,6 +101,7 @@ export class OwnedObjects {
     const key = `${type.plural}/${desired.metadata.name}`;
     const written = this.#noteSeen(key, cached);
     const action = decideOwned(written, cached, desired, now);
+    if (action.kind === "nothing" && cached !== undefined) this.#noteAsDesired(key, cached, desired, now);
     if (action.kind !== "write") return { action, object: cached };
     const object = await this.#write(client, type, cached, desired);
     this.#written.set(key, {
@@ -132,6 +131,14 @@ export class OwnedObjects {
       if (!isNotFound(error) && !isConflict(error)) throw error;
     }
     return true;
+  }
+
+  /** As good as written by us: who starts on what a leader before it wrote would else take tampering for news. */
+  #noteAsDesired(key: string, cached: KubeObject, desired: DesiredObject, now: number): void {
+    // Unless the cache still shows what was before our last write, and only happens to look right.
+    if (this.#written.get(key)?.isSeen === false) return;
+    const { uid, generation = 0 } = cached.metadata;
+    this.#written.set(key, { desired, uid, generation, wasCreated: false, writtenAt: now, isSeen: true });
   }
 
   #noteSeen(key: string, cached: KubeObject | undefined): Written | undefined {

@@ -1,4 +1,4 @@
-import { CA_SECRET, LABEL, MANAGED_BY } from "@shieldx/crds";
+import { CA_SECRET, LABEL, MANAGED_BY, TLS_SECRET } from "@shieldx/crds";
 
 /** Which Leases are those of webhook replicas. */
 export function replicaLeases(namespace: string): { namespace: string; labelSelector: string } {
@@ -11,4 +11,9 @@ export const OURS = { labelSelector: `${LABEL.managedBy}=${MANAGED_BY}` } as con
 /** Only this one Secret is listed and watched, so that the right to read it can name it. */
 export function caSecret(namespace: string): { namespace: string; fieldSelector: string } {
   return { namespace, fieldSelector: `metadata.name=${CA_SECRET}` };
+}
+
+/** What replicas serve: without it none can start, so that whoever keeps it must see it go. */
+export function tlsSecret(namespace: string): { namespace: string; fieldSelector: string } {
+  return { namespace, fieldSelector: `metadata.name=${TLS_SECRET}` };
 }

@@ -164,7 +164,7 @@ describe("what people see", () => {
       "ACTION",
       "ENFORCED BY",
       "LOADED",
-      "VIOLATIONS",
+      "VIOLATING",
       "READY",
       "AGE",
     ]);

@@ -79,7 +79,7 @@ export const shieldPolicyKind = defineKind({
       description: "Webhook replicas with this version.",
     },
     {
-      name: "Violations",
+      name: "Violating",
       type: "integer",
       jsonPath: ".status.counts.violating",
       description: "Existing objects that break the policy.",

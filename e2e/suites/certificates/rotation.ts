@@ -1,6 +1,6 @@
 import type { Client } from "@shieldx/controller-runtime";
 import { sameBundle, splitBundle } from "@shieldx/pki";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { type Cluster, startCluster } from "../../cluster/index.ts";
 import { percentiles, startAdmissionLoad } from "../../shieldx/admission-load.ts";
 import { clientsOf } from "../../shieldx/clients.ts";
@@ -8,6 +8,7 @@ import { type ShieldxOnHost, startShieldxOnHost } from "../../shieldx/host.ts";
 import { apiServerMetrics, type Sample, scrape, scraperToken, sum } from "../../shieldx/metrics.ts";
 import { enforce, podSecurityPolicy, restrictedPod } from "../../shieldx/objects.ts";
 import { waitFor } from "../../shieldx/wait.ts";
+import { standstill } from "./standstill.ts";
 import {
   configurationNames,
   handshake,
@@ -28,6 +29,9 @@ export interface RotationSuiteOptions {
 }
 
 const policy = "rotating";
+/** After this long the test says what a rotation waits for, and after this much longer it fails. */
+const slowMs = 10_000;
+const longestMs = 110_000;
 /** Of a request that the webhook should have answered and did not, as the API server counts it. */
 const errorCounters = [
   "apiserver_admission_webhook_rejection_count",
@@ -116,14 +120,21 @@ export function rotationSuite({ rotations, perSecond = 60, requestsEach = 60 }: 
     async function rotate(index: number): Promise<Trust> {
       const nonce = `${index}`;
       await requestRotation(clients[0], nonce);
-      return await waitFor(
-        `rotation ${index} complete`,
-        async () => {
-          const trust = await readTrust(clients[0]);
-          return trust.phase === "Stable" && trust.handled === `ca:${nonce}` ? trust : undefined;
-        },
-        { timeoutMs: 60_000, everyMs: 20 },
-      );
+      const complete = async (): Promise<Trust | undefined> => {
+        const trust = await readTrust(clients[0]);
+        return trust.phase === "Stable" && trust.handled === `ca:${nonce}` ? trust : undefined;
+      };
+      const what = `rotation ${index} complete`;
+      try {
+        return await waitFor(what, complete, { timeoutMs: slowMs, everyMs: 20 });
+      } catch {
+        console.log(`rotation ${index} is slow: ${await standstill(cluster, shieldx, clients[0])}`);
+      }
+      try {
+        return await waitFor(what, complete, { timeoutMs: longestMs, everyMs: 100 });
+      } catch (cause) {
+        throw new Error(`${what}: ${await standstill(cluster, shieldx, clients[0])}`, { cause });
+      }
     }
 
     async function checkRotated(former: Trust, now: Trust): Promise<void> {
@@ -150,6 +161,7 @@ export function rotationSuite({ rotations, perSecond = 60, requestsEach = 60 }: 
       async () => {
         const errorsBefore = await callErrors();
         const load = startAdmissionLoad({ ...requests(), clients, perSecond });
+        onTestFinished(async () => void (await load.stop()));
         const tookMs: number[] = [];
         const began = performance.now();
         let trust = await readTrust(clients[0]);

@@ -28,7 +28,7 @@ import {
   type TrustBundleState,
 } from "@shieldx/pki";
 import { lookAgain, type OperatorContext } from "../../context.ts";
-import { caSecret, replicaLeases } from "../../watched.ts";
+import { caSecret, replicaLeases, tlsSecret } from "../../watched.ts";
 import { writeSecret } from "./apply.ts";
 import {
   announcements,
@@ -191,6 +191,7 @@ export function certificatesController(
     name: "certificates",
     for: { type: Secret, ...caSecret(operator.namespace) },
     watches: [
+      watch({ type: Secret, ...tlsSecret(operator.namespace), map: only }),
       watch({ type: ValidatingWebhookConfiguration, map: only }),
       watch({ type: Lease, ...replicaLeases(operator.namespace), map: only }),
       watch({ type: EndpointSlice, namespace: "default", map: only }),
