@@ -18,7 +18,7 @@ export default defineConfig({
           name: "unit",
           // Generous: the machine may be busy with clusters beside us.
           testTimeout: 60_000,
-          include: [`${sources}/*.test.ts`, "e2e/cluster/**/*.test.ts"],
+          include: [`${sources}/*.test.ts`, "e2e/**/*.test.ts"],
           exclude: ["**/node_modules/**", "**/*.{integration,node,long}.test.ts"],
         },
       },

@@ -156,6 +156,7 @@ describe("ShieldX installed by Helm", () => {
       env: { ...process.env, KUBECONFIG: cluster.kubeconfig, NO_COLOR: "1" },
     });
     console.log(status.stdout);
+    expect(status.stdout).toContain("loaded by 3/3");
     expect(status).toMatchObject({ code: 0, stderr: "" });
     expect(status.stdout).toContain("baseline-pods");
   });

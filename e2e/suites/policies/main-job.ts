@@ -135,6 +135,66 @@ export function mainJob(kubernetes: KubernetesMinor): void {
       }
     });
 
+    it("judges ephemeral containers added to a running Pod", async () => {
+      await apply(cluster, restrictedPod("debugged"));
+      await enforce(cluster, podSecurityPolicy("baseline-pods"));
+      const debug = (securityContext: Manifest) =>
+        cluster.kubectl([
+          "patch",
+          "pod",
+          "debugged",
+          "--subresource=ephemeralcontainers",
+          "--type=strategic",
+          "-p",
+          JSON.stringify({
+            spec: {
+              ephemeralContainers: [
+                { name: "debug", image: "docker.io/local/busybox:test", securityContext },
+              ],
+            },
+          }),
+        ]);
+      const refused = await waitFor("refused", async () => {
+        const outcome = await debug({ privileged: true });
+        return outcome.code === 0 ? undefined : outcome;
+      });
+      expect(refused.stderr).toContain('ShieldPolicy "baseline-pods"');
+      expect(refused.stderr).toContain('"debug"');
+      expect(await debug({ privileged: false })).toMatchObject({ code: 0 });
+    });
+
+    it("exempts users, namespaces and runtime classes that it lists, and nobody else", async () => {
+      await cluster.kubectl(["create", "namespace", "exempted"]);
+      await cluster.kubectl(["create", "serviceaccount", "default", "-n", "exempted"]);
+      const exemptions = {
+        usernames: ["system:admin-of-nodes"],
+        namespaces: ["exempted"],
+        runtimeClassNames: ["sandboxed"],
+      };
+      const runtimeClass = {
+        apiVersion: "node.k8s.io/v1",
+        kind: "RuntimeClass",
+        metadata: { name: "sandboxed" },
+        handler: "runsc",
+      };
+      await apply(cluster, runtimeClass);
+      await enforce(
+        cluster,
+        podSecurityPolicy("baseline-pods", { podSecurity: { level: "baseline", exemptions } }),
+      );
+      const bad = hostNetworkPod("bad");
+      await waitFor("refused", async () => !(await tryCreate(cluster, bad)).allowed);
+      expect(await tryCreate(cluster, hostNetworkPod("bad", "exempted"))).toMatchObject({ allowed: true });
+      expect(
+        await tryCreate(cluster, restrictedPod("bad", { hostNetwork: true, runtimeClassName: "sandboxed" })),
+      ).toMatchObject({ allowed: true });
+      const as = ["--as=system:admin-of-nodes", "--as-group=system:masters"];
+      const asUser = await cluster.kubectl(["create", "--dry-run=server", ...as, "-f", "-"], {
+        input: JSON.stringify(bad),
+      });
+      expect(asUser).toMatchObject({ code: 0 });
+    });
+
     it("leaves nothing behind when it is deleted", async () => {
       await enforce(cluster, podSecurityPolicy("baseline-pods"));
       await cluster.kubectl(["delete", "shieldpolicy", "baseline-pods"]);

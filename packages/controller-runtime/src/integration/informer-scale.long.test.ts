@@ -1,0 +1,3 @@
+import { informerScaleSuite } from "./informer-scale.test-kit.ts";
+
+informerScaleSuite(100_000);
