@@ -9,10 +9,10 @@ import {
   realClock,
 } from "@shieldx/controller-runtime";
 import { LEADER_LEASE } from "@shieldx/crds";
-import { pino } from "pino";
 import { collectDefaultMetrics, Registry } from "prom-client";
 import type { WebhookAddress } from "./controllers/webhook-configuration/decide.ts";
 import { FlagError, type OperatorFlags, parseFlags, USAGE } from "./flags.ts";
+import { createLogger } from "./logger.ts";
 import { buildOperator } from "./operator.ts";
 import { operatorRbac } from "./rbac.ts";
 import { awaitFitCluster, StartupError } from "./startup.ts";
@@ -37,7 +37,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   process.on("SIGTERM", onSignal);
   process.on("SIGINT", onSignal);
   try {
-    return await runOperator(flags, pino({ name: "shieldx-operator", level: flags.logLevel }), stop.signal);
+    return await runOperator(flags, createLogger("shieldx-operator", flags.logLevel), stop.signal);
   } finally {
     process.off("SIGTERM", onSignal);
     process.off("SIGINT", onSignal);

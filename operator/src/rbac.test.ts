@@ -1,7 +1,7 @@
+import { missingRights } from "@shieldx/controller-runtime";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { controllerRbac, mergeRules, operatorRbac, type RbacRule } from "./rbac.ts";
-import { missingRights } from "./rights.ts";
 
 describe("operatorRbac", () => {
   it("covers what every controller declares", () => {
@@ -44,28 +44,5 @@ describe("mergeRules", () => {
         expect(mergeRules(merged)).toEqual(merged);
       }),
     );
-  });
-});
-
-describe("missingRights", () => {
-  const needed = [{ apiGroups: ["shieldx.io"], resources: ["shieldpolicies/status"], verbs: ["patch"] }];
-
-  it("names what is missing as people write it", () => {
-    expect(missingRights(needed, [])).toEqual(["patch shieldpolicies.shieldx.io/status"]);
-  });
-
-  it("understands wildcards, subresource wildcards and names", () => {
-    expect(missingRights(needed, [{ apiGroups: ["*"], resources: ["*"], verbs: ["*"] }])).toEqual([]);
-    expect(
-      missingRights(needed, [{ apiGroups: ["shieldx.io"], resources: ["*/status"], verbs: ["patch"] }]),
-    ).toEqual([]);
-    const named = [{ apiGroups: [""], resources: ["secrets"], verbs: ["get"], resourceNames: ["a"] }];
-    const secrets = { apiGroups: [""], resources: ["secrets"], verbs: ["get"] };
-    expect(missingRights([{ ...secrets, resourceNames: ["a"] }], named)).toEqual([]);
-    expect(missingRights([{ ...secrets, resourceNames: ["b"] }], named)).toEqual(["get secrets"]);
-    expect(missingRights([secrets], named)).toEqual(["get secrets"]);
-    expect(missingRights([secrets], [{ verbs: ["get"], apiGroups: null, resources: null }])).toEqual([
-      "get secrets",
-    ]);
   });
 });

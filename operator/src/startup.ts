@@ -2,6 +2,7 @@ import {
   type Client,
   type Clock,
   delay,
+  findMissingRights,
   isForbidden,
   isNotFound,
   isUnauthorized,
@@ -11,7 +12,6 @@ import {
 } from "@shieldx/controller-runtime";
 import { ShieldExceptionType, ShieldPolicyType } from "./kinds.ts";
 import type { RbacNeeds } from "./rbac.ts";
-import { findMissingRights } from "./rights.ts";
 
 /** Oldest API server the operator works with. */
 export const OLDEST_MINOR = 34;

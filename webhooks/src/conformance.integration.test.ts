@@ -39,7 +39,7 @@ describe("Pod Security fixtures through the webhook's HTTPS endpoint", () => {
   }
 
   beforeAll(async () => {
-    fixtures = readUpstreamFixtures();
+    fixtures = await readUpstreamFixtures();
     bed = await startTestBed("webhooks-conformance");
     await bed.writeSecret(await bed.newLeaf());
     const combinations = [...new Map(fixtures.map((fixture) => [nameOf(fixture), fixture])).values()];

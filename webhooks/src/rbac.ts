@@ -38,3 +38,9 @@ export const webhooksRbac: {
     },
   ],
 };
+
+/** The part without which a replica cannot become ready: what it reads, and its Lease. */
+export const neededToServe: typeof webhooksRbac = {
+  cluster: webhooksRbac.cluster.filter(({ verbs }) => verbs.includes("list")),
+  namespace: webhooksRbac.namespace,
+};

@@ -45,7 +45,7 @@ async function dryRun(
 
 it("agrees with the API server's own Pod Security admission on every fixture of its version", async () => {
   const { minor } = await client.serverVersion();
-  const fixtures = readUpstreamFixtures().filter((f) => f.version === `v1.${minor}`);
+  const fixtures = (await readUpstreamFixtures()).filter((f) => f.version === `v1.${minor}`);
   const differences: string[] = [];
   let refused = 0;
   let invalid = 0;

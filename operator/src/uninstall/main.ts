@@ -9,6 +9,7 @@ import {
 } from "@shieldx/controller-runtime";
 import { DEFAULT_NAMESPACE } from "@shieldx/crds";
 import { pino } from "pino";
+import { createLogger } from "../logger.ts";
 import { UninstallError, uninstall } from "./remove.ts";
 
 const usage = `shieldx uninstall: removes what the operator made, before the release itself is removed
@@ -65,7 +66,7 @@ export async function main(argv: readonly string[]): Promise<number> {
       flags.kubeconfig === undefined ? {} : { kubeconfig: flags.kubeconfig },
     );
     const client = createClient({ credentials, userAgent: "shieldx-uninstall/0.1.0" });
-    const logger = pino({ name: "shieldx-uninstall", level });
+    const logger = createLogger("shieldx-uninstall", level);
     try {
       const removed = await uninstall({
         client,

@@ -1,4 +1,5 @@
 export * from "./apply/index.ts";
+export * from "./authorization/index.ts";
 export * from "./cache/index.ts";
 export * from "./clock/clock.ts";
 export * from "./clock/manual-clock.ts";

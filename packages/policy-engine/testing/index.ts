@@ -6,5 +6,4 @@ export {
   type UpstreamFixture,
   upstreamFixtureCount,
   upstreamModule,
-  upstreamModuleFolder,
 } from "./upstream-fixtures.ts";

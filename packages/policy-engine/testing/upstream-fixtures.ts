@@ -1,10 +1,13 @@
-import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { publishedFile } from "@shieldx/e2e/cluster/build";
 import { parse } from "yaml";
 
-export const upstreamModule = "k8s.io/pod-security-admission@v0.37.2";
+export const upstreamModule = {
+  path: "k8s.io/pod-security-admission",
+  version: "v0.37.2",
+  sum: "h1:mnfCR7fUzsvtiSiYZD9HTcTJ9cpJDMnQn++9Rq1mlrc=",
+} as const;
 
 /** How many Pods the module's `test/testdata` holds at that version. */
 export const upstreamFixtureCount = 4537;
@@ -25,20 +28,12 @@ export interface FixturePod {
   readonly [key: string]: unknown;
 }
 
-/** Where Go keeps the module; downloads it on first use. Throws when `go` is missing or the download fails. */
-export function upstreamModuleFolder(): string {
-  const answer = execFileSync("go", ["mod", "download", "-json", upstreamModule], {
-    cwd: tmpdir(),
-    encoding: "utf8",
-    env: { ...process.env, GOFLAGS: "-mod=mod" },
-  });
-  const { Dir: folder } = JSON.parse(answer) as { Dir: string };
-  return folder;
-}
-
-/** Every Pod of `test/testdata/<level>/<version>/<pass|fail>`, read where Go unpacked the module. */
-export function readUpstreamFixtures(folder: string = upstreamModuleFolder()): UpstreamFixture[] {
-  const root = join(folder, "test", "testdata");
+/**
+ * Every Pod of `test/testdata/<level>/<version>/<pass|fail>`, read where Go unpacked the module; downloads it on first
+ * use. Throws ClusterError when there is no Go, the download fails, or the module is not the pinned one.
+ */
+export async function readUpstreamFixtures(): Promise<UpstreamFixture[]> {
+  const root = await publishedFile(upstreamModule, join("test", "testdata"));
   const fixtures: UpstreamFixture[] = [];
   for (const level of ["baseline", "restricted"] as const) {
     for (const version of readdirSync(join(root, level)) as `v1.${number}`[]) {

@@ -135,7 +135,7 @@ class Replica {
   async start(signal: AbortSignal): Promise<void> {
     const { client, clock, logger, flags, registry } = this.#parts;
     await this.#serveHealth();
-    this.#serverMinor = await awaitServer(client, clock, logger, signal);
+    this.#serverMinor = await awaitServer(client, clock, logger, flags.namespace, signal);
     const clientCa =
       flags.clientCaFile === undefined ? undefined : await readFile(flags.clientCaFile, "utf8");
     for (const informer of this.#informers) this.#background.push(informer.start(this.#ending.signal));

@@ -9,8 +9,8 @@ import { evaluatePodSecurity } from "./evaluate.ts";
 
 describe("upstream's Pod Security fixtures", () => {
   let fixtures: UpstreamFixture[] = [];
-  beforeAll(() => {
-    fixtures = readUpstreamFixtures();
+  beforeAll(async () => {
+    fixtures = await readUpstreamFixtures();
   }, 120_000);
 
   const judge = ({ level, version, pod }: UpstreamFixture) =>
