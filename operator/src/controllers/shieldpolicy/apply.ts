@@ -11,6 +11,9 @@ import type { OwnedObjects } from "../../owned-object.ts";
 import type { NativeObjects, NativeState, RenderedObject } from "./decide.ts";
 import type { NativeCached } from "./observe.ts";
 
+/** What is refused for want of a right is tried again this often: nothing tells us when the right is granted. */
+const RIGHTS_RETRY_MS = 30_000;
+
 export interface NativeResult {
   readonly state: NativeState;
   readonly requeueAfterMs: number | undefined;
@@ -47,7 +50,10 @@ export async function applyNative(
     const refusal = refusalOf(error);
     if (refusal === undefined) throw error;
     const isInstalled = cached.policy !== undefined && cached.binding !== undefined;
-    return { state: { refusal, isInstalled, typeWarnings }, requeueAfterMs: undefined };
+    return {
+      state: { refusal: refusal.message, isInstalled, typeWarnings },
+      requeueAfterMs: refusal.isForWantOfRights ? RIGHTS_RETRY_MS : undefined,
+    };
   }
 }
 
@@ -98,9 +104,28 @@ async function keep(
   return undefined;
 }
 
-/** The API server's words when it will not take what was rendered; trying again cannot help then. */
-function refusalOf(error: unknown): string | undefined {
+export interface Refusal {
+  readonly message: string;
+  /** Granting something, rather than changing the policy, helps. */
+  readonly isForWantOfRights: boolean;
+}
+
+/** The server's check of who may read the parameters (KEP-3488): its words quote us with the ids of our token. */
+const PARAMETERS =
+  /must have "get" permission on all objects of the referenced paramKind \(kind=([^,]*), apiVersion=([^)]*)\)/;
+
+/** What is the matter when the API server will not take what was rendered; undefined when trying again may help. */
+export function refusalOf(error: unknown): Refusal | undefined {
   if (!(error instanceof ApiError)) return undefined;
-  // 422: a broken expression; 403: the operator may not read the parameters the policy names.
-  return [400, 403, 422].includes(error.code) ? error.message : undefined;
+  const [, kind, apiVersion] = PARAMETERS.exec(error.message) ?? [];
+  if (kind !== undefined) {
+    const grant = `grant get on all ${apiVersion} ${kind} objects to the ServiceAccounts shieldx-operator and shieldx-webhooks`;
+    return {
+      message: `spec.paramKind: ShieldX may not read the parameters: ${grant}`,
+      isForWantOfRights: true,
+    };
+  }
+  // 422: a broken expression; 403: what the operator itself may not do.
+  if (![400, 403, 422].includes(error.code)) return undefined;
+  return { message: error.message, isForWantOfRights: error.code === 403 };
 }
