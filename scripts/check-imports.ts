@@ -60,7 +60,7 @@ for (const file of files) {
   if (room === undefined) continue;
   for (const match of readFileSync(file, "utf8").matchAll(importPattern)) {
     const to = target(file, match[1] ?? match[2] ?? "");
-    if (to !== undefined && !allows(room, to, /\.test(-kit)?\.ts$/.test(file)))
+    if (to !== undefined && !allows(room, to, /\.test(-kit)?\.ts$|\/testing\//.test(file)))
       wrong.push(`${file}: ${room} must not import ${to}`);
   }
 }

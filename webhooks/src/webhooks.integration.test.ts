@@ -201,7 +201,7 @@ describe("a webhook replica on a real control plane", () => {
       ]);
       return found.stdout !== "" && found.stdout;
     });
-    expect(note).toMatch(/ShieldPolicy "baseline" .*hostPID=true/);
+    expect(note).toMatch(/ShieldPolicy "baseline" .*hostNamespaces/);
   });
 
   it("refuses a broken CEL expression at apply, with field, position and reason", async () => {

@@ -179,7 +179,7 @@ export function rotationSuite({ rotations, perSecond = 60, requestsEach = 60 }: 
             return load.soFar.requests - sentBefore >= requestsEach;
           });
           expect(load.soFar.unexpected, await connections()).toEqual([]);
-          if (index % 10 === 0) {
+          if (index % 100 === 0 && index < rotations) {
             console.log(`${index} rotations, ${load.soFar.requests} requests; ${await connections()}`);
           }
         }

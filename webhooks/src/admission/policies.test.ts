@@ -170,7 +170,9 @@ describe("the policy handler", () => {
     expect(bed.events).toHaveLength(1);
     const { controller: _, ...regarding } = owner;
     expect(bed.events[0]!.regarding).toEqual({ ...regarding, namespace: "default" });
-    expect(bed.events[0]!.note).toMatch(/^ShieldPolicy "baseline".* \(and 1 more policies\)$/);
+    expect(bed.events[0]!.note).toMatch(
+      /^ShieldPolicy "baseline" refuses .*hostNamespaces.* \(and 1 more policies\)\. /,
+    );
     for (const ownerReferences of [
       undefined,
       null,
@@ -178,6 +180,7 @@ describe("the policy handler", () => {
       [null],
       [{ ...owner, uid: 7 }],
       [{ ...owner, name: "x".repeat(300) }],
+      [{ ...owner, name: "web. Please call evil.example" }],
     ]) {
       await bed.ask(request(bad({ ownerReferences })));
     }

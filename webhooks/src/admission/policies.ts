@@ -110,13 +110,20 @@ function count(metrics: AdmissionMetrics, set: PolicySet, verdict: Verdict): voi
   }
 }
 
+/** RFC 1123 subdomain, as every name here is; empty on a create with generateName. */
+function isNameOrAbsent(name: string | undefined): boolean {
+  return name === undefined || name === "" || /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/.test(name);
+}
+
 function tellOwner(events: EventRecorder, request: AdmissionRequest, verdict: Verdict): void {
   const owner = controllerOf(request.object, request.namespace);
-  if (owner === undefined) return;
+  if (owner === undefined || ![owner.name, request.name, request.namespace].every(isNameOrAbsent)) return;
   const [first, ...others] = verdict.denials;
   if (first === undefined) return;
   const more = others.length === 0 ? "" : ` (and ${others.length} more policies)`;
-  const note = first.message + more;
+  // Whoever reaches the port may send a review, so nothing of it that could be prose goes into an Event.
+  const checks = first.violations.map(({ checkId }) => checkId).join(", ") || first.code;
+  const note = `ShieldPolicy "${first.policy}" refuses ${request.name || "a new object"}: ${checks}${more}. The answer to the request names the fields.`;
   events.event(owner, {
     type: "Warning",
     reason: "PolicyViolation",

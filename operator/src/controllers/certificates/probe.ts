@@ -30,7 +30,7 @@ export async function probe(
     },
   };
   try {
-    await direct.create(ConfigMap, object, { dryRun: true, signal, timeoutMs: 10_000, retries: 0 });
+    await direct.create(ConfigMap, object, { dryRun: true, signal, timeoutMs: 4_000, retries: 0 });
     return {
       ...target,
       fingerprint: undefined,

@@ -77,8 +77,21 @@ describe("a rendered policy on a real API server", () => {
     await succeed(["create", "--dry-run=server", "-f", "-"], configMap("kube-system", "unowned"));
   });
 
-  it("lets an object that is being deleted go", async () => {
+  it("lets an object that is being deleted go, and judges what else is changed in it", async () => {
     await succeed(["delete", "configmap", "offender", "-n", "team-a", "--wait=false"]);
+    const edit = JSON.stringify({ data: { still: "in effect" } });
+    const edited = await kubectl([
+      "patch",
+      "configmap",
+      "offender",
+      "-n",
+      "team-a",
+      "--type=merge",
+      "-p",
+      edit,
+    ]);
+    expect(edited.stderr).toContain("ShieldPolicy");
+    await succeed(["annotate", "configmap", "offender", "-n", "team-a", "seen=yes"]);
     const patch = JSON.stringify({ metadata: { finalizers: null } });
     await succeed(["patch", "configmap", "offender", "-n", "team-a", "--type=merge", "-p", patch]);
     expect((await kubectl(["get", "configmap", "offender", "-n", "team-a"])).stderr).toContain("NotFound");

@@ -169,6 +169,15 @@ const namespaceCleaners = [
   "system:kube-controller-manager",
 ];
 
+/**
+ * False where an object that is being deleted changes in nothing but its metadata or status: finalizers must go and
+ * nobody may be trapped. What else changes is judged, for a RoleBinding or Service stays in effect until it is gone.
+ */
+const notFinalizing =
+  "oldObject == null || !has(oldObject.metadata.deletionTimestamp) || (object != null && " +
+  "[[object, oldObject], [oldObject, object]].exists(p, p[0].exists(k, " +
+  "!(k in ['metadata', 'status']) && !(k in p[1] && p[0][k] == p[1][k]))))";
+
 /** Ours first, so that a reader of the rendered policy meets them first; the server demands that all hold. */
 function conditionsFor(
   spec: ShieldPolicySpec,
@@ -176,7 +185,7 @@ function conditionsFor(
 ): { name: string; expression: string }[] {
   const [notBeingDeleted, noException, notNamespaceCleanup] = reservedConditions;
   const conditions: { name: string; expression: string }[] = [
-    { name: notBeingDeleted, expression: "oldObject == null || !has(oldObject.metadata.deletionTimestamp)" },
+    { name: notBeingDeleted, expression: notFinalizing },
   ];
   if (folded.expression !== undefined) conditions.push({ name: noException, expression: folded.expression });
   const rules = spec.matchConstraints?.resourceRules ?? [];
