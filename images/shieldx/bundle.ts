@@ -27,8 +27,6 @@ export async function bundle(folder: string): Promise<string[]> {
     minifyWhitespace: true,
     keepNames: true,
     legalComments: "linked",
-    // For kubeconfigs with exec credentials on a developer's machine; a Pod uses its ServiceAccount token.
-    external: ["@kubernetes/client-node"],
     // CommonJS dependencies call require for Node's own modules, which an ES module does not have.
     banner: { js: 'import{createRequire as __r}from"node:module";const require=__r(import.meta.url);' },
     metafile: true,
