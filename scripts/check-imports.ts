@@ -15,7 +15,7 @@ const mayImport: Record<string, readonly string[]> = {
   images: ["operator", "webhooks"],
   e2e: ["packages/*", "crds", "images"],
   bench: ["packages/*", "crds", "e2e", "images"],
-  scripts: ["packages/*", "crds", "operator", "webhooks"],
+  scripts: ["packages/*", "crds", "operator", "webhooks", "cli", "images"],
 };
 
 const roomOfPackage: Record<string, string> = {

@@ -94,6 +94,12 @@ Exit codes: 0 fine; 1 a policy refuses, ShieldX needs attention or the cluster c
   return program;
 }
 
+/** The command tree by itself, for the reference page; its commands do nothing. */
+export function shieldctlProgram(): Command {
+  const nowhere = { out: () => undefined, err: () => undefined, color: false, interactive: false };
+  return buildProgram(nowhere, () => undefined);
+}
+
 /** Runs shieldctl; returns the exit code. Never throws for what a person can mend. */
 export async function main(argv: readonly string[], terminal: Terminal): Promise<number> {
   let code = 0;

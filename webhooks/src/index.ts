@@ -1,3 +1,4 @@
+export { AdmissionMetrics } from "./admission/metrics.ts";
 export { main } from "./main.ts";
 export { webhooksRbac } from "./rbac.ts";
 export {
@@ -6,6 +7,7 @@ export {
   decodeAdmissionReview,
   encodeAdmissionAnswer,
 } from "./server/admission-review.ts";
+export { WebhookMetrics } from "./server/metrics.ts";
 export {
   type AdmissionHandler,
   type RequestContext,
