@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-const sources = "{packages,crds,operator,webhooks,cli,images,scripts}/**";
+const sources = "{packages,crds,operator,webhooks,cli,images,scripts,bench}/**";
 
 export default defineConfig({
   test: {
