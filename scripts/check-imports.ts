@@ -6,6 +6,7 @@ import { dirname, normalize } from "node:path";
 
 const mayImport: Record<string, readonly string[]> = {
   "packages/controller-runtime": [],
+  "packages/dot-i-operator": ["packages/controller-runtime"],
   "packages/pki": [],
   "packages/policy-engine": ["crds"],
   crds: [],
@@ -20,6 +21,7 @@ const mayImport: Record<string, readonly string[]> = {
 
 const roomOfPackage: Record<string, string> = {
   "@shieldx/controller-runtime": "packages/controller-runtime",
+  "@shieldx/dot-i-operator": "packages/dot-i-operator",
   "@shieldx/pki": "packages/pki",
   "@shieldx/policy-engine": "packages/policy-engine",
   "@shieldx/crds": "crds",
