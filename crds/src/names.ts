@@ -4,7 +4,6 @@
  */
 
 export const DEFAULT_NAMESPACE = "shieldx-system";
-export const AGENTS_NAMESPACE = "shieldx-agents";
 
 export const LEADER_LEASE = "shieldx-operator";
 export const WEBHOOK_SERVICE = "shieldx-webhooks";

@@ -7,6 +7,8 @@ import type { PolicyWorld } from "./policy-world.ts";
 export interface OperatorContext {
   /** ShieldX's own namespace. */
   readonly namespace: string;
+  /** That one and, where there is one, the agents'. No policy judges what is in them. */
+  readonly ownNamespaces: readonly string[];
   readonly serverMinor: number;
   readonly webhookAddress: WebhookAddress;
   readonly world: PolicyWorld;

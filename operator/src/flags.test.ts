@@ -6,6 +6,7 @@ describe("parseFlags", () => {
     expect(parseFlags([])).toEqual({
       kubeconfig: undefined,
       namespace: "shieldx-system",
+      agentsNamespace: undefined,
       logLevel: "info",
       webhookUrl: undefined,
       webhookProbeUrl: undefined,

@@ -4,6 +4,8 @@ import { DEFAULT_NAMESPACE } from "@shieldx/crds";
 export interface OperatorFlags {
   readonly kubeconfig: string | undefined;
   readonly namespace: string;
+  /** Of privileged agents, when the installation has one. */
+  readonly agentsNamespace: string | undefined;
   readonly logLevel: string;
   readonly webhookUrl: string | undefined;
   readonly webhookProbeUrl: string | undefined;
@@ -22,6 +24,7 @@ export const USAGE = `shieldx operator: keeps ShieldX's policies enforced
 
   --kubeconfig PATH              cluster to work on (default: the cluster this Pod runs in)
   --namespace NAME               ShieldX's own namespace (default ${DEFAULT_NAMESPACE})
+  --agents-namespace NAME        the namespace of ShieldX's agents, which no policy judges; only where it exists
   --webhook-url URL              webhook replicas run outside the cluster at this https:// address
   --webhook-probe-url URL        their probe port; required with --webhook-url
   --metrics-bind-address ADDR    HTTPS metrics, host:port (default 0.0.0.0:8443, "0" switches it off)
@@ -50,6 +53,7 @@ export function parseFlags(argv: readonly string[]): OperatorFlags | "help" {
   return {
     kubeconfig: values.kubeconfig,
     namespace: values.namespace ?? DEFAULT_NAMESPACE,
+    agentsNamespace: values["agents-namespace"],
     logLevel,
     webhookUrl,
     webhookProbeUrl,
@@ -75,6 +79,7 @@ function parse(argv: readonly string[]) {
       options: {
         kubeconfig: text,
         namespace: text,
+        "agents-namespace": text,
         "log-level": text,
         "webhook-url": text,
         "webhook-probe-url": text,

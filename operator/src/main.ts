@@ -80,6 +80,7 @@ async function runOperator(flags: OperatorFlags, logger: Logger, signal: AbortSi
       clock: realClock,
       logger,
       namespace: flags.namespace,
+      agentsNamespace: flags.agentsNamespace,
       serverMinor,
       webhookAddress: addressOf(flags),
       auditReports: flags.auditReports,

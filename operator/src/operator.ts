@@ -27,6 +27,7 @@ export interface OperatorParts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly namespace: string;
+  readonly agentsNamespace?: string | undefined;
   readonly serverMinor: number;
   readonly webhookAddress: WebhookAddress;
   /** Most openreports.io Reports to keep; 0 for none. */
@@ -36,7 +37,8 @@ export interface OperatorParts {
 
 /** Adds every controller of the operator to a manager. Nothing runs until the manager does. */
 export function buildOperator(parts: OperatorParts): OperatorContext {
-  const { manager, clock, logger, namespace } = parts;
+  const { manager, clock, logger, namespace, agentsNamespace } = parts;
+  const ownNamespaces = agentsNamespace === undefined ? [namespace] : [namespace, agentsNamespace];
   const policies = manager.informer(ShieldPolicyType, {});
   const exceptions = manager.informer(ShieldExceptionType, {});
   const namespaces = manager.informer(Namespace, {});
@@ -48,10 +50,11 @@ export function buildOperator(parts: OperatorParts): OperatorContext {
       leases: () => leases.store.list(),
     },
     serverMinor: parts.serverMinor,
-    namespace,
+    ownNamespaces,
   });
   const operator: OperatorContext = {
     namespace,
+    ownNamespaces,
     serverMinor: parts.serverMinor,
     webhookAddress: parts.webhookAddress,
     world,

@@ -17,17 +17,21 @@ export interface PolicySources {
 export class PolicyWorld {
   readonly #sources: PolicySources;
   readonly #serverMinor: number;
-  readonly #namespace: string;
+  readonly #ownNamespaces: readonly string[];
   readonly #tracker = new ReplicaTracker();
   readonly #history = new DigestHistory();
   #set: PolicySet | undefined;
   #isCurrent = false;
   #revision = 0;
 
-  constructor(options: { sources: PolicySources; serverMinor: number; namespace: string }) {
+  constructor(options: {
+    sources: PolicySources;
+    serverMinor: number;
+    ownNamespaces: readonly string[];
+  }) {
     this.#sources = options.sources;
     this.#serverMinor = options.serverMinor;
-    this.#namespace = options.namespace;
+    this.#ownNamespaces = options.ownNamespaces;
   }
 
   /** To be called on every change of a policy or exception. */
@@ -49,7 +53,7 @@ export class PolicyWorld {
       exceptions: this.#sources.exceptions().map(asException),
       serverMinor: this.#serverMinor,
       previous: this.#set,
-      neverJudged: [this.#namespace],
+      neverJudged: this.#ownNamespaces,
     });
     this.#history.remember(set.digest, set.members);
     this.#rememberWithoutLastGood(set);

@@ -5,6 +5,7 @@ describe("flags", () => {
   it("have the defaults of a Pod", () => {
     expect(parseFlags(["--replica-name=a"])).toMatchObject({
       namespace: "shieldx-system",
+      agentsNamespace: undefined,
       bindAddress: { host: "0.0.0.0", port: 9443 },
       probeBindAddress: { port: 9444 },
       healthBindAddress: { port: 8081 },

@@ -6,6 +6,8 @@ import { DEFAULT_NAMESPACE } from "@shieldx/crds";
 export interface WebhookFlags {
   readonly kubeconfig: string | undefined;
   readonly namespace: string;
+  /** Of privileged agents, when the installation has one. */
+  readonly agentsNamespace: string | undefined;
   readonly logLevel: string;
   readonly bindAddress: BindAddress;
   readonly probeBindAddress: BindAddress;
@@ -26,6 +28,7 @@ export const usage = `shieldx webhooks: answers the API servers' admission reque
 
   --kubeconfig PATH              cluster to work on (default: the cluster this Pod runs in)
   --namespace NAME               ShieldX's own namespace (default ${DEFAULT_NAMESPACE})
+  --agents-namespace NAME        the namespace of ShieldX's agents, which no policy judges; only where it exists
   --bind-address ADDR            admission requests, HTTPS, host:port (default 0.0.0.0:9443)
   --probe-bind-address ADDR      handshake probes with the candidate leaf (default 0.0.0.0:9444)
   --metrics-bind-address ADDR    HTTPS metrics (default 0.0.0.0:8443, "0" switches it off)
@@ -42,6 +45,7 @@ const text = { type: "string" } as const;
 const options = {
   kubeconfig: text,
   namespace: text,
+  "agents-namespace": text,
   "log-level": text,
   "bind-address": text,
   "probe-bind-address": text,
@@ -64,6 +68,10 @@ export function parseFlags(argv: readonly string[]): WebhookFlags | "help" {
   return {
     kubeconfig: values.kubeconfig,
     namespace: dnsName("--namespace", values.namespace ?? DEFAULT_NAMESPACE),
+    agentsNamespace:
+      values["agents-namespace"] === undefined
+        ? undefined
+        : dnsName("--agents-namespace", values["agents-namespace"]),
     logLevel,
     bindAddress: address("--bind-address", values["bind-address"] ?? "0.0.0.0:9443"),
     probeBindAddress: address("--probe-bind-address", values["probe-bind-address"] ?? "0.0.0.0:9444"),

@@ -112,7 +112,7 @@ class Replica {
       policies,
       exceptions,
       serverMinor: () => this.#serverMinor,
-      neverJudged: [flags.namespace],
+      neverJudged: [flags.namespace, flags.agentsNamespace].filter((name) => name !== undefined),
       metrics: this.#admissionMetrics,
       logger,
       onSwap: () => {

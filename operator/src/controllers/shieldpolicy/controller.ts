@@ -32,7 +32,6 @@ import { OwnedObjects } from "../../owned-object.ts";
 import { memberOf } from "../../policy-world.ts";
 import { applyStatus } from "../../status.ts";
 import { caSecret, OURS, replicaLeases } from "../../watched.ts";
-import { neverJudgedNamespaces } from "../webhook-configuration/decide.ts";
 import { applyNative, type NativeResult, removeNative, warningsOf } from "./apply.ts";
 import { decideStatus } from "./decide.ts";
 import { cachedNative, observePolicy, type PolicyObservation } from "./observe.ts";
@@ -170,7 +169,7 @@ function render(
   try {
     return renderAdmissionPolicy(asPolicy(policy), honoured.map(asException), now, {
       namespaceLabels: (name) => namespaceLabels(context, name),
-      neverJudged: neverJudgedNamespaces(operator.namespace),
+      neverJudged: operator.ownNamespaces,
     });
   } catch (error) {
     if (error instanceof PolicyCompileError) return error;

@@ -106,7 +106,7 @@ function observeWebhook(
     loaded: operator.world.loadedBy(live, members),
     isPublished:
       called !== undefined &&
-      isPublished(called, configuration as PublishedConfiguration | undefined, operator.namespace),
+      isPublished(called, configuration as PublishedConfiguration | undefined, operator.ownNamespaces),
     hasCertificate:
       readBundle(context.get(Secret, { name: CA_SECRET, namespace: operator.namespace })) !== undefined,
   };

@@ -22,6 +22,7 @@ const policy = (name: string, over: Partial<WebhookPolicy> = {}): WebhookPolicy 
 });
 const observe = (policies: WebhookPolicy[], over: Partial<WebhookObservation> = {}): WebhookObservation => ({
   namespace: "shieldx-system",
+  ownNamespaces: ["shieldx-system"],
   address: { kind: "service", namespace: "shieldx-system" },
   caBundlePem: "PEM",
   policies,
@@ -65,7 +66,7 @@ describe("decideWebhookConfigurations", () => {
           {
             key: "kubernetes.io/metadata.name",
             operator: "NotIn",
-            values: ["kube-node-lease", "kube-system", "shieldx-agents", "shieldx-system"],
+            values: ["kube-node-lease", "kube-system", "shieldx-system"],
           },
         ],
       },

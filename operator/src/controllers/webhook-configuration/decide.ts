@@ -1,5 +1,4 @@
 import {
-  AGENTS_NAMESPACE,
   FAIL_CONFIGURATION,
   IGNORE_CONFIGURATION,
   LABEL,
@@ -7,6 +6,7 @@ import {
   WEBHOOK_PATH,
   WEBHOOK_SERVICE,
 } from "@shieldx/crds";
+import { neverJudgedNamespaces } from "@shieldx/policy-engine";
 import { ownLabels } from "../../names.ts";
 import {
   type Call,
@@ -74,6 +74,7 @@ export type PublishedCalls = ReadonlySet<string>;
 
 export interface WebhookObservation {
   readonly namespace: string;
+  readonly ownNamespaces: readonly string[];
   readonly address: WebhookAddress;
   /** PEM; undefined until the certificates controller has a bundle. */
   readonly caBundlePem: string | undefined;
@@ -92,8 +93,8 @@ export interface WebhookDecision {
 export type WaitingReason = "WaitingForCertificate" | "WaitingForReplica";
 
 /** Namespaces that must work whatever state ShieldX is in. */
-export function neverJudgedNamespaces(ownNamespace: string): string[] {
-  return ["kube-system", "kube-node-lease", ownNamespace, AGENTS_NAMESPACE];
+function leftAlone(ownNamespaces: readonly string[]): string[] {
+  return [...neverJudgedNamespaces, ...ownNamespaces];
 }
 
 const TIMEOUT_SECONDS: Readonly<Record<FailurePolicy, number>> = { Fail: 5, Ignore: 3 };
@@ -147,12 +148,9 @@ function groupBySelector(
 ): Group[] {
   const groups = new Map<string, Group>();
   const published = observed.published[failurePolicy];
-  const everythingKey = selectorKey(
-    excludeNamespaces(undefined, neverJudgedNamespaces(observed.namespace)),
-    {},
-  );
+  const everythingKey = selectorKey(excludeNamespaces(undefined, leftAlone(observed.ownNamespaces)), {});
   for (const policy of policies) {
-    const excluded = [...neverJudgedNamespaces(observed.namespace), ...policy.exemptNamespaces];
+    const excluded = [...leftAlone(observed.ownNamespaces), ...policy.exemptNamespaces];
     const namespaceSelector = excludeNamespaces(policy.namespaceSelector, excluded);
     const objectSelector = excludeNamespaces(policy.objectSelector, []);
     const key = selectorKey(namespaceSelector, objectSelector);
@@ -282,10 +280,10 @@ function clientConfigOf(
 export function isPublished(
   policy: WebhookPolicy,
   configuration: PublishedConfiguration | undefined,
-  namespace: string,
+  ownNamespaces: readonly string[],
 ): boolean {
   const published = publishedCalls(configuration);
-  const excluded = neverJudgedNamespaces(namespace);
+  const excluded = leftAlone(ownNamespaces);
   const keys = [
     selectorKey(excludeNamespaces(undefined, excluded), {}),
     selectorKey(

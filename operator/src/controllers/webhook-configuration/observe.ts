@@ -54,6 +54,7 @@ export function observeWebhooks(
     new Set([...ours, ...publishedCalls(existing(name) as PublishedConfiguration | undefined)]);
   return {
     namespace: context.namespace,
+    ownNamespaces: context.ownNamespaces,
     address: context.webhookAddress,
     caBundlePem,
     policies: context.world

@@ -69,7 +69,7 @@ describe("renderAdmissionPolicy", () => {
         {
           key: "kubernetes.io/metadata.name",
           operator: "NotIn",
-          values: ["kube-node-lease", "kube-system", "own", "shieldx-agents", "shieldx-system"],
+          values: ["kube-node-lease", "kube-system", "own"],
         },
       ],
     });

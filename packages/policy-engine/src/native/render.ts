@@ -65,7 +65,7 @@ export interface RenderedPolicy {
 export interface RenderOptions {
   /** Labels of a namespace, for policies that choose by label whose exceptions they honour. Default: unknown. */
   readonly namespaceLabels?: (namespace: string) => Labels | undefined;
-  /** Namespaces left alone besides kube-system and our own; for an installation in another namespace. */
+  /** Namespaces left alone besides kube-system and kube-node-lease: those of this installation. */
   readonly neverJudged?: readonly string[];
 }
 

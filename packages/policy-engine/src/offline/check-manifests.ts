@@ -1,4 +1,4 @@
-import type { ShieldException, ShieldPolicy } from "@shieldx/crds";
+import { DEFAULT_NAMESPACE, type ShieldException, type ShieldPolicy } from "@shieldx/crds";
 import { podCarrierOf } from "../pod-security/workload.ts";
 import { buildPolicySet } from "../policy-set/build.ts";
 import { nameOf } from "../policy-set/exceptions.ts";
@@ -64,6 +64,7 @@ export function checkManifests(check: OfflineCheck): OfflineReport {
     policies: check.policies,
     exceptions: check.exceptions ?? [],
     serverMinor: check.serverMinor,
+    neverJudged: [DEFAULT_NAMESPACE],
   });
   const namespaces = new Map<string, Labels>(Object.entries(check.namespaces ?? {}));
   for (const { object } of check.objects) {

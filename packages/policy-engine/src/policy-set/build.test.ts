@@ -166,7 +166,7 @@ describe("the webhook's rules", () => {
   const never = {
     key: "kubernetes.io/metadata.name",
     operator: "NotIn",
-    values: ["kube-node-lease", "kube-system", "shieldx-agents", "shieldx-system"],
+    values: ["kube-node-lease", "kube-system"],
   };
 
   it("name what the policies judge one by one, never a wildcard", () => {

@@ -10,7 +10,7 @@ export interface PolicySetInput extends CompileEnvironment {
   readonly exceptions: readonly ShieldException[];
   /** The set in force. A policy that no longer compiles keeps the version it has there. */
   readonly previous?: PolicySet | undefined;
-  /** Namespaces left alone besides kube-system and our own; for an installation in another namespace. */
+  /** Namespaces left alone besides kube-system and kube-node-lease: those of this installation. */
   readonly neverJudged?: readonly string[] | undefined;
 }
 

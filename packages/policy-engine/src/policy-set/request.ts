@@ -1,5 +1,3 @@
-import { AGENTS_NAMESPACE, DEFAULT_NAMESPACE } from "@shieldx/crds";
-
 /** The part of an `admission.k8s.io/v1` AdmissionRequest that policies look at. */
 export interface AdmissionRequestLike {
   readonly uid: string;
@@ -29,10 +27,8 @@ export interface GroupVersionResource {
 
 export type FailurePolicy = "Fail" | "Ignore";
 
-/** Namespaces no policy of ours reaches, so that the cluster and ShieldX itself can always be brought back. */
-export const neverJudgedNamespaces: readonly string[] = [
-  "kube-node-lease",
-  "kube-system",
-  AGENTS_NAMESPACE,
-  DEFAULT_NAMESPACE,
-];
+/**
+ * Namespaces no policy reaches, so that the cluster can always be brought back. Only such as every API server makes
+ * itself: a name that nobody holds would be an exemption for whoever creates it. ShieldX's own come as `neverJudged`.
+ */
+export const neverJudgedNamespaces: readonly string[] = ["kube-node-lease", "kube-system"];
