@@ -21,6 +21,82 @@ app.kubernetes.io/component: {{ .component }}
 {{- end -}}
 {{- end }}
 
+{{- /* Beside what a Deployment says of itself: how its Pods run, alike for operator and webhooks. */}}
+{{- define "shieldx.podSettings" -}}
+serviceAccountName: shieldx-{{ .component }}
+automountServiceAccountToken: true
+enableServiceLinks: false
+priorityClassName: {{ .values.priorityClassName }}
+securityContext:
+  {{- include "shieldx.podSecurity" .root | nindent 2 }}
+{{- with .root.Values.image.pullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+topologySpreadConstraints:
+  {{- if .values.topologySpreadConstraints }}
+  {{- toYaml .values.topologySpreadConstraints | nindent 2 }}
+  {{- else }}
+  {{- range list "kubernetes.io/hostname" "topology.kubernetes.io/zone" }}
+  - maxSkew: 1
+    topologyKey: {{ . }}
+    whenUnsatisfiable: ScheduleAnyway
+    # Each version spreads by itself, or a rollout would spread the new Pods around the old.
+    matchLabelKeys: [pod-template-hash]
+    labelSelector:
+      matchLabels:
+        {{- include "shieldx.selector" (dict "root" $.root "component" $.component) | nindent 8 }}
+  {{- end }}
+  {{- end }}
+{{- with .values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .values.affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{- define "shieldx.podMetadata" -}}
+labels:
+  {{- with .values.podLabels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+  {{- include "shieldx.selector" . | nindent 2 }}
+  app.kubernetes.io/part-of: shieldx
+annotations:
+  kubectl.kubernetes.io/default-container: {{ .component }}
+  {{- with .values.podAnnotations }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end }}
+
+{{- define "shieldx.podDisruptionBudget" -}}
+{{- if .values.podDisruptionBudget.enabled }}
+---
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata:
+  name: shieldx-{{ .component }}
+  namespace: {{ .root.Release.Namespace }}
+  labels:
+    {{- include "shieldx.labels" .root | nindent 4 }}
+    app.kubernetes.io/component: {{ .component }}
+spec:
+  maxUnavailable: {{ .values.podDisruptionBudget.maxUnavailable }}
+  # A replica that is not ready serves nobody: a drain need not wait for it.
+  unhealthyPodEvictionPolicy: AlwaysAllow
+  selector:
+    matchLabels:
+      {{- include "shieldx.selector" . | nindent 6 }}
+{{- end }}
+{{- end }}
+
 {{- define "shieldx.containerSecurity" -}}
 allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
