@@ -5,6 +5,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { generatedFiles } from "@shieldx/crds/generate";
 import { operatorRbac } from "@shieldx/operator/rbac";
+import { logReference } from "@shieldx/telemetry/log-schema";
 import { webhooksRbac } from "@shieldx/webhooks/rbac";
 import { stringify } from "yaml";
 import { cliPage } from "./reference/cli.ts";
@@ -24,6 +25,7 @@ for (const [path, text] of [...files]) {
 for (const name of readdirSync("crds/third-party").filter((n) => n.endsWith(".yaml"))) {
   files.set(`charts/shieldx/files/crds/${name}`, readFileSync(`crds/third-party/${name}`, "utf8"));
 }
+files.set("docs/reference/logs.md", logReference());
 files.set("charts/shieldx/files/rbac/operator.yaml", head + stringify(operatorRbac));
 files.set("charts/shieldx/files/rbac/webhooks.yaml", head + stringify(webhooksRbac));
 

@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import { DEFAULT_NAMESPACE } from "@shieldx/crds";
+import { logLevels } from "@shieldx/telemetry";
 
 export interface OperatorFlags {
   readonly kubeconfig: string | undefined;
@@ -35,8 +36,6 @@ export const USAGE = `shieldx operator: keeps ShieldX's policies enforced
   --help
 `;
 
-const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"];
-
 /** @throws FlagError naming the flag and what it takes. */
 export function parseFlags(argv: readonly string[]): OperatorFlags | "help" {
   const values = parse(argv);
@@ -47,8 +46,8 @@ export function parseFlags(argv: readonly string[]): OperatorFlags | "help" {
     throw new FlagError("--webhook-url and --webhook-probe-url go together: give both or neither");
   }
   const logLevel = values["log-level"] ?? "info";
-  if (!LOG_LEVELS.includes(logLevel)) {
-    throw new FlagError(`--log-level ${JSON.stringify(logLevel)}: use one of ${LOG_LEVELS.join(", ")}`);
+  if (!logLevels.some((known) => known === logLevel)) {
+    throw new FlagError(`--log-level ${JSON.stringify(logLevel)}: use one of ${logLevels.join(", ")}`);
   }
   return {
     kubeconfig: values.kubeconfig,

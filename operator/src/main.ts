@@ -1,3 +1,4 @@
+import { hostname } from "node:os";
 import {
   type Client,
   CredentialsError,
@@ -9,10 +10,11 @@ import {
   realClock,
 } from "@shieldx/controller-runtime";
 import { LEADER_LEASE } from "@shieldx/crds";
+import { createLogger, startTracing, type Tracing } from "@shieldx/telemetry";
 import { collectDefaultMetrics, Registry } from "prom-client";
+import packageJson from "../package.json" with { type: "json" };
 import type { WebhookAddress } from "./controllers/webhook-configuration/decide.ts";
 import { FlagError, type OperatorFlags, parseFlags, USAGE } from "./flags.ts";
-import { createLogger } from "./logger.ts";
 import { buildOperator } from "./operator.ts";
 import { operatorRbac } from "./rbac.ts";
 import { awaitFitCluster, StartupError } from "./startup.ts";
@@ -37,18 +39,27 @@ export async function main(argv: readonly string[]): Promise<number> {
   process.on("SIGTERM", onSignal);
   process.on("SIGINT", onSignal);
   try {
-    return await runOperator(flags, createLogger("shieldx-operator", flags.logLevel), stop.signal);
+    return await runOperator(flags, stop.signal);
   } finally {
     process.off("SIGTERM", onSignal);
     process.off("SIGINT", onSignal);
   }
 }
 
-async function runOperator(flags: OperatorFlags, logger: Logger, signal: AbortSignal): Promise<number> {
-  const closeHealth = await serveWaitingHealth(flags.healthBindAddress);
+async function runOperator(flags: OperatorFlags, signal: AbortSignal): Promise<number> {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const client = await openClient(flags, registry, logger);
+  const tracing = await startTracing({
+    env: process.env,
+    serviceName: "shieldx-operator",
+    serviceVersion: packageJson.version,
+    instance: hostname(),
+    registry,
+  });
+  const logger = createLogger({ component: "operator", level: flags.logLevel, trace: tracing.active });
+  tracing.tellTo(logger);
+  const closeHealth = await serveWaitingHealth(flags.healthBindAddress);
+  const client = await openClient(flags, registry, logger, tracing);
   if (client === undefined) {
     await closeHealth();
     return 1;
@@ -72,6 +83,7 @@ async function runOperator(flags: OperatorFlags, logger: Logger, signal: AbortSi
       ...(flags.metricsBindAddress === undefined ? {} : { metricsBindAddress: flags.metricsBindAddress }),
       ...(flags.healthBindAddress === undefined ? {} : { healthBindAddress: flags.healthBindAddress }),
       logger,
+      tracer: tracing.tracer,
       clock: realClock,
     });
     buildOperator({
@@ -97,6 +109,7 @@ async function runOperator(flags: OperatorFlags, logger: Logger, signal: AbortSi
   } finally {
     await closeHealth();
     await client.close();
+    await tracing.close();
   }
 }
 
@@ -104,6 +117,7 @@ async function openClient(
   flags: OperatorFlags,
   registry: Registry,
   logger: Logger,
+  { tracer }: Tracing,
 ): Promise<Client | undefined> {
   try {
     const credentials = await loadCredentials(
@@ -111,9 +125,10 @@ async function openClient(
     );
     return createClient({
       credentials,
-      userAgent: "shieldx-operator/0.1.0",
+      userAgent: `shieldx-operator/${packageJson.version}`,
       metrics: createTransportMetrics(registry),
       logger,
+      tracer,
     });
   } catch (error) {
     if (!(error instanceof CredentialsError)) throw error;

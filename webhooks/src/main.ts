@@ -7,8 +7,9 @@ import {
   loadCredentials,
   realClock,
 } from "@shieldx/controller-runtime";
-import { pino } from "pino";
+import { createLogger, startTracing, type Tracing } from "@shieldx/telemetry";
 import { collectDefaultMetrics, Registry } from "prom-client";
+import packageJson from "../package.json" with { type: "json" };
 import { FlagError, parseFlags, usage, type WebhookFlags } from "./process/flags.ts";
 import { runReplica } from "./process/replica.ts";
 import { StartupError } from "./process/startup.ts";
@@ -44,18 +45,22 @@ export async function main(argv: readonly string[]): Promise<number> {
 }
 
 async function run(flags: WebhookFlags, stop: AbortSignal, hurry: AbortSignal): Promise<number> {
-  // Admission requests are never logged, and Secrets neither; this is for what errors may carry along.
-  const logger = pino({
-    name: "shieldx-webhooks",
-    level: flags.logLevel,
-    redact: { paths: ["*.privateKeyPem", "*.key", "*.token", "*.authorization"], censor: "[redacted]" },
-  });
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const client = await openClient(flags, registry, logger);
+  const tracing = await startTracing({
+    env: process.env,
+    serviceName: "shieldx-webhooks",
+    serviceVersion: packageJson.version,
+    instance: flags.replicaName,
+    registry,
+  });
+  const logger = createLogger({ component: "webhooks", level: flags.logLevel, trace: tracing.active });
+  tracing.tellTo(logger);
+  const client = await openClient(flags, registry, logger, tracing);
   if (client === undefined) return 1;
   try {
-    await runReplica({ flags, client, registry, clock: realClock, logger }, stop, hurry);
+    const { tracer } = tracing;
+    await runReplica({ flags, client, registry, clock: realClock, logger, tracer }, stop, hurry);
     return 0;
   } catch (error) {
     if (error instanceof StartupError || isListenError(error)) return fail(error.message);
@@ -63,6 +68,7 @@ async function run(flags: WebhookFlags, stop: AbortSignal, hurry: AbortSignal): 
     return 1;
   } finally {
     await client.close();
+    await tracing.close();
   }
 }
 
@@ -70,14 +76,16 @@ async function openClient(
   flags: WebhookFlags,
   registry: Registry,
   logger: Logger,
+  { tracer }: Tracing,
 ): Promise<Client | undefined> {
   try {
     const { kubeconfig } = flags;
     const credentials = await loadCredentials(kubeconfig === undefined ? { logger } : { kubeconfig, logger });
     return createClient({
       credentials,
-      userAgent: "shieldx-webhooks/0.1.0",
+      userAgent: `shieldx-webhooks/${packageJson.version}`,
       logger,
+      tracer,
       metrics: createTransportMetrics(registry),
     });
   } catch (error) {

@@ -16,6 +16,9 @@ export const webhooksRbac: {
   cluster: [
     { apiGroups: ["shieldx.io"], resources: ["shieldexceptions", "shieldpolicies"], verbs: read },
     { apiGroups: [""], resources: ["namespaces"], verbs: read },
+    // Whose ReplicaSet or Job a refused Pod belongs to: that is where people look for the reason.
+    { apiGroups: ["apps"], resources: ["replicasets"], verbs: ["get"] },
+    { apiGroups: ["batch"], resources: ["jobs"], verbs: ["get"] },
     // Dry runs only: a policy of engine cel is shown to the API server before it is let in. RBAC cannot say "dry run",
     // but a policy without a binding does nothing, and bindings are not granted.
     {

@@ -8,8 +8,7 @@ import {
   TransportError,
 } from "@shieldx/controller-runtime";
 import { DEFAULT_NAMESPACE } from "@shieldx/crds";
-import { pino } from "pino";
-import { createLogger } from "../logger.ts";
+import { createLogger, logLevels } from "@shieldx/telemetry";
 import { UninstallError, uninstall } from "./remove.ts";
 
 const usage = `shieldx uninstall: removes what the operator made, before the release itself is removed
@@ -54,8 +53,8 @@ export async function main(argv: readonly string[]): Promise<number> {
   const seconds = flags.timeout ?? "60";
   if (!/^[1-9]\d{0,3}$/.test(seconds)) return fail(`--timeout ${seconds}: must be whole seconds, 1 to 9999`);
   const level = flags["log-level"] ?? "info";
-  if (!Object.hasOwn(pino.levels.values, level)) {
-    return fail(`--log-level ${level}: use one of ${Object.keys(pino.levels.values).join(", ")}`);
+  if (!logLevels.some((known) => known === level)) {
+    return fail(`--log-level ${level}: use one of ${logLevels.join(", ")}`);
   }
   const stop = new AbortController();
   const onSignal = (signal: NodeJS.Signals) => stop.abort(new UninstallError(`received ${signal}`));
@@ -66,7 +65,7 @@ export async function main(argv: readonly string[]): Promise<number> {
       flags.kubeconfig === undefined ? {} : { kubeconfig: flags.kubeconfig },
     );
     const client = createClient({ credentials, userAgent: "shieldx-uninstall/0.1.0" });
-    const logger = createLogger("shieldx-uninstall", level);
+    const logger = createLogger({ component: "uninstall", level });
     try {
       const removed = await uninstall({
         client,

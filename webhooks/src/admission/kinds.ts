@@ -8,7 +8,11 @@ import { leavesSpecAlone } from "./unchanged.ts";
 
 export interface KindHandlerParts {
   readonly policySet: () => PolicySet | undefined;
-  readonly namespaceLabels: (namespace: string, timeoutMs: number) => Promise<Labels | undefined>;
+  readonly namespaceLabels: (
+    namespace: string,
+    timeoutMs: number,
+    uid: string,
+  ) => Promise<Labels | undefined>;
   readonly serverMinor: () => number;
   readonly checkExpressions: ExpressionChecker;
   readonly now: () => number;
@@ -24,7 +28,9 @@ export function kindHandler(parts: KindHandlerParts): AdmissionHandler {
       case "ShieldException": {
         const { namespace } = request;
         const namespaceLabels =
-          namespace === undefined ? undefined : await parts.namespaceLabels(namespace, deadlineMs / 2);
+          namespace === undefined
+            ? undefined
+            : await parts.namespaceLabels(namespace, deadlineMs / 2, request.uid);
         return judgeException(request, { policySet: parts.policySet(), namespaceLabels, now: parts.now() });
       }
       default:

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import type { ObjectReference } from "@shieldx/controller-runtime";
 import { parseShieldException, parseShieldPolicy } from "@shieldx/crds";
 import { buildPolicySet, type PolicySet } from "@shieldx/policy-engine";
@@ -8,6 +9,7 @@ import { metric } from "../server/server.test-kit.ts";
 import { AdmissionMetrics } from "./metrics.ts";
 import { policyHandler } from "./policies.ts";
 import { probeHandler } from "./probe.ts";
+import { refusalTeller } from "./refusals.ts";
 
 const context = { deadlineMs: 5_000, leaf: "ab".repeat(32), remoteAddress: "10.0.0.1" };
 const now = Date.UTC(2027, 0, 1);
@@ -66,19 +68,32 @@ function setUp(set: PolicySet | undefined, failurePolicy: "Fail" | "Ignore" = "F
   const metrics = new AdmissionMetrics(registry);
   metrics.keepPolicies(new Set(set?.policies.map(({ name }) => name)));
   const events: { regarding: ObjectReference; note: string }[] = [];
+  const lines: Record<string, unknown>[] = [];
+  const record = (fields: object, msg: string) => lines.push({ msg, ...fields });
   const handler = policyHandler({
     failurePolicy,
     policySet: () => set,
     namespaceLabels: async (name) => (name === "default" ? {} : undefined),
     now: () => now,
     metrics,
-    events: {
-      event: (regarding, { note }) => events.push({ regarding: regarding as ObjectReference, note }),
-    },
+    logger: { debug: record, info: record, warn: record, error: record },
+    refusals: refusalTeller({
+      events: {
+        event: (regarding, { note }) => events.push({ regarding: regarding as ObjectReference, note }),
+      },
+      topmost: async ({ name }) => (name === "web" ? deployment : undefined),
+    }),
   });
-  return { registry, metrics, events, ask: async (asked: AdmissionRequest) => handler(asked, context) };
+  const ask = async (asked: AdmissionRequest) => {
+    const answer = await handler(asked, context);
+    // Owners are told after the answer.
+    await setImmediate();
+    return answer;
+  };
+  return { registry, metrics, events, lines, ask };
 }
 
+const deployment = { apiVersion: "apps/v1", kind: "Deployment", name: "web", uid: "d", namespace: "default" };
 const setOf = (...policies: ReturnType<typeof policy>[]) =>
   buildPolicySet({ policies, exceptions: [exception], serverMinor: 37 });
 
@@ -160,14 +175,37 @@ describe("the policy handler", () => {
     await expect(setUp(undefined).ask(request(bad()))).rejects.toThrow("no policy set");
   });
 
-  it("tells the controlling owner, and nobody on a dry run", async () => {
+  it("logs each refusal with the request's uid, and nothing for what passes", async () => {
+    const bed = setUp(setOf(policy("baseline"), policy("second")));
+    await bed.ask(request({ ...bad(), spec: { containers: [] } }));
+    expect(bed.lines).toEqual([]);
+    const asked = request(bad(), { dryRun: true });
+    await bed.ask(asked);
+    expect(bed.lines).toEqual([
+      {
+        msg: "refused",
+        uid: asked.uid,
+        operation: "CREATE",
+        kind: "Pod",
+        namespace: "default",
+        name: asked.name,
+        dryRun: true,
+        policies: ["baseline", "second"],
+        tookMs: expect.any(Number),
+      },
+    ]);
+  });
+
+  it("tells the controlling owner and the topmost, and nobody on a dry run", async () => {
     const owner = { apiVersion: "apps/v1", kind: "ReplicaSet", name: "web", uid: "u", controller: true };
     const other = { apiVersion: "v1", kind: "Node", name: "n", uid: "n" };
     const bed = setUp(setOf(policy("baseline"), policy("second")));
     await bed.ask(request(bad({ ownerReferences: [other, owner] }), { dryRun: true }));
     expect(bed.events).toEqual([]);
     await bed.ask(request(bad({ ownerReferences: [other, owner] })));
-    expect(bed.events).toHaveLength(1);
+    expect(bed.events).toHaveLength(2);
+    expect(bed.events[1]!.regarding).toEqual(deployment);
+    expect(bed.events[1]!.note).toContain("of ReplicaSet web: hostNamespaces");
     const { controller: _, ...regarding } = owner;
     expect(bed.events[0]!.regarding).toEqual({ ...regarding, namespace: "default" });
     expect(bed.events[0]!.note).toMatch(
@@ -184,7 +222,7 @@ describe("the policy handler", () => {
     ]) {
       await bed.ask(request(bad({ ownerReferences })));
     }
-    expect(bed.events).toHaveLength(1);
+    expect(bed.events).toHaveLength(2);
   });
 
   it("forgets the series of policies that are gone", async () => {

@@ -1,29 +1,33 @@
-import type { EventRecorder } from "@shieldx/controller-runtime";
+import type { Logger } from "@shieldx/controller-runtime";
 import type { FailurePolicy, Finding, Labels, PolicySet, Verdict } from "@shieldx/policy-engine";
 import type { AdmissionAnswer, AdmissionRequest } from "../server/admission-review.ts";
 import type { AdmissionHandler } from "../server/webhook-server.ts";
 import type { AdmissionMetrics, Decision } from "./metrics.ts";
-import { controllerOf } from "./owner.ts";
+import type { RefusalTeller } from "./refusals.ts";
 
 export interface PolicyHandlerParts {
   readonly failurePolicy: FailurePolicy;
   /** The set in force; undefined until the first is complete. */
   readonly policySet: () => PolicySet | undefined;
   /** Labels of a namespace; undefined when they cannot be had within `timeoutMs`. */
-  readonly namespaceLabels: (namespace: string, timeoutMs: number) => Promise<Labels | undefined>;
+  readonly namespaceLabels: (
+    namespace: string,
+    timeoutMs: number,
+    uid: string,
+  ) => Promise<Labels | undefined>;
   readonly now: () => number;
   readonly metrics: AdmissionMetrics;
-  readonly events: EventRecorder;
+  readonly refusals: RefusalTeller;
+  readonly logger: Logger;
 }
 
 const longestMessage = 16_384;
-const longestNote = 1_024;
 /** Left for the policies when a namespace has to be looked up first. */
 const shareForLookup = 0.5;
 
 /** Holds the policies of one failurePolicy against each request. */
 export function policyHandler(parts: PolicyHandlerParts): AdmissionHandler {
-  return async (request, { deadlineMs }) => {
+  return async (request, { deadlineMs, span }) => {
     const startedAt = performance.now();
     const set = parts.policySet();
     // Not ready, yet asked: failurePolicy must decide, and it does when the request fails.
@@ -32,19 +36,21 @@ export function policyHandler(parts: PolicyHandlerParts): AdmissionHandler {
     const namespaceLabels =
       namespace === undefined
         ? undefined
-        : await parts.namespaceLabels(namespace, deadlineMs * shareForLookup);
+        : await parts.namespaceLabels(namespace, deadlineMs * shareForLookup, request.uid);
     const verdict = set.evaluate(request, {
       namespaceLabels,
       now: parts.now(),
       deadlineMs: Math.max(1, deadlineMs - (performance.now() - startedAt)),
       failurePolicy: parts.failurePolicy,
     });
-    parts.metrics.evaluation.observe(
-      { failure_policy: parts.failurePolicy.toLowerCase() },
-      (performance.now() - startedAt) / 1000,
-    );
+    const tookMs = performance.now() - startedAt;
+    parts.metrics.evaluation.observe({ failure_policy: parts.failurePolicy.toLowerCase() }, tookMs / 1000);
     count(parts.metrics, set, verdict);
-    if (!verdict.allowed && request.dryRun !== true) tellOwner(parts.events, request, verdict);
+    span?.set("shieldx.policies", verdict.matched);
+    if (!verdict.allowed) {
+      parts.logger.info(refusalFields(request, verdict, tookMs), "refused");
+      if (request.dryRun !== true) parts.refusals.tell(request, verdict);
+    }
     return answerOf(verdict);
   };
 }
@@ -110,24 +116,19 @@ function count(metrics: AdmissionMetrics, set: PolicySet, verdict: Verdict): voi
   }
 }
 
-/** RFC 1123 subdomain, as every name here is; empty on a create with generateName. */
-function isNameOrAbsent(name: string | undefined): boolean {
-  return name === undefined || name === "" || /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/.test(name);
-}
+const longestName = 253;
 
-function tellOwner(events: EventRecorder, request: AdmissionRequest, verdict: Verdict): void {
-  const owner = controllerOf(request.object, request.namespace);
-  if (owner === undefined || ![owner.name, request.name, request.namespace].every(isNameOrAbsent)) return;
-  const [first, ...others] = verdict.denials;
-  if (first === undefined) return;
-  const more = others.length === 0 ? "" : ` (and ${others.length} more policies)`;
-  // Whoever reaches the port may send a review, so nothing of it that could be prose goes into an Event.
-  const checks = first.violations.map(({ checkId }) => checkId).join(", ") || first.code;
-  const note = `ShieldPolicy "${first.policy}" refuses ${request.name || "a new object"}: ${checks}${more}. The answer to the request names the fields.`;
-  events.event(owner, {
-    type: "Warning",
-    reason: "PolicyViolation",
-    action: "Refuse",
-    note: note.length <= longestNote ? note : `${note.slice(0, longestNote - 1).toWellFormed()}…`,
-  });
+function refusalFields(request: AdmissionRequest, verdict: Verdict, tookMs: number): object {
+  const { uid, operation, namespace, name, kind, subResource, dryRun } = request;
+  const of = kind.group === "" ? kind.kind : `${kind.kind}.${kind.group}`;
+  return {
+    uid,
+    operation,
+    kind: (subResource ? `${of}/${subResource}` : of).slice(0, longestName),
+    ...(namespace === undefined ? {} : { namespace: namespace.slice(0, longestName) }),
+    ...(name ? { name: name.slice(0, longestName) } : {}),
+    ...(dryRun === true ? { dryRun } : {}),
+    policies: verdict.denials.map(({ policy }) => policy),
+    tookMs: Math.round(tookMs * 1000) / 1000,
+  };
 }

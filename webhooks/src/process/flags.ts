@@ -2,6 +2,7 @@ import { hostname } from "node:os";
 import { parseArgs } from "node:util";
 import { type BindAddress, parseBindAddress } from "@shieldx/controller-runtime";
 import { DEFAULT_NAMESPACE } from "@shieldx/crds";
+import { logLevels } from "@shieldx/telemetry";
 
 export interface WebhookFlags {
   readonly kubeconfig: string | undefined;
@@ -40,7 +41,6 @@ export const usage = `shieldx webhooks: answers the API servers' admission reque
   --help
 `;
 
-const logLevels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"];
 const text = { type: "string" } as const;
 const options = {
   kubeconfig: text,
@@ -62,7 +62,7 @@ export function parseFlags(argv: readonly string[]): WebhookFlags | "help" {
   const values = parse(argv);
   if (values.help === true) return "help";
   const logLevel = values["log-level"] ?? "info";
-  if (!logLevels.includes(logLevel)) {
+  if (!logLevels.some((known) => known === logLevel)) {
     throw new FlagError(`--log-level ${JSON.stringify(logLevel)}: use one of ${logLevels.join(", ")}`);
   }
   return {

@@ -5,6 +5,7 @@ import {
   createMetricsServer,
   type Logger,
   ScrapeAccess,
+  type Tracer,
 } from "@shieldx/controller-runtime";
 import { WEBHOOK_PATH } from "@shieldx/crds";
 import type { TlsMaterial } from "@shieldx/pki/secret";
@@ -24,6 +25,7 @@ export interface ListenerParts {
   readonly client: Client;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly tracer: Tracer | undefined;
 }
 
 /** The three HTTPS servers of a replica. They open with the first leaf and follow every later one. */
@@ -49,9 +51,11 @@ export class Listeners {
       metrics: this.#parts.metrics,
       logger,
     };
+    const { tracer } = this.#parts;
     this.#admission = new WebhookServer({
       ...shared,
       port: "https",
+      tracer,
       routes: this.#parts.routes,
       leaf: serving,
       budget: new BodyBudget(),

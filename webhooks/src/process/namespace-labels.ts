@@ -21,26 +21,32 @@ export class NamespaceLabels {
     this.#logger = logger;
   }
 
-  /** @returns undefined when they cannot be had in time, or there is no such namespace */
-  async of(name: string, timeoutMs: number): Promise<Labels | undefined> {
+  /**
+   * @param uid of the review that asks, for the log
+   * @returns undefined when they cannot be had in time, or there is no such namespace
+   */
+  async of(name: string, timeoutMs: number, uid?: string): Promise<Labels | undefined> {
     const cached = this.#cache.store.get(name);
     if (cached !== undefined) return labelsOf(cached);
     // Each name read costs a request to the API server; what cannot be a namespace does not.
     if (!/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name)) return undefined;
     const known = this.#underWay.get(name);
     if (known !== undefined) return known;
-    const reading = this.#read(name, timeoutMs).finally(() => this.#underWay.delete(name));
+    const reading = this.#read(name, timeoutMs, uid).finally(() => this.#underWay.delete(name));
     this.#underWay.set(name, reading);
     return reading;
   }
 
-  async #read(name: string, timeoutMs: number): Promise<Labels | undefined> {
+  async #read(name: string, timeoutMs: number, uid: string | undefined): Promise<Labels | undefined> {
     try {
       const options = { metadataOnly: true, timeoutMs: Math.max(1, Math.floor(timeoutMs)), retries: 0 };
       return labelsOf(await this.#client.get(Namespace, { name }, options));
     } catch (error) {
       if (!isNotFound(error))
-        this.#logger.warn({ err: error, namespace: name }, "a namespace could not be looked up");
+        this.#logger.warn(
+          { ...(uid === undefined ? {} : { uid }), err: error, namespace: name },
+          "a namespace could not be looked up",
+        );
       return undefined;
     }
   }

@@ -76,7 +76,7 @@ export class PolicyLoader {
     logger.info(
       {
         digest: set.digest,
-        policies: set.policies.length,
+        inForce: set.policies.length,
         tookMs: Math.round(performance.now() - startedAt),
       },
       "new policy set in force",

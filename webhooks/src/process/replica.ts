@@ -13,6 +13,7 @@ import {
   type Logger,
   Namespace,
   Secret,
+  type Tracer,
 } from "@shieldx/controller-runtime";
 import { TLS_SECRET, WEBHOOK_PATH } from "@shieldx/crds";
 import type { TlsMaterial } from "@shieldx/pki/secret";
@@ -21,6 +22,8 @@ import { dryRunChecker } from "../admission/expression-check.ts";
 import { kindHandler } from "../admission/kinds.ts";
 import { AdmissionMetrics } from "../admission/metrics.ts";
 import { policyHandler } from "../admission/policies.ts";
+import { refusalTeller } from "../admission/refusals.ts";
+import { TopmostControllers } from "../admission/topmost.ts";
 import { ShieldExceptionType, ShieldPolicyType } from "../names.ts";
 import { WebhookMetrics } from "../server/metrics.ts";
 import type { AdmissionHandler } from "../server/webhook-server.ts";
@@ -38,6 +41,7 @@ export interface ReplicaParts {
   readonly registry: Registry;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly tracer?: Tracer | undefined;
 }
 
 /** Requests still under way when the drain ends get this long. */
@@ -154,6 +158,7 @@ class Replica {
       client,
       clock,
       logger,
+      tracer: this.#parts.tracer,
     });
     this.#listeners = listeners;
     await listeners.open(material);
@@ -206,10 +211,16 @@ class Replica {
 
   #routes(): ReadonlyMap<string, AdmissionHandler> {
     const policySet = () => this.#policies.current;
-    const namespaceLabels = (name: string, timeoutMs: number) => this.#namespaceLabels.of(name, timeoutMs);
-    const now = () => this.#parts.clock.now();
-    const events = this.#events.recorderFor("shieldx-webhooks");
-    const shared = { policySet, namespaceLabels, now, events, metrics: this.#admissionMetrics };
+    const namespaceLabels = (name: string, timeoutMs: number, uid: string) =>
+      this.#namespaceLabels.of(name, timeoutMs, uid);
+    const { client, clock, logger } = this.#parts;
+    const now = () => clock.now();
+    const owners = new TopmostControllers({ client, clock, logger });
+    const refusals = refusalTeller({
+      events: this.#events.recorderFor("shieldx-webhooks"),
+      topmost: (controller) => owners.of(controller),
+    });
+    const shared = { policySet, namespaceLabels, now, refusals, logger, metrics: this.#admissionMetrics };
     return new Map([
       [WEBHOOK_PATH.fail, policyHandler({ ...shared, failurePolicy: "Fail" })],
       [WEBHOOK_PATH.ignore, policyHandler({ ...shared, failurePolicy: "Ignore" })],
@@ -220,7 +231,7 @@ class Replica {
           namespaceLabels,
           now,
           serverMinor: () => this.#serverMinor,
-          checkExpressions: dryRunChecker(this.#parts.client),
+          checkExpressions: dryRunChecker(client),
         }),
       ],
     ]);

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import type { SecureContextOptions } from "node:tls";
-import type { Logger } from "@shieldx/controller-runtime";
+import type { Logger, Span, Tracer } from "@shieldx/controller-runtime";
 import {
   type AdmissionAnswer,
   type AdmissionRequest,
@@ -16,6 +16,7 @@ import { evaluationTimeMs } from "./deadline.ts";
 import { HandshakeLedger } from "./handshakes.ts";
 import { HttpError, statusBody } from "./http-error.ts";
 import type { WebhookMetrics } from "./metrics.ts";
+import { traceReview } from "./review-trace.ts";
 
 export interface RequestContext {
   /** Time left for the evaluation, in milliseconds. */
@@ -23,6 +24,8 @@ export interface RequestContext {
   /** Fingerprint of the leaf that this request's connection was made with. */
   readonly leaf: string;
   readonly remoteAddress: string;
+  /** What the trace of this review is told; undefined when nothing is traced. */
+  readonly span?: Span;
 }
 
 /** Answers one admission request. When it throws, the request fails with HTTP 500 and failurePolicy decides. */
@@ -68,6 +71,8 @@ export interface WebhookServerOptions {
   readonly budget: BodyBudget;
   readonly metrics: WebhookMetrics;
   readonly logger: Logger;
+  /** Reports each review as a span, part of the API server's trace where it sends one. */
+  readonly tracer?: Tracer | undefined;
   readonly limits?: Partial<ServerLimits>;
 }
 
@@ -222,16 +227,27 @@ export class WebhookServer {
     inFlight.inc();
     response.once("close", this.#connections.begin(this.#connections.of(request.socket)));
     let body: HeldBody | undefined;
+    let review: AdmissionRequest | undefined;
     try {
       const route = checkRoute(request, handler, pathname);
       body = await readBody(request, this.#options.budget);
-      const review = decodeAdmissionReview(body.bytes);
-      const answer = await route(review, this.#contextOf(request, searchParams, arrived));
+      review = decodeAdmissionReview(body.bytes);
+      const context = this.#contextOf(request, searchParams, arrived);
+      const { tracer } = this.#options;
+      const answer = await (tracer === undefined
+        ? route(review, context)
+        : traceReview(tracer, {
+            review,
+            context,
+            route,
+            path: pathname,
+            parent: request.headers.traceparent,
+          }));
       this.#answer(request, response, 200, encodeAdmissionAnswer(review.uid, answer));
     } catch (error) {
       // Whether more of the request is to come is known once the chunk it arrived with has been parsed to its end.
       await new Promise(setImmediate);
-      this.#refuse(request, response, webhook, error);
+      this.#refuse(request, response, webhook, error, review?.uid);
     } finally {
       body?.release();
       inFlight.dec();
@@ -250,11 +266,18 @@ export class WebhookServer {
     };
   }
 
-  #refuse(request: IncomingMessage, response: ServerResponse, webhook: string, error: unknown): void {
+  #refuse(
+    request: IncomingMessage,
+    response: ServerResponse,
+    webhook: string,
+    error: unknown,
+    uid: string | undefined,
+  ): void {
     const { logger, metrics, port } = this.#options;
+    const about = uid === undefined ? { webhook } : { webhook, uid };
     if (error instanceof HttpError) {
       logger.debug(
-        { port, webhook, status: error.status, remote: request.socket.remoteAddress },
+        { ...about, port, status: error.status, remote: request.socket.remoteAddress },
         error.message,
       );
       if (error.code === "MethodNotAllowed") response.setHeader("allow", "POST");
@@ -269,7 +292,7 @@ export class WebhookServer {
       return;
     }
     metrics.panics.inc({ webhook });
-    logger.error({ err: error, webhook }, "an admission handler failed");
+    logger.error({ ...about, err: error }, "an admission handler failed");
     this.#answer(
       request,
       response,

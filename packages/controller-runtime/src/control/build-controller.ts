@@ -5,6 +5,7 @@ import type { EventRecorder } from "../events/recorder.ts";
 import type { Logger } from "../kubernetes/logger.ts";
 import type { KubeObject, ObjectKey } from "../kubernetes/objects.ts";
 import { keyString, type ResourceType, resourceTypeKey } from "../kubernetes/resource-type.ts";
+import type { Tracer } from "../kubernetes/tracer.ts";
 import type { ManagerMetrics } from "../metrics/manager-metrics.ts";
 import type { Client } from "../transport/client.ts";
 import { Controller } from "./controller.ts";
@@ -21,6 +22,7 @@ export interface ControllerSurroundings {
   readonly metrics: ManagerMetrics;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly tracer?: Tracer | undefined;
 }
 
 /** Makes a controller from its definition and connects it to the caches. */
@@ -43,6 +45,7 @@ export function buildController<T extends KubeObject>(
     }),
     clock,
     logger,
+    tracer: surroundings.tracer,
     metrics: metrics.controllers.of(name, concurrency),
     context: { client, events, leadershipGuard: guard, get: reads.get, list: reads.list },
     reconcile: (key, context) => definition.reconcile(key, context),

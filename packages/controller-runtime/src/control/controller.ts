@@ -3,6 +3,7 @@ import type { Clock } from "../clock/clock.ts";
 import type { Logger } from "../kubernetes/logger.ts";
 import type { KubeObject, ObjectKey } from "../kubernetes/objects.ts";
 import { keyString, parseKey } from "../kubernetes/resource-type.ts";
+import type { Tracer } from "../kubernetes/tracer.ts";
 import type { ControllerMetricsOf } from "../metrics/controller-metrics.ts";
 import { isConflict } from "../transport/api-error.ts";
 import type { ReconcileContext } from "./definition.ts";
@@ -28,6 +29,7 @@ export interface ControllerParts {
   readonly queue: WorkQueue<string>;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly tracer?: Tracer | undefined;
   readonly metrics: ControllerMetricsOf;
   /** Everything of the context but what belongs to one reconcile. */
   readonly context: Omit<ReconcileContext, "logger" | "signal">;
@@ -92,11 +94,12 @@ export class Controller {
   }
 
   async #handle(item: TakenItem<string>): Promise<void> {
-    const { queue, clock, metrics } = this.#parts;
+    const { queue, clock, metrics, tracer } = this.#parts;
     const startedAt = clock.monotonicNow();
     metrics.workers(1);
     const context = new OneReconcile(this.#parts, item.key, this.#abort.signal);
-    const outcome = await this.#run(context);
+    const outcome =
+      tracer === undefined ? await this.#run(context) : await this.#runTraced(tracer, item, context);
     metrics.workers(-1);
     metrics.duration((clock.monotonicNow() - startedAt) / 1000);
     this.#settle(item, outcome, context);
@@ -152,6 +155,23 @@ export class Controller {
     else context.logger.error(fields, message);
   }
 
+  #runTraced(tracer: Tracer, item: TakenItem<string>, context: OneReconcile): Promise<Outcome> {
+    const { namespace, name } = parseKey(item.key);
+    const attributes = {
+      "k8s.controller": this.name,
+      "k8s.namespace.name": namespace,
+      "k8s.object.name": name,
+      "k8s.reconcile.id": context.reconcileID,
+      "k8s.reconcile.failures": this.#parts.queue.failuresOf(item.key),
+    };
+    return tracer.trace(`reconcile ${this.name}`, { attributes }, async (span) => {
+      const outcome = await this.#run(context);
+      span.set("k8s.reconcile.result", outcome.kind);
+      if ("error" in outcome) span.fail(outcome.error);
+      return outcome;
+    });
+  }
+
   async #run(context: OneReconcile): Promise<Outcome> {
     const { reconcileTimeoutMs, clock, metrics } = this.#parts;
     const timer =
@@ -178,6 +198,7 @@ class OneReconcile implements ReconcileContext {
   readonly #parts: ControllerParts;
   readonly #outerSignal: AbortSignal;
   #logger: Logger | undefined;
+  #reconcileID: string | undefined;
   #ownAbort: AbortController | undefined;
   #signal: AbortSignal | undefined;
 
@@ -212,9 +233,14 @@ class OneReconcile implements ReconcileContext {
     this.#logger ??= withFields(this.#parts.logger, {
       controller: this.#parts.name,
       ...parseKey(this.keyString),
-      reconcileID: randomUUID(),
+      reconcileID: this.reconcileID,
     });
     return this.#logger;
+  }
+
+  get reconcileID(): string {
+    this.#reconcileID ??= randomUUID();
+    return this.#reconcileID;
   }
 
   get signal(): AbortSignal {

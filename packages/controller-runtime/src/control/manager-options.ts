@@ -2,6 +2,7 @@ import type { Registry } from "prom-client";
 import type { Clock } from "../clock/clock.ts";
 import type { LeaseTiming } from "../election/lease.ts";
 import type { Logger } from "../kubernetes/logger.ts";
+import type { Tracer } from "../kubernetes/tracer.ts";
 import type { CertificateSource } from "../serving/certificate.ts";
 import type { Client } from "../transport/client.ts";
 
@@ -33,6 +34,8 @@ export interface ManagerOptions {
   /** `host:port` of `/healthz` and `/readyz` (HTTP). Default: not served. */
   readonly healthBindAddress?: string;
   readonly logger: Logger;
+  /** Reports each reconcile as a span. Give the client the same one, and its requests are part of them. */
+  readonly tracer?: Tracer | undefined;
   readonly clock?: Clock;
   /** For jitter, uniform in [0, 1). */
   readonly random?: () => number;

@@ -125,6 +125,7 @@ class OperatorManager implements Manager {
       metrics: this.#metrics,
       clock: this.#clock,
       logger: this.#logger,
+      tracer: this.#options.tracer,
     });
     this.#controllers.push({ controller, needsLeadership });
     this.#cacheSyncTimeoutMs = Math.max(this.#cacheSyncTimeoutMs, definition.cacheSyncTimeoutMs ?? 0);

@@ -101,7 +101,7 @@ export class EventBroadcaster {
 
   #enqueue(send: () => Promise<void>): void {
     if (this.#queue.length >= longestQueue) {
-      this.#options.logger.debug({ waiting: this.#queue.length }, "event dropped: the queue is full");
+      this.#options.logger.debug({ waitingEvents: this.#queue.length }, "event dropped: the queue is full");
       return;
     }
     this.#queue.push(send);

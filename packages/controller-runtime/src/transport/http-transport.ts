@@ -3,6 +3,7 @@ import type { Dispatcher } from "undici";
 import type { ClientAuth, Credentials } from "../credentials/credentials.ts";
 import type { Logger } from "../kubernetes/logger.ts";
 import type { KubeStatus } from "../kubernetes/objects.ts";
+import type { Span, Tracer } from "../kubernetes/tracer.ts";
 import { ApiError, type RequestDescription, retryAfterMs } from "./api-error.ts";
 import { Attempt } from "./attempt.ts";
 import { ConnectionPool } from "./connection-pool.ts";
@@ -49,6 +50,8 @@ export interface TransportOptions {
   userAgent: string;
   metrics: TransportMetrics;
   logger: Logger;
+  /** Reports each request that is part of traced work. */
+  tracer?: Tracer | undefined;
   warnings: WarningLog;
   limits: ConnectionLimits;
   /** Waits longer than this are left to the caller. */
@@ -90,6 +93,34 @@ export class HttpTransport {
 
   /** @throws ApiError, TransportError, CredentialsError, or the signal's reason. */
   async send(request: HttpRequest): Promise<HttpResponse> {
+    const { tracer } = this.#options;
+    if (tracer === undefined) return this.#send(request);
+    const { verb, resource, namespace, name } = request.description;
+    const attributes = {
+      "k8s.request.verb": verb,
+      "k8s.request.resource": resource,
+      "k8s.namespace.name": namespace,
+      "k8s.object.name": name,
+      "http.request.method": request.method,
+      "server.address": this.host,
+    };
+    return tracer.step(`${verb} ${resource}`, attributes, (span) => this.#sendTraced(request, span));
+  }
+
+  async #sendTraced(request: HttpRequest, span: Span | undefined): Promise<HttpResponse> {
+    if (span === undefined) return this.#send(request);
+    const headers = { ...request.headers, traceparent: span.traceparent };
+    try {
+      const answer = await this.#send({ ...request, headers });
+      span.set("http.response.status_code", answer.status);
+      return answer;
+    } catch (error) {
+      if (error instanceof ApiError) span.set("http.response.status_code", error.code);
+      throw error;
+    }
+  }
+
+  async #send(request: HttpRequest): Promise<HttpResponse> {
     return this.#withRetries(request, async (auth) => {
       const attempt = new Attempt(request);
       try {

@@ -2,6 +2,7 @@ import type { Credentials } from "../credentials/credentials.ts";
 import { type Logger, silentLogger } from "../kubernetes/logger.ts";
 import type { KubeList, KubeObject, KubeStatus, ObjectKey, WatchEvent } from "../kubernetes/objects.ts";
 import { apiVersionOf, type ResourceType } from "../kubernetes/resource-type.ts";
+import type { Tracer } from "../kubernetes/tracer.ts";
 import { ApiError, isNotFound, type RequestDescription, TransportError } from "./api-error.ts";
 import type {
   Applicable,
@@ -31,6 +32,8 @@ export interface ClientOptions {
   metrics?: TransportMetrics;
   /** Receives the API server's warnings, each once. */
   logger?: Logger;
+  /** Reports each request made within traced work, and tells the API server of it (`traceparent`). */
+  tracer?: Tracer | undefined;
   /** Default 30 s. For one attempt, until the whole answer is there. */
   requestTimeoutMs?: number;
   /** Parallel connections for requests; watches have their own. Default 64. */
@@ -54,6 +57,7 @@ export function createClient(options: ClientOptions): Client {
     userAgent: options.userAgent ?? defaultUserAgent,
     metrics: options.metrics ?? noTransportMetrics,
     logger,
+    tracer: options.tracer,
     warnings: new WarningLog(logger),
     limits: {
       maxConnections: options.maxConnections ?? 64,

@@ -1,0 +1,4 @@
+export { createLogger, type LoggerOptions, logLevels } from "./logger.ts";
+export { redactFields, redactText } from "./redact.ts";
+export { readTracingSettings, type TracingSettings } from "./tracing/settings.ts";
+export { startTracing, type Tracing, type TracingOptions } from "./tracing/start.ts";

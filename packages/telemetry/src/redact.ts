@@ -1,0 +1,88 @@
+/**
+ * The one place that decides what must not be shown: keys, tokens, passwords. Logs pass through it, and so does
+ * everything that `shieldctl debug bundle` collects.
+ */
+export const redacted = "[redacted]";
+
+const secretName =
+  /(pass(word|wd|phrase)?|secret(key)?|token|authorization|cookie|credentials?|private[-_]?key(pem)?|api[-_]?key|access[-_]?key|client[-_]?key(-?data)?|bearer)$/i;
+/** Of fields only, where it means a key of cryptography; as part of a text it is any word. */
+const secretField = /^(key|keyPem|tls\.key|ca\.key|.*\.key)$/;
+
+/** Whether a field of this name holds something secret. */
+export function isSecretName(name: string): boolean {
+  return secretField.test(name) || secretName.test(name);
+}
+
+interface Pattern {
+  readonly find: RegExp;
+  readonly by: string | ((match: string, ...groups: string[]) => string);
+}
+
+const patterns: readonly Pattern[] = [
+  {
+    // To the end line where there is one, and never beyond a quote: inside JSON the line must stay JSON.
+    find: /-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----(?:(?!-----END)[^"])*(?:-----END [A-Z0-9 ]*PRIVATE KEY-----)?/g,
+    by: redacted,
+  },
+  {
+    // The same in base64, as Secrets and kubeconfigs hold it: "-----BEGIN", then whatever it is the beginning of.
+    find: /LS0tLS1CRUdJTi[A-Za-z0-9+/=]+/g,
+    by: (match) =>
+      Buffer.from(match.slice(0, 64), "base64").toString("latin1").includes("PRIVATE KEY") ? redacted : match,
+  },
+  // JSON Web Tokens (RFC 7519), which ServiceAccount tokens are: header.payload.signature, base64url of {"…
+  { find: /\beyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]*/g, by: redacted },
+  { find: /\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{6,}/gi, by: `$1 ${redacted}` },
+  // User and password in a URL.
+  { find: /(:\/\/[^/\s:@"']+):[^/\s@"']+@/g, by: `$1:${redacted}@` },
+  // Bootstrap tokens, and access keys of clouds and forges by their documented prefixes.
+  { find: /\b[a-z0-9]{6}\.[a-z0-9]{16}\b/g, by: redacted },
+  {
+    find: /\b(AKIA|ASIA)[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{30,}\b|\bglpat-[A-Za-z0-9_-]{20,}/g,
+    by: redacted,
+  },
+  // name=value and --name value, as command lines and connection strings have them.
+  {
+    find: /\b([\w-]*(?:password|passwd|secret|token|api[-_]?key|private[-_]?key|access[-_]?key))(=)([^\s"'&;,]+)/gi,
+    by: `$1$2${redacted}`,
+  },
+];
+
+/** Cheap: most texts hold nothing that could be secret. */
+const suspicious =
+  /PRIVATE KEY|LS0tLS1|eyJ|bearer|basic|:\/\/[^/\s]*@|[a-z0-9]{6}\.[a-z0-9]{16}|AKIA|ASIA|gh[pousr]_|glpat-|(?:pass(?:word|wd)|secret|token|key)=/i;
+
+/** The text without what looks like a key, token or password. */
+export function redactText(text: string): string {
+  if (!suspicious.test(text)) return text;
+  let result = text;
+  for (const { find, by } of patterns) {
+    result = typeof by === "string" ? result.replace(find, by) : result.replace(find, by);
+  }
+  return result;
+}
+
+const deepest = 8;
+
+/**
+ * A copy without what fields of secret names hold, at any depth. Errors are left for whoever turns them into text.
+ * Anything nested deeper than a person reads is cut.
+ */
+export function redactFields<T extends object>(fields: T): T {
+  return walk(fields, 0) as T;
+}
+
+function walk(value: unknown, depth: number): unknown {
+  if (typeof value !== "object" || value === null || value instanceof Error) return value;
+  if (depth >= deepest) return "[nested too deeply]";
+  if (Array.isArray(value)) return value.map((item) => walk(item, depth + 1));
+  const { toJSON } = value as { toJSON?: unknown };
+  if (typeof toJSON === "function") return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, inner]) => [
+      name,
+      inner !== undefined && inner !== null && isSecretName(name) ? redacted : walk(inner, depth + 1),
+    ]),
+  );
+}
