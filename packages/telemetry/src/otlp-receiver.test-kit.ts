@@ -104,9 +104,7 @@ function fromJson(text: string): ReceivedSpan[] {
 function jsonAttributes(attributes: readonly JsonAttribute[]): Record<string, unknown> {
   const read = ([type, value]: [string, unknown]): unknown =>
     type === "arrayValue"
-      ? (value as { values: Record<string, unknown>[] }).values.map((item) =>
-          read(Object.entries(item)[0]!),
-        )
+      ? (value as { values: Record<string, unknown>[] }).values.map((item) => read(Object.entries(item)[0]!))
       : type === "intValue"
         ? Number(value)
         : value;
