@@ -8,6 +8,7 @@ import { operatorRbac } from "@shieldx/operator/rbac";
 import { logReference } from "@shieldx/telemetry/log-schema";
 import { webhooksRbac } from "@shieldx/webhooks/rbac";
 import { stringify } from "yaml";
+import { dashboardFiles } from "./dashboards/index.ts";
 import { cliPage } from "./reference/cli.ts";
 import { metricsPage } from "./reference/metrics.ts";
 import { valuesPage } from "./reference/values.ts";
@@ -25,6 +26,7 @@ for (const [path, text] of [...files]) {
 for (const name of readdirSync("crds/third-party").filter((n) => n.endsWith(".yaml"))) {
   files.set(`charts/shieldx/files/crds/${name}`, readFileSync(`crds/third-party/${name}`, "utf8"));
 }
+for (const [path, text] of dashboardFiles()) files.set(path, text);
 files.set("docs/reference/logs.md", logReference());
 files.set("charts/shieldx/files/rbac/operator.yaml", head + stringify(operatorRbac));
 files.set("charts/shieldx/files/rbac/webhooks.yaml", head + stringify(webhooksRbac));

@@ -10,7 +10,7 @@ import {
   realClock,
 } from "@shieldx/controller-runtime";
 import { LEADER_LEASE } from "@shieldx/crds";
-import { createLogger, startTracing, type Tracing } from "@shieldx/telemetry";
+import { createLogger, registerBuildInfo, startTracing, type Tracing } from "@shieldx/telemetry";
 import { collectDefaultMetrics, Registry } from "prom-client";
 import packageJson from "../package.json" with { type: "json" };
 import type { WebhookAddress } from "./controllers/webhook-configuration/decide.ts";
@@ -49,6 +49,7 @@ export async function main(argv: readonly string[]): Promise<number> {
 async function runOperator(flags: OperatorFlags, signal: AbortSignal): Promise<number> {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
+  registerBuildInfo(registry, "operator", packageJson.version);
   const tracing = await startTracing({
     env: process.env,
     serviceName: "shieldx-operator",

@@ -1,5 +1,11 @@
 import { Counter, Gauge, type Registry } from "prom-client";
 
+const enforcingKinds = [
+  "ValidatingAdmissionPolicy",
+  "ValidatingAdmissionPolicyBinding",
+  "ValidatingWebhookConfiguration",
+];
+
 /** The operator's own metrics; the runtime adds controller-runtime's. Labels take only bounded values. */
 export interface OperatorMetrics {
   readonly tamperingRestored: Counter<"kind">;
@@ -10,17 +16,22 @@ export interface OperatorMetrics {
   readonly auditReports: Gauge;
   readonly auditReportsOmitted: Gauge;
   readonly policiesEnforced: Gauge<"enforced_by">;
+  readonly auditJudged: Counter;
+  readonly auditPassEnded: Gauge;
 }
 
 export function createMetrics(registry: Registry): OperatorMetrics {
   const registers = [registry];
+  const tamperingRestored = new Counter({
+    name: "shieldx_tampering_restored_total",
+    help: "Enforcing objects of ours that somebody changed or deleted and that were put back, by kind.",
+    labelNames: ["kind"],
+    registers,
+  });
+  // An alert on an increase needs a zero to begin at, or the first time goes unseen.
+  for (const kind of enforcingKinds) tamperingRestored.inc({ kind }, 0);
   return {
-    tamperingRestored: new Counter({
-      name: "shieldx_tampering_restored_total",
-      help: "Enforcing objects of ours that somebody changed or deleted and that were put back, by kind.",
-      labelNames: ["kind"],
-      registers,
-    }),
+    tamperingRestored,
     certificateDaysLeft: new Gauge({
       name: "shieldx_certificate_days_left",
       help: "Days until a certificate of the webhook expires.",
@@ -52,6 +63,16 @@ export function createMetrics(registry: Registry): OperatorMetrics {
     auditReportsOmitted: new Gauge({
       name: "shieldx_audit_reports_omitted",
       help: "Offending objects without a Report because the cap is reached.",
+      registers,
+    }),
+    auditJudged: new Counter({
+      name: "shieldx_audit_judged_objects_total",
+      help: "Objects the background audit has judged; each again whenever something that matters changes.",
+      registers,
+    }),
+    auditPassEnded: new Gauge({
+      name: "shieldx_audit_pass_end_timestamp_seconds",
+      help: "When the background audit was last through with everything it had to judge, seconds since the epoch.",
       registers,
     }),
     policiesEnforced: new Gauge({

@@ -16,6 +16,7 @@ import { shieldExceptionController } from "./controllers/shieldexception/control
 import { shieldPolicyController } from "./controllers/shieldpolicy/controller.ts";
 import { webhookConfigurationController } from "./controllers/webhook-configuration/controller.ts";
 import type { WebhookAddress } from "./controllers/webhook-configuration/decide.ts";
+import { registerFleetMetrics } from "./fleet-metrics.ts";
 import { ShieldExceptionType, ShieldPolicyType } from "./kinds.ts";
 import { createMetrics } from "./metrics.ts";
 import { PolicyWorld } from "./policy-world.ts";
@@ -61,6 +62,14 @@ export function buildOperator(parts: OperatorParts): OperatorContext {
     clock,
     metrics: createMetrics(parts.registry),
   };
+  registerFleetMetrics(parts.registry, {
+    hasSynced: () => policies.hasSynced && exceptions.hasSynced && leases.hasSynced,
+    policies: () => policies.store.list(),
+    exceptions: () => exceptions.store.list(),
+    replicas: () => world.liveReplicas(clock.now()),
+    currentSet: () => world.current(),
+    now: () => clock.now(),
+  });
   const auditor = buildAuditor(parts, operator, {
     policies: () => policies.store.list(),
     namespaceLabels: (name) => {

@@ -6,7 +6,8 @@ import {
   createTransportMetrics,
   silentLogger,
 } from "@shieldx/controller-runtime";
-import { createMetrics } from "@shieldx/operator";
+import { createMetrics, registerFleetMetrics } from "@shieldx/operator";
+import { countSpans, registerBuildInfo } from "@shieldx/telemetry";
 import { AdmissionMetrics, WebhookMetrics } from "@shieldx/webhooks";
 import { type Metric, Registry } from "prom-client";
 
@@ -17,6 +18,18 @@ function operatorRegistry(): Registry {
   const client = createClient({ credentials: nowhere, metrics: createTransportMetrics(registry) });
   createManager({ client, name: "any", namespace: "any", metrics: registry, logger: silentLogger });
   createMetrics(registry);
+  registerFleetMetrics(registry, {
+    hasSynced: () => false,
+    policies: () => [],
+    exceptions: () => [],
+    replicas: () => [],
+    currentSet: () => {
+      throw new Error("no set before the caches are filled");
+    },
+    now: () => 0,
+  });
+  registerBuildInfo(registry, "operator", "");
+  countSpans(registry);
   return registry;
 }
 
@@ -26,6 +39,8 @@ function webhooksRegistry(): Registry {
   createInformerMetrics(registry);
   new WebhookMetrics(registry);
   new AdmissionMetrics(registry);
+  registerBuildInfo(registry, "webhooks", "");
+  countSpans(registry);
   return registry;
 }
 

@@ -7,7 +7,7 @@ import {
   loadCredentials,
   realClock,
 } from "@shieldx/controller-runtime";
-import { createLogger, startTracing, type Tracing } from "@shieldx/telemetry";
+import { createLogger, registerBuildInfo, startTracing, type Tracing } from "@shieldx/telemetry";
 import { collectDefaultMetrics, Registry } from "prom-client";
 import packageJson from "../package.json" with { type: "json" };
 import { FlagError, parseFlags, usage, type WebhookFlags } from "./process/flags.ts";
@@ -47,6 +47,7 @@ export async function main(argv: readonly string[]): Promise<number> {
 async function run(flags: WebhookFlags, stop: AbortSignal, hurry: AbortSignal): Promise<number> {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
+  registerBuildInfo(registry, "webhooks", packageJson.version);
   const tracing = await startTracing({
     env: process.env,
     serviceName: "shieldx-webhooks",

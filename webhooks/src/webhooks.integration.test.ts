@@ -143,7 +143,7 @@ describe("a webhook replica on a real control plane", () => {
     await bed.apply(
       policy("labelled", { matchConstraints: { namespaceSelector: { matchLabels: { strict: "yes" } } } }),
     );
-    await waitFor("loaded", async () => webhook.output().includes('"policies":2'));
+    await waitFor("loaded", async () => webhook.output().includes('"inForce":2'));
     const name = "just-made";
     await bed.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name, labels: { strict: "yes" } } });
     const body = review({ name: "bad", namespace: name }, pod("bad", { hostNetwork: true }));

@@ -27,6 +27,12 @@ export const prerequisites: readonly Prerequisite[] = [
   { needs: "busybox", debianPackage: "busybox-static" },
 ];
 
+/** What suites use beside the nodes: missing, they are skipped and say so. */
+export const suitePrerequisites: readonly Prerequisite[] = [
+  { needs: "prometheus", debianPackage: "prometheus" },
+  { needs: "promtool", debianPackage: "prometheus" },
+];
+
 /** Throws `PREREQUISITE`: what is missing and the command that installs it. Installs it first where `shouldInstall()`. */
 export async function checkPrerequisites(): Promise<void> {
   await ensurePrerequisites({ install: shouldInstall() });
@@ -45,9 +51,10 @@ export async function ensurePrerequisites(options: { readonly install: boolean }
     throw missingPrerequisite("nodes need root (namespaces, mounts, container runtime)", "sudo -E make …");
   }
   const missing = await missingPrerequisites();
-  if (missing.length === 0) return;
+  const forSuites = options.install ? await missingPrerequisites(suitePrerequisites) : [];
+  if (missing.length === 0 && forSuites.length === 0) return;
   if (!options.install) throw complaint(missing);
-  await install(packagesOf(missing));
+  await install(packagesOf([...missing, ...forSuites]));
   const still = await missingPrerequisites();
   if (still.length > 0) throw complaint(still);
 }

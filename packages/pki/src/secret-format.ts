@@ -82,11 +82,13 @@ export function readTrustBundle(entries: Readonly<Record<string, string>>): Trus
   }
 }
 
-/** The entries of the Secret the replicas read: `tls.crt`, `tls.key` and, while distributing, `candidate.crt`, `candidate.key`. */
+/** The entries of the Secret the replicas read: `tls.crt`, `tls.key` `ca.crt` and, while distributing, `candidate.crt`, `candidate.key`. */
 export function tlsSecretEntries(desired: Desired): Record<string, string> {
   return {
     "tls.crt": desired.serving.certificatePem,
     "tls.key": desired.serving.privateKeyPem,
+    // For clients other than API servers, Prometheus among them.
+    "ca.crt": desired.caBundle,
     ...(desired.candidate === undefined ? {} : entries("candidate", desired.candidate)),
   };
 }

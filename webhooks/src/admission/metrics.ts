@@ -10,6 +10,8 @@ export class AdmissionMetrics {
   readonly policies: Gauge;
   readonly problems: Gauge;
   readonly rebuilds: Counter;
+  readonly #info: Gauge<"digest">;
+  readonly #loadedAt: Gauge;
   readonly #decisions: Counter<"policy" | "action" | "decision">;
   #known = new Set<string>();
 
@@ -38,6 +40,17 @@ export class AdmissionMetrics {
       help: "Policies and exceptions that could not be compiled",
       registers,
     });
+    this.#info = new Gauge({
+      name: "shieldx_policy_set_info",
+      help: "1 for the policy set in force here, by the first 16 digits of its digest",
+      labelNames: ["digest"],
+      registers,
+    });
+    this.#loadedAt = new Gauge({
+      name: "shieldx_policy_set_loaded_timestamp_seconds",
+      help: "When the policy set in force here replaced another, seconds since the epoch",
+      registers,
+    });
     this.rebuilds = new Counter({
       name: "shieldx_policy_set_rebuilds_total",
       help: "New policy sets",
@@ -47,6 +60,13 @@ export class AdmissionMetrics {
 
   decided(policy: string, action: string, decision: Decision): void {
     if (this.#known.has(policy)) this.#decisions.inc({ policy, action, decision });
+  }
+
+  /** Another set is in force from now on. */
+  loaded(digest: string, nowMs: number): void {
+    this.#info.reset();
+    this.#info.set({ digest: digest.slice(0, 16) }, 1);
+    this.#loadedAt.set(nowMs / 1000);
   }
 
   /** Series of policies that are gone go with them. */

@@ -73,6 +73,7 @@ export class PolicyLoader {
     metrics.keepPolicies(new Set(set.policies.map(({ name }) => name)));
     this.#report(set);
     if (isSame) return;
+    metrics.loaded(set.digest, Date.now());
     logger.info(
       {
         digest: set.digest,

@@ -1,3 +1,4 @@
+import { WEBHOOK_PATH } from "@shieldx/crds";
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 
 /** Leaves and addresses that keep a series of their own; what is older or beyond is dropped or called "other". */
@@ -69,6 +70,13 @@ export class WebhookMetrics {
       labelNames: ["result"],
       registers,
     });
+    // A rate needs a zero to begin at, or the first ones go unseen.
+    for (const port of ["https", "probe"]) {
+      for (const reason of ["handshake", "too-many", "too-many-per-address"])
+        this.refusedConnections.inc({ port, reason }, 0);
+    }
+    for (const result of ["loaded", "unusable"]) this.reloads.inc({ result }, 0);
+    for (const webhook of Object.values(WEBHOOK_PATH)) this.panics.inc({ webhook }, 0);
     this.#handshakes = new Counter({
       name: "shieldx_webhook_handshakes_total",
       help: "TLS handshakes by client address and leaf (first 16 digits of its fingerprint)",

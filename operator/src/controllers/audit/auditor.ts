@@ -176,6 +176,7 @@ export class Auditor {
         const object = this.#caches.get(item.slice(0, space), item.slice(space + 1));
         if (object === undefined) return;
         const labels = sources.namespaceLabels(object.metadata.namespace ?? "");
+        operator.metrics.auditJudged.inc();
         this.#index.set(auditedObject(object), judgeObject(set, object, labels, now));
       },
       () => operator.clock.monotonicNow() - startedAt,
@@ -189,6 +190,7 @@ export class Auditor {
       this.#isPassRunning = false;
       const now = operator.clock.now();
       for (const scan of this.#scans.values()) scan.atMs ??= now;
+      operator.metrics.auditPassEnded.set(now / 1000);
     }
     const { policies, objects: changed } = this.#index.takeChanges();
     if (changed.length > 0) reports?.markChanged();

@@ -124,7 +124,7 @@ describe("a rotation", () => {
     expect(readBundle({ apiVersion: "v1", kind: "Secret", metadata: { name: "x" }, data: ca })).toBe(
       desired.caBundle,
     );
-    expect(Object.keys(tls).sort()).toEqual(["tls.crt", "tls.key"]);
+    expect(Object.keys(tls).sort()).toEqual(["ca.crt", "tls.crt", "tls.key"]);
     expect(sameData(ca, { ...ca })).toBe(true);
     expect(sameData(ca, { ...ca, more: "" })).toBe(false);
     expect(sameData(undefined, ca)).toBe(false);

@@ -5,6 +5,7 @@ import { ConfigMap } from "../kubernetes/resources.ts";
 import { ApiError, TransportError } from "../transport/api-error.ts";
 import type { Client, ListOptions, WatchOptions } from "../transport/client.ts";
 import { Informer, type InformerOptions } from "./informer.ts";
+import { noInformerMetrics } from "./informer-metrics.ts";
 
 const request = { verb: "list", resource: "configmaps" };
 
@@ -119,7 +120,7 @@ describe("Informer", () => {
     const { fake, errors, informer, controller, events, start, settle } = await started(
       [listOf([map("a", 1)], 5)],
       {
-        metrics: { listed: () => {}, failed: () => {}, handlerFailed: () => failed++ },
+        metrics: { ...noInformerMetrics, handlerFailed: () => failed++ },
       },
     );
     informer.on({

@@ -73,6 +73,7 @@ export class Informer<T extends KubeObject = KubeObject> {
     this.#metrics = options.metrics ?? noInformerMetrics;
     this.#objects = new ObjectStore(options.indexers);
     this.store = this.#objects;
+    this.#metrics.cached(this.#resource, () => this.#objects.size);
     const settings = { ...defaultReflectorSettings, ...options.settings };
     this.#reflector = new Reflector(this.#objects, options.random ?? Math.random, settings);
     this.#handlers = new HandlerSet(this.#logger, () => this.#metrics.handlerFailed(this.#resource));
@@ -218,6 +219,7 @@ export class Informer<T extends KubeObject = KubeObject> {
   async #watch(command: ReflectorCommand & { type: "watch" }, signal: AbortSignal): Promise<void> {
     const { request, resourceVersion, timeoutSeconds } = command;
     let failure: Failure | undefined;
+    this.#metrics.watched(this.#resource);
     try {
       const batches = this.#options.client.watchBatches(this.type, {
         ...this.#scope(),

@@ -189,6 +189,8 @@ describe("Informer on a real API server", () => {
       namespace,
       client: client.withServer(proxy.url),
       metrics: {
+        cached: () => {},
+        watched: () => {},
         listed: () => {},
         handlerFailed: () => {},
         failed: (_resource, verb, kind) => failures.push(`${verb} ${kind}`),

@@ -34,9 +34,29 @@ export class ManagerMetrics {
   }
 }
 
-/** Lists and failures of the caches. */
+/** Sizes, lists, watches and failures of the caches. */
 export function createInformerMetrics(registry: Registry): InformerMetrics {
   const registers = [registry];
+  const sizes = new Map<string, (() => number)[]>();
+  new Gauge({
+    name: "shieldx_runtime_informer_objects",
+    help: "Objects in the caches now",
+    labelNames: ["resource"] as const,
+    registers,
+    collect() {
+      for (const [resource, caches] of sizes)
+        this.set(
+          { resource },
+          caches.reduce((total, size) => total + size(), 0),
+        );
+    },
+  });
+  const watched = new Counter({
+    name: "shieldx_runtime_informer_watches_total",
+    help: "Watches that were opened; each lasts 5 to 10 minutes unless it breaks",
+    labelNames: ["resource"] as const,
+    registers,
+  });
   const listed = new Counter({
     name: "shieldx_runtime_informer_listed_objects_total",
     help: "Objects that lists brought into the caches",
@@ -56,6 +76,12 @@ export function createInformerMetrics(registry: Registry): InformerMetrics {
     registers,
   });
   return {
+    cached: (resource, size) => {
+      sizes.set(resource, [...(sizes.get(resource) ?? []), size]);
+      // A rate needs a zero to begin at, or the first failures go unseen.
+      for (const verb of ["list", "watch"]) failures.inc({ resource, verb, kind: "unavailable" }, 0);
+    },
+    watched: (resource) => watched.inc({ resource }),
     listed: (resource, objects) => listed.inc({ resource }, objects),
     failed: (resource, verb, kind) => failures.inc({ resource, verb, kind }),
     handlerFailed: (resource) => handlerFailures.inc({ resource }),

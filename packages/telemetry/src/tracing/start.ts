@@ -27,6 +27,18 @@ export interface Tracing {
 const closeMs = 5_000;
 const fates: readonly SpanFate[] = ["exported", "dropped", "failed"];
 
+/** `shieldx_traces_spans_total`, registered where traces are on. */
+export function countSpans(registry: Registry): (result: SpanFate, spans: number) => void {
+  const counter = new Counter({
+    name: "shieldx_traces_spans_total",
+    help: "Where traces are on: ended spans by what became of them: exported, dropped (the queue was full), failed (lost on the way)",
+    labelNames: ["result"] as const,
+    registers: [registry],
+  });
+  for (const result of fates) counter.inc({ result }, 0);
+  return (result, spans) => counter.inc({ result }, spans);
+}
+
 /** Starts tracing if the environment asks for it. */
 export async function startTracing(options: TracingOptions): Promise<Tracing> {
   const { settings, problems } = readTracingSettings(options.env);
@@ -36,20 +48,14 @@ export async function startTracing(options: TracingOptions): Promise<Tracing> {
   if (settings === undefined) {
     return { tracer: undefined, active: undefined, tellTo: tellProblems, close: () => Promise.resolve() };
   }
-  const spans = new Counter({
-    name: "shieldx_traces_spans_total",
-    help: "Ended spans by what became of them: exported, dropped (the queue was full), failed (lost on the way)",
-    labelNames: ["result"] as const,
-    registers: [options.registry],
-  });
-  for (const result of fates) spans.inc({ result }, 0);
+  const count = countSpans(options.registry);
   let logger: Logger | undefined;
   let isInTrouble = false;
   const { createOtlpTracer } = await import("./otlp.ts");
   const tracer = await createOtlpTracer({
     ...options,
     settings,
-    count: (result, count) => spans.inc({ result }, count),
+    count,
     // Told when it begins and when it is over: a collector that is away for a night is two lines.
     onTrouble: (error) => {
       if (error !== undefined && !isInTrouble)

@@ -1,0 +1,75 @@
+import type { PolicySet } from "@shieldx/policy-engine";
+import { Gauge, type Registry } from "prom-client";
+import type { ShieldExceptionObject, ShieldPolicyObject } from "./kinds.ts";
+import type { ReplicaReport } from "./replicas.ts";
+
+/** What is read from the caches at each scrape, on standbys too. */
+export interface FleetSources {
+  readonly hasSynced: () => boolean;
+  readonly policies: () => readonly ShieldPolicyObject[];
+  readonly exceptions: () => readonly ShieldExceptionObject[];
+  readonly replicas: () => readonly ReplicaReport[];
+  readonly currentSet: () => PolicySet;
+  readonly now: () => number;
+}
+
+/** Metrics of what the cluster holds rather than of what this process does. Labels are bounded by the policies there are. */
+export function registerFleetMetrics(registry: Registry, sources: FleetSources): void {
+  const gauge = <L extends string>(
+    name: string,
+    help: string,
+    labelNames: readonly L[],
+    fill: (metric: Gauge<L>) => void,
+  ): void => {
+    new Gauge<L>({
+      name,
+      help,
+      labelNames: [...labelNames],
+      registers: [registry],
+      collect() {
+        this.reset();
+        if (sources.hasSynced()) fill(this);
+      },
+    });
+  };
+  gauge(
+    "shieldx_policy_ready",
+    "1 where a ShieldPolicy's condition Ready is True, else 0: it is not in force as written.",
+    ["policy"],
+    (metric) => {
+      for (const { metadata, status } of sources.policies()) {
+        const ready = status?.conditions?.find(({ type }) => type === "Ready");
+        metric.set({ policy: metadata.name }, ready?.status === "True" ? 1 : 0);
+      }
+    },
+  );
+  gauge(
+    "shieldx_policies",
+    "ShieldPolicies by engine and action at admission.",
+    ["engine", "admission"],
+    (metric) => {
+      for (const { spec } of sources.policies())
+        metric.inc({ engine: spec.engine, admission: spec.actions.admission });
+    },
+  );
+  gauge("shieldx_exceptions", "ShieldExceptions by state: active or expired.", ["state"], (metric) => {
+    metric.set({ state: "active" }, 0);
+    metric.set({ state: "expired" }, 0);
+    for (const { spec } of sources.exceptions())
+      metric.inc({ state: Date.parse(spec.expiresAt) > sources.now() ? "active" : "expired" });
+  });
+  gauge(
+    "shieldx_webhook_replicas",
+    "Live webhook replicas as their Leases show: all of them, and those that hold the current policy set.",
+    ["holding"],
+    (metric) => {
+      const replicas = sources.replicas();
+      const { digest } = sources.currentSet();
+      metric.set({ holding: "any" }, replicas.length);
+      metric.set(
+        { holding: "current" },
+        replicas.filter(({ policySetDigest }) => policySetDigest === digest).length,
+      );
+    },
+  );
+}
