@@ -247,7 +247,13 @@ describe("storage", () => {
   it("gives replicas the leaves and never an authority's key", async () => {
     const { state, desired } = await advance(await begin(), { rotate: "ca" });
     const entries = tlsSecretEntries(desired);
-    expect(Object.keys(entries).sort()).toEqual(["ca.crt", "candidate.crt", "candidate.key", "tls.crt", "tls.key"]);
+    expect(Object.keys(entries).sort()).toEqual([
+      "ca.crt",
+      "candidate.crt",
+      "candidate.key",
+      "tls.crt",
+      "tls.key",
+    ]);
     expect(Object.values(entries)).not.toContain(state.current.privateKeyPem);
     expect(readTlsSecret(entries)).toEqual({ serving: desired.serving, candidate: desired.candidate });
     expect(
