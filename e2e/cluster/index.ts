@@ -5,7 +5,12 @@ export { type ManifestName, publishedFile, publishedManifest } from "./build/pub
 export type { ApiServer, BasicCluster, Cluster, TokenOptions } from "./cluster.ts";
 export { type CommandOptions, runCommand } from "./command.ts";
 export { ClusterError, type ClusterErrorCode } from "./errors.ts";
-export { type ClusterOptions, type EnvironmentOptions, optionsFromEnvironment } from "./options.ts";
+export {
+  type AuditPolicy,
+  type ClusterOptions,
+  type EnvironmentOptions,
+  optionsFromEnvironment,
+} from "./options.ts";
 export { type OpenedCluster, openCluster } from "./providers/open.ts";
 export { startCluster } from "./start.ts";
 export { removeLeftovers, stopCluster } from "./stop.ts";

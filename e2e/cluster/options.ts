@@ -15,12 +15,18 @@ export interface ClusterOptions {
   readonly featureGates?: Readonly<Record<string, boolean>>;
   /** API groups and versions to switch on or off, as `--runtime-config` has them. */
   readonly runtimeConfig?: Readonly<Record<string, boolean>>;
-  /** Whether the API servers write an audit log (level Metadata); default false. */
-  readonly audit?: boolean;
+  /** Whether the API servers write an audit log: `true` is every request once, without bodies. Default false. */
+  readonly audit?: boolean | AuditPolicy;
   /** Further flags for every API server, e.g. `--max-requests-inflight=50`. */
   readonly apiServerArgs?: readonly string[];
   /** Where progress goes; default nowhere. */
   readonly log?: (message: string) => void;
+}
+
+/** The parts of an `audit.k8s.io/v1` Policy. */
+export interface AuditPolicy {
+  readonly rules: readonly Readonly<Record<string, unknown>>[];
+  readonly omitStages?: readonly string[];
 }
 
 export const namePattern = /^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$/;

@@ -14,7 +14,7 @@ import { Component } from "./component.ts";
 import { Endpoint } from "./endpoint.ts";
 import {
   apiServerArgs,
-  auditPolicy,
+  auditPolicyFile,
   controllerManagerArgs,
   type EtcdPlan,
   etcdArgs,
@@ -102,7 +102,8 @@ async function planApiServers(
 ): Promise<OwnedApiServer[]> {
   const { dir, options, network } = inputs;
   const policyFile = join(dir, "audit-policy.json");
-  if (auditLog !== undefined) await writeFile(policyFile, auditPolicy);
+  const { audit } = options;
+  if (audit !== undefined && audit !== false) await writeFile(policyFile, auditPolicyFile(audit));
   return plan.servers.map((server, index) => {
     const args = apiServerArgs({
       etcd,

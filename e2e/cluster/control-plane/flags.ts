@@ -1,4 +1,5 @@
 /** The command lines of the control plane. Pure: paths, addresses and ports in, arguments out. */
+import type { AuditPolicy } from "../options.ts";
 import { urlHost } from "./certificates.ts";
 
 export const serviceCidr = "10.96.0.0/16";
@@ -183,10 +184,9 @@ function switches(flag: string, values: Readonly<Record<string, boolean>>): stri
   return pairs.length === 0 ? [] : toArgs([[flag, pairs.join(",")]]);
 }
 
-/** Every request once, when it is answered, without bodies; annotations of admission are part of that. */
-export const auditPolicy = JSON.stringify({
-  apiVersion: "audit.k8s.io/v1",
-  kind: "Policy",
-  omitStages: ["RequestReceived"],
-  rules: [{ level: "Metadata" }],
-});
+/** The default is every request once, when it is answered, without bodies; annotations of admission are part of that. */
+export function auditPolicyFile(wanted: true | AuditPolicy): string {
+  const policy =
+    wanted === true ? { omitStages: ["RequestReceived"], rules: [{ level: "Metadata" }] } : wanted;
+  return JSON.stringify({ apiVersion: "audit.k8s.io/v1", kind: "Policy", ...policy });
+}

@@ -1,0 +1,64 @@
+import { describe, expect, it } from "vitest";
+import { seeded, seedOfRun } from "../seed.test-kit.ts";
+import { type ElectionBed, electionBed, judgeAll, namespace } from "./bed.test-kit.ts";
+import { ElectionProcess } from "./election-process-client.test-kit.ts";
+
+/** A fifth of the defaults, so that many stalls fit into a run. */
+const timing = { leaseDurationMs: 3_000, renewDeadlineMs: 2_000, retryPeriodMs: 400 };
+
+/** Leaders whose event loop stands still past their Lease while their queue of requests is full. */
+export function stalledLeaderSuite({ pairs, stallsEach }: { pairs: number; stallsEach: number }): void {
+  describe(`${pairs * stallsEach} stalls of a leader with requests queued`, () => {
+    it("let no write begin after the successor took over, as the server saw it", async () => {
+      const seed = seedOfRun("stalled leaders");
+      const leases = Array.from({ length: pairs }, (_, at) => `stalled-${at}`);
+      await using bed = await electionBed(leases, 16);
+      await Promise.all(leases.map((lease, at) => stallLeaders(bed, lease, stallsEach, seeded(seed + at))));
+      const records = await bed.records();
+      const { late, line } = judgeAll(records);
+      console.log(`${pairs * stallsEach} stalls: ${line}`);
+      for (const lease of leases) {
+        const holders = records.get(lease)?.acquisitions.filter(({ holder }) => holder !== "") ?? [];
+        expect(holders.length, `holders of ${lease}`).toBeGreaterThanOrEqual(stallsEach + 1);
+      }
+      expect(late).toEqual([]);
+    });
+  });
+}
+
+async function stallLeaders(
+  bed: ElectionBed,
+  lease: string,
+  times: number,
+  random: () => number,
+): Promise<void> {
+  let count = 0;
+  const start = (): ElectionProcess =>
+    new ElectionProcess(bed.kubeconfig, {
+      lease,
+      namespace,
+      identity: `${lease}-${count++}`,
+      timing,
+      // One write is on its way, fifteen wait for the connection.
+      maxConnections: 1,
+      pauseMs: 1,
+    });
+  let leader = start();
+  let standby: ElectionProcess | undefined;
+  try {
+    await leader.tells("leading");
+    for (let at = 0; at < times; at++) {
+      standby = start();
+      await standby.tells("ready");
+      // From just past the leader's own deadline until long after the other has taken over.
+      leader.stall(timing.renewDeadlineMs + 200 + random() * 4_000);
+      await leader.tells("lost");
+      await leader.exited;
+      await standby.tells("leading");
+      leader = standby;
+    }
+  } finally {
+    await leader.end();
+    await standby?.end();
+  }
+}
