@@ -10,6 +10,8 @@ import type { PkiFolder } from "./control-plane/pki-folder.ts";
 import { ClusterError } from "./errors.ts";
 import type { CommandResult, KubernetesMinor, NodeInfo, ProcessHost } from "./types.ts";
 
+export type ClientIdentity = Pick<Subject, "commonName" | "organizations" | "lifetimeMs">;
+
 /** One API server of a cluster. It can be taken down and brought back, to test what clients make of that. */
 export interface ApiServer {
   readonly url: string;
@@ -58,7 +60,7 @@ export interface Cluster extends BasicCluster {
   /** Path of a component, e.g. `binary("kubectl")`. */
   binary(component: ComponentName): string;
   /** Path of a kubeconfig with a client certificate for any user and groups. */
-  clientKubeconfig(identity: Pick<Subject, "commonName" | "organizations">): Promise<string>;
+  clientKubeconfig(identity: ClientIdentity): Promise<string>;
   /** Path of the admin kubeconfig for one of the API servers. */
   kubeconfigFor(apiServer: number): Promise<string>;
   /** Starts processes that end with the cluster, however it ends. */
@@ -96,7 +98,7 @@ export class KubeconfigWriter {
     );
   }
 
-  async client(identity: Pick<Subject, "commonName" | "organizations">): Promise<string> {
+  async client(identity: ClientIdentity): Promise<string> {
     const pair = await this.#pki.authority.issue(identity, "client");
     return await this.#write(
       this.#file(identity.commonName),

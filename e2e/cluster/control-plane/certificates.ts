@@ -18,7 +18,7 @@ import {
 } from "@peculiar/x509";
 
 const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
-const lifetimeMs = 90 * 24 * 3_600_000;
+const defaultLifetimeMs = 90 * 24 * 3_600_000;
 /** Certificates start in the past, so that a clock a little behind does not refuse them. */
 const skewMs = 10 * 60_000;
 
@@ -33,6 +33,8 @@ export interface Subject {
   readonly organizations?: readonly string[];
   readonly dnsNames?: readonly string[];
   readonly ipAddresses?: readonly string[];
+  /** Default 90 days. */
+  readonly lifetimeMs?: number;
 }
 
 export type Usage = "client" | "server" | "both";
@@ -88,7 +90,7 @@ export class Authority {
     if (names.length > 0) extensions.push(new SubjectAlternativeNameExtension(names));
     const certificate = await X509CertificateGenerator.create(
       {
-        ...validity(),
+        ...validity(subject.lifetimeMs),
         subject: [
           ...(subject.organizations ?? []).map((organization) => ({ O: [organization] })),
           { CN: [subject.commonName] },
@@ -136,7 +138,7 @@ export function urlHost(address: string): string {
   return isIPv6(address) ? `[${address}]` : address;
 }
 
-function validity(): { notBefore: Date; notAfter: Date } {
+function validity(lifetimeMs = defaultLifetimeMs): { notBefore: Date; notAfter: Date } {
   const now = Date.now();
   return { notBefore: new Date(now - skewMs), notAfter: new Date(now + lifetimeMs) };
 }

@@ -40,11 +40,6 @@ manager.addController(
       if (map === undefined) return undefined;
       tell("reconciling", { name: key.name });
       if (key.name === "slow") await new Promise((resolve) => setTimeout(resolve, Number(slowMs)));
-      if (key.name === "stall") {
-        // A stalled event loop: nothing runs, timers included.
-        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, Number(slowMs));
-        tell("woke");
-      }
       await guarded.patch(ConfigMap, key, { data: { by: identity } }, { type: "merge" });
       events.event(map, { type: "Normal", reason: "Stamped", action: "Stamp", note: `by ${identity}` });
       tell("reconciled", { name: key.name });

@@ -29,8 +29,11 @@ export interface Credentials {
   readonly source: string;
   /** What to use now; reads again what may have changed. @throws CredentialsError */
   current(): ClientAuth | Promise<ClientAuth>;
-  /** The server answered 401: forget what is cached and read or ask again at once. @throws CredentialsError */
-  refresh(): Promise<void>;
+  /**
+   * The server answered 401: forget what is cached and read or ask again at once. Nothing is asked again when
+   * `refused`, what the request went out with, has been replaced meanwhile. @throws CredentialsError
+   */
+  refresh(refused?: ClientAuth): Promise<void>;
 }
 
 /** Credentials that never change. */

@@ -46,7 +46,7 @@ export async function inClusterCredentials(
     source: "in-cluster",
     ...(namespace === undefined ? {} : { namespace }),
     current: () => auth.current(),
-    refresh: () => auth.refresh(),
+    refresh: (refused) => auth.refresh(refused),
   };
 }
 

@@ -36,7 +36,7 @@ export async function kubeconfigCredentials(
     source,
     ...(selected.namespace === undefined ? {} : { namespace: selected.namespace }),
     current: () => auth.current(),
-    refresh: () => auth.refresh(),
+    refresh: (refused) => auth.refresh(refused),
   };
 }
 

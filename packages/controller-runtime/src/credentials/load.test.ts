@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -174,6 +174,9 @@ describe("exec plugins", () => {
   const answer = (status: object): string =>
     JSON.stringify({ apiVersion: "client.authentication.k8s.io/v1", kind: "ExecCredential", status });
 
+  const runs = async (): Promise<number> =>
+    (await readFile(join(folder, "runs"), "utf8")).split("x").length - 1;
+
   it("are run once for many requests, again shortly before expiry, and at once after a refusal", async () => {
     const expiry = new Date(clock.now() + 600_000).toISOString();
     const path = await plugin(
@@ -189,6 +192,43 @@ describe("exec plugins", () => {
     expect(await token()).toBe("Bearer t2");
     clock.advance(571_000);
     expect(await token()).toBe("Bearer t3");
+  });
+
+  it("that issue for a short time only are still not asked for every request", async () => {
+    const expiry = new Date(clock.now() + 10_000).toISOString();
+    const issued = answer({ token: "t", expirationTimestamp: expiry });
+    const credentials = await load(await plugin(`echo x >> ${folder}/runs\ncat <<END\n${issued}\nEND`));
+    for (let request = 0; request < 5; request++) await credentials.current();
+    expect(await runs()).toBe(1);
+    clock.advance(9_500);
+    await credentials.current();
+    expect(await runs()).toBe(2);
+  });
+
+  it("that fail are not asked again for each request while the previous credential is good", async () => {
+    const expiry = new Date(clock.now() + 600_000).toISOString();
+    const issued = answer({ token: "t", expirationTimestamp: expiry });
+    const path = await plugin(
+      `echo x >> ${folder}/runs; [ -e ${folder}/down ] && exit 1; cat <<END\n${issued}\nEND`,
+    );
+    const credentials = await load(path);
+    await writeFile(join(folder, "down"), "");
+    clock.advance(575_000); // it ought to be renewed by now, and is good for 25 s more
+    for (let request = 0; request < 5; request++) {
+      expect((await credentials.current()).headers.authorization).toBe("Bearer t");
+    }
+    expect(await runs()).toBe(2);
+    clock.advance(5_001);
+    await credentials.current();
+    expect(await runs()).toBe(3);
+  });
+
+  it("are asked once when several requests with one credential were refused", async () => {
+    const issued = answer({ token: "TOKEN" }).replace("TOKEN", `t$(wc -l < ${folder}/runs)`);
+    const credentials = await load(await plugin(`echo x >> ${folder}/runs\ncat <<END\n${issued}\nEND`));
+    const refused = await credentials.current();
+    for (let request = 0; request < 5; request++) await credentials.refresh(refused);
+    expect(await runs()).toBe(2);
   });
 
   it("are told about the cluster when they ask, with their own environment and arguments", async () => {

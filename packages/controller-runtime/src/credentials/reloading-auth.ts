@@ -32,8 +32,12 @@ export interface AuthSources {
 
 /** client-go reads a token file again after a minute; the kubelet renews it at 80 % of its life. */
 const rereadAfterMs = 60_000;
-/** An issued credential is replaced this long before it expires, so that no request carries a dead one. */
+/**
+ * An issued credential is replaced this long before it expires, so that no request carries a dead one; sooner in
+ * the life of one that is issued for a short time, or the plugin would be asked for every request.
+ */
 const renewBeforeExpiryMs = 30_000;
+const renewBeforeExpiryShare = 0.2;
 
 /**
  * Assembles a {@link ClientAuth} from files and plugins and keeps it fresh: files are read again at most once a
@@ -44,8 +48,12 @@ export class ReloadingAuth {
   readonly #sources: AuthSources;
   readonly #clock: Clock;
   readonly #logger: Logger;
+  /** The same object as long as nothing in it changes. */
   #auth: ClientAuth | undefined;
+  #authorization: string | undefined;
   #issued: IssuedCredential | undefined;
+  /** Wall-clock milliseconds; from here on the issued credential is to be replaced. */
+  #issueAgainAt = Number.POSITIVE_INFINITY;
   #readAgainAt = 0;
   #reading: Promise<ClientAuth> | undefined;
 
@@ -64,17 +72,19 @@ export class ReloadingAuth {
       if (this.#auth === undefined) throw error;
       this.#logger.warn({ err: error }, "credentials could not be read again; the previous ones stay in use");
       this.#readAgainAt = this.#clock.monotonicNow() + retryAfterFailureMs;
+      if (this.#isExpiring()) this.#issueAgainAt = this.#clock.now() + retryAfterFailureMs;
       return this.#auth;
     });
   }
 
-  async refresh(): Promise<void> {
+  async refresh(refused?: ClientAuth): Promise<void> {
+    await this.#reading?.catch(() => undefined); // what is being read already may be what is wanted
+    if (refused !== undefined && this.#auth !== refused) return;
     await this.#readOnce(true);
   }
 
   #isExpiring(): boolean {
-    const expiresAt = this.#issued?.expiresAtMs;
-    return expiresAt !== undefined && this.#clock.now() >= expiresAt - renewBeforeExpiryMs;
+    return this.#clock.now() >= this.#issueAgainAt;
   }
 
   #readOnce(isRefused: boolean): Promise<ClientAuth> {
@@ -88,6 +98,7 @@ export class ReloadingAuth {
     const { issue } = this.#sources;
     if (issue !== undefined && (this.#issued === undefined || isRefused || this.#isExpiring())) {
       this.#issued = await issue();
+      this.#issueAgainAt = renewalOf(this.#issued, this.#clock.now());
     }
     const [ca, cert, key, token] = await Promise.all([
       read(this.#sources.ca),
@@ -105,16 +116,15 @@ export class ReloadingAuth {
     const isSameTls = previous !== undefined && sameTls(previous.tls, tls);
     if (!isSameTls) checkTls(tls);
     const bearer = (this.#issued?.token ?? token)?.trim();
-    this.#auth = {
-      headers: {
-        ...(bearer === undefined || bearer === "" ? {} : { authorization: `Bearer ${headerSafe(bearer)}` }),
-        ...this.#sources.headers,
-      },
-      tls: isSameTls ? previous.tls : tls,
-    };
+    const authorization = bearer === undefined || bearer === "" ? undefined : `Bearer ${headerSafe(bearer)}`;
+    const headers = { ...(authorization === undefined ? {} : { authorization }), ...this.#sources.headers };
+    const isSame = isSameTls && authorization === this.#authorization;
+    const auth = isSame ? previous : { headers, tls: isSameTls ? previous.tls : tls };
+    this.#authorization = authorization;
+    this.#auth = auth;
     this.#readAgainAt =
       this.#clock.monotonicNow() + (this.#readsFiles() ? rereadAfterMs : Number.POSITIVE_INFINITY);
-    return this.#auth;
+    return auth;
   }
 
   #readsFiles(): boolean {
@@ -124,6 +134,11 @@ export class ReloadingAuth {
 }
 
 const retryAfterFailureMs = 5_000;
+
+function renewalOf({ expiresAtMs }: IssuedCredential, nowMs: number): number {
+  if (expiresAtMs === undefined) return Number.POSITIVE_INFINITY;
+  return expiresAtMs - Math.min(renewBeforeExpiryMs, (expiresAtMs - nowMs) * renewBeforeExpiryShare);
+}
 
 function pair(cert: string | undefined, key: string | undefined): { cert?: string; key?: string } {
   if (cert === undefined && key === undefined) return {};

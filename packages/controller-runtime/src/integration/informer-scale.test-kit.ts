@@ -1,5 +1,3 @@
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { type Cluster, startCluster } from "@shieldx/e2e/cluster";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -13,6 +11,7 @@ import {
   loadCredentials,
   Namespace,
 } from "../index.ts";
+import { collector } from "./collector.test-kit.ts";
 import { EventFollower, inParallel, until } from "./follower.test-kit.ts";
 
 const namespace = "scale";
@@ -41,14 +40,6 @@ const configMap = (name: string, value: string): ConfigMap => ({
   metadata: { name, namespace, labels: { "app.kubernetes.io/part-of": "scale" } },
   data: { value, filling },
 });
-
-/** A full collection when the runtime allows it, with or without --expose-gc; undefined when it does not. */
-function collector(): (() => void) | undefined {
-  if (typeof globalThis.gc === "function") return () => void globalThis.gc?.();
-  setFlagsFromString("--expose-gc");
-  const collect: unknown = runInNewContext("typeof gc === 'function' ? gc : undefined");
-  return typeof collect === "function" ? () => void collect() : undefined;
-}
 
 const megabytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
 const secondsSince = (began: number): string => ((performance.now() - began) / 1000).toFixed(1);

@@ -229,7 +229,7 @@ export class HttpTransport {
       if (answer.status < 400) return answer;
       if (answer.status === 401 && !authenticatedAgain) {
         authenticatedAgain = true;
-        await this.#options.credentials.refresh();
+        await this.#options.credentials.refresh(auth);
         continue;
       }
       const waitMs = retryAfterMs(firstOf(answer.headers["retry-after"]), Date.now());

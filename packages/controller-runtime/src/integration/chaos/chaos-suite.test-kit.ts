@@ -1,5 +1,5 @@
 import { createReadStream } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { copyFile, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -76,6 +76,10 @@ export function chaosSuite(size: ChaosSize): void {
 
       const verdict = await judge(cluster.auditLog ?? "", out, lanes, run.churn);
       console.log(memoryLine(memory));
+      if ([verdict.lost, verdict.invented, verdict.disordered].some((found) => found.length > 0)) {
+        await copyFile(cluster.auditLog ?? "", join(folder, "audit.log"));
+        console.log(`what was delivered, and the audit log: ${folder}`);
+      }
       expect(held, "what the informers hold in the end").toEqual(truth);
       expect(verdict.lost.slice(0, shown)).toEqual([]);
       expect(verdict.invented.slice(0, shown)).toEqual([]);
@@ -179,7 +183,15 @@ async function disturb(
     while (memory.length < Math.min(1, progress()) * samples) memory.push(await informers.ask("memory"));
     return progress() >= 1;
   };
-  await waitFor("enough faults", isEnough, { timeoutMs: size.timeoutMs, intervalMs: 100 });
+  let failure: Error | undefined;
+  restarting.catch((error: Error) => {
+    failure = error;
+  });
+  const giveUp = (): void => {
+    if (failure !== undefined) throw failure;
+    informers.throwIfEnded();
+  };
+  await waitFor("enough faults", isEnough, { timeoutMs: size.timeoutMs, intervalMs: 100, giveUp });
   await restarting;
   console.log(`disturbed for ${((performance.now() - began) / 1000).toFixed(0)} s`);
   return memory;

@@ -27,6 +27,13 @@ export class InformersProcess implements AsyncDisposable {
     return Promise.race([answered, died]);
   }
 
+  throwIfEnded(): void {
+    if (this.#child.exitCode === null && this.#child.signalCode === null) return;
+    throw new Error(
+      `the informers' process has ended with ${this.#child.exitCode ?? this.#child.signalCode}`,
+    );
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#child.exitCode === null && this.#child.signalCode === null) this.#child.kill("SIGKILL");
     await this.#exited;

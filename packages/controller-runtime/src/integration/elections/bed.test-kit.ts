@@ -4,16 +4,25 @@ import { type ElectionRecord, lateWrites, readElections } from "./leadership-jud
 
 export const namespace = "elections";
 
-/** A real API server with everything that elections under these Lease names need, and its account of them. */
+/** A real API server for elections, and its account of them. */
 export interface ElectionBed extends AsyncDisposable {
   readonly kubeconfig: string;
   readonly server: string;
   readonly client: Client;
-  /** What the server was asked to write so far. */
-  records(): Promise<Map<string, ElectionRecord>>;
+  /** Makes what the leaders of these Leases write to. */
+  prepare(leases: readonly string[], mapsPerLease: number): Promise<void>;
+  /** What the server was asked to write so far, and who wrote too late. */
+  judge(leases: readonly string[]): Promise<Account>;
 }
 
-export async function electionBed(leases: readonly string[], mapsPerLease: number): Promise<ElectionBed> {
+export interface Account {
+  readonly records: ReadonlyMap<string, ElectionRecord>;
+  readonly late: readonly string[];
+  /** How much there was to judge. */
+  readonly line: string;
+}
+
+export async function electionBed(): Promise<ElectionBed> {
   const cluster = await startCluster({
     audit: {
       rules: [
@@ -35,17 +44,22 @@ export async function electionBed(leases: readonly string[], mapsPerLease: numbe
   });
   const client = createClient({ credentials: await loadCredentials({ kubeconfig: cluster.kubeconfig }) });
   await client.create(Namespace, { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } });
-  for (const lease of leases) {
-    for (let at = 0; at < mapsPerLease; at++) {
-      const metadata = { name: `${lease}.${at}`, namespace, labels: { lease } };
-      await client.create(ConfigMap, { apiVersion: "v1", kind: "ConfigMap", metadata });
-    }
-  }
   return {
     kubeconfig: cluster.kubeconfig,
     server: cluster.apiServers[0]?.url ?? "",
     client,
-    records: () => readElections(cluster.auditLog ?? ""),
+    prepare: async (leases, mapsPerLease) => {
+      for (const lease of leases) {
+        for (let at = 0; at < mapsPerLease; at++) {
+          const metadata = { name: `${lease}.${at}`, namespace, labels: { lease } };
+          await client.create(ConfigMap, { apiVersion: "v1", kind: "ConfigMap", metadata });
+        }
+      }
+    },
+    judge: async (leases) => {
+      const all = await readElections(cluster.auditLog ?? "");
+      return judged(new Map([...all].filter(([lease]) => leases.includes(lease))));
+    },
     [Symbol.asyncDispose]: async () => {
       await client.close();
       await cluster.stop();
@@ -53,8 +67,7 @@ export async function electionBed(leases: readonly string[], mapsPerLease: numbe
   };
 }
 
-/** The late writes of all elections, and a line on how many there were to judge. */
-export function judgeAll(records: ReadonlyMap<string, ElectionRecord>): { late: string[]; line: string } {
+function judged(records: ReadonlyMap<string, ElectionRecord>): Account {
   const all = [...records];
   const late = all.flatMap(([lease, record]) => lateWrites(lease, record));
   const writes = all.reduce((sum, [, record]) => sum + record.writes.length, 0);
@@ -63,6 +76,7 @@ export function judgeAll(records: ReadonlyMap<string, ElectionRecord>): { late: 
     0,
   );
   return {
+    records,
     late,
     line: `${takeovers} acquisitions, ${writes} writes at the server, ${late.length} of them late`,
   };

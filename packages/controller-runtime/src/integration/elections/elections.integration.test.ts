@@ -1,7 +1,8 @@
-import { partitionSuite } from "./partition-suite.test-kit.ts";
-import { stalledLeaderSuite } from "./stalled-leader-suite.test-kit.ts";
-import { takeoverSuite } from "./takeover-suite.test-kit.ts";
+import { electionsSuite } from "./elections-suite.test-kit.ts";
 
-takeoverSuite({ pairs: 2, killsEach: 1, termsEach: 2 });
-stalledLeaderSuite({ pairs: 2, stallsEach: 1 });
-partitionSuite({ pairs: 4, partitions: 12 });
+electionsSuite({
+  takeover: { pairs: 2, killsEach: 1, termsEach: 2 },
+  stalls: { pairs: 2, stallsEach: 2 },
+  partitions: { pairs: 4, partitions: 24 },
+  isConcurrent: true,
+});

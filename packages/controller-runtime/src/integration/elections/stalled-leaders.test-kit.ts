@@ -1,29 +1,29 @@
-import { describe, expect, it } from "vitest";
+import { expect } from "vitest";
 import { seeded, seedOfRun } from "../seed.test-kit.ts";
-import { type ElectionBed, electionBed, judgeAll, namespace } from "./bed.test-kit.ts";
+import { type ElectionBed, namespace } from "./bed.test-kit.ts";
 import { ElectionProcess } from "./election-process-client.test-kit.ts";
 
 /** A fifth of the defaults, so that many stalls fit into a run. */
 const timing = { leaseDurationMs: 3_000, renewDeadlineMs: 2_000, retryPeriodMs: 400 };
 
+export interface StallSize {
+  readonly pairs: number;
+  readonly stallsEach: number;
+}
+
 /** Leaders whose event loop stands still past their Lease while their queue of requests is full. */
-export function stalledLeaderSuite({ pairs, stallsEach }: { pairs: number; stallsEach: number }): void {
-  describe(`${pairs * stallsEach} stalls of a leader with requests queued`, () => {
-    it("let no write begin after the successor took over, as the server saw it", async () => {
-      const seed = seedOfRun("stalled leaders");
-      const leases = Array.from({ length: pairs }, (_, at) => `stalled-${at}`);
-      await using bed = await electionBed(leases, 16);
-      await Promise.all(leases.map((lease, at) => stallLeaders(bed, lease, stallsEach, seeded(seed + at))));
-      const records = await bed.records();
-      const { late, line } = judgeAll(records);
-      console.log(`${pairs * stallsEach} stalls: ${line}`);
-      for (const lease of leases) {
-        const holders = records.get(lease)?.acquisitions.filter(({ holder }) => holder !== "") ?? [];
-        expect(holders.length, `holders of ${lease}`).toBeGreaterThanOrEqual(stallsEach + 1);
-      }
-      expect(late).toEqual([]);
-    });
-  });
+export async function stall(bed: ElectionBed, { pairs, stallsEach }: StallSize): Promise<void> {
+  const seed = seedOfRun("stalled leaders");
+  const leases = Array.from({ length: pairs }, (_, at) => `stalled-${at}`);
+  await bed.prepare(leases, 16);
+  await Promise.all(leases.map((lease, at) => stallLeaders(bed, lease, stallsEach, seeded(seed + at))));
+  const { records, late, line } = await bed.judge(leases);
+  console.log(`${pairs * stallsEach} stalls: ${line}`);
+  for (const lease of leases) {
+    const holders = records.get(lease)?.acquisitions.filter(({ holder }) => holder !== "") ?? [];
+    expect(holders.length, `holders of ${lease}`).toBeGreaterThanOrEqual(stallsEach + 1);
+  }
+  expect(late).toEqual([]);
 }
 
 async function stallLeaders(

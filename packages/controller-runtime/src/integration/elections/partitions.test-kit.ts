@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { describe, expect, it } from "vitest";
+import { expect } from "vitest";
 import {
   ConfigMap,
   createClient,
@@ -10,30 +10,31 @@ import {
   silentLogger,
 } from "../../index.ts";
 import { seeded, seedOfRun } from "../seed.test-kit.ts";
-import { type ElectionBed, electionBed, judgeAll, namespace } from "./bed.test-kit.ts";
+import { type ElectionBed, namespace } from "./bed.test-kit.ts";
 import { type Direction, PartitionProxy } from "./partition-proxy.test-kit.ts";
 
 /** Short, so that a partition is over in seconds; the proportions are those of the defaults. */
 const timing = { leaseDurationMs: 2_000, renewDeadlineMs: 1_300, retryPeriodMs: 300 };
 const writeEveryMs = 80;
 
+export interface PartitionSize {
+  readonly pairs: number;
+  /** In all. */
+  readonly partitions: number;
+}
+
 /** Electors in pairs, each behind a network of its own that is cut in one or both directions again and again. */
-export function partitionSuite({ pairs, partitions }: { pairs: number; partitions: number }): void {
-  describe(`${partitions.toLocaleString("en")} partitions of leaders and standbys`, () => {
-    it("never let two of them write at once, as the server saw it, and always end with a leader", async () => {
-      const seed = seedOfRun("partitions");
-      const leases = Array.from({ length: pairs }, (_, at) => `cut-${at}`);
-      await using bed = await electionBed(leases, 1);
-      const each = Math.ceil(partitions / pairs);
-      const kinds = new Map<string, number>();
-      await Promise.all(leases.map((lease, at) => partition(bed, lease, each, seeded(seed + at), kinds)));
-      const records = await bed.records();
-      const { late, line } = judgeAll(records);
-      console.log(`${each * pairs} partitions: ${[...kinds].map((kind) => kind.join(" ")).join(", ")}`);
-      console.log(line);
-      expect(late).toEqual([]);
-    });
-  });
+export async function partitionAll(bed: ElectionBed, { pairs, partitions }: PartitionSize): Promise<void> {
+  const seed = seedOfRun("partitions");
+  const leases = Array.from({ length: pairs }, (_, at) => `cut-${at}`);
+  await bed.prepare(leases, 1);
+  const each = Math.ceil(partitions / pairs);
+  const kinds = new Map<string, number>();
+  await Promise.all(leases.map((lease, at) => partition(bed, lease, each, seeded(seed + at), kinds)));
+  const { late, line } = await bed.judge(leases);
+  console.log(`${each * pairs} partitions: ${[...kinds].map((kind) => kind.join(" ")).join(", ")}`);
+  console.log(`partitions: ${line}`);
+  expect(late).toEqual([]);
 }
 
 async function partition(
