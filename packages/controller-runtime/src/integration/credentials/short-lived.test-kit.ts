@@ -5,8 +5,12 @@ import type { Cluster } from "@shieldx/e2e/cluster";
 import { parse } from "yaml";
 import { type Client, type KubeObject, ServiceAccount } from "../../index.ts";
 
+/** By so much the API server's clock may differ from the issuer's: it accepts a token for a minute longer. */
+const leewaySeconds = 60;
+
 /**
- * Signs tokens of a ServiceAccount as the API server does, for a few seconds instead of its least ten minutes.
+ * Signs tokens of a ServiceAccount as the API server does, for a few seconds instead of its least ten minutes. A
+ * server that has accepted one remembers that for ten seconds.
  */
 export class TokenIssuer {
   readonly #key: string;
@@ -24,16 +28,16 @@ export class TokenIssuer {
 
   issue(seconds: number): string {
     const { name, namespace, uid } = this.#account.metadata;
-    const now = Math.floor(Date.now() / 1000);
+    const issuedAt = Math.floor(Date.now() / 1000) - 2 * leewaySeconds;
     const audience = "https://kubernetes.default.svc";
     const claims = {
       iss: audience,
       aud: [audience],
       sub: `system:serviceaccount:${namespace}:${name}`,
       jti: randomUUID(),
-      iat: now,
-      nbf: now,
-      exp: now + seconds,
+      iat: issuedAt,
+      nbf: issuedAt,
+      exp: Math.floor(Date.now() / 1000) + seconds - leewaySeconds,
       "kubernetes.io": { namespace, serviceaccount: { name, uid } },
     };
     const encode = (part: object): string => Buffer.from(JSON.stringify(part)).toString("base64url");
