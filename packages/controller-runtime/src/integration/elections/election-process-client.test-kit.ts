@@ -38,8 +38,9 @@ export class ElectionProcess {
     });
   }
 
+  /** Does nothing when the process has ended. */
   stall(stallMs: number): void {
-    this.#child.send({ stallMs });
+    if (this.#child.connected) this.#child.send({ stallMs }, () => undefined);
   }
 
   /** Returns when the signal was sent, wall-clock milliseconds. */
