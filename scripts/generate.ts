@@ -9,6 +9,7 @@ import { logReference } from "@shieldx/telemetry/log-schema";
 import { webhooksRbac } from "@shieldx/webhooks/rbac";
 import { stringify } from "yaml";
 import { dashboardFiles } from "./dashboards/index.ts";
+import { argocdSettings } from "./argocd-settings.ts";
 import { cliPage } from "./reference/cli.ts";
 import { metricsPage } from "./reference/metrics.ts";
 import { valuesPage } from "./reference/values.ts";
@@ -34,6 +35,7 @@ files.set("charts/shieldx/files/rbac/webhooks.yaml", head + stringify(webhooksRb
 files.set("docs/reference/metrics.md", metricsPage());
 files.set("docs/reference/cli.md", cliPage());
 files.set("docs/reference/values.md", valuesPage());
+files.set(...argocdSettings());
 
 let stale = 0;
 for (const [path, text] of files) {

@@ -43,6 +43,20 @@ describe("generated files", () => {
     }
   });
 
+  it("give no default inside an atomic list, which Argo CD would take for drift for ever", () => {
+    for (const kind of kinds) {
+      const root = customResourceDefinition(kind).spec.versions[0]?.schema.openAPIV3Schema ?? {};
+      visit(root, kind.kind, false);
+    }
+    function visit(schema: StructuralSchema, path: string, isInAtomicList: boolean): void {
+      if (isInAtomicList) expect(schema, path).not.toHaveProperty("default");
+      for (const [name, child] of Object.entries(schema.properties ?? {}))
+        visit(child, `${path}.${name}`, isInAtomicList);
+      const isAtomic = isInAtomicList || schema["x-kubernetes-list-type"] === "atomic";
+      if (schema.items !== undefined) visit(schema.items, `${path}[]`, isAtomic);
+    }
+  });
+
   it("have a reference that names every field", () => {
     const page = generatedFiles()["docs/reference/api.md"] ?? "";
     for (const name of ["matchConstraints", "worstOffenders", "expiresAt", "exemptions", "ENFORCED BY"])

@@ -41,7 +41,6 @@ describe("defaults", () => {
     expect(spec.podSecurity?.version).toBe("latest");
     expect(spec.exceptions?.maxDuration).toBe("720h");
     expect(spec.matchConstraints?.matchPolicy).toBe("Equivalent");
-    expect(spec.matchConstraints?.resourceRules?.[0]?.scope).toBe("*");
     expect(spec).not.toHaveProperty("failurePolicy");
   });
 

@@ -95,6 +95,13 @@ export interface HostOptions {
   /** How long the processes' tokens last; in a cluster the kubelet would renew them. Default 3,600. */
   readonly tokenSeconds?: number;
   readonly chartValues?: Readonly<Record<string, string>>;
+  /** Puts the chart's manifests into the cluster; default: `kubectl apply --server-side`. */
+  readonly install?: (manifests: string) => Promise<void>;
+}
+
+async function applyManifests(cluster: Cluster, manifests: string): Promise<void> {
+  const applied = await cluster.kubectl(["apply", "--server-side", "-f", "-"], { input: manifests });
+  if (applied.code !== 0) throw new Error(`the chart's manifests were refused: ${applied.stderr}`);
 }
 
 /** Installs the chart and starts the processes. Host webhooks share one URL, so one replica serves. */
@@ -117,8 +124,7 @@ export async function startShieldxOnHost(
     },
     namespace,
   );
-  const applied = await cluster.kubectl(["apply", "--server-side", "-f", "-"], { input: manifests });
-  if (applied.code !== 0) throw new Error(`the chart's manifests were refused: ${applied.stderr}`);
+  await (options.install ?? ((text) => applyManifests(cluster, text)))(manifests);
   await cluster.kubectl(["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"]);
 
   const token = options.tokenSeconds === undefined ? {} : { expirationSeconds: options.tokenSeconds };

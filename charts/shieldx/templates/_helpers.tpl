@@ -144,4 +144,7 @@ annotations:
   helm.sh/hook: pre-delete
   helm.sh/hook-weight: {{ .weight | quote }}
   helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+  # Argo CD up to 3.2 has no hook before a deletion; after it, nothing needs the operator any more.
+  argocd.argoproj.io/hook: PostDelete
+  argocd.argoproj.io/hook-delete-policy: BeforeHookCreation,HookSucceeded
 {{- end }}

@@ -24,10 +24,11 @@ const resourceRule = z
       text({ min: 1, max: 127 }).describe("One resource: plural, plural/subresource, */subresource or *."),
       { min: 1, max: 64 },
     ).describe("Resources the rule covers, e.g. pods, pods/ephemeralcontainers, deployments."),
+    // No default by the schema: one inside an atomic list looks like drift to Argo CD for ever (docs/adr).
     scope: z
       .enum(["Cluster", "Namespaced", "*"])
-      .default("*")
-      .describe("Which scope the resources must have: Cluster, Namespaced or * for both."),
+      .describe("Which scope the resources must have: Cluster, Namespaced or * for both; left out, both.")
+      .exactOptional(),
     resourceNames: atomicList(subdomain().describe("Name of one object."), { max: 64 })
       .describe("Names of objects the rule is limited to; empty means any.")
       .exactOptional(),

@@ -1,0 +1,37 @@
+-- What the condition Ready of a ShieldPolicy means to Argo CD. Only Lua's base library is there: no string functions.
+local function health(status, message)
+  return { status = status, message = message }
+end
+
+-- Part of every start and every change; passes by itself.
+local underway = {
+  Loading = true,
+  NotInstalled = true,
+  PartlyLoaded = true,
+  Publishing = true,
+  WaitingForCertificate = true,
+  WaitingForReplica = true,
+}
+
+if obj.status == nil or obj.status.conditions == nil then
+  return health("Progressing", "the ShieldX operator has not looked at this policy yet")
+end
+if obj.metadata.generation ~= nil and obj.status.observedGeneration ~= obj.metadata.generation then
+  return health("Progressing", "the ShieldX operator has not looked at the latest change yet")
+end
+
+for _, condition in ipairs(obj.status.conditions) do
+  if condition.type == "Ready" then
+    if condition.status == "True" then
+      if condition.reason == "Off" then
+        return health("Suspended", condition.message)
+      end
+      return health("Healthy", condition.message)
+    end
+    if underway[condition.reason] then
+      return health("Progressing", condition.message)
+    end
+    return health("Degraded", condition.reason .. ": " .. condition.message)
+  end
+end
+return health("Progressing", "the policy has no condition Ready yet")

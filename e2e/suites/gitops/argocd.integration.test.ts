@@ -1,0 +1,239 @@
+// ShieldX installed and kept by Argo CD: what it would show as drift, what it would prune, how healthy it says all is.
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { stringify } from "yaml";
+import { buildArgocd, type Cluster, startCluster } from "../../cluster/index.ts";
+import { type ShieldxOnHost, startShieldxOnHost } from "../../shieldx/host.ts";
+import { type Manifest, podSecurityPolicy, read, untilCondition } from "../../shieldx/objects.ts";
+import { waitFor } from "../../shieldx/wait.ts";
+import {
+  Application,
+  changedApplication,
+  deploy,
+  diffModes,
+  installSettings,
+  mustKubectl,
+} from "./argocd.ts";
+
+const applications = join(deploy, "argocd", "applications");
+const namespace = "shieldx-system";
+
+let cluster: Cluster;
+let shieldx: ShieldxOnHost;
+let product: Application;
+let policies: Application;
+/** What the two sources render to at the moment. */
+let chart: string;
+let inGit: Manifest[];
+
+const fewReplicas: Manifest = {
+  apiVersion: "shieldx.io/v1alpha1",
+  kind: "ShieldPolicy",
+  metadata: { name: "few-replicas" },
+  spec: {
+    engine: "cel",
+    matchConstraints: {
+      resourceRules: [
+        { apiGroups: ["apps"], apiVersions: ["v1"], operations: ["CREATE"], resources: ["deployments"] },
+      ],
+    },
+    validations: [{ expression: "object.spec.replicas <= 5", message: "at most 5 replicas" }],
+    actions: { admission: "deny" },
+  },
+};
+const baseline = podSecurityPolicy("baseline-pods");
+const warned = podSecurityPolicy("baseline-warned", { actions: { admission: "warn" } });
+
+beforeAll(async () => {
+  cluster = await startCluster({ name: "argocd" });
+  await Promise.all([buildArgocd(), installSettings(cluster)]);
+  product = new Application(cluster, join(applications, "shieldx.yaml"), async () => chart);
+  policies = new Application(cluster, join(applications, "shieldx-policies.yaml"), async () =>
+    inGit.map((policy) => stringify(policy)).join("---\n"),
+  );
+  shieldx = await startShieldxOnHost(cluster, {
+    chartValues: { "namespace.create": "false" },
+    install: async (manifests) => {
+      chart = manifests;
+      const { phase, message, resources } = await product.sync();
+      const failed = resources.filter(({ status }) => status !== "Synced");
+      if (phase !== "Succeeded") throw new Error(`sync: ${message} ${JSON.stringify(failed)}`);
+      console.log(`Argo CD synced ${resources.length} objects`);
+    },
+  });
+}, 900_000);
+afterAll(async () => {
+  await shieldx?.stop();
+  await cluster?.stop();
+});
+
+async function setTracking(method: string): Promise<void> {
+  const patch = JSON.stringify({ data: { "application.resourceTrackingMethod": method } });
+  await mustKubectl(cluster, ["patch", "configmap", "argocd-cm", "-n", "argocd", "--patch", patch]);
+}
+
+async function syncPolicies(...desired: Manifest[]): Promise<Awaited<ReturnType<Application["sync"]>>> {
+  inGit = desired;
+  const operation = await policies.sync();
+  expect(operation.phase, JSON.stringify(operation)).toBe("Succeeded");
+  for (const { metadata } of desired) {
+    const name = (metadata as { name: string }).name;
+    await untilCondition(cluster, ["shieldpolicy", name], "Ready", "True");
+  }
+  return operation;
+}
+
+async function names(what: string, ...flags: string[]): Promise<string[]> {
+  const found = await mustKubectl(cluster, ["get", what, ...flags, "-o", "name"]);
+  return found
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => line.slice(line.indexOf("/") + 1));
+}
+
+interface Marked {
+  readonly kind: string;
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
+    readonly ownerReferences?: readonly { readonly kind: string; readonly name: string }[];
+  };
+}
+
+/** Everything the operator and the webhooks made, wherever it is. */
+async function madeByShieldx(): Promise<Marked[]> {
+  const admission =
+    "validatingwebhookconfigurations,validatingadmissionpolicies,validatingadmissionpolicybindings";
+  const lists = await Promise.all([
+    read<{ items: Marked[] }>(cluster, admission, "-l", "app.kubernetes.io/managed-by=shieldx-operator"),
+    read<{ items: Marked[] }>(cluster, "secrets,leases", "-n", namespace),
+    read<{ items: Marked[] }>(cluster, "reports.openreports.io", "-A"),
+  ]);
+  return lists.flatMap((list) => list?.items ?? []);
+}
+
+describe("after Argo CD has installed ShieldX and the operator has filled in what is its own", () => {
+  beforeAll(async () => {
+    await syncPolicies(baseline, fewReplicas, warned);
+    const bundles = "jsonpath={.webhooks[*].clientConfig.caBundle}";
+    const filled = ["get", "validatingwebhookconfiguration", "shieldx-kinds", "-o", bundles];
+    await waitFor("the caBundle", async () => (await mustKubectl(cluster, filled)) !== "");
+  });
+
+  it("nothing has drifted, by any of Argo CD's ways of finding differences", async () => {
+    for (const [application, least] of [[product, 15] as const, [policies, 3] as const]) {
+      const found = await application.compare();
+      for (const mode of diffModes) {
+        expect(found[mode], mode).toMatchObject(inSync);
+        expect(found[mode].compared, mode).toBeGreaterThanOrEqual(least);
+      }
+    }
+  });
+
+  it("kubectl diff, with Argo CD's field manager, is empty", async () => {
+    const flags = ["diff", "--server-side", "--force-conflicts", "--field-manager=argocd-controller"];
+    for (const application of [product, policies]) {
+      const diff = await cluster.kubectl([...flags, "-f", "-"], { input: await application.targets() });
+      expect(diff).toMatchObject({ code: 0, stdout: "", stderr: "" });
+    }
+  });
+
+  it("a change made by somebody else is drift, and the next sync takes it back", async () => {
+    const label = "app.kubernetes.io/component";
+    await mustKubectl(cluster, [
+      "label",
+      "-n",
+      namespace,
+      "service/shieldx-webhooks",
+      "--overwrite",
+      `${label}=x`,
+    ]);
+    const patch = JSON.stringify({ spec: { actions: { admission: "warn" } } });
+    await mustKubectl(cluster, ["patch", "shieldpolicy", "baseline-pods", "--type=merge", "--patch", patch]);
+    const service = (await product.compare())["structured-merge"];
+    expect(service.modified.map(({ object }) => object)).toEqual([`Service/${namespace}/shieldx-webhooks`]);
+    const policy = await policies.compare();
+    for (const mode of diffModes)
+      expect(policy[mode].modified.map(({ object }) => object)).toEqual(["ShieldPolicy/baseline-pods"]);
+    expect((await product.sync()).phase).toBe("Succeeded");
+    await syncPolicies(baseline, fewReplicas, warned);
+    expect((await product.compare())["structured-merge"]).toMatchObject(inSync);
+    expect((await policies.compare())["structured-merge"]).toMatchObject(inSync);
+  });
+});
+
+describe.each(["annotation", "label"])("tracking by %s", (method) => {
+  beforeAll(async () => {
+    await setTracking(method);
+    await product.sync();
+    await syncPolicies(baseline, fewReplicas, warned);
+  });
+
+  it("leaves no mark on what ShieldX made, so that no prune takes it for Argo CD's", async () => {
+    const made = await madeByShieldx();
+    const kinds = new Set(made.map(({ kind }) => kind));
+    expect([...kinds].sort()).toEqual([
+      "Lease",
+      "Secret",
+      "ValidatingAdmissionPolicy",
+      "ValidatingAdmissionPolicyBinding",
+      "ValidatingWebhookConfiguration",
+    ]);
+    for (const { kind, metadata } of made) {
+      const marks = { ...metadata.labels, ...metadata.annotations };
+      const tracking = Object.keys(marks).filter((key) => /argocd|instance/.test(key));
+      expect({ kind, name: metadata.name, tracking }).toEqual({ kind, name: metadata.name, tracking: [] });
+    }
+    const native = made.filter(({ kind }) => kind.startsWith("ValidatingAdmissionPolicy"));
+    for (const { metadata } of native) {
+      expect(metadata.ownerReferences).toMatchObject([{ kind: "ShieldPolicy", name: "few-replicas" }]);
+    }
+    expect((await product.compare(["three-way"]))["three-way"].extra).toEqual([]);
+    expect((await policies.compare(["three-way"]))["three-way"].extra).toEqual([]);
+  });
+
+  it("prunes a policy that has left Git with all that belongs to it, and nothing else", async () => {
+    const before = (await madeByShieldx()).filter(({ metadata }) => !metadata.name.includes("few-replicas"));
+    const operation = await syncPolicies(baseline, warned);
+    const pruned = operation.resources.filter(({ status }) => status === "Pruned");
+    expect(pruned.map(({ object }) => object)).toEqual(["ShieldPolicy/few-replicas"]);
+    await expect
+      .poll(() => names("validatingadmissionpolicies,validatingadmissionpolicybindings"))
+      .toEqual([]);
+    const left = new Set((await madeByShieldx()).map(({ kind, metadata }) => `${kind}/${metadata.name}`));
+    expect(before.filter(({ kind, metadata }) => !left.has(`${kind}/${metadata.name}`))).toEqual([]);
+    expect(await names("shieldpolicies")).toEqual(["baseline-pods", "baseline-warned"]);
+  });
+
+  it("never prunes the kinds, which would take everybody's policies with them", async () => {
+    const whole = chart;
+    // As if crds.enabled had become false, or the CRDs had moved to another source.
+    const withoutKinds = whole
+      .split(/^---$/m)
+      .filter((text) => !text.includes("kind: CustomResourceDefinition"));
+    chart = withoutKinds.join("---\n");
+    try {
+      const operation = await product.sync();
+      expect(operation.phase).toBe("Succeeded");
+      expect(operation.resources.filter(({ status }) => status === "Pruned")).toEqual([]);
+    } finally {
+      chart = whole;
+    }
+    expect(await names("crds", "-l", "app.kubernetes.io/part-of=shieldx")).toHaveLength(3);
+    expect(await names("shieldpolicies")).toHaveLength(2);
+  });
+});
+
+describe("an Application that syncs by client-side apply", () => {
+  it("does not drift either", async () => {
+    await setTracking("annotation");
+    const file = await changedApplication(cluster, join(applications, "shieldx.yaml"), ({ spec }) => {
+      spec.syncPolicy.syncOptions = [];
+    });
+    const clientSide = new Application(cluster, file, async () => chart);
+    expect((await clientSide.sync()).phase).toBe("Succeeded");
+    expect((await clientSide.compare(["three-way"]))["three-way"]).toMatchObject(inSync);
+  });
+});
