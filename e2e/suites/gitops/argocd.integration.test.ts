@@ -11,6 +11,7 @@ import {
   changedApplication,
   deploy,
   diffModes,
+  inSync,
   installSettings,
   mustKubectl,
 } from "./argocd.ts";
