@@ -80,6 +80,10 @@ check-diff: $(STAMP) ## fail when a generated file is stale or an API change is 
 image: $(STAMP) ## an OCI archive of ShieldX, without a registry or Docker
 	$(NODE) e2e/cluster/image/shieldx.ts
 
+.PHONY: release
+release: $(STAMP) ## everything that is published, into dist/; SHIELDX_RELEASE_KEY=key.pem signs it
+	$(NODE) scripts/release/main.ts
+
 .PHONY: cluster-build
 cluster-build: $(STAMP) ## build Kubernetes and its tools once (about 12 minutes), into a cache outside the checkout
 	$(NODE) e2e/cluster/main.ts build

@@ -3,18 +3,18 @@ import { promisify } from "node:util";
 import { buildHelm } from "../cluster/index.ts";
 
 const run = promisify(execFile);
-const chart = new URL("../../charts/shieldx", import.meta.url).pathname;
-
-/** Renders charts/shieldx with Helm itself. Values are Helm's: `a.b=c`. Throws with Helm's own message. */
+/** Renders charts/NAME with Helm itself, as release NAME. Values are Helm's: `a.b=c`. Throws with Helm's own message. */
 export async function renderChart(
   values: Readonly<Record<string, string>>,
   namespace = "shieldx-system",
+  name: "shieldx" | "shieldx-policies" = "shieldx",
 ): Promise<string> {
+  const chart = new URL(`../../charts/${name}`, import.meta.url).pathname;
   const helm = await buildHelm();
   const set = Object.entries(values).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
   const { stdout } = await run(
     helm,
-    ["template", "shieldx", chart, "--kube-version", "1.37.2", "--namespace", namespace, ...set],
+    ["template", name, chart, "--kube-version", "1.37.2", "--namespace", namespace, ...set],
     {
       maxBuffer: 64 * 1024 * 1024,
     },

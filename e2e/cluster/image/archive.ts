@@ -8,6 +8,7 @@ import { mkdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { createGzip } from "node:zlib";
 import { type TarEntry, tarArchive, withParents } from "./tar.ts";
 
 export interface ImageConfig {
@@ -34,13 +35,22 @@ interface Descriptor {
   readonly size: number;
 }
 
+export interface ArchiveOptions {
+  /** Layers as registries hold them. Off for a local node: what is read once from its disk gains nothing from gzip. */
+  readonly isCompressed?: boolean;
+}
+
 type Blob = Descriptor & ({ readonly file: string } | { readonly bytes: Uint8Array });
 
 /**
  * Writes all images into one archive at `path` and returns the digest of each manifest, in order.
  * The same images give the same bytes. Parents of layer entries are added.
  */
-export async function writeImageArchive(path: string, images: readonly Image[]): Promise<string[]> {
+export async function writeImageArchive(
+  path: string,
+  images: readonly Image[],
+  options: ArchiveOptions = {},
+): Promise<string[]> {
   await mkdir(dirname(path), { recursive: true });
   const scratch = `${path}.${process.pid}.tmp`;
   await mkdir(scratch, { recursive: true });
@@ -48,7 +58,7 @@ export async function writeImageArchive(path: string, images: readonly Image[]):
     const blobs = new Map<string, Blob>();
     const manifests = [];
     for (const [index, image] of images.entries()) {
-      const manifest = await imageBlobs(image, join(scratch, `${index}`), blobs);
+      const manifest = await imageBlobs(image, join(scratch, `${index}`), blobs, options);
       manifests.push({
         mediaType: manifest.mediaType,
         digest: manifest.digest,
@@ -77,19 +87,26 @@ export async function writeImageArchive(path: string, images: readonly Image[]):
   }
 }
 
-async function imageBlobs(image: Image, scratch: string, blobs: Map<string, Blob>): Promise<Blob> {
+async function imageBlobs(
+  image: Image,
+  scratch: string,
+  blobs: Map<string, Blob>,
+  { isCompressed = false }: ArchiveOptions,
+): Promise<Blob> {
   const layers: Descriptor[] = [];
+  const diffIds: string[] = [];
   for (const [index, entries] of image.layers.entries()) {
-    const blob = await layerBlob(entries, `${scratch}-${index}`);
+    const { blob, diffId } = await layerBlob(entries, `${scratch}-${index}`, isCompressed);
     blobs.set(blob.digest, blob);
     layers.push(descriptor(blob));
+    diffIds.push(diffId);
   }
   const config = jsonBlob("application/vnd.oci.image.config.v1+json", {
     created: "1970-01-01T00:00:00Z",
     architecture: image.architecture,
     os: "linux",
     config: image.config,
-    rootfs: { type: "layers", diff_ids: layers.map(({ digest }) => digest) },
+    rootfs: { type: "layers", diff_ids: diffIds },
   });
   const manifest = jsonBlob("application/vnd.oci.image.manifest.v1+json", {
     schemaVersion: 2,
@@ -101,22 +118,35 @@ async function imageBlobs(image: Image, scratch: string, blobs: Map<string, Blob
   return manifest;
 }
 
-/** Layers stay uncompressed: what is read once from the local disk gains nothing from gzip. */
-async function layerBlob(entries: readonly TarEntry[], file: string): Promise<Blob> {
-  const hash = createHash("sha256");
-  async function* hashed() {
+/** A layer's name is the digest of what is stored, its diff id that of the tar archive in it. */
+async function layerBlob(
+  entries: readonly TarEntry[],
+  file: string,
+  isCompressed: boolean,
+): Promise<{ blob: Blob; diffId: string }> {
+  const [content, stored] = [createHash("sha256"), createHash("sha256")];
+  async function* archived() {
     for await (const chunk of tarArchive(withParents(entries))) {
-      hash.update(chunk);
+      content.update(chunk);
       yield chunk;
     }
   }
-  await pipeline(Readable.from(hashed()), createWriteStream(file));
-  return {
-    mediaType: "application/vnd.oci.image.layer.v1.tar",
-    digest: `sha256:${hash.digest("hex")}`,
+  async function* hashed(chunks: AsyncIterable<Uint8Array>) {
+    for await (const chunk of chunks) {
+      stored.update(chunk);
+      yield chunk;
+    }
+  }
+  // Node writes no time and no name into a gzip header, so equal layers give equal bytes.
+  if (isCompressed) await pipeline(Readable.from(archived()), createGzip(), hashed, createWriteStream(file));
+  else await pipeline(Readable.from(archived()), hashed, createWriteStream(file));
+  const blob = {
+    mediaType: `application/vnd.oci.image.layer.v1.tar${isCompressed ? "+gzip" : ""}`,
+    digest: `sha256:${stored.digest("hex")}`,
     size: (await stat(file)).size,
     file,
   };
+  return { blob, diffId: `sha256:${content.digest("hex")}` };
 }
 
 function jsonBlob(mediaType: string, value: unknown): Blob {

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { cacheFolder } from "../build/index.ts";
 import { withLock } from "../build/lock.ts";
 import { systemErrorCode } from "../errors.ts";
-import { type Image, writeImageArchive } from "./archive.ts";
+import { type ArchiveOptions, type Image, writeImageArchive } from "./archive.ts";
 import type { TarEntry } from "./tar.ts";
 
 export interface BuiltImage {
@@ -22,8 +22,12 @@ export interface BuiltArchive {
 }
 
 /** The archive that holds these images, from the cache when their content was built before. */
-export async function buildArchive(label: string, images: readonly Image[]): Promise<BuiltArchive> {
-  const base = join(cacheFolder(), "images", `${label}-${await contentKey(images)}`);
+export async function buildArchive(
+  label: string,
+  images: readonly Image[],
+  options: ArchiveOptions = {},
+): Promise<BuiltArchive> {
+  const base = join(cacheFolder(), "images", `${label}-${await contentKey(images, options)}`);
   const [archive, record] = [`${base}.tar`, `${base}.json`];
   const known = await readRecord(record);
   if (known) return { archive, images: known };
@@ -32,7 +36,7 @@ export async function buildArchive(label: string, images: readonly Image[]): Pro
     async () => {
       const builtMeanwhile = await readRecord(record);
       if (builtMeanwhile) return builtMeanwhile;
-      const digests = await writeImageArchive(archive, images);
+      const digests = await writeImageArchive(archive, images, options);
       const described = images.map(({ name }, index) => ({ name, digest: digests[index] ?? "" }));
       // The record is written last: where it is, the archive is whole.
       await writeFile(`${record}.new`, JSON.stringify(described));
@@ -75,8 +79,11 @@ async function readRecord(path: string): Promise<BuiltImage[] | undefined> {
 }
 
 /** Changes with anything that changes the archive; the prefix is raised when the writer itself changes its output. */
-async function contentKey(images: readonly Image[]): Promise<string> {
-  const hash = createHash("sha256").update("image-archive/1");
+async function contentKey(
+  images: readonly Image[],
+  { isCompressed = false }: ArchiveOptions,
+): Promise<string> {
+  const hash = createHash("sha256").update(`image-archive/1${isCompressed ? " gzip" : ""}`);
   for (const { name, architecture, config, layers } of images) {
     hash.update(JSON.stringify([name, architecture, config, layers.length]));
     for (const layer of layers) {

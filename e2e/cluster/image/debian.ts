@@ -15,7 +15,15 @@ const leftOut = /^usr\/share\/(?!ca-certificates)|\/gconv\/|^usr\/lib\/locale\//
 export async function debianEntries(packages: readonly string[]): Promise<TarEntry[]> {
   const entries: TarEntry[] = [];
   for (const name of packages) entries.push(...(await folderEntries(await unpacked(name))));
-  return mergeUsr(entries.filter((entry) => !leftOut.test(entry.path)));
+  const copyrights = await Promise.all(packages.map(copyrightEntry));
+  return mergeUsr([...entries.filter((entry) => !leftOut.test(entry.path)), ...copyrights]);
+}
+
+/** Whoever hands on a library hands on its licence. */
+async function copyrightEntry(name: string): Promise<TarEntry> {
+  const { copyright } = await debianPackage(name);
+  const path = `usr/share/doc/${name}/copyright`;
+  return { type: "file", path, mode: 0o644, source: copyright, sizeBytes: (await stat(copyright)).size };
 }
 
 const mergedFolders = ["bin", "lib", "lib64", "sbin"] as const;
@@ -32,15 +40,51 @@ export function mergeUsr(entries: readonly TarEntry[]): TarEntry[] {
   return [...moved, ...links];
 }
 
+/** What apt knows of a package, and where its own word on its licence is. */
+export interface DebianPackage {
+  readonly version: string;
+  readonly architecture: string;
+  /** Of the .deb file, hex. */
+  readonly sha256: string;
+  /** Path of the copyright file. */
+  readonly copyright: string;
+}
+
+export async function debianPackage(name: string): Promise<DebianPackage> {
+  const { version, architecture, sha256 } = await shown(name);
+  const folder = await unpacked(name);
+  const documentation = join(folder, "usr", "share", "doc", name);
+  // Packages of one source share the file: the folder is then a link to that of another package.
+  const other = await readlink(documentation).catch(() => undefined);
+  const owner = other === undefined ? folder : await unpacked(other);
+  return {
+    version,
+    architecture,
+    sha256,
+    copyright: join(owner, "usr", "share", "doc", other ?? name, "copyright"),
+  };
+}
+
+async function shown(name: string): Promise<{ version: string; architecture: string; sha256: string }> {
+  const answer = await runCommand("apt-cache", ["show", "--no-all-versions", name]);
+  const field = (key: string) => new RegExp(`^${key}: (.*)$`, "m").exec(answer.stdout)?.[1];
+  const [version, architecture, sha256 = ""] = [field("Version"), field("Architecture"), field("SHA256")];
+  if (answer.code !== 0 || version === undefined || architecture === undefined) {
+    throw missingPrerequisite(
+      `apt-cache shows no package ${name}: ${answer.stderr.trim()}`,
+      howToInstall(name),
+    );
+  }
+  return { version, architecture, sha256 };
+}
+
+function howToInstall(name: string): string {
+  return `apt-get update   # then apt can download ${name}; other distributions: run this on Debian or Ubuntu`;
+}
+
 /** Path of the unpacked package in the cache, one folder per version. */
 async function unpacked(name: string): Promise<string> {
-  const install = `apt-get update   # then apt can download ${name}; other distributions: run this on Debian or Ubuntu`;
-  const shown = await runCommand("apt-cache", ["show", "--no-all-versions", name]);
-  const field = (key: string) => new RegExp(`^${key}: (.*)$`, "m").exec(shown.stdout)?.[1];
-  const [version, architecture] = [field("Version"), field("Architecture")];
-  if (shown.code !== 0 || version === undefined || architecture === undefined) {
-    throw missingPrerequisite(`apt-cache shows no package ${name}: ${shown.stderr.trim()}`, install);
-  }
+  const { version, architecture } = await shown(name);
   const folder = join(
     cacheFolder(),
     "debian",
@@ -50,7 +94,7 @@ async function unpacked(name: string): Promise<string> {
   await withLock(
     `${folder}.lock`,
     async () => {
-      if (!(await isThere(folder))) await download(name, version, folder, install);
+      if (!(await isThere(folder))) await download(name, version, folder, howToInstall(name));
     },
     { pollMs: 100 },
   );

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { bundle } from "../../../images/shieldx/bundle.ts";
 import { cacheFolder } from "../build/index.ts";
 import { missingPrerequisite, systemErrorCode } from "../errors.ts";
+import type { ArchiveOptions, Image } from "./archive.ts";
 import { buildArchive } from "./build.ts";
 import { debianEntries } from "./debian.ts";
 import { imageArchitecture, text } from "./node-images.ts";
@@ -42,7 +43,9 @@ export async function readImageFiles(): Promise<ImageFiles> {
  * Bundles the sources as they are now and writes the image. Takes a second or two when little changed.
  * `name` replaces the list's own, for a second version beside the first. Throws `PREREQUISITE`.
  */
-export async function buildShieldxImage(options: { readonly name?: string } = {}): Promise<ShieldxImage> {
+export async function buildShieldxImage(
+  options: { readonly name?: string } & ArchiveOptions = {},
+): Promise<ShieldxImage> {
   const list = await readImageFiles();
   await mkdir(join(cacheFolder(), "tmp"), { recursive: true });
   const scratch = await mkdtemp(join(cacheFolder(), "tmp", "shieldx-bundle-"));
@@ -53,20 +56,20 @@ export async function buildShieldxImage(options: { readonly name?: string } = {}
       const source = from === bundleFolder ? scratch : join(root, from.replace("{arch}", process.arch));
       layers.push(await listedFiles(source, to, Number.parseInt(mode, 8)));
     }
-    const { archive, images } = await buildArchive("shieldx", [
-      {
-        name: options.name ?? list.name,
-        architecture: imageArchitecture(),
-        config: {
-          User: list.user,
-          Env: Object.entries(list.environment).map(([key, value]) => `${key}=${value}`),
-          Entrypoint: list.entrypoint,
-          WorkingDir: list.workingDirectory,
-          Labels: list.labels,
-        },
-        layers,
+    const described: Image = {
+      name: options.name ?? list.name,
+      architecture: imageArchitecture(),
+      config: {
+        User: list.user,
+        Env: Object.entries(list.environment).map(([key, value]) => `${key}=${value}`),
+        Entrypoint: list.entrypoint,
+        WorkingDir: list.workingDirectory,
+        Labels: list.labels,
       },
-    ]);
+      layers,
+    };
+    const label = options.isCompressed === true ? "shieldx-gzip" : "shieldx";
+    const { archive, images } = await buildArchive(label, [described], options);
     const [image] = images;
     if (image === undefined) throw new Error("the archive holds no image");
     return { archive, ...image };

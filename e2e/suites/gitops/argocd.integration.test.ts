@@ -3,8 +3,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { stringify } from "yaml";
 import { buildArgocd, type Cluster, startCluster } from "../../cluster/index.ts";
+import { renderChart } from "../../shieldx/chart.ts";
 import { type ShieldxOnHost, startShieldxOnHost } from "../../shieldx/host.ts";
-import { type Manifest, podSecurityPolicy, read, untilCondition } from "../../shieldx/objects.ts";
+import { type Manifest, read, untilCondition } from "../../shieldx/objects.ts";
 import { waitFor } from "../../shieldx/wait.ts";
 import {
   Application,
@@ -25,7 +26,8 @@ let product: Application;
 let policies: Application;
 /** What the two sources render to at the moment. */
 let chart: string;
-let inGit: Manifest[];
+let bundles: string;
+let inGit: readonly Manifest[] = [];
 
 const fewReplicas: Manifest = {
   apiVersion: "shieldx.io/v1alpha1",
@@ -42,15 +44,14 @@ const fewReplicas: Manifest = {
     actions: { admission: "deny" },
   },
 };
-const baseline = podSecurityPolicy("baseline-pods");
-const warned = podSecurityPolicy("baseline-warned", { actions: { admission: "warn" } });
 
 beforeAll(async () => {
   cluster = await startCluster({ name: "argocd" });
   await Promise.all([buildArgocd(), installSettings(cluster)]);
   product = new Application(cluster, join(applications, "shieldx.yaml"), async () => chart);
+  bundles = await renderChart({}, namespace, "shieldx-policies");
   policies = new Application(cluster, join(applications, "shieldx-policies.yaml"), async () =>
-    inGit.map((policy) => stringify(policy)).join("---\n"),
+    [bundles, ...inGit.map((policy) => stringify(policy))].join("---\n"),
   );
   shieldx = await startShieldxOnHost(cluster, {
     chartValues: { "namespace.create": "false" },
@@ -77,10 +78,8 @@ async function syncPolicies(...desired: Manifest[]): Promise<Awaited<ReturnType<
   inGit = desired;
   const operation = await policies.sync();
   expect(operation.phase, JSON.stringify(operation)).toBe("Succeeded");
-  for (const { metadata } of desired) {
-    const name = (metadata as { name: string }).name;
+  for (const name of await names("shieldpolicies"))
     await untilCondition(cluster, ["shieldpolicy", name], "Ready", "True");
-  }
   return operation;
 }
 
@@ -117,7 +116,7 @@ async function madeByShieldx(): Promise<Marked[]> {
 
 describe("after Argo CD has installed ShieldX and the operator has filled in what is its own", () => {
   beforeAll(async () => {
-    await syncPolicies(baseline, fewReplicas, warned);
+    await syncPolicies(fewReplicas);
     const bundles = "jsonpath={.webhooks[*].clientConfig.caBundle}";
     const filled = ["get", "validatingwebhookconfiguration", "shieldx-kinds", "-o", bundles];
     await waitFor("the caBundle", async () => (await mustKubectl(cluster, filled)) !== "");
@@ -151,7 +150,7 @@ describe("after Argo CD has installed ShieldX and the operator has filled in wha
       "--overwrite",
       `${label}=x`,
     ]);
-    const patch = JSON.stringify({ spec: { actions: { admission: "warn" } } });
+    const patch = JSON.stringify({ spec: { actions: { admission: "audit" } } });
     await mustKubectl(cluster, ["patch", "shieldpolicy", "baseline-pods", "--type=merge", "--patch", patch]);
     const service = (await product.compare())["structured-merge"];
     expect(service.modified.map(({ object }) => object)).toEqual([`Service/${namespace}/shieldx-webhooks`]);
@@ -159,7 +158,7 @@ describe("after Argo CD has installed ShieldX and the operator has filled in wha
     for (const mode of diffModes)
       expect(policy[mode].modified.map(({ object }) => object)).toEqual(["ShieldPolicy/baseline-pods"]);
     expect((await product.sync()).phase).toBe("Succeeded");
-    await syncPolicies(baseline, fewReplicas, warned);
+    await syncPolicies(fewReplicas);
     expect((await product.compare())["structured-merge"]).toMatchObject(inSync);
     expect((await policies.compare())["structured-merge"]).toMatchObject(inSync);
   });
@@ -169,7 +168,7 @@ describe.each(["annotation", "label"])("tracking by %s", (method) => {
   beforeAll(async () => {
     await setTracking(method);
     await product.sync();
-    await syncPolicies(baseline, fewReplicas, warned);
+    await syncPolicies(fewReplicas);
   });
 
   it("leaves no mark on what ShieldX made, so that no prune takes it for Argo CD's", async () => {
@@ -189,7 +188,9 @@ describe.each(["annotation", "label"])("tracking by %s", (method) => {
     }
     const native = made.filter(({ kind }) => kind.startsWith("ValidatingAdmissionPolicy"));
     for (const { metadata } of native) {
-      expect(metadata.ownerReferences).toMatchObject([{ kind: "ShieldPolicy", name: "few-replicas" }]);
+      expect(metadata.ownerReferences).toMatchObject([
+        { kind: "ShieldPolicy", name: metadata.name.replace("shieldx-", "") },
+      ]);
     }
     expect((await product.compare(["three-way"]))["three-way"].extra).toEqual([]);
     expect((await policies.compare(["three-way"]))["three-way"].extra).toEqual([]);
@@ -197,15 +198,15 @@ describe.each(["annotation", "label"])("tracking by %s", (method) => {
 
   it("prunes a policy that has left Git with all that belongs to it, and nothing else", async () => {
     const before = (await madeByShieldx()).filter(({ metadata }) => !metadata.name.includes("few-replicas"));
-    const operation = await syncPolicies(baseline, warned);
+    const operation = await syncPolicies();
     const pruned = operation.resources.filter(({ status }) => status === "Pruned");
     expect(pruned.map(({ object }) => object)).toEqual(["ShieldPolicy/few-replicas"]);
     await expect
       .poll(() => names("validatingadmissionpolicies,validatingadmissionpolicybindings"))
-      .toEqual([]);
+      .toEqual(["shieldx-baseline-services", "shieldx-baseline-services"]);
     const left = new Set((await madeByShieldx()).map(({ kind, metadata }) => `${kind}/${metadata.name}`));
     expect(before.filter(({ kind, metadata }) => !left.has(`${kind}/${metadata.name}`))).toEqual([]);
-    expect(await names("shieldpolicies")).toEqual(["baseline-pods", "baseline-warned"]);
+    expect(await names("shieldpolicies")).toEqual(["baseline-pods", "baseline-services"]);
   });
 
   it("never prunes the kinds, which would take everybody's policies with them", async () => {
