@@ -7,6 +7,7 @@ import {
   Informer,
   keyOf,
   Namespace,
+  noInformerMetrics,
 } from "../../index.ts";
 import { EventFollower, until } from "../follower.test-kit.ts";
 
@@ -44,8 +45,7 @@ export class Followed implements AsyncDisposable {
       // Watches end soon, so that opening one meets credentials of every age.
       settings: { watchSeconds: { shortest: 1, longest: 2 }, endMarginMs: 2_000 },
       metrics: {
-        listed: () => undefined,
-        handlerFailed: () => undefined,
+        ...noInformerMetrics,
         failed: (_resource, verb, kind) => this.failures.push(`${verb} ${kind}`),
       },
     });
