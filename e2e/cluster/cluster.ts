@@ -8,7 +8,7 @@ import type { Endpoint } from "./control-plane/endpoint.ts";
 import { writeKubeconfig } from "./control-plane/kubeconfig.ts";
 import type { PkiFolder } from "./control-plane/pki-folder.ts";
 import { ClusterError } from "./errors.ts";
-import type { CommandResult, KubernetesMinor, NodeInfo, ProcessHost } from "./types.ts";
+import type { ClusterNode, CommandResult, KubernetesMinor, ProcessHost } from "./types.ts";
 
 export type ClientIdentity = Pick<Subject, "commonName" | "organizations" | "lifetimeMs">;
 
@@ -54,7 +54,7 @@ export interface Cluster extends BasicCluster {
   readonly kubernetes: KubernetesMinor;
   readonly dir: string;
   readonly apiServers: readonly ApiServer[];
-  readonly nodes: readonly NodeInfo[];
+  readonly nodes: readonly ClusterNode[];
   /** Path of the audit log of all API servers, one JSON event a line, when asked for. */
   readonly auditLog: string | undefined;
   /** Path of a component, e.g. `binary("kubectl")`. */

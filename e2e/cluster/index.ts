@@ -15,5 +15,12 @@ export {
 export { type OpenedCluster, openCluster } from "./providers/open.ts";
 export { startCluster } from "./start.ts";
 export { removeLeftovers, stopCluster } from "./stop.ts";
-export type { CommandResult, KubernetesMinor, NodeInfo, ProcessHost, RunningProcess } from "./types.ts";
+export type {
+  ClusterNode,
+  CommandResult,
+  KubernetesMinor,
+  NodeInfo,
+  ProcessHost,
+  RunningProcess,
+} from "./types.ts";
 export { waitFor } from "./wait.ts";

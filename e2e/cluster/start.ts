@@ -11,7 +11,7 @@ import { type OwnedApiServer, withSlices } from "./owned-api-server.ts";
 import { identityOf } from "./process-identity.ts";
 import { newState } from "./state.ts";
 import { tearDown } from "./teardown.ts";
-import type { KubernetesMinor, NetworkContext, NodeHalf, NodeInfo } from "./types.ts";
+import type { ClusterNode, KubernetesMinor, NetworkContext, NodeHalf } from "./types.ts";
 import { Watchdog } from "./watchdog/client.ts";
 
 /**
@@ -70,7 +70,7 @@ async function start(inputs: StartInputs): Promise<Cluster> {
   };
   const network = await nodeHalf?.prepareNetwork(base);
   const plane = await bringUp({ dir, name, options, watchdog, network, log });
-  let nodes: readonly NodeInfo[] = [];
+  let nodes: readonly ClusterNode[] = [];
   if (nodeHalf !== undefined && network !== undefined) {
     const featureGates = options.featureGates ?? {};
     const apiServerUrl = plane.first.url;
@@ -82,7 +82,7 @@ async function start(inputs: StartInputs): Promise<Cluster> {
   return ownedCluster(inputs, plane, nodes);
 }
 
-function ownedCluster(inputs: StartInputs, plane: ControlPlane, nodes: readonly NodeInfo[]): Cluster {
+function ownedCluster(inputs: StartInputs, plane: ControlPlane, nodes: readonly ClusterNode[]): Cluster {
   const { dir, id, name, kubernetes, watchdog } = inputs;
   const { apiServers, kubeconfigs, kubeconfig } = plane;
   const stop = async (): Promise<void> => {

@@ -107,9 +107,20 @@ export interface NodeInfo {
   readonly podCidr: string;
 }
 
+/** One node of a cluster. It can be taken down and brought back, to test what that does to what runs on it. */
+export interface ClusterNode extends NodeInfo {
+  /**
+   * As when its power fails: kubelet, container runtime, shims and every container are killed at once. The Node object
+   * stays, and the API server learns of it as it would of any node's.
+   */
+  kill(): Promise<void>;
+  /** Boots it again with the same disk and the same name; resolves when its kubelet has reported and it is Ready. */
+  start(): Promise<void>;
+}
+
 /** The nodes of one running cluster. The node half may return an object with more than this. */
 export interface NodesHandle {
-  readonly nodes: readonly NodeInfo[];
+  readonly nodes: readonly ClusterNode[];
 }
 
 /**

@@ -76,10 +76,23 @@ async function inheritCpuset(parent: string, group: string): Promise<void> {
 
 /** Kills every process of the cluster's nodes and removes the groups. Nothing to do is fine. Throws `TIMEOUT`. */
 export async function removeControlGroups(id: string, timeoutMs = 20_000): Promise<{ killed: number }> {
-  const tops = (await hierarchies()).map(({ mountPoint }) => join(mountPoint, controlGroupName(id)));
+  return await removeGroups(`cluster ${id}`, controlGroupName(id), timeoutMs);
+}
+
+/** The same for one node, as when its power fails: the other nodes' groups stay. */
+export async function removeNodeControlGroups(
+  id: string,
+  nodeName: string,
+  timeoutMs = 20_000,
+): Promise<{ killed: number }> {
+  return await removeGroups(`${nodeName} of cluster ${id}`, join(controlGroupName(id), nodeName), timeoutMs);
+}
+
+async function removeGroups(what: string, group: string, timeoutMs: number): Promise<{ killed: number }> {
+  const tops = (await hierarchies()).map(({ mountPoint }) => join(mountPoint, group));
   const killed = new Set<number>();
   await waitFor(
-    `the end of the processes of cluster ${id}`,
+    `the end of the processes of ${what}`,
     async () => {
       const left = [...new Set((await Promise.all(tops.map(processesUnder))).flat())];
       for (const pid of left) {
@@ -92,7 +105,7 @@ export async function removeControlGroups(id: string, timeoutMs = 20_000): Promi
     { timeoutMs, intervalMs: 20 },
   );
   await waitFor(
-    `the removal of the control groups of cluster ${id}`,
+    `the removal of the control groups of ${what}`,
     async () => {
       for (const top of tops) await removeTree(top);
       return true;

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { ClusterError } from "../errors.ts";
 import type { BuiltArchive } from "../image/build.ts";
 import { buildNodeImages } from "../image/node-images.ts";
-import type { NetworkContext, NodesContext, NodesHandle, PreparedNetwork } from "../types.ts";
+import type { ClusterNode, NetworkContext, NodesContext, NodesHandle, PreparedNetwork } from "../types.ts";
 import { waitFor } from "../wait.ts";
 import * as binaries from "./binaries.ts";
 import { clusterObjects, policyAgentUser } from "./cluster-objects.ts";
@@ -12,8 +12,8 @@ import { run } from "./command.ts";
 import { startContainerd } from "./containerd.ts";
 import { importImages } from "./images.ts";
 import { startKubelet } from "./kubelet.ts";
-import { type Machine, startMachine } from "./machine.ts";
-import { connectNode, createBridge } from "./network.ts";
+import { killMachine, type Machine, startMachine } from "./machine.ts";
+import { cableGone, connectNode, createBridge } from "./network.ts";
 import { startPolicyAgent, startServiceProxy } from "./node-network-agents.ts";
 import type { NetworkPlan, NodePlan } from "./plan.ts";
 
@@ -40,11 +40,40 @@ export async function startNodes(context: NodesContext): Promise<NodesHandle> {
     agentKubeconfigs(context),
     applyObjects(context, plan),
   ]);
-  await Promise.all(
-    plan.nodes.map((node) => startNode({ context, plan, programs, images, kubeconfigs }, node)),
-  );
+  const start: Start = { context, plan, programs, images, kubeconfigs };
+  await Promise.all(plan.nodes.map((node) => startNode(start, node)));
   await clusterDnsAnswers(context, plan);
-  return { nodes: plan.nodes.map(({ name, address, podCidr }) => ({ name, address, podCidr })) };
+  return { nodes: plan.nodes.map((node) => clusterNode(start, node)) };
+}
+
+function clusterNode(start: Start, node: NodePlan): ClusterNode {
+  const { context } = start;
+  const { name, address, podCidr } = node;
+  return {
+    name,
+    address,
+    podCidr,
+    kill: async () => {
+      const { killed } = await killMachine(context.id, name);
+      await cableGone(node);
+      context.log(`${name} is down: ${killed} processes killed`);
+    },
+    start: async () => {
+      const before = await readiness(context, name);
+      const machine = await bootNode(start, node);
+      // The Node object may still say Ready from before: what counts is that this kubelet has.
+      await waitFor(
+        `the report of ${name}'s new kubelet`,
+        async () => {
+          const { status, heartbeat } = await readiness(context, name);
+          return status === "True" && heartbeat !== before.heartbeat;
+        },
+        { timeoutMs: 60_000 },
+      );
+      await startPolicyAgent(machine, context, start.kubeconfigs.policyAgent);
+      context.log(`${name} is back`);
+    },
+  };
 }
 
 interface Start {
@@ -56,6 +85,17 @@ interface Start {
 }
 
 async function startNode(start: Start, node: NodePlan): Promise<void> {
+  const { context } = start;
+  const machine = await bootNode(start, node);
+  await importImages(machine.dir, start.images.archive);
+  context.log(`${node.name} has its container runtime, images and kubelet`);
+  await nodeReady(context, machine);
+  await startPolicyAgent(machine, context, start.kubeconfigs.policyAgent);
+  context.log(`${node.name} is Ready`);
+}
+
+/** The machine, its network and its daemons but the one that needs a Node that is Ready. */
+async function bootNode(start: Start, node: NodePlan): Promise<Machine> {
   const { context, plan, programs, kubeconfigs } = start;
   const machine = await startMachine({
     id: context.id,
@@ -76,14 +116,9 @@ async function startNode(start: Start, node: NodePlan): Promise<void> {
   await connectNode(plan, node, machine.pid);
   await Promise.all([
     startServiceProxy(machine, context, kubeconfigs.serviceProxy),
-    startContainerd(machine, node.podCidr, programs.runsc).then(() =>
-      Promise.all([importImages(machine.dir, start.images.archive), startKubelet(machine, node, context)]),
-    ),
+    startContainerd(machine, node.podCidr, programs.runsc).then(() => startKubelet(machine, node, context)),
   ]);
-  context.log(`${node.name} has its container runtime, images and kubelet`);
-  await nodeReady(context, machine);
-  await startPolicyAgent(machine, context, kubeconfigs.policyAgent);
-  context.log(`${node.name} is Ready`);
+  return machine;
 }
 
 async function agentKubeconfigs(context: NodesContext): Promise<Start["kubeconfigs"]> {
@@ -97,6 +132,19 @@ async function agentKubeconfigs(context: NodesContext): Promise<Start["kubeconfi
 async function applyObjects(context: NodesContext, plan: NetworkPlan): Promise<void> {
   const objects = clusterObjects({ ...context, nodes: plan.nodes });
   await kubectl(context, ["create", "-f", "-"], JSON.stringify(objects));
+}
+
+/** Condition Ready of a Node, and when its kubelet last reported it (whole seconds). */
+async function readiness(
+  context: NodesContext,
+  name: string,
+): Promise<{ readonly status: string | undefined; readonly heartbeat: string | undefined }> {
+  const ready = '.status.conditions[?(@.type=="Ready")]';
+  const path = `{${ready}.status} {${ready}.lastHeartbeatTime}`;
+  const [status, heartbeat] = (await kubectl(context, ["get", "node", name, "-o", `jsonpath=${path}`])).split(
+    " ",
+  );
+  return { status, heartbeat };
 }
 
 async function nodeReady(context: NodesContext, machine: Machine): Promise<void> {

@@ -5,13 +5,13 @@
  * Inside, the folders that the container runtime, the kubelet and the CNI plugins use have their usual paths and are
  * the node's own, so that several nodes, and the host's own container runtime, never meet.
  */
-import { mkdir, readFile, readlink, symlink, writeFile } from "node:fs/promises";
+import { mkdir, readFile, readlink, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type CommandOptions, runCommand } from "../command.ts";
 import { ClusterError } from "../errors.ts";
 import type { CommandResult, ProcessHost, RunningProcess } from "../types.ts";
 import { waitFor } from "../wait.ts";
-import { createControlGroups } from "./control-groups.ts";
+import { createControlGroups, removeNodeControlGroups } from "./control-groups.ts";
 import type { NodePlan } from "./plan.ts";
 
 /** Shadowed on the node by folders of its own. Missing ones are created on the host, empty: a mount needs a place. */
@@ -43,16 +43,22 @@ export interface Machine {
   execute(command: string, args: readonly string[], options?: CommandOptions): Promise<CommandResult>;
 }
 
-export async function startMachine(options: {
+export interface MachineOptions {
   readonly id: string;
   /** `<cluster>/nodes` */
   readonly dir: string;
   readonly node: NodePlan;
   readonly programs: Readonly<Record<string, string>>;
   readonly processes: ProcessHost;
-}): Promise<Machine> {
+}
+
+/** Boots the machine of a node, the first time or after `killMachine`: its disk is as it was left, `/run` is empty. */
+export async function startMachine(options: MachineOptions): Promise<Machine> {
   const { node, processes } = options;
   const dir = join(options.dir, node.name);
+  await rm(join(dir, "booted"), { force: true });
+  await rm(join(dir, "root", "run"), { recursive: true, force: true });
+  await rm(join(dir, "bin"), { recursive: true, force: true });
   await mkdir(join(dir, "bin"), { recursive: true, mode: 0o700 });
   for (const folder of ownFolders) {
     await mkdir(join(dir, "root", folder), { recursive: true });
@@ -82,6 +88,14 @@ export async function startMachine(options: {
       }),
     execute: (command, args, commandOptions) => runCommand(enter, [command, ...args], commandOptions),
   };
+}
+
+/**
+ * Ends everything that runs on a node at once, as when its power fails: daemons, shims, containers, and with the last
+ * of them its namespaces. Returns how many processes that were.
+ */
+export async function killMachine(id: string, nodeName: string): Promise<{ killed: number }> {
+  return await removeNodeControlGroups(id, nodeName);
 }
 
 function joinGroups(folders: readonly string[]): string {

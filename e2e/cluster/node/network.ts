@@ -3,6 +3,7 @@
 import { readFile } from "node:fs/promises";
 import { runCommand } from "../command.ts";
 import { ClusterError, systemErrorCode } from "../errors.ts";
+import { waitFor } from "../wait.ts";
 import { run } from "./command.ts";
 import {
   bridgeName,
@@ -113,6 +114,15 @@ export async function connectNode(plan: NetworkPlan, node: NodePlan, pid: number
   });
   // So that an API server reaches webhooks and aggregated APIs that run as Pods.
   await run("ip", ["route", "replace", node.podCidr, "via", node.address, "dev", plan.bridge]);
+}
+
+/** Waits until the kernel has taken down a node's cable with its namespace, which it does in its own time. */
+export async function cableGone(node: NodePlan): Promise<void> {
+  await waitFor(
+    `the end of the cable ${node.hostLink}`,
+    async () => (await runCommand("ip", ["link", "show", "dev", node.hostLink])).code !== 0,
+    { timeoutMs: 20_000, intervalMs: 20 },
+  );
 }
 
 /** Removes the bridge, its rule and the host's cable ends; routes over them go with them. Nothing to do is fine. */
