@@ -1,5 +1,6 @@
 import type { Clock } from "@shieldx/controller-runtime";
 import type { WebhookAddress } from "./controllers/webhook-configuration/decide.ts";
+import type { Departures } from "./departures.ts";
 import type { OperatorMetrics } from "./metrics.ts";
 import type { PolicyWorld } from "./policy-world.ts";
 
@@ -12,6 +13,7 @@ export interface OperatorContext {
   readonly serverMinor: number;
   readonly webhookAddress: WebhookAddress;
   readonly world: PolicyWorld;
+  readonly departures: Departures;
   readonly clock: Pick<Clock, "now" | "monotonicNow">;
   readonly metrics: OperatorMetrics;
 }

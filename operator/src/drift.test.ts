@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { findDrift, findObjectDrift } from "./drift.ts";
+import { findDrift, findObjectDrift, renderingDigest } from "./drift.ts";
 
 const entry = (over: object = {}) => ({
   name: "policies.shieldx.io",
@@ -48,6 +48,52 @@ describe("findObjectDrift", () => {
     expect(findObjectDrift(actual, desired)).toEqual(["metadata.labels[a]", "metadata.ownerReferences"]);
     const extra = object([entry()], { labels: { a: "b", theirs: "x" }, ownerReferences: [owner] });
     expect(findObjectDrift(extra, desired)).toEqual([]);
+  });
+});
+
+describe("findObjectDrift of metadata", () => {
+  it("sees a finalizer, which would let somebody else say when the object goes", () => {
+    const held = object([entry()], { finalizers: ["example.org/hold"] });
+    expect(findObjectDrift(held, object([entry()]))).toEqual(["metadata.finalizers"]);
+  });
+});
+
+describe("findObjectDrift of owners", () => {
+  const owner = (uid: string) => ({ apiVersion: "v1", kind: "ConfigMap", name: "c", uid });
+
+  it("sees an owner of somebody else's, unless owners are not ours to say", () => {
+    const owned = object([entry()], { ownerReferences: [owner("theirs")] });
+    expect(findObjectDrift(owned, object([entry()], { ownerReferences: [] }))).toEqual([
+      "metadata.ownerReferences",
+    ]);
+    expect(findObjectDrift(owned, object([entry()]))).toEqual([]);
+  });
+});
+
+describe("renderingDigest", () => {
+  it("is the same for what we write and what the server makes of it", () => {
+    const served = object([entry({ matchPolicy: "Equivalent", objectSelector: {}, timeoutSeconds: 10 })], {
+      uid: "u",
+      labels: { theirs: "x" },
+    });
+    expect(renderingDigest(served)).toBe(renderingDigest(object([entry()])));
+  });
+
+  it("differs wherever drift is found", () => {
+    fc.assert(
+      fc.property(
+        fc.dictionary(fc.string(), fc.jsonValue()),
+        fc.dictionary(fc.string(), fc.jsonValue()),
+        (a, b) => {
+          const [one, two] = [
+            { metadata: {}, spec: a },
+            { metadata: {}, spec: b },
+          ];
+          const isSame = findObjectDrift(one, two).length === 0;
+          if (renderingDigest(one) === renderingDigest(two)) expect(isSame).toBe(true);
+        },
+      ),
+    );
   });
 });
 

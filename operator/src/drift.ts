@@ -5,6 +5,8 @@
  * can switch it off and belongs to another field manager. So objects that enforce are compared whole.
  */
 
+import { createHash } from "node:crypto";
+
 /** Values the API server fills in when a field is absent; an extra field that holds its default is no drift. */
 const SERVER_DEFAULTS: Readonly<Record<string, unknown>> = {
   scope: "*",
@@ -90,37 +92,70 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+function bodyOf(object: ObjectLike): Record<string, unknown> {
+  const {
+    metadata: _m,
+    status: _s,
+    apiVersion: _a,
+    kind: _k,
+    ...body
+  } = object as unknown as Record<string, unknown>;
+  return body;
+}
+
+/** One short text for what an object enforces: the same for what we render and what the server makes of it. */
+export function renderingDigest(object: ObjectLike): string {
+  return createHash("sha256")
+    .update(JSON.stringify(canonical(bodyOf(object))))
+    .digest("hex")
+    .slice(0, 16);
+}
+
+/** Without what the server fills in, keys in one order. */
+function canonical(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(canonical);
+  if (!isRecord(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([name, below]) => !isDefault(name, below))
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, below]) => [name, canonical(below)]),
+  );
+}
+
 /** The parts of an enforcing object that must be ours alone: all but metadata and status. */
 export function findObjectDrift(actual: ObjectLike, desired: ObjectLike): string[] {
   const drift: string[] = [];
-  const bodyOf = (object: ObjectLike): Record<string, unknown> => {
-    const {
-      metadata: _m,
-      status: _s,
-      apiVersion: _a,
-      kind: _k,
-      ...body
-    } = object as unknown as Record<string, unknown>;
-    return body;
-  };
   drift.push(...findDrift(bodyOf(actual), bodyOf(desired)));
+  // Whoever adds one decides when the object goes.
+  if ((actual.metadata.finalizers ?? []).length > 0) drift.push("metadata.finalizers");
   for (const field of ["labels", "annotations"] as const) {
     for (const [key, value] of Object.entries(desired.metadata[field] ?? {})) {
       if (actual.metadata[field]?.[key] !== value) drift.push(`metadata.${field}[${key}]`);
     }
   }
-  for (const owner of desired.metadata.ownerReferences ?? []) {
-    if (!(actual.metadata.ownerReferences ?? []).some((other) => other.uid === owner.uid)) {
-      drift.push("metadata.ownerReferences");
-    }
+  // Without one of ours it stays when the policy goes; one of somebody else's can take it away before.
+  const owners = desired.metadata.ownerReferences;
+  if (owners !== undefined && !sameOwners(actual.metadata.ownerReferences ?? [], owners)) {
+    drift.push("metadata.ownerReferences");
   }
   return drift;
+}
+
+function sameOwners(actual: readonly Owner[], desired: readonly Owner[]): boolean {
+  const uids = new Set(actual.map(({ uid }) => uid));
+  return actual.length === desired.length && desired.every(({ uid }) => uids.has(uid));
+}
+
+interface Owner {
+  readonly uid: string;
 }
 
 interface ObjectLike {
   readonly metadata: {
     readonly labels?: Readonly<Record<string, string>>;
     readonly annotations?: Readonly<Record<string, string>>;
-    readonly ownerReferences?: readonly { readonly uid: string }[];
+    readonly ownerReferences?: readonly Owner[];
+    readonly finalizers?: readonly string[];
   };
 }

@@ -5,10 +5,15 @@ import { LABEL, MANAGED_BY, PART_OF } from "@shieldx/crds";
 export const FIELD_MANAGER = {
   policy: "shieldx-policy",
   webhookConfiguration: "shieldx-webhook-configuration",
+  /** Of what it restores in `shieldx-kinds`, which is the chart's but for its caBundle. */
+  kindsRestoration: "shieldx-kinds-restoration",
   certificates: "shieldx-certificates",
   exception: "shieldx-exception",
   audit: "shieldx-audit",
 } as const;
+
+/** On each object that enforces: a digest of what it was written as. */
+export const RENDERED_ANNOTATION = "shieldx.io/rendered";
 
 /** Every object the operator creates carries these. */
 export function ownLabels(policy?: string): Record<string, string> {
@@ -26,5 +31,12 @@ export function policyLabelValue(policy: string): string {
 
 /** Name of the ValidatingAdmissionPolicy and of its binding. */
 export function nativePolicyName(policy: string): string {
-  return `shieldx-${policy}`;
+  return `${NATIVE_PREFIX}${policy}`;
 }
+
+/** The policy that an admission policy or binding of ours is named after. */
+export function policyOfNative(name: string): string | undefined {
+  return name.startsWith(NATIVE_PREFIX) ? name.slice(NATIVE_PREFIX.length) : undefined;
+}
+
+const NATIVE_PREFIX = "shieldx-";

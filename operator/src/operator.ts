@@ -5,6 +5,9 @@ import {
   type Logger,
   type Manager,
   Namespace,
+  ValidatingAdmissionPolicy,
+  ValidatingAdmissionPolicyBinding,
+  ValidatingWebhookConfiguration,
 } from "@shieldx/controller-runtime";
 import type { Registry } from "prom-client";
 import type { OperatorContext } from "./context.ts";
@@ -16,11 +19,12 @@ import { shieldExceptionController } from "./controllers/shieldexception/control
 import { shieldPolicyController } from "./controllers/shieldpolicy/controller.ts";
 import { webhookConfigurationController } from "./controllers/webhook-configuration/controller.ts";
 import type { WebhookAddress } from "./controllers/webhook-configuration/decide.ts";
+import { Departures } from "./departures.ts";
 import { registerFleetMetrics } from "./fleet-metrics.ts";
 import { ShieldExceptionType, ShieldPolicyType } from "./kinds.ts";
 import { createMetrics } from "./metrics.ts";
 import { PolicyWorld } from "./policy-world.ts";
-import { replicaLeases } from "./watched.ts";
+import { OURS, replicaLeases } from "./watched.ts";
 
 export interface OperatorParts {
   readonly manager: Manager;
@@ -53,12 +57,17 @@ export function buildOperator(parts: OperatorParts): OperatorContext {
     serverMinor: parts.serverMinor,
     ownNamespaces,
   });
+  const departures = new Departures();
+  departures.follow(manager.informer(ValidatingAdmissionPolicy, OURS));
+  departures.follow(manager.informer(ValidatingAdmissionPolicyBinding, OURS));
+  departures.follow(manager.informer(ValidatingWebhookConfiguration, {}));
   const operator: OperatorContext = {
     namespace,
     ownNamespaces,
     serverMinor: parts.serverMinor,
     webhookAddress: parts.webhookAddress,
     world,
+    departures,
     clock,
     metrics: createMetrics(parts.registry),
   };

@@ -1,7 +1,15 @@
-import { type Client, ValidatingAdmissionPolicy } from "@shieldx/controller-runtime";
+import { ApiError, type Client, ValidatingAdmissionPolicy } from "@shieldx/controller-runtime";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { CACHE_LAG_MS, type DesiredObject, decideOwned, OwnedObjects, type Written } from "./owned-object.ts";
+import {
+  CACHE_LAG_MS,
+  type DesiredObject,
+  decideOwned,
+  FOUGHT_MS,
+  OwnedObjects,
+  sealed,
+  type Written,
+} from "./owned-object.ts";
 
 const desired = (value: string): DesiredObject & { spec: unknown } => ({
   apiVersion: "v1",
@@ -87,6 +95,43 @@ describe("decideOwned", () => {
     });
   });
 
+  it("takes a cache for behind whose version is older than its write, though the generation did not move", () => {
+    const fresh = written({ isSeen: false, generation: 2, resourceVersion: "100" });
+    const relabelled = (resourceVersion: string) =>
+      onServer("x", 2, { labels: { a: "theirs" }, resourceVersion });
+    expect(decideOwned(fresh, relabelled("99"), desired("x"), 1000)).toMatchObject({ kind: "wait" });
+    expect(decideOwned(fresh, relabelled("101"), desired("x"), 1000)).toMatchObject({ isRestoration: true });
+  });
+
+  describe("on what another process wrote", () => {
+    const theirs = (is: string, was: string) => {
+      const { annotations } = sealed(desired(was)).metadata;
+      return onServer(is, 4, { annotations });
+    };
+
+    it("calls tampering what is not what it was written as", () => {
+      expect(decideOwned(undefined, theirs("z", "x"), desired("x"), 0)).toMatchObject({
+        isRestoration: true,
+      });
+    });
+
+    it("does not call tampering what was rendered from an older policy, or by a version that did not say", () => {
+      expect(decideOwned(undefined, theirs("w", "w"), desired("x"), 0)).toMatchObject({
+        isRestoration: false,
+      });
+      expect(decideOwned(undefined, onServer("z", 4), desired("x"), 0)).toMatchObject({
+        isRestoration: false,
+      });
+    });
+
+    it("calls tampering a deletion that it saw, or of what must have been there", () => {
+      const missing = (evidence: object) => decideOwned(undefined, undefined, desired("x"), 0, evidence);
+      expect(missing({ departed: theirs("x", "x") })).toMatchObject({ isRestoration: true });
+      expect(missing({ departed: theirs("w", "w") })).toMatchObject({ isRestoration: false });
+      expect(missing({ wasInForce: true })).toMatchObject({ isRestoration: true });
+    });
+  });
+
   it("ends at nothing to do once its write is in the cache, from any start", () => {
     const value = fc.constantFrom("x", "y", "z");
     fc.assert(
@@ -133,5 +178,24 @@ describe("OwnedObjects", () => {
       kind: "write",
       isRestoration: false,
     });
+  });
+
+  it("looks again at once when somebody else wrote or deleted in between, however often", async () => {
+    for (const code of [404, 409]) {
+      const fought = {
+        apply: () => Promise.reject(new ApiError({ verb: "patch", resource: "things" }, code, {})),
+      } as unknown as Client;
+      const owned = new OwnedObjects("shieldx-test");
+      for (let time = 0; time < 20; time++) {
+        const { action } = await owned.ensure(
+          fought,
+          ValidatingAdmissionPolicy,
+          onServer("z", 1),
+          desired("x"),
+          0,
+        );
+        expect(action).toEqual({ kind: "wait", forMs: FOUGHT_MS });
+      }
+    }
   });
 });

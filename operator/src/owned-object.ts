@@ -6,7 +6,8 @@ import {
   type KubeObject,
   type ResourceType,
 } from "@shieldx/controller-runtime";
-import { findObjectDrift } from "./drift.ts";
+import { findObjectDrift, renderingDigest } from "./drift.ts";
+import { RENDERED_ANNOTATION } from "./names.ts";
 
 /** An object that must be exactly as we write it. */
 export interface DesiredObject {
@@ -26,6 +27,7 @@ export interface Written {
   /** What the server made of it. Status writes of others move the resourceVersion, not the generation. */
   readonly uid: string | undefined;
   readonly generation: number;
+  readonly resourceVersion?: string | undefined;
   readonly wasCreated: boolean;
   readonly writtenAt: number;
   /** The cache has shown this write or a later one: from here on, a difference is not a cache that lags. */
@@ -45,6 +47,16 @@ export type OwnedAction =
 
 /** How long the cache may lag behind our own write before the write is repeated. */
 export const CACHE_LAG_MS = 250;
+/** After a write that met another one; the cache will show what it met. Does not grow: an attacker would gain by it. */
+export const FOUGHT_MS = 20;
+
+/** What is known besides the cache where this process has not written the object yet. */
+export interface Evidence {
+  /** What was last seen of an object that is not there any more, also while another process led. */
+  readonly departed?: KubeObject | undefined;
+  /** It is written down elsewhere that the object was there. */
+  readonly wasInForce?: boolean;
+}
 
 /** Decides about one owned object from what the cache shows. Pure. */
 export function decideOwned(
@@ -52,12 +64,15 @@ export function decideOwned(
   cached: KubeObject | undefined,
   desired: DesiredObject,
   now: number,
+  evidence: Evidence = {},
 ): OwnedAction {
   const drift = cached === undefined ? ["metadata.name"] : findObjectDrift(cached, desired);
   // One that is being deleted and held by a finalizer still enforces, and is kept like any other until it is gone.
   if (drift.length === 0) return { kind: "nothing" };
   const isSame = written !== undefined && findObjectDrift(written.desired, desired).length === 0;
-  if (!isSame) return { kind: "write", drift, isRestoration: false };
+  if (!isSame) {
+    return { kind: "write", drift, isRestoration: wasTamperedUnseen(written, cached, desired, evidence) };
+  }
   if (!hasCaughtUp(written, cached)) {
     const left = written.writtenAt + CACHE_LAG_MS - now;
     if (left > 0) return { kind: "wait", forMs: left };
@@ -69,7 +84,32 @@ export function decideOwned(
 function hasCaughtUp(written: Written, cached: KubeObject | undefined): boolean {
   if (written.isSeen) return true;
   if (cached === undefined) return !written.wasCreated;
-  return cached.metadata.uid !== written.uid || (cached.metadata.generation ?? 0) >= written.generation;
+  const { uid, generation = 0, resourceVersion } = cached.metadata;
+  if (uid !== written.uid) return true;
+  // A label or a finalizer does not move the generation. Versions of one resource are ordered (KEP-5504).
+  const versions = [resourceVersion, written.resourceVersion];
+  if (versions.every((version) => version !== undefined && /^\d+$/.test(version))) {
+    return BigInt(versions[0] ?? 0) >= BigInt(versions[1] ?? 0);
+  }
+  return generation >= written.generation;
+}
+
+/**
+ * Whether somebody else changed what is not as desired, as far as can be told where we do not remember writing just
+ * this. Each object says what it was written as: one that still is that was only rendered from something older.
+ */
+function wasTamperedUnseen(
+  written: Written | undefined,
+  cached: KubeObject | undefined,
+  desired: DesiredObject,
+  { departed, wasInForce = false }: Evidence,
+): boolean {
+  if (cached === undefined) {
+    if (written !== undefined) return false;
+    return wasInForce || (departed !== undefined && renderingDigest(departed) === renderingDigest(desired));
+  }
+  const rendered = cached.metadata.annotations?.[RENDERED_ANNOTATION];
+  return rendered !== undefined && rendered !== renderingDigest(cached);
 }
 
 export interface EnsureResult {
@@ -78,13 +118,28 @@ export interface EnsureResult {
   readonly object: KubeObject | undefined;
 }
 
+/** Writes one object so that it is as desired, and returns it. */
+export type OwnedWriter = (
+  client: Client,
+  type: ResourceType,
+  cached: KubeObject | undefined,
+  desired: DesiredObject,
+) => Promise<KubeObject>;
+
+/** An object that is ours alone, owners included. It says what it was written as, to whoever finds it changed. */
+export function sealed<T extends DesiredObject>(desired: T): T {
+  const { annotations, ownerReferences = [] } = desired.metadata;
+  const rendered = { ...annotations, [RENDERED_ANNOTATION]: renderingDigest(desired) };
+  return { ...desired, metadata: { ...desired.metadata, annotations: rendered, ownerReferences } };
+}
+
 /** Keeps objects exactly as desired, whoever else writes to them. One instance for each field manager. */
 export class OwnedObjects {
-  readonly #fieldManager: string;
+  readonly #write: OwnedWriter;
   readonly #written = new Map<string, Written>();
 
-  constructor(fieldManager: string) {
-    this.#fieldManager = fieldManager;
+  constructor(writer: string | OwnedWriter) {
+    this.#write = typeof writer === "string" ? wholeWriter(writer) : writer;
   }
 
   /**
@@ -97,17 +152,26 @@ export class OwnedObjects {
     cached: KubeObject | undefined,
     desired: DesiredObject,
     now: number,
+    evidence: Evidence = {},
   ): Promise<EnsureResult> {
     const key = `${type.plural}/${desired.metadata.name}`;
     const written = this.#noteSeen(key, cached);
-    const action = decideOwned(written, cached, desired, now);
+    const action = decideOwned(written, cached, desired, now, evidence);
     if (action.kind === "nothing" && cached !== undefined) this.#noteAsDesired(key, cached, desired, now);
     if (action.kind !== "write") return { action, object: cached };
-    const object = await this.#write(client, type, cached, desired);
+    let object: KubeObject;
+    try {
+      object = await this.#write(client, type, cached, desired);
+    } catch (error) {
+      // Somebody wrote, or deleted, in between.
+      if (!isConflict(error) && !isNotFound(error)) throw error;
+      return { action: { kind: "wait", forMs: FOUGHT_MS }, object: cached };
+    }
     this.#written.set(key, {
       desired,
       uid: object.metadata.uid,
       generation: object.metadata.generation ?? 0,
+      resourceVersion: object.metadata.resourceVersion,
       wasCreated: cached === undefined,
       writtenAt: now,
       isSeen: false,
@@ -137,8 +201,9 @@ export class OwnedObjects {
   #noteAsDesired(key: string, cached: KubeObject, desired: DesiredObject, now: number): void {
     // Unless the cache still shows what was before our last write, and only happens to look right.
     if (this.#written.get(key)?.isSeen === false) return;
-    const { uid, generation = 0 } = cached.metadata;
-    this.#written.set(key, { desired, uid, generation, wasCreated: false, writtenAt: now, isSeen: true });
+    const { uid, generation = 0, resourceVersion } = cached.metadata;
+    const version = { uid, generation, resourceVersion };
+    this.#written.set(key, { desired, ...version, wasCreated: false, writtenAt: now, isSeen: true });
   }
 
   #noteSeen(key: string, cached: KubeObject | undefined): Written | undefined {
@@ -148,30 +213,35 @@ export class OwnedObjects {
     this.#written.set(key, seen);
     return seen;
   }
+}
 
-  async #write(
-    client: Client,
-    type: ResourceType,
-    cached: KubeObject | undefined,
-    desired: DesiredObject,
-  ): Promise<KubeObject> {
-    const uid = cached?.metadata.uid;
-    const body = {
-      ...desired,
-      metadata: { ...desired.metadata, ...(uid === undefined ? {} : { uid }) },
-    } as unknown as Applicable<KubeObject>;
-    const applied = await client.apply(type, body, { fieldManager: this.#fieldManager, force: true });
-    if (findObjectDrift(applied, desired).length === 0) return applied;
-    // Somebody added fields of their own: apply leaves those alone, so the whole object is replaced.
-    const { resourceVersion } = applied.metadata;
-    const whole = {
-      ...desired,
-      metadata: {
-        ...desired.metadata,
-        ...(applied.metadata.uid === undefined ? {} : { uid: applied.metadata.uid }),
-        ...(resourceVersion === undefined ? {} : { resourceVersion }),
-      },
-    } as unknown as KubeObject;
-    return client.replace(type, whole, { fieldManager: this.#fieldManager });
-  }
+function wholeWriter(fieldManager: string): OwnedWriter {
+  return (client, type, cached, desired) => writeWhole(client, type, cached, desired, fieldManager);
+}
+
+/** Applies the object; where others added something that apply leaves alone, replaces it. */
+export async function writeWhole(
+  client: Client,
+  type: ResourceType,
+  cached: KubeObject | undefined,
+  desired: DesiredObject,
+  fieldManager: string,
+): Promise<KubeObject> {
+  const uid = cached?.metadata.uid;
+  const body = {
+    ...desired,
+    metadata: { ...desired.metadata, ...(uid === undefined ? {} : { uid }) },
+  } as unknown as Applicable<KubeObject>;
+  const applied = await client.apply(type, body, { fieldManager, force: true });
+  if (findObjectDrift(applied, desired).length === 0) return applied;
+  const { resourceVersion } = applied.metadata;
+  const whole = {
+    ...desired,
+    metadata: {
+      ...desired.metadata,
+      ...(applied.metadata.uid === undefined ? {} : { uid: applied.metadata.uid }),
+      ...(resourceVersion === undefined ? {} : { resourceVersion }),
+    },
+  } as unknown as KubeObject;
+  return client.replace(type, whole, { fieldManager });
 }

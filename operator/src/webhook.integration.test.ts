@@ -1,6 +1,7 @@
 import { ValidatingWebhookConfiguration } from "@shieldx/controller-runtime";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { NAMESPACE, startTestBed, type TestBed, waitFor } from "./cluster.test-kit.ts";
+import { kindsConfiguration } from "./controllers/webhook-configuration/kinds.ts";
 import { ShieldPolicyType } from "./kinds.ts";
 import { StandInReplica } from "./replica.test-kit.ts";
 
@@ -50,26 +51,14 @@ describe("the webhook's configuration and certificates, with two API servers", (
     bed = await startTestBed({ name: "operator-hook", apiServers: 2 });
     replica = new StandInReplica(bed.admin, NAMESPACE);
     await replica.listen();
+    // As the chart renders it (kinds.integration.test.ts compares the two), without a bundle.
+    const address = { kind: "url", admit: replica.url, probe: replica.probeUrl } as const;
+    const rendered = kindsConfiguration({ address, namespace: NAMESPACE }, "");
     await bed.apply({
-      apiVersion: "admissionregistration.k8s.io/v1",
-      kind: "ValidatingWebhookConfiguration",
-      metadata: { name: "shieldx-kinds" },
-      webhooks: [
-        {
-          name: "probe.shieldx.io",
-          clientConfig: { url: `${replica.probeUrl}/probe` },
-          rules: [
-            { apiGroups: [""], apiVersions: ["v1"], resources: ["configmaps"], operations: ["CREATE"] },
-          ],
-          namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": NAMESPACE } },
-          objectSelector: { matchLabels: { "shieldx.io/handshake-probe": "shieldx-kinds" } },
-          failurePolicy: "Fail",
-          sideEffects: "None",
-          admissionReviewVersions: ["v1"],
-        },
-      ],
+      ...rendered,
+      metadata: { ...rendered.metadata, labels: { "helm.sh/chart": "shieldx" } },
     });
-    await bed.startOperator({ address: { kind: "url", admit: replica.url, probe: replica.probeUrl } });
+    await bed.startOperator({ address });
   });
   afterAll(async () => {
     await bed?.stop();
@@ -77,15 +66,24 @@ describe("the webhook's configuration and certificates, with two API servers", (
   });
 
   it("sets the CA bundle, and only that, in the configuration that the chart installs", async () => {
-    const entry = await waitFor("bundle set", async () => {
-      const found = (await configuration("shieldx-kinds"))?.webhooks?.[0];
-      return found?.clientConfig.caBundle === undefined ? undefined : found;
+    const found = await waitFor("bundle set", async () => {
+      const now = await configuration("shieldx-kinds");
+      return now?.webhooks?.every(({ clientConfig }) => clientConfig.caBundle) ? now : undefined;
     });
-    expect(Buffer.from(entry.clientConfig.caBundle ?? "", "base64").toString()).toMatch(
-      /^-----BEGIN CERTIFICATE/,
-    );
-    expect(entry.clientConfig.url).toBe(`${replica.probeUrl}/probe`);
-    expect(entry.failurePolicy).toBe("Fail");
+    for (const { clientConfig } of found.webhooks ?? []) {
+      expect(Buffer.from(clientConfig.caBundle ?? "", "base64").toString()).toMatch(
+        /^-----BEGIN CERTIFICATE/,
+      );
+    }
+    const fields = (found.metadata.managedFields ?? []) as {
+      readonly manager?: string;
+      readonly fieldsV1?: { readonly "f:metadata"?: object; readonly "f:webhooks"?: Record<string, object> };
+    }[];
+    const ours = fields.find(({ manager }) => manager === "shieldx-webhook-configuration")?.fieldsV1;
+    expect(ours?.["f:metadata"]).toBeUndefined();
+    const owned = JSON.stringify(ours?.["f:webhooks"]);
+    expect(owned).toContain("f:caBundle");
+    expect(owned).not.toMatch(/f:rules|f:url|f:failurePolicy/);
   });
 
   it("publishes Fail only once a replica holds the policy; Pods are admitted until then, refused after", async () => {

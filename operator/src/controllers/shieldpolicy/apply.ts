@@ -1,13 +1,17 @@
 import {
   ApiError,
+  type KubeObject,
   type ReconcileContext,
+  Secret,
   ValidatingAdmissionPolicy,
   ValidatingAdmissionPolicyBinding,
 } from "@shieldx/controller-runtime";
+import { CA_SECRET } from "@shieldx/crds";
 import { type OperatorContext, sooner } from "../../context.ts";
 import type { ShieldPolicyObject } from "../../kinds.ts";
 import { nativePolicyName } from "../../names.ts";
-import type { OwnedObjects } from "../../owned-object.ts";
+import { type OwnedObjects, sealed } from "../../owned-object.ts";
+import { tellRestoration, wasInForce } from "../../tampering.ts";
 import type { NativeObjects, NativeState, RenderedObject } from "./decide.ts";
 import type { NativeCached } from "./observe.ts";
 
@@ -85,22 +89,17 @@ async function keep(
   cached: NativeCached["policy"] | NativeCached["binding"],
   desired: RenderedObject,
 ): Promise<number | undefined> {
-  const { action } = await owned.ensure(context.client, type, cached, desired, operator.clock.now());
+  const { name } = desired.metadata;
+  const caSecret = context.get(Secret, { name: CA_SECRET, namespace: operator.namespace });
+  const evidence = {
+    departed: operator.departures.of<KubeObject>(type, name),
+    wasInForce: wasInForce(policy, "Native", caSecret),
+  };
+  const now = operator.clock.now();
+  const { action } = await owned.ensure(context.client, type, cached, sealed(desired), now, evidence);
   if (action.kind === "wait") return action.forMs;
-  if (action.kind === "write" && action.isRestoration) {
-    operator.metrics.tamperingRestored.inc({ kind: type.kind });
-    const what = cached === undefined ? "deleted" : `changed (${action.drift.join(", ")})`;
-    context.logger.warn(
-      { object: desired.metadata.name, drift: action.drift },
-      `${type.kind} was ${what}; restored`,
-    );
-    context.events.event(policy, {
-      type: "Warning",
-      reason: "TamperingRestored",
-      action: "Restore",
-      note: `${type.kind} "${desired.metadata.name}" was ${what} by somebody else and has been restored`,
-    });
-  }
+  const wasDeleted = cached === undefined;
+  tellRestoration(operator, context, action, { kind: desired.kind, name, wasDeleted, regarding: policy });
   return undefined;
 }
 

@@ -26,7 +26,7 @@ import {
   type ShieldPolicyObject,
   ShieldPolicyType,
 } from "../../kinds.ts";
-import { FIELD_MANAGER } from "../../names.ts";
+import { FIELD_MANAGER, policyOfNative } from "../../names.ts";
 import { namespaceLabels } from "../../namespaces.ts";
 import { OwnedObjects } from "../../owned-object.ts";
 import { memberOf } from "../../policy-world.ts";
@@ -52,10 +52,14 @@ export function shieldPolicyController(operator: OperatorContext): ControllerDef
   const owned = new OwnedObjects(FIELD_MANAGER.policy);
   const enforcedBy = new Map<string, string>();
   const allPolicies = (): ObjectKey[] => operator.world.current().policies.map(({ name }) => ({ name }));
-  const ofOwner = (object: KubeObject): ObjectKey[] =>
-    (object.metadata.ownerReferences ?? [])
-      .filter((owner) => owner.kind === ShieldPolicyType.kind)
-      .map(({ name }) => ({ name }));
+  /** By owner and by name: somebody may have taken the owner away. */
+  const ofOwner = ({ metadata }: KubeObject): ObjectKey[] => {
+    const owners = (metadata.ownerReferences ?? []).filter(({ kind }) => kind === ShieldPolicyType.kind);
+    const named = policyOfNative(metadata.name);
+    return [...owners.map(({ name }) => name), ...(named === undefined ? [] : [named])].map((name) => ({
+      name,
+    }));
+  };
 
   async function reconcile(key: ObjectKey, context: ReconcileContext): Promise<number | undefined> {
     const policy = context.get(ShieldPolicyType, key);

@@ -13,7 +13,7 @@ export type Enforcer = "Native" | "Webhook" | "None";
 /** A ValidatingAdmissionPolicy or its binding, as rendered. */
 export interface RenderedObject {
   readonly apiVersion: string;
-  readonly kind: string;
+  readonly kind: "ValidatingAdmissionPolicy" | "ValidatingAdmissionPolicyBinding";
   readonly metadata: {
     readonly name: string;
     readonly labels?: Readonly<Record<string, string>>;

@@ -7,15 +7,22 @@ import {
   ValidatingWebhookConfiguration,
   watch,
 } from "@shieldx/controller-runtime";
-import { CA_SECRET, FAIL_CONFIGURATION, IGNORE_CONFIGURATION, KINDS_CONFIGURATION } from "@shieldx/crds";
+import {
+  CA_SECRET,
+  effectiveFailurePolicy,
+  FAIL_CONFIGURATION,
+  IGNORE_CONFIGURATION,
+  KINDS_CONFIGURATION,
+} from "@shieldx/crds";
 import { lookAgain, type OperatorContext } from "../../context.ts";
-import { ShieldPolicyType } from "../../kinds.ts";
+import { asPolicy, ShieldPolicyType } from "../../kinds.ts";
 import { FIELD_MANAGER } from "../../names.ts";
-import { OwnedObjects } from "../../owned-object.ts";
+import { type DesiredObject, type Evidence, OwnedObjects, sealed } from "../../owned-object.ts";
+import { tellRestoration, wasInForce } from "../../tampering.ts";
 import { caSecret, replicaLeases } from "../../watched.ts";
 import { readBundle } from "../certificates/bundle-entry.ts";
-import { applyBundle } from "./apply.ts";
-import { decideWebhookConfigurations, publishedCalls, type WebhookConfiguration } from "./decide.ts";
+import { decideWebhookConfigurations, publishedCalls } from "./decide.ts";
+import { KindsRelease } from "./kinds.ts";
 import { observeWebhooks } from "./observe.ts";
 
 const OURS: readonly string[] = [FAIL_CONFIGURATION, IGNORE_CONFIGURATION, KINDS_CONFIGURATION];
@@ -23,69 +30,89 @@ const ALL = OURS.map((name) => ({ name }));
 /** How long until a policy that waits for a replica is looked at again; Lease events usually come first. */
 const WAIT_MS = 1000;
 
+/** How long a configuration that nobody here has ever seen may be missing: whoever installs the chart creates it last. */
+const NEVER_SEEN_MS = 60_000;
+
 /** Keeps the three webhook configurations as they have to be. Keys are their names. */
 export function webhookConfigurationController(
   operator: OperatorContext,
 ): ControllerDefinition<ValidatingWebhookConfiguration> {
   const owned = new OwnedObjects(FIELD_MANAGER.webhookConfiguration);
+  const release = new KindsRelease({ address: operator.webhookAddress, namespace: operator.namespace });
+  const kinds = new OwnedObjects((...args) => release.write(...args));
   const published = { Fail: new Set<string>(), Ignore: new Set<string>() };
+  let kindsMissedSince: number | undefined;
 
   async function keep(
     context: ReconcileContext,
-    name: string,
-    desired: WebhookConfiguration | undefined,
+    objects: OwnedObjects,
+    desired: DesiredObject,
+    evidence: Evidence,
   ): Promise<number | undefined> {
-    const cached = context.get(ValidatingWebhookConfiguration, { name });
-    if (desired === undefined) {
-      await owned.remove(context.client, ValidatingWebhookConfiguration, cached, name);
-      return undefined;
-    }
+    const { name } = desired.metadata;
+    const type = ValidatingWebhookConfiguration;
+    const cached = context.get(type, { name });
     const now = operator.clock.now();
-    const { action } = await owned.ensure(
-      context.client,
-      ValidatingWebhookConfiguration,
-      cached,
-      desired,
-      now,
-    );
+    const { action, object } = await objects.ensure(context.client, type, cached, desired, now, evidence);
     if (action.kind === "wait") return action.forMs;
-    if (action.kind === "write" && action.isRestoration) {
-      operator.metrics.tamperingRestored.inc({ kind: "ValidatingWebhookConfiguration" });
+    tellRestoration(operator, context, action, {
+      kind: "ValidatingWebhookConfiguration",
+      name,
+      wasDeleted: cached === undefined,
+      regarding: object ?? { apiVersion: desired.apiVersion, kind: desired.kind, name },
+    });
+    return undefined;
+  }
+
+  async function keepKinds(context: ReconcileContext, caBundlePem: string): Promise<number | undefined> {
+    const name = KINDS_CONFIGURATION;
+    const cached = context.get(ValidatingWebhookConfiguration, { name });
+    const departed = operator.departures.of(ValidatingWebhookConfiguration, name);
+    if (cached !== undefined) kindsMissedSince = undefined;
+    else if (departed === undefined) {
+      const now = operator.clock.monotonicNow();
+      kindsMissedSince ??= now;
+      const left = kindsMissedSince + NEVER_SEEN_MS - now;
+      if (left > 0) return left;
       context.logger.warn(
-        { configuration: name, drift: action.drift },
-        "webhook configuration was changed; restored",
-      );
-      context.events.event(
-        cached ?? { apiVersion: desired.apiVersion, kind: desired.kind, metadata: { name } },
-        {
-          type: "Warning",
-          reason: "TamperingRestored",
-          action: "Restore",
-          note: `somebody ${cached === undefined ? "deleted it" : `changed ${action.drift.join(", ")}`}; restored`,
-        },
+        { configuration: name },
+        "the chart's webhook configuration is missing; creating it",
       );
     }
-    return undefined;
+    const desired = release.desired(cached ?? departed, caBundlePem);
+    return keep(context, kinds, desired, { wasInForce: departed !== undefined });
   }
 
   async function reconcile(name: string, context: ReconcileContext): Promise<number | undefined> {
     const now = operator.clock.now();
     const secret = context.get(Secret, { name: CA_SECRET, namespace: operator.namespace });
     const caBundlePem = readBundle(secret);
-    const existing = (other: string) => context.get(ValidatingWebhookConfiguration, { name: other });
-    if (name === KINDS_CONFIGURATION) {
-      await applyBundle(context.client, existing(name), caBundlePem);
-      return undefined;
-    }
     // Without a bundle nothing can be written, and what is there must not be taken away for that.
     if (caBundlePem === undefined) return WAIT_MS;
+    if (name === KINDS_CONFIGURATION) return keepKinds(context, caBundlePem);
+    const existing = (other: string) => context.get(ValidatingWebhookConfiguration, { name: other });
     const decision = decideWebhookConfigurations(
       observeWebhooks(operator, existing, caBundlePem, published, now),
     );
-    const isFail = name === FAIL_CONFIGURATION;
-    const desired = isFail ? decision.fail : decision.ignore;
-    const wait = await keep(context, name, desired);
-    published[isFail ? "Fail" : "Ignore"] = publishedCalls(desired);
+    const failurePolicy = name === FAIL_CONFIGURATION ? "Fail" : "Ignore";
+    const desired = failurePolicy === "Fail" ? decision.fail : decision.ignore;
+    if (desired === undefined) {
+      await owned.remove(context.client, ValidatingWebhookConfiguration, existing(name), name);
+    }
+    const wait =
+      desired === undefined
+        ? undefined
+        : await keep(context, owned, sealed(desired), {
+            departed: operator.departures.of(ValidatingWebhookConfiguration, name),
+            wasInForce: context
+              .list(ShieldPolicyType)
+              .some(
+                (policy) =>
+                  effectiveFailurePolicy(asPolicy(policy).spec) === failurePolicy &&
+                  wasInForce(policy, "Webhook", secret),
+              ),
+          });
+    published[failurePolicy] = publishedCalls(desired);
     if (wait !== undefined) return wait;
     return decision.waiting.size > 0 ? WAIT_MS : undefined;
   }
@@ -98,6 +125,8 @@ export function webhookConfigurationController(
       watch({ type: Lease, ...replicaLeases(operator.namespace), map: () => ALL }),
       watch({ type: Secret, ...caSecret(operator.namespace), map: () => ALL }),
     ],
+    // One that is fought over must not hold up the others.
+    concurrency: OURS.length,
     reconcile: async ({ name }, context) =>
       OURS.includes(name) ? lookAgain(await reconcile(name, context)) : undefined,
   });

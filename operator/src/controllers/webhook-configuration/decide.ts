@@ -255,7 +255,8 @@ function probeEntry(observed: WebhookObservation, configuration: string, caBundl
   };
 }
 
-function clientConfigOf(
+/** How an API server reaches one of the two ports. */
+export function clientConfigOf(
   address: WebhookAddress,
   port: "admit" | "probe",
   path: string,

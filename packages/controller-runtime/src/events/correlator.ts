@@ -127,7 +127,9 @@ export class EventCorrelator {
   }
 
   #bucketOf(controller: string, regarding: ObjectReference, nowMs: number): TokenBucket {
-    const key = JSON.stringify([controller, referenceKey(regarding)]);
+    // One that is deleted and made again under its name is still the same object to a person who reads Events.
+    const { uid: _, ...named } = regarding;
+    const key = JSON.stringify([controller, referenceKey(named)]);
     const known = this.#buckets.get(key);
     if (known !== undefined) return known;
     const bucket = new TokenBucket(1000 / this.#limits.refillMs, this.#limits.burstPerObject, nowMs);

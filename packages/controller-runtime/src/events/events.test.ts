@@ -101,6 +101,13 @@ describe("EventBroadcaster", () => {
     expect(sent.created).toHaveLength(27);
   });
 
+  it("takes an object that is made again and again under one name for one object", async () => {
+    const { clock, sent, recorder } = setUp();
+    for (let time = 0; time < 60; time++) recorder.event({ ...pod, uid: String(time) }, refused);
+    await clock.advanceAsync(0);
+    expect(sent.created).toHaveLength(25);
+  });
+
   it("never throws, whatever it is given and whatever the server answers", async () => {
     const { clock, sent, recorder, broadcaster } = setUp((call) =>
       call === "create" ? new ApiError({ verb: "create", resource: "events" }, 403, {}) : undefined,
