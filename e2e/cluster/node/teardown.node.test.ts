@@ -83,7 +83,9 @@ describe("the end of a cluster with a node", () => {
     const [uid, former] = [await idOf("plain"), await namespacesOf(cluster)];
     const [node] = cluster.nodes;
     await node?.kill();
-    expect(await processesOf({ id: "none", dir: `${cluster.dir}/nodes/node-1`, namespaces: former })).toEqual([]);
+    expect(await processesOf({ id: "none", dir: `${cluster.dir}/nodes/node-1`, namespaces: former })).toEqual(
+      [],
+    );
     const began = performance.now();
     await node?.start();
     console.log(`node Ready again after ${((performance.now() - began) / 1000).toFixed(1)} s`);
