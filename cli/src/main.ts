@@ -1,6 +1,7 @@
 import { DEFAULT_NAMESPACE } from "@shieldx/crds";
 import { Command, CommanderError, Option } from "commander";
 import { completionScript } from "./completion.ts";
+import { runDebugBundle } from "./debug/command.ts";
 import { UsageError } from "./errors.ts";
 import { paint, type Terminal } from "./output/terminal.ts";
 import { runPolicyCheck } from "./policy/command.ts";
@@ -32,6 +33,7 @@ Examples:
   shieldctl status
   shieldctl policy check -f deploy/ --policies policies/
   helm template ./chart | shieldctl policy check -f - --policies policies/ -o sarif
+  shieldctl debug bundle --since 6h
 
 Exit codes: 0 fine; 1 a policy refuses, ShieldX needs attention or the cluster cannot be reached; 2 wrong usage or input.`,
     );
@@ -74,6 +76,14 @@ Exit codes: 0 fine; 1 a policy refuses, ShieldX needs attention or the cluster c
         .default("table"),
     )
     .action(async (options) => done(await runPolicyCheck(options, terminal)));
+
+  connectionOptions(program.command("debug").description("Find out what is wrong.").command("bundle"))
+    .description(
+      "Collect what somebody needs to help: policies, webhooks, native policies, Pods, Events, Leases, logs and rights of ShieldX, into a .tar.gz with an index. Keys, tokens and values of environment variables are redacted, contents of Secrets are not read. What may not be read is listed in the index.",
+    )
+    .option("-o, --output <file>", "where to write it (default: shieldx-debug-TIME.tar.gz)")
+    .option("--since <duration>", "logs and Events of the last 30m, 6h or 2d", "24h")
+    .action(async (options) => done(await runDebugBundle(options, terminal)));
 
   connectionOptions(program.command("version"))
     .description("Print the versions of shieldctl and of the cluster's ShieldX and Kubernetes.")

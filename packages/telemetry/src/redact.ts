@@ -73,6 +73,11 @@ export function redactFields<T extends object>(fields: T): T {
   return walk(fields, 0) as T;
 }
 
+/** A yes or no is no secret: `automountServiceAccountToken: false` is worth reading. */
+function isHideable(value: unknown): boolean {
+  return value !== undefined && value !== null && typeof value !== "boolean";
+}
+
 function walk(value: unknown, depth: number): unknown {
   if (typeof value !== "object" || value === null || value instanceof Error) return value;
   if (depth >= deepest) return "[nested too deeply]";
@@ -82,7 +87,7 @@ function walk(value: unknown, depth: number): unknown {
   return Object.fromEntries(
     Object.entries(value).map(([name, inner]) => [
       name,
-      inner !== undefined && inner !== null && isSecretName(name) ? redacted : walk(inner, depth + 1),
+      isHideable(inner) && isSecretName(name) ? redacted : walk(inner, depth + 1),
     ]),
   );
 }

@@ -1,10 +1,11 @@
 import { Registry } from "prom-client";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { realClock } from "../clock/clock.ts";
 import { ManualClock } from "../clock/manual-clock.ts";
 import { alwaysLeading } from "../election/guard.ts";
 import { silentLogger } from "../kubernetes/logger.ts";
 import type { ObjectKey } from "../kubernetes/objects.ts";
+import type { Span, Tracer } from "../kubernetes/tracer.ts";
 import { ManagerMetrics } from "../metrics/manager-metrics.ts";
 import { ApiError } from "../transport/api-error.ts";
 import type { Client } from "../transport/client.ts";
@@ -16,7 +17,10 @@ import { WorkQueue } from "./queue/work-queue.ts";
 // biome-ignore lint/suspicious/noConfusingVoidType: mirrors ControllerDefinition
 type Reconcile = (key: ObjectKey, context: ReconcileContext) => Promise<ReconcileResult | void>;
 
-function setUp(reconcile: Reconcile, options: { concurrency?: number; reconcileTimeoutMs?: number } = {}) {
+function setUp(
+  reconcile: Reconcile,
+  options: { concurrency?: number; reconcileTimeoutMs?: number; tracer?: Tracer } = {},
+) {
   const clock = new ManualClock();
   const registry = new Registry();
   const metrics = new ManagerMetrics(registry);
@@ -29,6 +33,7 @@ function setUp(reconcile: Reconcile, options: { concurrency?: number; reconcileT
     queue,
     clock,
     logger: silentLogger,
+    tracer: options.tracer,
     metrics: metrics.controllers.of("test", concurrency),
     context: {
       client: {} as Client,
@@ -203,6 +208,54 @@ describe("Controller", () => {
     await clock.advanceAsync(1_000);
     expect(most).toBe(4);
     expect(doubled).toBe(false);
+  });
+
+  it("reports each reconcile to a tracer, with how it ended", async () => {
+    const spans: Record<string, unknown>[] = [];
+    const tracer: Tracer = {
+      trace: async (name, { attributes }, work) => {
+        const seen: Record<string, unknown> = { name, ...attributes };
+        spans.push(seen);
+        const span: Span = {
+          traceparent: "",
+          set: (key, value) => {
+            seen[key] = value;
+          },
+          fail: (error) => {
+            seen.failed = (error as Error).message;
+          },
+        };
+        return await work(span);
+      },
+      step: (_name, _attributes, work) => work(undefined),
+    };
+    const { queue, controller } = setUp(
+      async ({ name }) => {
+        if (name === "bad") throw new TerminalError("broken");
+      },
+      { tracer },
+    );
+    queue.add("ns/good");
+    queue.add("bad");
+    controller.start();
+    await vi.waitFor(() => expect(spans).toHaveLength(2));
+    await controller.drain();
+    expect(spans).toEqual([
+      {
+        name: "reconcile test",
+        "k8s.controller": "test",
+        "k8s.namespace.name": "ns",
+        "k8s.object.name": "good",
+        "k8s.reconcile.id": expect.any(String),
+        "k8s.reconcile.failures": 0,
+        "k8s.reconcile.result": "success",
+      },
+      expect.objectContaining({
+        "k8s.object.name": "bad",
+        "k8s.reconcile.result": "terminal",
+        failed: "broken",
+      }),
+    ]);
   });
 
   it("drains: takes nothing new and waits for what is under way", async () => {
