@@ -56,11 +56,12 @@ interface Launch {
   readonly args: readonly string[];
   readonly health: number;
   readonly metrics: number;
+  readonly env: Readonly<Record<string, string>>;
 }
 
 /** Through the cluster's watchdog, so that a test which dies leaves no process of ours either. */
-async function launch({ cluster, name, args, health, metrics }: Launch): Promise<ShieldxProcess> {
-  const command = { name, command: process.execPath, args: [entry, ...args] };
+async function launch({ cluster, name, args, health, metrics, env }: Launch): Promise<ShieldxProcess> {
+  const command = { name, command: process.execPath, args: [entry, ...args], env };
   const running = await cluster.processes.start(command);
   const exited = running.exited.then(({ code }) => code);
   return {
@@ -97,6 +98,10 @@ export interface HostOptions {
   readonly chartValues?: Readonly<Record<string, string>>;
   /** Puts the chart's manifests into the cluster; default: `kubectl apply --server-side`. */
   readonly install?: (manifests: string) => Promise<void>;
+  /** For the processes. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Further flags for operators and webhooks alike. */
+  readonly args?: readonly string[];
 }
 
 async function applyManifests(cluster: Cluster, manifests: string): Promise<void> {
@@ -128,22 +133,27 @@ export async function startShieldxOnHost(
   await cluster.kubectl(["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"]);
 
   const token = options.tokenSeconds === undefined ? {} : { expirationSeconds: options.tokenSeconds };
+  const { env = {}, args = [] } = options;
   const operators: ShieldxProcess[] = [];
   const webhooks: ShieldxProcess[] = [];
+  const begun = { operators: 0, webhooks: 0 };
   const host: ShieldxOnHost = {
     operators,
     webhooks,
     webhookUrl,
     async startOperator() {
+      // At once, before anything is awaited: several may be starting.
+      const name = `operator-${begun.operators++}`;
       const [health, metrics] = [await freePort(), await freePort()];
-      const name = `operator-${operators.length}`;
       const started = await launch({
         cluster,
         name,
         health,
         metrics,
+        env,
         args: [
           "operator",
+          ...args,
           `--kubeconfig=${await cluster.serviceAccountKubeconfig(namespace, "shieldx-operator", token)}`,
           `--namespace=${namespace}`,
           `--webhook-url=${webhookUrl}`,
@@ -157,15 +167,17 @@ export async function startShieldxOnHost(
       return started;
     },
     async startWebhooks() {
+      const name = `webhooks-${begun.webhooks++}`;
       const [health, metrics] = [await freePort(), await freePort()];
-      const name = `webhooks-${webhooks.length}`;
       const started = await launch({
         cluster,
         name,
         health,
         metrics,
+        env,
         args: [
           "webhooks",
+          ...args,
           `--kubeconfig=${await cluster.serviceAccountKubeconfig(namespace, "shieldx-webhooks", token)}`,
           `--namespace=${namespace}`,
           `--replica-name=${name}`,

@@ -29,6 +29,12 @@ const manifests = {
     sum: "h1:mp0zlYO4vKAJmQdArWORWKr1lmB4Hj8JeBQGX5RBnpg=",
     file: "releases/cnpg-1.27.0.yaml",
   },
+  "prometheus-operator": {
+    path: "github.com/prometheus-operator/prometheus-operator",
+    version: "v0.85.0",
+    sum: "h1:M5xLCLEoaW2IJfnuCwFzzpL+jSVQu3KGT84Pye+fW8s=",
+    file: "example/prometheus-operator-crd",
+  },
   metallb: {
     path: "go.universe.tf/metallb",
     version: "v0.16.2",
