@@ -1,0 +1,3 @@
+import { steadyStateSuite } from "./steady-state.ts";
+
+steadyStateSuite({ policies: 400, exceptions: 600, pods: 100, seconds: 600 });
