@@ -49,13 +49,15 @@ export interface TestBed {
   readonly cluster: Cluster;
   readonly admin: Client;
   readonly registry: Registry;
-  /** What the operator logged as errors. */
+  /** What the operator logged as errors, and as warnings. */
   readonly failures: string[];
+  readonly warnings: string[];
   kubectl(args: string[], input?: unknown): Promise<{ code: number | null; stdout: string; stderr: string }>;
   apply(...objects: object[]): Promise<void>;
   startOperator(options?: {
     address?: WebhookAddress;
     certificates?: CertificateSettings;
+    refusalRetryMs?: number;
   }): Promise<() => Promise<void>>;
   stop(): Promise<void>;
 }
@@ -65,12 +67,14 @@ export async function startTestBed(options: Parameters<typeof startCluster>[0]):
   const admin = createClient({ credentials: await loadCredentials({ kubeconfig: cluster.kubeconfig }) });
   const registry = new Registry();
   const failures: string[] = [];
+  const warnings: string[] = [];
   const stops: (() => Promise<void>)[] = [];
   const bed: TestBed = {
     cluster,
     admin,
     registry,
     failures,
+    warnings,
     kubectl: (args, input) =>
       cluster.kubectl(
         args,
@@ -81,11 +85,12 @@ export async function startTestBed(options: Parameters<typeof startCluster>[0]):
       const result = await bed.kubectl(["apply", "--server-side", "--force-conflicts", "-f", "-"], list);
       if (result.code !== 0) throw new Error(`apply was refused: ${result.stderr}`);
     },
-    async startOperator({ address, certificates } = {}) {
+    async startOperator({ address, certificates, refusalRetryMs } = {}) {
       const kubeconfig = await cluster.serviceAccountKubeconfig(NAMESPACE, "shieldx-operator");
       const client = createClient({ credentials: await loadCredentials({ kubeconfig }) });
       const logger: Logger = {
         ...silentLogger,
+        warn: (_fields, message) => warnings.push(message),
         error: (fields, message) => failures.push(`${message}: ${JSON.stringify(fields)}`),
       };
       const metrics = stops.length === 0 ? registry : new Registry();
@@ -106,6 +111,7 @@ export async function startTestBed(options: Parameters<typeof startCluster>[0]):
         webhookAddress: address ?? { kind: "service", namespace: NAMESPACE },
         auditReports: 1000,
         ...(certificates === undefined ? {} : { certificates }),
+        ...(refusalRetryMs === undefined ? {} : { refusalRetryMs }),
       });
       const signal = new AbortController();
       const ran = manager.run(signal.signal);

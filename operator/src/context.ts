@@ -2,6 +2,7 @@ import type { Clock } from "@shieldx/controller-runtime";
 import type { WebhookAddress } from "./controllers/webhook-configuration/decide.ts";
 import type { Departures } from "./departures.ts";
 import type { OperatorMetrics } from "./metrics.ts";
+import type { Obstacles } from "./obstacles.ts";
 import type { PolicyWorld } from "./policy-world.ts";
 
 /** What every controller of the operator is given. */
@@ -16,6 +17,7 @@ export interface OperatorContext {
   readonly departures: Departures;
   readonly clock: Pick<Clock, "now" | "monotonicNow">;
   readonly metrics: OperatorMetrics;
+  readonly obstacles: Obstacles;
 }
 
 /** The sooner of two waits; undefined means never. */

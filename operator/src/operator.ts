@@ -23,6 +23,7 @@ import { Departures } from "./departures.ts";
 import { registerFleetMetrics } from "./fleet-metrics.ts";
 import { ShieldExceptionType, ShieldPolicyType } from "./kinds.ts";
 import { createMetrics } from "./metrics.ts";
+import { Obstacles } from "./obstacles.ts";
 import { PolicyWorld } from "./policy-world.ts";
 import { OURS, replicaLeases } from "./watched.ts";
 
@@ -38,6 +39,8 @@ export interface OperatorParts {
   /** Most openreports.io Reports to keep; 0 for none. */
   readonly auditReports: number;
   readonly certificates?: CertificateSettings;
+  /** How soon a write that was refused is tried again. Default 30 s. */
+  readonly refusalRetryMs?: number;
 }
 
 /** Adds every controller of the operator to a manager. Nothing runs until the manager does. */
@@ -70,6 +73,7 @@ export function buildOperator(parts: OperatorParts): OperatorContext {
     departures,
     clock,
     metrics: createMetrics(parts.registry),
+    obstacles: new Obstacles({ retryMs: parts.refusalRetryMs ?? 30_000, logger }),
   };
   registerFleetMetrics(parts.registry, {
     hasSynced: () => policies.hasSynced && exceptions.hasSynced && leases.hasSynced,
@@ -137,6 +141,8 @@ function buildAuditor(
             client,
             logger,
             metrics: operator.metrics,
+            obstacles: operator.obstacles,
+            now: () => clock.now(),
             monotonicNow: () => clock.monotonicNow(),
             limits: { ...DEFAULT_REPORT_LIMITS, reports: auditReports },
           }),

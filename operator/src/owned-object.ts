@@ -5,6 +5,7 @@ import {
   isNotFound,
   type KubeObject,
   type ResourceType,
+  refusalOf,
 } from "@shieldx/controller-runtime";
 import { findObjectDrift, renderingDigest } from "./drift.ts";
 import { RENDERED_ANNOTATION } from "./names.ts";
@@ -124,6 +125,7 @@ export type OwnedWriter = (
   type: ResourceType,
   cached: KubeObject | undefined,
   desired: DesiredObject,
+  isOurs: boolean,
 ) => Promise<KubeObject>;
 
 /** An object that is ours alone, owners included. It says what it was written as, to whoever finds it changed. */
@@ -143,8 +145,9 @@ export class OwnedObjects {
   }
 
   /**
-   * Brings one object in line. Makes no request when the cache shows it as desired.
-   * @throws ApiError what the API server answers to the write
+   * Brings one object in line. Makes no request when the cache shows it as desired. An object of that name that is
+   * somebody else's is left alone.
+   * @throws ApiError what the API server answers to the write; a field manager conflict for somebody else's object
    */
   async ensure(
     client: Client,
@@ -161,10 +164,12 @@ export class OwnedObjects {
     if (action.kind !== "write") return { action, object: cached };
     let object: KubeObject;
     try {
-      object = await this.#write(client, type, cached, desired);
+      // What is neither cached as ours nor written by us before may be somebody else's that bears the name.
+      const isOurs = cached !== undefined || written !== undefined;
+      object = await this.#write(client, type, cached, desired, isOurs);
     } catch (error) {
       // Somebody wrote, or deleted, in between.
-      if (!isConflict(error) && !isNotFound(error)) throw error;
+      if (!isNotFound(error) && refusalOf(error)?.isPassing !== true) throw error;
       return { action: { kind: "wait", forMs: FOUGHT_MS }, object: cached };
     }
     this.#written.set(key, {
@@ -192,7 +197,7 @@ export class OwnedObjects {
     try {
       await client.delete(type, { name }, uid === undefined ? {} : { preconditions: { uid } });
     } catch (error) {
-      if (!isNotFound(error) && !isConflict(error)) throw error;
+      if (!isNotFound(error) && refusalOf(error)?.isPassing !== true) throw error;
     }
     return true;
   }
@@ -216,7 +221,8 @@ export class OwnedObjects {
 }
 
 function wholeWriter(fieldManager: string): OwnedWriter {
-  return (client, type, cached, desired) => writeWhole(client, type, cached, desired, fieldManager);
+  return (client, type, cached, desired, isOurs) =>
+    writeWhole(client, type, cached, desired, fieldManager, isOurs);
 }
 
 /** Applies the object; where others added something that apply leaves alone, replaces it. */
@@ -226,13 +232,16 @@ export async function writeWhole(
   cached: KubeObject | undefined,
   desired: DesiredObject,
   fieldManager: string,
+  isOurs = true,
 ): Promise<KubeObject> {
   const uid = cached?.metadata.uid;
   const body = {
     ...desired,
     metadata: { ...desired.metadata, ...(uid === undefined ? {} : { uid }) },
   } as unknown as Applicable<KubeObject>;
-  const applied = await client.apply(type, body, { fieldManager, force: true });
+  const applied = isOurs
+    ? await client.apply(type, body, { fieldManager, force: true })
+    : await applyUnlessTaken(client, type, body, fieldManager);
   if (findObjectDrift(applied, desired).length === 0) return applied;
   const { resourceVersion } = applied.metadata;
   const whole = {
@@ -244,4 +253,25 @@ export async function writeWhole(
     },
   } as unknown as KubeObject;
   return client.replace(type, whole, { fieldManager });
+}
+
+/** Takes no field from anybody, save where it finds one of ours whose label is gone, so that no cache shows it. */
+async function applyUnlessTaken(
+  client: Client,
+  type: ResourceType,
+  body: Applicable<KubeObject>,
+  fieldManager: string,
+): Promise<KubeObject> {
+  try {
+    return await client.apply(type, body, { fieldManager });
+  } catch (error) {
+    if (!isConflict(error)) throw error;
+    const found = await client.find(type, body.metadata);
+    const owners = (body.metadata.ownerReferences ?? []).map(({ uid }) => uid);
+    const isOurs =
+      found?.metadata.ownerReferences?.some(({ uid }) => owners.includes(uid)) === true ||
+      found?.metadata.managedFields?.some(({ manager }) => manager === fieldManager) === true;
+    if (!isOurs) throw error;
+    return client.apply(type, body, { fieldManager, force: true });
+  }
 }

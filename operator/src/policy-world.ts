@@ -23,6 +23,8 @@ export class PolicyWorld {
   #set: PolicySet | undefined;
   #isCurrent = false;
   #revision = 0;
+  readonly #leftOut = new Map<string, readonly string[]>();
+  readonly #leftOutListeners: ((exceptions: readonly string[]) => void)[] = [];
 
   constructor(options: {
     sources: PolicySources;
@@ -89,6 +91,27 @@ export class PolicyWorld {
 
   exceptionsOf(policy: string): ShieldExceptionObject[] {
     return this.#sources.exceptions().filter((exception) => exception.spec.policies.includes(policy));
+  }
+
+  /**
+   * Takes note of the exceptions (`namespace/name`) that did not fit into what was rendered of a policy. Returns
+   * whether they are others than before.
+   */
+  noteLeftOut(policy: string, exceptions: readonly string[]): boolean {
+    const before = this.#leftOut.get(policy) ?? [];
+    if (before.join() === exceptions.join()) return false;
+    if (exceptions.length === 0) this.#leftOut.delete(policy);
+    else this.#leftOut.set(policy, exceptions);
+    for (const listener of this.#leftOutListeners) listener([...before, ...exceptions]);
+    return true;
+  }
+
+  isLeftOut(policy: string, exception: string): boolean {
+    return this.#leftOut.get(policy)?.includes(exception) === true;
+  }
+
+  onLeftOut(listener: (exceptions: readonly string[]) => void): void {
+    this.#leftOutListeners.push(listener);
   }
 
   /** To be called on every event of a replica's Lease: liveness is judged by when we saw it. */

@@ -2,11 +2,47 @@ import { isDeepStrictEqual } from "node:util";
 import {
   type Applicable,
   type Client,
-  isConflict,
   isNotFound,
+  isReplaced,
   type KubeObject,
+  keyOf,
+  type ReconcileContext,
   type ResourceType,
 } from "@shieldx/controller-runtime";
+import type { OperatorContext } from "./context.ts";
+
+export interface StatusOptions {
+  readonly fieldManager: string;
+  readonly fields: readonly string[];
+}
+
+/**
+ * Writes a status like {@link applyStatus}. Where the API server refuses it there is no condition to say so in: the
+ * object gets an Event, and the write is tried again after the time returned.
+ */
+export async function keepStatus<T extends KubeObject>(
+  operator: OperatorContext,
+  context: ReconcileContext,
+  type: ResourceType<T>,
+  object: T,
+  status: Readonly<Record<string, unknown>>,
+  options: StatusOptions,
+): Promise<number | undefined> {
+  const subject = `status of ${type.kind} ${keyOf(object)}`;
+  try {
+    await applyStatus(context.client, type, object, status, options);
+  } catch (error) {
+    const before = operator.obstacles.get(subject);
+    const { refusal, retryAfterMs } = operator.obstacles.failed(subject, error, operator.clock.now());
+    if (refusal !== undefined && refusal.reason !== before?.reason) {
+      const note = `the status above is not current: ${refusal.message}`.slice(0, 1000);
+      context.events.event(object, { type: "Warning", reason: "StatusNotWritten", action: "Report", note });
+    }
+    return retryAfterMs;
+  }
+  operator.obstacles.clear(subject);
+  return undefined;
+}
 
 /**
  * Writes `status` by server-side apply when it differs from what the cache shows, and makes no request otherwise.
@@ -18,7 +54,7 @@ export async function applyStatus<T extends KubeObject>(
   type: ResourceType<T>,
   object: T,
   status: Readonly<Record<string, unknown>>,
-  options: { readonly fieldManager: string; readonly fields: readonly string[] },
+  options: StatusOptions,
 ): Promise<boolean> {
   const current = (object.status ?? {}) as Record<string, unknown>;
   const own = Object.fromEntries(
@@ -44,7 +80,7 @@ export async function applyStatus<T extends KubeObject>(
     });
   } catch (error) {
     // Gone or another object of that name by now: there is nobody left to tell.
-    if (isNotFound(error) || isConflict(error)) return false;
+    if (isNotFound(error) || isReplaced(error)) return false;
     throw error;
   }
   return true;

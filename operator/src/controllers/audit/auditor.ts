@@ -1,5 +1,11 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { type Client, type Logger, type ResourceType, resourceTypeKey } from "@shieldx/controller-runtime";
+import {
+  type Client,
+  type Logger,
+  type ResourceType,
+  refusalOf,
+  resourceTypeKey,
+} from "@shieldx/controller-runtime";
 import { effectiveBackground } from "@shieldx/crds";
 import type { OperatorContext } from "../../context.ts";
 import { asPolicy, type ShieldPolicyObject, ShieldPolicyType } from "../../kinds.ts";
@@ -33,6 +39,7 @@ export interface AuditorOptions {
 
 /** How often the passing of time alone (an exception's end) is looked at, and the longest idle wait. */
 const TICK_MS = 1000;
+const SUBJECT = "audit results";
 
 /**
  * The background audit: judges what exists, again whenever an object, its namespace, a policy or an exception changes,
@@ -96,9 +103,15 @@ export class Auditor {
         flushedAt = operator.clock.monotonicNow();
         try {
           await this.#flush(signal);
+          operator.obstacles.clear(SUBJECT);
         } catch (error) {
           if (signal.aborted) break;
-          logger.warn({ err: error }, "audit results could not be written; will try again");
+          if (refusalOf(error) === undefined)
+            logger.warn({ err: error }, "audit results could not be written; will try again");
+          else {
+            const { retryAfterMs } = operator.obstacles.failed(SUBJECT, error, operator.clock.now());
+            flushedAt += Math.max(0, retryAfterMs - flushIntervalMs);
+          }
         }
       }
       if (isBusy) await nextTurn();

@@ -3,13 +3,14 @@ import {
   type Client,
   Informer,
   isForbidden,
-  isInvalid,
   isNotFound,
   type KubeObject,
   type Logger,
+  refusalOf,
 } from "@shieldx/controller-runtime";
 import { ReportType } from "../../kinds.ts";
 import type { OperatorMetrics } from "../../metrics.ts";
+import { type Obstacles, REPORTS_SUBJECT } from "../../obstacles.ts";
 import type { AuditIndex } from "./audit-index.ts";
 import {
   DEFAULT_REPORT_LIMITS,
@@ -25,11 +26,20 @@ import {
 const DETECT_EVERY_MS = 30_000;
 /** Most requests in one round; the rest follows in the next, about a second later. */
 const REQUESTS_PER_ROUND = 100;
+/** Reasons for which one report is refused and the next may be taken. */
+const CONCERNS_ONE: ReadonlySet<string> = new Set([
+  "NamespaceTerminating",
+  "NamespaceMissing",
+  "ObjectTooLarge",
+  "RefusedByServer",
+]);
 
 export interface ReportWriterOptions {
   readonly client: Client;
   readonly logger: Logger;
   readonly metrics: OperatorMetrics;
+  readonly obstacles: Obstacles;
+  readonly now: () => number;
   readonly monotonicNow: () => number;
   readonly limits?: ReportLimits;
 }
@@ -40,6 +50,8 @@ export class ReportWriter {
   #informer: Informer | undefined;
   #lookedAt = Number.NEGATIVE_INFINITY;
   #isDirty = true;
+  /** Nothing is tried before, because the API server refused. */
+  #notBefore = Number.NEGATIVE_INFINITY;
 
   constructor(options: ReportWriterOptions) {
     this.#options = options;
@@ -57,6 +69,7 @@ export class ReportWriter {
   async sync(index: AuditIndex, signal: AbortSignal): Promise<void> {
     const informer = await this.#detect(signal);
     if (informer?.hasSynced !== true || !this.#isDirty) return;
+    if (this.#options.monotonicNow() < this.#notBefore) return;
     const { limits = DEFAULT_REPORT_LIMITS, metrics } = this.#options;
     const offenders = [...index.uids()].flatMap((uid) => index.get(uid) ?? []);
     const existing = informer.store.list().map((report) => ({
@@ -68,6 +81,17 @@ export class ReportWriter {
     metrics.auditReports.set(existing.length);
     metrics.auditReportsOmitted.set(plan.withoutReport);
     this.#isDirty = plan.remove.length + plan.write.length > 0;
+    try {
+      await this.#carryOut(plan, signal);
+    } catch (error) {
+      const obstacle = this.#options.obstacles.failed(REPORTS_SUBJECT, error, this.#options.now());
+      this.#notBefore = this.#options.monotonicNow() + obstacle.retryAfterMs;
+      return;
+    }
+    this.#options.obstacles.clear(REPORTS_SUBJECT);
+  }
+
+  async #carryOut(plan: ReturnType<typeof planReports>, signal: AbortSignal): Promise<void> {
     let requests = 0;
     for (const { namespace, name } of plan.remove) {
       if (signal.aborted || requests++ >= REQUESTS_PER_ROUND) return;
@@ -88,8 +112,9 @@ export class ReportWriter {
         signal,
       });
     } catch (error) {
-      // The namespace is going away, or the installed kind has other rules: nothing that a retry at once would mend.
-      if (!isNotFound(error) && !isForbidden(error) && !isInvalid(error)) throw error;
+      // The namespace is going away, or the installed kind has other rules: the other reports can still be written.
+      const reason = refusalOf(error)?.reason ?? "";
+      if (!isNotFound(error) && !CONCERNS_ONE.has(reason)) throw error;
       logger.warn({ err: error, report: report.metadata.name }, "report was not accepted");
     }
   }

@@ -28,6 +28,7 @@ import {
   type TrustBundleState,
 } from "@shieldx/pki";
 import { lookAgain, type OperatorContext } from "../../context.ts";
+import { WEBHOOK_SUBJECTS } from "../../obstacles.ts";
 import { caSecret, replicaLeases, tlsSecret } from "../../watched.ts";
 import { writeSecret } from "./apply.ts";
 import {
@@ -48,6 +49,7 @@ const IDENTITY_LEASES = {
 } as const;
 /** Handshakes are tried again this soon; the API servers' watches usually need less. */
 const PROBE_RETRY_MS = 200;
+const [SUBJECT] = WEBHOOK_SUBJECTS;
 
 export interface CertificateSettings {
   /** Shorter lifetimes for tests of rotation. */
@@ -196,10 +198,16 @@ export function certificatesController(
       watch({ type: Lease, ...replicaLeases(operator.namespace), map: only }),
       watch({ type: EndpointSlice, namespace: "default", map: only }),
     ],
-    reconcile: async ({ name, namespace }, context) =>
-      name === CA_SECRET && namespace === operator.namespace
-        ? lookAgain(Math.max(1, await reconcile(context)))
-        : undefined,
+    reconcile: async ({ name, namespace }, context) => {
+      if (name !== CA_SECRET || namespace !== operator.namespace) return undefined;
+      try {
+        const waitMs = await reconcile(context);
+        operator.obstacles.clear(SUBJECT);
+        return lookAgain(Math.max(1, waitMs));
+      } catch (error) {
+        return lookAgain(operator.obstacles.failed(SUBJECT, error, operator.clock.now()).retryAfterMs);
+      }
+    },
   });
 }
 

@@ -2,18 +2,21 @@ import {
   type ControllerDefinition,
   defineController,
   generationChanged,
+  keyOf,
+  keyString,
   labelsChanged,
   Namespace,
   type ObjectKey,
+  parseKey,
   type ReconcileContext,
   watch,
 } from "@shieldx/controller-runtime";
-import { lookAgain, type OperatorContext } from "../../context.ts";
+import { lookAgain, type OperatorContext, sooner } from "../../context.ts";
 import { standingFor } from "../../exception-standing.ts";
 import { type ShieldExceptionObject, ShieldExceptionType, ShieldPolicyType } from "../../kinds.ts";
 import { FIELD_MANAGER } from "../../names.ts";
 import { namespaceLabels } from "../../namespaces.ts";
-import { applyStatus } from "../../status.ts";
+import { keepStatus } from "../../status.ts";
 import { decideException, type PolicyStanding } from "./decide.ts";
 
 const OWN_STATUS_FIELDS = ["observedGeneration", "conditions", "policies"];
@@ -37,13 +40,17 @@ export function shieldExceptionController(
       return {
         policy: name,
         standing: policy === undefined ? undefined : standingFor(policy, exception, now, labels),
+        isLeftOut: operator.world.isLeftOut(name, keyOf(exception)),
       };
     });
   }
 
   async function reconcile(key: ObjectKey, context: ReconcileContext): Promise<number | undefined> {
     const exception = context.get(ShieldExceptionType, key);
-    if (exception === undefined || exception.metadata.deletionTimestamp !== undefined) return undefined;
+    if (exception === undefined || exception.metadata.deletionTimestamp !== undefined) {
+      operator.obstacles.clear(`status of ShieldException ${keyString(key)}`);
+      return undefined;
+    }
     const now = operator.clock.now();
     const { metadata, spec, status: previous } = exception;
     const decision = decideException(
@@ -56,7 +63,7 @@ export function shieldExceptionController(
       },
       now,
     );
-    await applyStatus(context.client, ShieldExceptionType, exception, decision.status, {
+    const retryMs = await keepStatus(operator, context, ShieldExceptionType, exception, decision.status, {
       fieldManager: FIELD_MANAGER.exception,
       fields: OWN_STATUS_FIELDS,
     });
@@ -67,7 +74,7 @@ export function shieldExceptionController(
       announced.add(mark);
       context.events.event(exception, { type: "Warning", action: "Expire", ...announcement });
     }
-    return decision.requeueAfterMs;
+    return sooner(decision.requeueAfterMs, retryMs);
   }
 
   const inNamespace = (context: { metadata: { name: string } }): ObjectKey[] =>
@@ -87,6 +94,7 @@ export function shieldExceptionController(
       }),
       watch({ type: Namespace, predicate: labelsChanged, map: inNamespace }),
     ],
+    sources: [(enqueue) => operator.world.onLeftOut((keys) => keys.map(parseKey).forEach(enqueue))],
     reconcile: async (key, context) => lookAgain(await reconcile(key, context)),
   });
 }

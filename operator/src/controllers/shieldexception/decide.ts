@@ -6,6 +6,8 @@ export interface PolicyStanding {
   readonly policy: string;
   /** undefined: there is no such policy, or none that compiles. */
   readonly standing: ExceptionStanding | undefined;
+  /** It would be honoured, but what is rendered of the policy is full. */
+  readonly isLeftOut?: boolean;
 }
 
 export interface ExceptionObservation {
@@ -67,14 +69,23 @@ export function decideException(observed: ExceptionObservation, now: number): Ex
   };
 }
 
-function refusalOf({ policy, standing }: PolicyStanding): { reason: string; message: string } | undefined {
+function refusalOf({
+  policy,
+  standing,
+  isLeftOut,
+}: PolicyStanding): { reason: string; message: string } | undefined {
   if (standing === undefined) {
     return {
       reason: "UnknownPolicy",
       message: `there is no ShieldPolicy "${policy}" in force: check the name in spec.policies`,
     };
   }
-  return standing.honoured ? undefined : { reason: standing.code, message: standing.message };
+  if (!standing.honoured) return { reason: standing.code, message: standing.message };
+  if (isLeftOut !== true) return undefined;
+  return {
+    reason: "TooManyExceptions",
+    message: `ShieldPolicy "${policy}" has more exceptions than an admission policy can hold, and the newest are left out: delete exceptions of it, or let fewer cover more (a pattern in match.names, a label)`,
+  };
 }
 
 type BareCondition = Pick<Condition, "type" | "status" | "reason" | "message">;

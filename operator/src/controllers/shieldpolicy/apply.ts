@@ -1,7 +1,8 @@
 import {
-  ApiError,
   type KubeObject,
   type ReconcileContext,
+  type Refusal,
+  refusalOf,
   Secret,
   ValidatingAdmissionPolicy,
   ValidatingAdmissionPolicyBinding,
@@ -15,11 +16,9 @@ import { tellRestoration, wasInForce } from "../../tampering.ts";
 import type { NativeObjects, NativeState, RenderedObject } from "./decide.ts";
 import type { NativeCached } from "./observe.ts";
 
-/** What is refused for want of a right is tried again this often: nothing tells us when the right is granted. */
-const RIGHTS_RETRY_MS = 30_000;
-
 export interface NativeResult {
-  readonly state: NativeState;
+  /** undefined where nothing is to be rendered. */
+  readonly state: NativeState | undefined;
   readonly requeueAfterMs: number | undefined;
 }
 
@@ -46,30 +45,42 @@ export async function applyNative(
         desired.binding,
       ),
     ];
+    operator.obstacles.clear(subjectOf(policy.metadata.name));
     return {
       state: { refusal: undefined, isInstalled: true, typeWarnings },
       requeueAfterMs: sooner(...waits),
     };
   } catch (error) {
-    const refusal = refusalOf(error);
-    if (refusal === undefined) throw error;
+    const refused = refusalOfPolicy(error);
+    if (refused === undefined) throw error;
+    const subject = subjectOf(policy.metadata.name);
+    const { refusal, retryAfterMs } = operator.obstacles.refused(subject, refused, operator.clock.now());
     const isInstalled = cached.policy !== undefined && cached.binding !== undefined;
-    return {
-      state: { refusal: refusal.message, isInstalled, typeWarnings },
-      requeueAfterMs: refusal.isForWantOfRights ? RIGHTS_RETRY_MS : undefined,
-    };
+    return { state: { refusal, isInstalled, typeWarnings }, requeueAfterMs: retryAfterMs };
   }
 }
 
+/** Deletes what was rendered. Returns when to try again where the API server refuses that. */
 export async function removeNative(
+  operator: OperatorContext,
   context: ReconcileContext,
   owned: OwnedObjects,
   policy: string,
   cached: NativeCached,
-): Promise<void> {
+): Promise<number | undefined> {
   const name = nativePolicyName(policy);
-  await owned.remove(context.client, ValidatingAdmissionPolicyBinding, cached.binding, name);
-  await owned.remove(context.client, ValidatingAdmissionPolicy, cached.policy, name);
+  try {
+    await owned.remove(context.client, ValidatingAdmissionPolicyBinding, cached.binding, name);
+    await owned.remove(context.client, ValidatingAdmissionPolicy, cached.policy, name);
+  } catch (error) {
+    return operator.obstacles.failed(subjectOf(policy), error, operator.clock.now()).retryAfterMs;
+  }
+  operator.obstacles.clear(subjectOf(policy));
+  return undefined;
+}
+
+function subjectOf(policy: string): string {
+  return `native objects of ShieldPolicy ${policy}`;
 }
 
 /** Type-check warnings of the version that is on the server. */
@@ -103,28 +114,20 @@ async function keep(
   return undefined;
 }
 
-export interface Refusal {
-  readonly message: string;
-  /** Granting something, rather than changing the policy, helps. */
-  readonly isForWantOfRights: boolean;
-}
-
 /** The server's check of who may read the parameters (KEP-3488): its words quote us with the ids of our token. */
 const PARAMETERS =
   /must have "get" permission on all objects of the referenced paramKind \(kind=([^,]*), apiVersion=([^)]*)\)/;
 
 /** What is the matter when the API server will not take what was rendered; undefined when trying again may help. */
-export function refusalOf(error: unknown): Refusal | undefined {
-  if (!(error instanceof ApiError)) return undefined;
-  const [, kind, apiVersion] = PARAMETERS.exec(error.message) ?? [];
-  if (kind !== undefined) {
-    const grant = `grant get on all ${apiVersion} ${kind} objects to the ServiceAccounts shieldx-operator and shieldx-webhooks`;
-    return {
-      message: `spec.paramKind: ShieldX may not read the parameters: ${grant}`,
-      isForWantOfRights: true,
-    };
-  }
-  // 422: a broken expression; 403: what the operator itself may not do.
-  if (![400, 403, 422].includes(error.code)) return undefined;
-  return { message: error.message, isForWantOfRights: error.code === 403 };
+export function refusalOfPolicy(error: unknown): Refusal | undefined {
+  const refusal = refusalOf(error);
+  if (refusal === undefined) return undefined;
+  const [, kind, apiVersion] = PARAMETERS.exec(refusal.message) ?? [];
+  if (kind === undefined) return refusal;
+  const grant = `grant get on all ${apiVersion} ${kind} objects to the ServiceAccounts shieldx-operator and shieldx-webhooks`;
+  return {
+    reason: "MissingRights",
+    message: `spec.paramKind: ShieldX may not read the parameters: ${grant}`,
+    isPassing: false,
+  };
 }

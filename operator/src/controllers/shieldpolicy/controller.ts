@@ -28,9 +28,10 @@ import {
 } from "../../kinds.ts";
 import { FIELD_MANAGER, policyOfNative } from "../../names.ts";
 import { namespaceLabels } from "../../namespaces.ts";
+import { REPORTS_SUBJECT } from "../../obstacles.ts";
 import { OwnedObjects } from "../../owned-object.ts";
 import { memberOf } from "../../policy-world.ts";
-import { applyStatus } from "../../status.ts";
+import { keepStatus } from "../../status.ts";
 import { caSecret, OURS, replicaLeases } from "../../watched.ts";
 import { applyNative, type NativeResult, removeNative, warningsOf } from "./apply.ts";
 import { decideStatus } from "./decide.ts";
@@ -64,9 +65,10 @@ export function shieldPolicyController(operator: OperatorContext): ControllerDef
   async function reconcile(key: ObjectKey, context: ReconcileContext): Promise<number | undefined> {
     const policy = context.get(ShieldPolicyType, key);
     if (policy === undefined || policy.metadata.deletionTimestamp !== undefined) {
-      await removeNative(context, owned, key.name, cachedNative(context, key.name));
+      operator.world.noteLeftOut(key.name, []);
       countEnforced(operator, enforcedBy, key.name, undefined);
-      return undefined;
+      operator.obstacles.clear(`status of ShieldPolicy ${key.name}`);
+      return removeNative(operator, context, owned, key.name, cachedNative(context, key.name));
     }
     const now = operator.clock.now();
     const observed = observePolicy(operator, context, policy, now);
@@ -81,11 +83,12 @@ export function shieldPolicyController(operator: OperatorContext): ControllerDef
         digest: operator.world.digestOf(memberOf(policy), policy.status?.digest),
         podSecurityVersion: podSecurityVersionOf(operator, policy),
         exceptions: observed.exceptions,
+        reports: operator.obstacles.get(REPORTS_SUBJECT),
         previousConditions: policy.status?.conditions,
       },
       now,
     );
-    await applyStatus(context.client, ShieldPolicyType, policy, status, {
+    const statusRetryMs = await keepStatus(operator, context, ShieldPolicyType, policy, status, {
       fieldManager: FIELD_MANAGER.policy,
       fields: OWN_STATUS_FIELDS,
     });
@@ -96,6 +99,7 @@ export function shieldPolicyController(operator: OperatorContext): ControllerDef
     countEnforced(operator, enforcedBy, key.name, isEnforced === true ? status.enforcedBy : undefined);
     return sooner(
       native?.requeueAfterMs,
+      statusRetryMs,
       observed.nextExpiryMs === undefined ? undefined : observed.nextExpiryMs - now,
       observed.enforcer.by === "Webhook" ? operator.world.nextReplicaChangeMs(now) : undefined,
     );
@@ -130,6 +134,7 @@ export function shieldPolicyController(operator: OperatorContext): ControllerDef
         map: () => policiesWithExceptionSelector(operator),
       }),
     ],
+    sources: [(enqueue) => operator.obstacles.onChange(() => allPolicies().forEach(enqueue))],
     concurrency: 4,
     reconcile: async (key, context) => lookAgain(await reconcile(key, context)),
   });
@@ -150,16 +155,18 @@ async function bringNativeInLine(
     return { state, requeueAfterMs: undefined };
   }
   if (observed.enforcer.by !== "Native") {
-    await removeNative(context, owned, policy.metadata.name, cached);
-    return undefined;
+    operator.world.noteLeftOut(policy.metadata.name, []);
+    const requeueAfterMs = await removeNative(operator, context, owned, policy.metadata.name, cached);
+    return { state: undefined, requeueAfterMs };
   }
   const desired = render(operator, context, observed, now);
   if (desired instanceof PolicyCompileError) {
-    const state = { refusal: desired.message, isInstalled, typeWarnings: warningsOf(cached) };
+    const refusal = { reason: "RefusedByServer", message: desired.message } as const;
+    const state = { refusal, isInstalled, typeWarnings: warningsOf(cached) };
     return { state, requeueAfterMs: undefined };
   }
   const { leftOut } = desired.exceptions;
-  if (leftOut.length > 0)
+  if (operator.world.noteLeftOut(policy.metadata.name, leftOut) && leftOut.length > 0)
     context.logger.warn({ leftOut }, "more exceptions than fit into one admission policy");
   return applyNative(operator, context, owned, policy, cached, desired);
 }

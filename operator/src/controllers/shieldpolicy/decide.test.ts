@@ -33,7 +33,13 @@ const cel = (over: Partial<Spec> = {}): Spec => ({
   evaluation: "Auto",
   ...over,
 });
-const allWell: WebhookState = { replicas: 2, loaded: 2, isPublished: true, hasCertificate: true };
+const allWell: WebhookState = {
+  replicas: 2,
+  loaded: 2,
+  isPublished: true,
+  hasCertificate: true,
+  obstruction: undefined,
+};
 const installed: NativeState = { refusal: undefined, isInstalled: true, typeWarnings: [] };
 
 function observation(spec: Spec, over: Partial<StatusObservation> = {}): StatusObservation {
@@ -46,6 +52,7 @@ function observation(spec: Spec, over: Partial<StatusObservation> = {}): StatusO
     digest: "d",
     podSecurityVersion: undefined,
     exceptions: { active: 0, expired: 0 },
+    reports: undefined,
     previousConditions: undefined,
     ...over,
   };
@@ -135,15 +142,33 @@ describe("decideStatus", () => {
     expect(decideStatus(observed, T0).loadedBy).toBeUndefined();
   });
 
+  it("says what keeps the webhook from being kept up, and that reports are not written", () => {
+    const obstruction = { reason: "QuotaExceeded", message: "cannot apply secrets" };
+    const spec = podSecurity();
+    const served = observation(spec, { webhook: { ...allWell, obstruction } });
+    expect(summary(served)).toMatchObject({
+      Ready: "False QuotaExceeded",
+      Enforced: "True Loaded",
+      Degraded: "True QuotaExceeded",
+    });
+    const unpublished = observation(spec, { webhook: { ...allWell, isPublished: false, obstruction } });
+    expect(summary(unpublished)).toMatchObject({ Enforced: "False QuotaExceeded" });
+    const reports = { reason: "MissingRights", message: "cannot apply reports" };
+    expect(summary(observation(spec, { reports }))).toMatchObject({
+      Ready: "True InForce",
+      Degraded: "True ReportsNotWritten",
+    });
+  });
+
   it("tells a refusal by the API server, and whether an older version is in force", () => {
-    const refusal = "compilation failed at 1:5";
+    const refusal = { reason: "RefusedByServer", message: "compilation failed at 1:5" };
     const never = observation(cel(), { native: { ...installed, refusal, isInstalled: false } });
     expect(summary(never)).toMatchObject({ Ready: "False RefusedByServer", Degraded: "False AsWritten" });
     const older = observation(cel(), { native: { ...installed, refusal } });
     expect(summary(older)).toMatchObject({
-      Ready: "False OlderVersion",
+      Ready: "False RefusedByServer",
       Enforced: "True OlderVersion",
-      Degraded: "True OlderVersion",
+      Degraded: "True RefusedByServer",
     });
   });
 
@@ -172,13 +197,13 @@ describe("decideStatus", () => {
       loaded: fc.nat({ max: 3 }),
       isPublished: fc.boolean(),
       hasCertificate: fc.boolean(),
-      refusal: fc.constantFrom(undefined, "refused"),
+      refusal: fc.constantFrom(undefined, { reason: "ObjectTooLarge", message: "refused" }),
       isInstalled: fc.boolean(),
     })
     .map(({ spec, problem, replicas, loaded, isPublished, hasCertificate, refusal, isInstalled }) =>
       observation(spec, {
         problem,
-        webhook: { replicas, loaded: Math.min(loaded, replicas), isPublished, hasCertificate },
+        webhook: { ...allWell, replicas, loaded: Math.min(loaded, replicas), isPublished, hasCertificate },
         native: spec.engine === "cel" ? { refusal, isInstalled, typeWarnings: [] } : undefined,
       }),
     );

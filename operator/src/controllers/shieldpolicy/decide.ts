@@ -81,10 +81,16 @@ export function enforcerOf(spec: ShieldPolicy["spec"]): { by: Enforcer; reason: 
   }
 }
 
+/** A write that is refused, and what to do about it. */
+export interface Obstruction {
+  readonly reason: string;
+  readonly message: string;
+}
+
 /** How the objects of a native policy are on the server after apply. */
 export interface NativeState {
-  /** Refusal of what we rendered, in the API server's words. */
-  readonly refusal: string | undefined;
+  /** Why the API server does not take what we rendered. */
+  readonly refusal: Obstruction | undefined;
   /** A ValidatingAdmissionPolicy and binding of ours are on the server, be they current or older. */
   readonly isInstalled: boolean;
   /** `status.typeChecking.expressionWarnings`. */
@@ -100,6 +106,8 @@ export interface WebhookState {
   /** The webhook configuration on the server makes every call the policy needs. */
   readonly isPublished: boolean;
   readonly hasCertificate: boolean;
+  /** What keeps the webhook's configuration or certificates from being kept up to date. */
+  readonly obstruction: Obstruction | undefined;
 }
 
 export interface StatusObservation {
@@ -112,6 +120,8 @@ export interface StatusObservation {
   readonly digest: string | undefined;
   readonly podSecurityVersion: string | undefined;
   readonly exceptions: { readonly active: number; readonly expired: number };
+  /** What keeps reports of existing objects from being written. */
+  readonly reports: Obstruction | undefined;
   readonly previousConditions: ShieldPolicyStatus["conditions"];
 }
 
@@ -163,14 +173,27 @@ function concludeOn(observed: StatusObservation): Conclusion {
   const compiled = { isTrue: true, reason: "Compiled", message: "the policy was understood without error" };
   switch (observed.enforcer.by) {
     case "None":
-      return { compiled, enforced: undefined, degraded: undefined, notEnforced: notEnforcedReason(observed) };
+      return {
+        compiled,
+        enforced: undefined,
+        degraded: withoutReports(observed),
+        notEnforced: notEnforcedReason(observed),
+      };
     case "Native":
       return { compiled, ...concludeNative(observed.native) };
-    case "Webhook":
-      return { compiled, ...concludeWebhook(observed.webhook) };
+    case "Webhook": {
+      const { enforced, degraded } = concludeWebhook(observed.webhook);
+      return { compiled, enforced, degraded: degraded ?? withoutReports(observed) };
+    }
     default:
       return observed.enforcer.by satisfies never;
   }
+}
+
+function withoutReports({ reports, policy }: StatusObservation): Conclusion["degraded"] {
+  if (reports === undefined || effectiveBackground(policy.spec) !== "audit") return undefined;
+  const message = `counts are right and requests are judged, but Reports are not written: ${reports.message}`;
+  return { isTrue: true, reason: "ReportsNotWritten", message: bounded(message) };
 }
 
 function notEnforcedReason(observed: StatusObservation): { reason: string; message: string } {
@@ -189,14 +212,16 @@ function concludeNative(native: NativeState | undefined): Pick<Conclusion, "enfo
     return {
       enforced: {
         isTrue: native.isInstalled,
-        reason: native.isInstalled ? "OlderVersion" : "RefusedByServer",
-        message: bounded(`the API server refuses the rendered policy: ${native.refusal}`),
+        reason: native.isInstalled ? "OlderVersion" : native.refusal.reason,
+        message: bounded(`the API server does not take the rendered policy: ${native.refusal.message}`),
       },
       degraded: native.isInstalled
         ? {
             isTrue: true,
-            reason: "OlderVersion",
-            message: "the last version the API server accepted is in force",
+            reason: native.refusal.reason,
+            message: bounded(
+              `the last version the API server took is in force, for it does not take this one: ${native.refusal.message}`,
+            ),
           }
         : undefined,
     };
@@ -229,7 +254,9 @@ function concludeWebhook(webhook: WebhookState): Pick<Conclusion, "enforced" | "
     degraded: undefined,
   });
   const loaded = `${webhook.loaded} of ${webhook.replicas} webhook replicas`;
+  const { obstruction } = webhook;
   if (!webhook.isPublished) {
+    if (obstruction !== undefined) return no(obstruction.reason, bounded(obstruction.message));
     if (!webhook.hasCertificate) {
       return no("WaitingForCertificate", "the webhook's certificate authority does not exist yet");
     }
@@ -253,7 +280,14 @@ function concludeWebhook(webhook: WebhookState): Pick<Conclusion, "enforced" | "
   }
   return {
     enforced: { isTrue: true, reason: "Loaded", message: `${loaded} hold this version` },
-    degraded: undefined,
+    degraded:
+      obstruction === undefined
+        ? undefined
+        : {
+            isTrue: true,
+            reason: obstruction.reason,
+            message: bounded(`in force for now, but the webhook is not kept up: ${obstruction.message}`),
+          },
   };
 }
 

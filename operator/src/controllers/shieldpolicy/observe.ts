@@ -18,6 +18,7 @@ import { standingFor } from "../../exception-standing.ts";
 import { asPolicy, type ShieldExceptionObject, type ShieldPolicyObject } from "../../kinds.ts";
 import { nativePolicyName } from "../../names.ts";
 import { namespaceLabels } from "../../namespaces.ts";
+import { WEBHOOK_SUBJECTS } from "../../obstacles.ts";
 import { memberOf } from "../../policy-world.ts";
 import { readBundle } from "../certificates/bundle-entry.ts";
 import { isPublished, type PublishedConfiguration } from "../webhook-configuration/decide.ts";
@@ -107,6 +108,9 @@ function observeWebhook(
     isPublished:
       called !== undefined &&
       isPublished(called, configuration as PublishedConfiguration | undefined, operator.ownNamespaces),
+    obstruction: WEBHOOK_SUBJECTS.map((subject) => operator.obstacles.get(subject)).find(
+      (refusal) => refusal !== undefined,
+    ),
     hasCertificate:
       readBundle(context.get(Secret, { name: CA_SECRET, namespace: operator.namespace })) !== undefined,
   };

@@ -17,6 +17,7 @@ import {
 import { lookAgain, type OperatorContext } from "../../context.ts";
 import { asPolicy, ShieldPolicyType } from "../../kinds.ts";
 import { FIELD_MANAGER } from "../../names.ts";
+import { WEBHOOK_SUBJECTS } from "../../obstacles.ts";
 import { type DesiredObject, type Evidence, OwnedObjects, sealed } from "../../owned-object.ts";
 import { tellRestoration, wasInForce } from "../../tampering.ts";
 import { caSecret, replicaLeases } from "../../watched.ts";
@@ -29,6 +30,7 @@ const OURS: readonly string[] = [FAIL_CONFIGURATION, IGNORE_CONFIGURATION, KINDS
 const ALL = OURS.map((name) => ({ name }));
 /** How long until a policy that waits for a replica is looked at again; Lease events usually come first. */
 const WAIT_MS = 1000;
+const [, SUBJECT, KINDS_SUBJECT] = WEBHOOK_SUBJECTS;
 
 /** How long a configuration that nobody here has ever seen may be missing: whoever installs the chart creates it last. */
 const NEVER_SEEN_MS = 60_000;
@@ -39,7 +41,11 @@ export function webhookConfigurationController(
 ): ControllerDefinition<ValidatingWebhookConfiguration> {
   const owned = new OwnedObjects(FIELD_MANAGER.webhookConfiguration);
   const release = new KindsRelease({ address: operator.webhookAddress, namespace: operator.namespace });
-  const kinds = new OwnedObjects((...args) => release.write(...args));
+  const kinds = new OwnedObjects((client, type, cached, desired) =>
+    release.write(client, type, cached, desired),
+  );
+  /** Those of the two policy configurations that the API server does not take at present. */
+  const refused = new Set<string>();
   const published = { Fail: new Set<string>(), Ignore: new Set<string>() };
   let kindsMissedSince: number | undefined;
 
@@ -127,7 +133,19 @@ export function webhookConfigurationController(
     ],
     // One that is fought over must not hold up the others.
     concurrency: OURS.length,
-    reconcile: async ({ name }, context) =>
-      OURS.includes(name) ? lookAgain(await reconcile(name, context)) : undefined,
+    reconcile: async ({ name }, context) => {
+      if (!OURS.includes(name)) return undefined;
+      const subject = name === KINDS_CONFIGURATION ? KINDS_SUBJECT : SUBJECT;
+      try {
+        const waitMs = await reconcile(name, context);
+        refused.delete(name);
+        if (name === KINDS_CONFIGURATION || refused.size === 0) operator.obstacles.clear(subject);
+        return lookAgain(waitMs);
+      } catch (error) {
+        const { retryAfterMs } = operator.obstacles.failed(subject, error, operator.clock.now());
+        if (name !== KINDS_CONFIGURATION) refused.add(name);
+        return lookAgain(retryAfterMs);
+      }
+    },
   });
 }

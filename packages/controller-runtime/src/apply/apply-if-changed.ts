@@ -37,8 +37,9 @@ const memories = new WeakMap<Client, ApplyMemory>();
  * Write `desired` as the server would (quantities in canonical form, `data` rather than `stringData`): it
  * compares equal then at the first look, and not only after the first apply of this process.
  *
- * @throws ApiError Conflict when another manager owns a field with another value and `force` is not set, or the
- *   object is another one by now; else as {@link Client.apply}
+ * @throws ApiError Conflict when another manager owns a field with another value and `force` is not set; one that
+ *   `isReplaced` knows when the object is another one by now (409, or 422 where one was made anew under its name); else
+ *   as {@link Client.apply}. `refusalOf` says it in a condition's words.
  */
 export async function applyIfChanged<T extends KubeObject>(
   client: Client,

@@ -77,6 +77,7 @@ export function buildController<T extends KubeObject>(
   connect(main, keyOfObject);
   for (const owned of definition.owns ?? []) connect(toWatchedType(owned), enqueueOwner(main.type));
   for (const watched of definition.watches ?? []) connect(watched, (object) => watched.map(object));
+  for (const source of definition.sources ?? []) source((key) => controller.enqueueKey(key));
   return controller;
 }
 

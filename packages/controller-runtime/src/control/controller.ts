@@ -63,6 +63,10 @@ export class Controller {
     for (const key of map(change.old)) this.#parts.queue.add(keyString(key), options);
   }
 
+  enqueueKey(key: ObjectKey): void {
+    this.#parts.queue.add(keyString(key));
+  }
+
   /** Starts the workers. */
   start(): void {
     if (this.#workers.length > 0) return;

@@ -49,6 +49,8 @@ export interface ControllerDefinition<T extends KubeObject = KubeObject> {
   /** Types whose objects name an object of `for` as their controller owner. */
   readonly owns?: readonly (ResourceType | WatchedType)[];
   readonly watches?: readonly WatchDefinition[];
+  /** Causes other than changes of objects. Each is called once, with what queues a key. */
+  readonly sources?: readonly ((enqueue: (key: ObjectKey) => void) => void)[];
   /** Keys reconciled at once; never the same one twice. Default 1. */
   readonly concurrency?: number;
   /** After this many milliseconds the reconcile's signal is aborted. Default: no limit. */
