@@ -114,16 +114,20 @@ export async function enumerate(
   stage: Stage,
   scenario: Scenario,
   start: Start = inProcess,
+  told: (line: string) => void = () => undefined,
 ): Promise<Enumeration> {
   const undisturbed = await play(stage, scenario, undefined, inProcess, undefined);
   const points = [...new Set(undisturbed.points)];
+  told(`${points.length} points: ${points.filter((point) => point.endsWith("before")).join(", ")}`);
   const wrong: string[] = [];
   let deaths = 0;
   for (const point of points) {
     try {
       const { hasDied } = await play(stage, scenario, point, start, undisturbed.end);
       if (hasDied) deaths++;
+      told(`${point}: ${hasDied ? "died" : "not reached"}`);
     } catch (error) {
+      told(`${point}: another end`);
       wrong.push(`${point}: ${error instanceof Error ? error.message : error}`);
     }
   }
