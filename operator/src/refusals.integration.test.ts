@@ -57,7 +57,7 @@ describe("writes that the API server refuses", () => {
       },
     );
   /** The operator's roles, without the rights named: `verb resource`. */
-  const grant = (...without: string[]) => {
+  const grant = async (...without: string[]) => {
     const less = (rules: typeof operatorRbac.cluster) =>
       rules.flatMap((rule) =>
         (rule.resources ?? []).flatMap((resource) => {
@@ -65,11 +65,22 @@ describe("writes that the API server refuses", () => {
           return verbs.length === 0 ? [] : [{ ...rule, resources: [resource], verbs }];
         }),
       );
-    return bed.apply(
+    await bed.apply(
       ...roles().map((object) =>
         "rules" in object ? { ...object, rules: less(object.rules as typeof operatorRbac.cluster) } : object,
       ),
     );
+    // The authorizer learns of it by a watch of its own.
+    for (const right of without) {
+      const [verb = "", resource = ""] = right.split(" ");
+      const [name = "", subresource] = resource.split("/");
+      const of = subresource === undefined ? [] : [`--subresource=${subresource}`];
+      const identity = `--as=system:serviceaccount:${NAMESPACE}:shieldx-operator`;
+      await waitFor(`${right} is taken away`, async () => {
+        const { stdout } = await bed.kubectl(["auth", "can-i", verb, name, ...of, identity]);
+        return stdout.trim() === "no";
+      });
+    }
   };
 
   beforeAll(async () => {

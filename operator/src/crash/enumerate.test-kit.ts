@@ -12,7 +12,7 @@ import { Registry } from "prom-client";
 import { NAMESPACE, type TestBed } from "../cluster.test-kit.ts";
 import type { WebhookAddress } from "../controllers/webhook-configuration/decide.ts";
 import { buildOperator } from "../operator.ts";
-import { KillSwitch } from "./kill-switch.test-kit.ts";
+import { KillSwitch, MOMENTS } from "./kill-switch.test-kit.ts";
 import { type EndState, readState, reset, type Scenario } from "./scenarios.test-kit.ts";
 
 export interface Stage {
@@ -102,23 +102,42 @@ export async function runOperator(
 }
 
 export interface Enumeration {
+  /** Points of the undisturbed run. */
   readonly points: number;
+  /** Those that leave the server in states of their own, at which an operator was made to die. */
+  readonly kills: number;
   /** Points at which an operator really died; the others were not reached, for timing decides on some repetitions. */
   readonly deaths: number;
   /** Points after which the end was another, with the difference. */
   readonly wrong: readonly string[];
 }
 
-/** Runs a scenario undisturbed, then once for each of its points. */
+const WRITES = /^(create|replace|delete|patch|apply) /;
+
+/**
+ * The points that differ to the world outside: every moment of every write, and of each read that was not made before.
+ * A repeated read changes nothing outside, and what it changed inside dies with the process: dying there is dying after
+ * the write before it.
+ */
+export function distinctPoints(points: readonly string[], moments: readonly string[] = MOMENTS): string[] {
+  return [...new Set(points)].filter(
+    (point) =>
+      (WRITES.test(point) || point.includes(" #1 ")) &&
+      moments.some((moment) => point.endsWith(` ${moment}`)),
+  );
+}
+
+/** Runs a scenario undisturbed, then once for each of its distinct points. */
 export async function enumerate(
   stage: Stage,
   scenario: Scenario,
   start: Start = inProcess,
+  moments: readonly string[] = MOMENTS,
   told: (line: string) => void = () => undefined,
 ): Promise<Enumeration> {
   const undisturbed = await play(stage, scenario, undefined, inProcess, undefined);
-  const points = [...new Set(undisturbed.points)];
-  told(`${points.length} points: ${points.filter((point) => point.endsWith("before")).join(", ")}`);
+  const points = distinctPoints(undisturbed.points, moments);
+  told(`${undisturbed.points.length} points, ${points.length} to die at`);
   const wrong: string[] = [];
   let deaths = 0;
   for (const point of points) {
@@ -131,7 +150,7 @@ export async function enumerate(
       wrong.push(`${point}: ${error instanceof Error ? error.message : error}`);
     }
   }
-  return { points: points.length, deaths, wrong };
+  return { points: undisturbed.points.length, kills: points.length, deaths, wrong };
 }
 
 async function play(

@@ -1,0 +1,38 @@
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { asProcess, enumerate, inProcess, type Stage, type Start } from "./enumerate.test-kit.ts";
+import {
+  auditScenario,
+  celScenario,
+  exceptionScenario,
+  podSecurityScenario,
+  rotationScenario,
+  type Scenario,
+} from "./scenarios.test-kit.ts";
+import { openStage } from "./stage.test-kit.ts";
+
+let opened: { stage: Stage; close(): Promise<void> };
+beforeAll(async () => {
+  opened = await openStage();
+});
+afterAll(async () => {
+  await opened?.close();
+});
+
+const cases: readonly (readonly [Scenario, string, Start])[] = [
+  [celScenario, "in this process", inProcess],
+  [podSecurityScenario, "in this process", inProcess],
+  [rotationScenario, "in this process", inProcess],
+  [exceptionScenario, "in this process", inProcess],
+  [auditScenario, "in this process", inProcess],
+  [celScenario, "by SIGKILL", asProcess],
+];
+it.each(cases)("%o, killed at each point %s: the same end", async (scenario, how, start) => {
+  const startedAt = performance.now();
+  const { points, kills, deaths, wrong } = await enumerate(opened.stage, scenario, start);
+  const seconds = Math.round((performance.now() - startedAt) / 1000);
+  console.log(
+    `${scenario.name}, ${how}: ${points} points, ${kills} to die at, ${deaths} deaths, ${wrong.length} other ends, ${seconds} s`,
+  );
+  expect(wrong).toEqual([]);
+  expect(deaths).toBeGreaterThan(kills * 0.8);
+});
