@@ -53,7 +53,7 @@ e2e: $(STAMP) ## everything on a real node: Pods, NetworkPolicy, gVisor; root
 	fi
 
 .PHONY: e2e-long
-e2e-long: $(STAMP) ## the big counts: 1,000 rotations, 100,000 objects, soaks, Kubernetes 1.34
+e2e-long: $(STAMP) ## the big counts: 10,000 watch faults, 1,000 partitions and rotations, soaks, Kubernetes 1.34
 	@mkdir -p .work/reports
 	$(VITEST) --project long $(call REPORT,e2e-long)
 

@@ -25,7 +25,7 @@ export class ElectionProcess {
   }
 
   /** Resolves when it has told this. */
-  async tells(news: ElectionNews, timeoutMs = 60_000): Promise<void> {
+  async tells(news: ElectionNews, timeoutMs = 120_000): Promise<void> {
     await waitFor(`"${news}" of ${this.identity}`, async () => this.news.includes(news), {
       timeoutMs,
       intervalMs: 20,

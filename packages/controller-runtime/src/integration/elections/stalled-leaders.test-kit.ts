@@ -41,7 +41,7 @@ async function stallLeaders(
       timing,
       // One write is on its way, fifteen wait for the connection.
       maxConnections: 1,
-      pauseMs: 1,
+      pauseMs: 20,
     });
   let leader = start();
   let standby: ElectionProcess | undefined;

@@ -70,7 +70,7 @@ async function handOver(
       namespace,
       identity: `${lease}-${count++}`,
       maxConnections: 4,
-      pauseMs: 100,
+      pauseMs: 250,
     });
   const handovers: Handover[] = [];
   let leader = start();
