@@ -62,6 +62,8 @@ export class WorkQueueMetrics {
     const retries = this.#retries.labels(labels);
     const queueDuration = this.#queueDuration.labels(labels);
     const workDuration = this.#workDuration.labels(labels);
+    // A rate needs a zero to begin at.
+    for (const counter of [adds, retries]) counter.inc(0);
     return {
       added: () => adds.inc(),
       retried: () => retries.inc(),

@@ -1,0 +1,148 @@
+// A busy cluster: policies of every kind at work, refusals, exceptions, tampering, bad requests. What the processes say
+// meanwhile, in metrics, logs, traces and Events, is what the suite looks at.
+import { connect } from "node:tls";
+import type { Client } from "@shieldx/controller-runtime";
+import type { Cluster } from "../../cluster/index.ts";
+import { type AdmissionLoad, startAdmissionLoad } from "../../shieldx/admission-load.ts";
+import type { ShieldxOnHost } from "../../shieldx/host.ts";
+import {
+  apply,
+  enforce,
+  type Manifest,
+  podSecurityPolicy,
+  read,
+  restrictedPod,
+} from "../../shieldx/objects.ts";
+import { waitFor } from "../../shieldx/wait.ts";
+
+export const hostNetwork = (name: string, namespace = "default"): Manifest =>
+  restrictedPod(name, { hostNetwork: true }, namespace);
+
+const replicaLimit = (name: string, expression: string): Manifest => ({
+  apiVersion: "shieldx.io/v1alpha1",
+  kind: "ShieldPolicy",
+  metadata: { name },
+  spec: {
+    engine: "cel",
+    matchConstraints: {
+      resourceRules: [
+        { apiGroups: ["apps"], apiVersions: ["v1"], operations: ["CREATE"], resources: ["deployments"] },
+      ],
+    },
+    validations: [{ expression, message: "at most 100 replicas" }],
+    actions: { admission: "deny" },
+  },
+});
+
+const deployment = (name: string, spec: unknown): Manifest => ({
+  apiVersion: "apps/v1",
+  kind: "Deployment",
+  metadata: { name, namespace: "default" },
+  spec: {
+    replicas: 0,
+    selector: { matchLabels: { app: name } },
+    template: { metadata: { labels: { app: name } }, spec },
+  },
+});
+
+const cronJob = (name: string, spec: Readonly<Record<string, unknown>>): Manifest => ({
+  apiVersion: "batch/v1",
+  kind: "CronJob",
+  metadata: { name, namespace: "default" },
+  spec: {
+    schedule: "0 0 1 1 *",
+    jobTemplate: { spec: { suspend: true, template: { spec: { restartPolicy: "Never", ...spec } } } },
+  },
+});
+
+async function must(cluster: Cluster, object: Manifest): Promise<void> {
+  const outcome = await apply(cluster, object);
+  if (!outcome.allowed) throw new Error(`${JSON.stringify(object.metadata)} was refused: ${outcome.message}`);
+}
+
+async function kubectl(cluster: Cluster, ...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await cluster.kubectl(args);
+  if (code !== 0) throw new Error(`kubectl ${args.join(" ")}: ${stderr}`);
+  return stdout;
+}
+
+/** Workloads first, which the policies that follow would not let in; then policies, offenders and tampering. */
+export async function makeBusy(
+  cluster: Cluster,
+  client: Client,
+  shieldx: ShieldxOnHost,
+): Promise<AdmissionLoad> {
+  const bad = hostNetwork("bad").spec as Readonly<Record<string, unknown>>;
+  await must(cluster, deployment("web", bad));
+  await must(cluster, cronJob("nightly", bad));
+  await kubectl(cluster, "create", "job", "nightly-now", "--from=cronjob/nightly");
+  await waitFor("the Deployment's ReplicaSet", async () =>
+    (await kubectl(cluster, "get", "replicasets", "-l", "app=web", "-o", "name")).includes("web"),
+  );
+  await must(cluster, hostNetwork("offender"));
+  await enforce(
+    cluster,
+    podSecurityPolicy("baseline", {
+      failurePolicy: "Fail",
+      exceptions: { namespaces: { names: ["default"] } },
+    }),
+  );
+  await enforce(
+    cluster,
+    podSecurityPolicy("restricted", {
+      podSecurity: { level: "restricted" },
+      failurePolicy: "Ignore",
+      actions: { admission: "warn" },
+    }),
+  );
+  await enforce(cluster, replicaLimit("replica-limit", "object.spec.replicas <= 100"));
+  await must(cluster, {
+    apiVersion: "shieldx.io/v1alpha1",
+    kind: "ShieldException",
+    metadata: { name: "for-a-test", namespace: "default" },
+    spec: {
+      policies: ["baseline"],
+      match: { kinds: ["Pod"], names: ["excepted"] },
+      owner: "sight@example.org",
+      reason: "a Pod that the suite needs",
+      expiresAt: new Date(Date.now() + 3_600_000).toISOString().replace(/\.\d+Z$/, "Z"),
+    },
+  });
+  await waitFor("excepted", async () => (await apply(cluster, hostNetwork("excepted"))).allowed);
+  // The controllers' Pods are refused from now on, and their owners told.
+  await kubectl(cluster, "scale", "deployment", "web", "--replicas=2");
+  await kubectl(cluster, "patch", "job", "nightly-now", "--type=merge", '--patch={"spec":{"suspend":false}}');
+  await tamper(cluster);
+  await disturb(shieldx);
+  return startAdmissionLoad({
+    clients: [client],
+    perSecond: 20,
+    good: restrictedPod("good"),
+    bad: hostNetwork("bad"),
+    refusal: 'ShieldPolicy "baseline"',
+  });
+}
+
+interface WithUid {
+  readonly metadata: { readonly uid: string; readonly generation?: number };
+}
+
+async function tamper(cluster: Cluster): Promise<void> {
+  const binding = ["validatingadmissionpolicybinding", "shieldx-replica-limit"] as const;
+  const before = await waitFor("the binding", () => read<WithUid>(cluster, ...binding));
+  await kubectl(cluster, "delete", ...binding);
+  await waitFor("the binding is put back", async () => {
+    const now = await read<WithUid>(cluster, ...binding);
+    return now !== undefined && now.metadata.uid !== before.metadata.uid;
+  });
+}
+
+/** A client that does not trust the certificate. */
+async function disturb({ webhookUrl }: ShieldxOnHost): Promise<void> {
+  const { hostname, port } = new URL(webhookUrl);
+  await new Promise<void>((resolve) => {
+    const socket = connect({ host: hostname, port: Number(port), servername: "" });
+    socket.once("error", () => resolve());
+    socket.once("close", () => resolve());
+  });
+}
