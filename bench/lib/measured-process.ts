@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 
 export interface ProcessUsage {
-  /** User and system time of all its threads; the kernel counts in steps of 10 ms. */
+  /** User and system time of the threads it has now. */
   readonly cpuMs: number;
   readonly rssBytes: number;
   /** The most it ever had. */
@@ -21,7 +21,7 @@ export interface MeasuredProcessOptions {
 
 /** A child that reports in JSON lines on its standard output, and whose use of the machine is read from outside. */
 export class MeasuredProcess {
-  /** Unix time in milliseconds just before it was started. */
+  /** Milliseconds of CLOCK_MONOTONIC, which every process of a machine reads alike, just before it was started. */
   readonly startedAt: number;
   readonly pid: number;
   readonly #child: ChildProcess;
@@ -37,7 +37,7 @@ export class MeasuredProcess {
       processor === undefined
         ? [command, ...args]
         : ["taskset", "--cpu-list", String(processor), command, ...args];
-    this.startedAt = performance.timeOrigin + performance.now();
+    this.startedAt = Number(process.hrtime.bigint()) / 1e6;
     const child = spawn(pinned[0] ?? command, pinned.slice(1), {
       env: { ...process.env, ...env },
       ...(cwd === undefined ? {} : { cwd }),
@@ -68,15 +68,15 @@ export class MeasuredProcess {
   }
 
   /**
-   * The next report whose `event` is this; others before it are dropped.
+   * The next report whose `event` is this; others stay for who asks for them.
    * @throws Error when the process ends, or the time is over, before it came
    */
   async report(event: string, timeoutMs: number): Promise<Record<string, unknown>> {
     const late = AbortSignal.timeout(timeoutMs);
     for (;;) {
-      for (let line = this.#lines.shift(); line !== undefined; line = this.#lines.shift()) {
-        if (line.event === event) return line;
-      }
+      const at = this.#lines.findIndex((line) => line.event === event);
+      const [line] = at < 0 ? [] : this.#lines.splice(at, 1);
+      if (line !== undefined) return line;
       if (this.#end !== undefined) throw this.#trouble(`ended (${this.#end}) before it reported ${event}`);
       if (late.aborted) throw this.#trouble(`did not report ${event} within ${timeoutMs} ms`);
       const { promise, resolve } = Promise.withResolvers<void>();
@@ -114,11 +114,13 @@ export function usageOf(pid: number): ProcessUsage {
   const status = readFileSync(`/proc/${pid}/status`, "utf8");
   const kibibytes = (field: string): number =>
     Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, "m").exec(status)?.[1] ?? 0);
-  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" "); // proc(5): utime and stime are fields 14 and 15
-  const ticks = Number(fields[11]) + Number(fields[12]);
+  // The first number is the time on a processor in nanoseconds; /proc/PID/stat has steps of 10 ms only.
+  let cpuMs = 0;
+  for (const thread of readdirSync(`/proc/${pid}/task`)) {
+    cpuMs += Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8").split(" ")[0]) / 1e6;
+  }
   return {
-    cpuMs: ticks * 10,
+    cpuMs,
     rssBytes: kibibytes("VmRSS") * 1024,
     peakRssBytes: kibibytes("VmHWM") * 1024,
   };

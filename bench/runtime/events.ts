@@ -1,0 +1,129 @@
+/** A steady stream of updates: how long after the writer's own answer a reconcile begins, and what an event costs. */
+import { setTimeout as delay } from "node:timers/promises";
+import { waitFor } from "@shieldx/e2e/cluster";
+import type { BenchLine } from "../lib/line.ts";
+import type { MeasuredProcess } from "../lib/measured-process.ts";
+import { alternating } from "../lib/rounds.ts";
+import { quantile } from "../lib/statistics.ts";
+import { type Contestant, contestants } from "./contestants.ts";
+import { type Bench, figureLines } from "./part.ts";
+import { type BenchServer, WidgetType } from "./server.ts";
+import { namespaceOf, uidOf, widget } from "./widget.ts";
+
+const updatesPerSecond = 200;
+
+interface Write {
+  readonly uid: string;
+  readonly resourceVersion: number;
+  /** When the writer had its answer, milliseconds of CLOCK_MONOTONIC. */
+  readonly answeredAt: number;
+}
+
+interface EventsRun {
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly cpuMicroseconds: number;
+}
+
+export async function events(bench: Bench, count: number, seconds: number): Promise<BenchLine[]> {
+  let next = 0;
+  const results = await alternating(bench.rounds, contestants, async (who) => {
+    const result = await once(bench, who, count, () => next++ % count, seconds * updatesPerSecond);
+    bench.log(
+      `${who}: p50 ${result.p50Ms.toFixed(2)} ms, p99 ${result.p99Ms.toFixed(2)} ms, ` +
+        `${result.cpuMicroseconds.toFixed(0)} µs of CPU an event`,
+    );
+    return result;
+  });
+  const name = `update to reconcile beyond the writer's answer, ${updatesPerSecond} a second`;
+  // Answer and event race each other, so the difference may be below nothing: shifted by 1 ms for a ratio of times.
+  return [
+    ...figureLines({ name: `${name}, p50 (+1 ms)`, unit: "ms", better: "less" }, results, (run) =>
+      Math.max(0, run.p50Ms + 1),
+    ),
+    ...figureLines({ name: `${name}, p99`, unit: "ms", better: "less", goal: 5 }, results, (run) =>
+      Math.max(0, run.p99Ms),
+    ),
+    ...figureLines(
+      { name: "CPU of an event", unit: "µs", better: "less" },
+      results,
+      (run) => run.cpuMicroseconds,
+    ),
+  ];
+}
+
+async function once(
+  bench: Bench,
+  who: Contestant,
+  count: number,
+  next: () => number,
+  updates: number,
+): Promise<EventsRun> {
+  const truth = await bench.server.fill(count);
+  await using program = bench.programs.start(who, {
+    kubeconfig: bench.server.cluster.kubeconfig,
+    processor: bench.processor,
+    variables: { SCENARIO: "follow", KIND: "Widget", PLURAL: "widgets", OBJECTS: truth.count },
+  });
+  await program.report("reconciled", 120_000);
+  await write(bench.server, next, updatesPerSecond / 2); // warms up both sides
+  await startsOf(program, updatesPerSecond / 2);
+  const before = program.usage().cpuMs;
+  const writes = await write(bench.server, next, updates);
+  const starts = await startsOf(program, updates);
+  const cpuMs = program.usage().cpuMs - before;
+  const late = writes.map(({ uid, resourceVersion, answeredAt }) => {
+    const start = starts.find((one) => one.uid === uid && one.resourceVersion >= resourceVersion);
+    if (start === undefined) throw new Error(`${who} did not reconcile ${uid} at ${resourceVersion}`);
+    return start.at - answeredAt;
+  });
+  return {
+    p50Ms: quantile(late, 0.5),
+    p99Ms: quantile(late, 0.99),
+    cpuMicroseconds: (cpuMs * 1000) / updates,
+  };
+}
+
+/** Updates at a steady pace that does not wait for answers; resolves when all are answered. */
+async function write(server: BenchServer, next: () => number, updates: number): Promise<Write[]> {
+  const began = performance.now();
+  const writes: Promise<Write>[] = [];
+  while (writes.length < updates) {
+    const due = Math.min(updates, Math.floor(((performance.now() - began) / 1000) * updatesPerSecond) + 1);
+    while (writes.length < due) writes.push(writeOne(server, next()));
+    await delay(1);
+  }
+  return Promise.all(writes);
+}
+
+async function writeOne(server: BenchServer, at: number): Promise<Write> {
+  const key = { name: widget(at).metadata.name, namespace: namespaceOf(at) };
+  const body = { status: { observed: String(performance.now()) } };
+  const answer = await server.client.patch(WidgetType, key, body, { type: "merge" });
+  const answeredAt = Number(process.hrtime.bigint()) / 1e6;
+  return { uid: uidOf(at), resourceVersion: Number(answer.metadata.resourceVersion), answeredAt };
+}
+
+interface Start {
+  readonly uid: string;
+  readonly resourceVersion: number;
+  readonly at: number;
+}
+
+/** Waits until so many reconciles have begun, and takes them. */
+async function startsOf(program: MeasuredProcess, expected: number): Promise<Start[]> {
+  const all: Start[] = [];
+  await waitFor(
+    `${expected} reconciles`,
+    async () => {
+      program.tell("starts");
+      const { starts } = await program.report("starts", 30_000);
+      for (const [uid, version, at] of starts as [string, string, number][]) {
+        all.push({ uid, resourceVersion: Number(version), at });
+      }
+      return new Set(all.map((one) => one.uid)).size >= expected;
+    },
+    { timeoutMs: 60_000 },
+  );
+  return all;
+}
