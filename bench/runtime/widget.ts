@@ -71,15 +71,6 @@ export function widget(at: number): Widget {
         "pod-template-hash": digits(at % 400, "template", 9),
       },
       annotations: { "bench.shieldx.io/checksum": digits(at, "checksum", 40) },
-      ownerReferences: [
-        {
-          apiVersion: "apps/v1",
-          kind: "ReplicaSet",
-          name: replicaSet,
-          uid: uidOf(at % 400),
-          controller: true,
-        },
-      ],
     },
     spec: {
       containers: [
@@ -95,6 +86,8 @@ export function widget(at: number): Widget {
           imagePullPolicy: "IfNotPresent",
         },
       ],
+      // Not in metadata.ownerReferences: the garbage collector would miss the owners.
+      controller: { apiVersion: "apps/v1", kind: "ReplicaSet", name: replicaSet, uid: uidOf(at % 400) },
       nodeName: `node-${at % 100}.example.internal`,
       serviceAccountName: application,
     },
