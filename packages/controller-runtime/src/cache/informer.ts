@@ -39,7 +39,7 @@ export interface InformerOptions<T extends KubeObject> {
   settings?: Partial<ReflectorSettings> | undefined;
 }
 
-/** A list page may be several megabytes and its server busy. */
+/** How long nothing of a list may arrive: its server may be busy. */
 const listTimeoutMs = 60_000;
 
 /**
@@ -205,15 +205,21 @@ export class Informer<T extends KubeObject = KubeObject> {
         signal,
         timeoutMs: listTimeoutMs,
         retries: 0, // the reflector has its own patience
+        onItems: (arrived) => this.#feed({ type: "items", request, items: this.#take(arrived as T[]) }),
       });
-      const items = page.items.map(this.#prepare);
-      this.#metrics.listed(this.#resource, items.length);
+      const items = this.#take(page.items);
       const { resourceVersion = "", continue: token } = page.metadata;
       this.#feed({ type: "page", request, items, resourceVersion, continue: token });
     } catch (error) {
       if (signal.aborted) return;
       this.#feed({ type: "listFailed", request, failure: this.#report("list", error) });
     }
+  }
+
+  /** Items of a list, on their way into the cache. */
+  #take(items: T[]): T[] {
+    this.#metrics.listed(this.#resource, items.length);
+    return items.map(this.#prepare);
   }
 
   async #watch(command: ReflectorCommand & { type: "watch" }, signal: AbortSignal): Promise<void> {

@@ -1,5 +1,6 @@
 import type { KubeObject, ManagedFieldsEntry, ObjectMeta } from "../kubernetes/objects.ts";
 import { apiVersionOf, type ResourceType } from "../kubernetes/resource-type.ts";
+import { Sharing } from "./sharing.ts";
 
 export interface PrepareOptions<T extends KubeObject> {
   type: ResourceType<T>;
@@ -17,6 +18,7 @@ export interface PrepareOptions<T extends KubeObject> {
 export function preparing<T extends KubeObject>(options: PrepareOptions<T>): (object: T) => T {
   const { type, transform, metadataOnly = false, keepManagedFieldsOf } = options;
   const apiVersion = apiVersionOf(type);
+  const sharing = new Sharing();
   return (object) => {
     const metadata = withoutManagedFields(object.metadata, keepManagedFieldsOf);
     let prepared: T = object;
@@ -25,7 +27,9 @@ export function preparing<T extends KubeObject>(options: PrepareOptions<T>): (ob
     } else if (metadata !== object.metadata) {
       prepared.metadata = metadata;
     }
-    return transform === undefined ? prepared : transform(prepared);
+    if (transform !== undefined) prepared = transform(prepared);
+    sharing.share(prepared);
+    return prepared;
   };
 }
 

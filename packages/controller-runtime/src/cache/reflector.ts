@@ -17,6 +17,9 @@ export interface Failure {
 /** What happened. `request` is the number of the command it answers; answers to older commands are ignored. */
 export type ReflectorInput<T extends KubeObject> =
   | { type: "start" }
+  /** Of a page that has not ended yet. */
+  | { type: "items"; request: number; items: readonly T[] }
+  /** The page has ended; its items, those not given before. */
   | {
       type: "page";
       request: number;
@@ -47,7 +50,10 @@ export interface ReflectorStep<T extends KubeObject> {
 }
 
 export interface ReflectorSettings {
-  /** Objects per list request. */
+  /**
+   * Objects per list request. Items are taken in as they arrive, so that a page may be large: what is bounded by it is what
+   * has to be asked for again after a failure, and how much a server before 1.33, which writes a list in one piece, holds.
+   */
   pageSize: number;
   /** Watches ask the server to end them after a random time in this range, so that they spread over servers. */
   watchSeconds: { shortest: number; longest: number };
@@ -58,7 +64,7 @@ export interface ReflectorSettings {
 }
 
 export const defaultReflectorSettings: ReflectorSettings = {
-  pageSize: 500,
+  pageSize: 2_000,
   watchSeconds: { shortest: 300, longest: 600 },
   endMarginMs: 30_000,
   silenceMs: 150_000,
@@ -138,6 +144,11 @@ export class Reflector<T extends KubeObject> {
     switch (input.type) {
       case "start":
         if (phase.name === "idle") this.#list(undefined, step);
+        break;
+      case "items":
+        if (phase.name === "listing" && phase.request === input.request) {
+          this.#store.offerPage(input.items, step.deltas);
+        }
         break;
       case "page":
         if (phase.name === "listing" && phase.request === input.request) this.#takePage(input, nowMs, step);

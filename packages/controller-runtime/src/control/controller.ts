@@ -85,30 +85,26 @@ export class Controller {
   }
 
   async #work(): Promise<void> {
-    const { queue, clock } = this.#parts;
+    const { queue, clock, metrics, tracer } = this.#parts;
     let sliceEnd = clock.monotonicNow() + sliceMs;
     for (;;) {
       const item = queue.tryTake() ?? (await queue.take());
       if (item === undefined) return;
-      await this.#handle(item);
-      if (clock.monotonicNow() < sliceEnd) continue;
+      const startedAt = clock.monotonicNow();
+      metrics.workers(1);
+      const context = new OneReconcile(this.#parts, item.key, this.#abort.signal);
+      const outcome =
+        tracer === undefined ? await this.#run(context) : await this.#runTraced(tracer, item, context);
+      const endedAt = clock.monotonicNow();
+      metrics.workers(-1);
+      metrics.duration((endedAt - startedAt) / 1000);
+      this.#settle(item, outcome, context);
+      // Last, because until then the key stays locked: what was queued above waits for this.
+      queue.done(item.key);
+      if (endedAt < sliceEnd) continue;
       await new Promise((resolve) => setImmediate(resolve));
       sliceEnd = clock.monotonicNow() + sliceMs;
     }
-  }
-
-  async #handle(item: TakenItem<string>): Promise<void> {
-    const { queue, clock, metrics, tracer } = this.#parts;
-    const startedAt = clock.monotonicNow();
-    metrics.workers(1);
-    const context = new OneReconcile(this.#parts, item.key, this.#abort.signal);
-    const outcome =
-      tracer === undefined ? await this.#run(context) : await this.#runTraced(tracer, item, context);
-    metrics.workers(-1);
-    metrics.duration((clock.monotonicNow() - startedAt) / 1000);
-    this.#settle(item, outcome, context);
-    // Last, because until then the key stays locked: what was queued above waits for this.
-    queue.done(item.key);
   }
 
   /** Every way a reconcile can end, with what happens to the key and which metric moves. */

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
-import { Registry } from "prom-client";
+import type { Registry } from "prom-client";
+import PrometheusRegistry from "prom-client/lib/registry.js";
 import type { Informer } from "../cache/informer.ts";
 import { type Clock, realClock } from "../clock/clock.ts";
 import { alwaysLeading, guardClient, type LeadershipGuard } from "../election/guard.ts";
@@ -74,7 +75,7 @@ class OperatorManager implements Manager {
     this.client = options.client;
     this.#clock = options.clock ?? realClock;
     this.#logger = options.logger;
-    this.#registry = options.metrics ?? new Registry();
+    this.#registry = options.metrics ?? new PrometheusRegistry();
     this.#metrics = new ManagerMetrics(this.#registry);
     this.#cacheSyncTimeoutMs = options.cacheSyncTimeoutMs ?? defaultCacheSyncTimeoutMs;
     const { client } = options;
@@ -160,6 +161,9 @@ class OperatorManager implements Manager {
     });
     let failure: unknown;
     try {
+      const { metrics, metricsBindAddress } = this.#options;
+      if (metrics !== undefined || metricsBindAddress !== undefined)
+        await this.#metrics.collectProcessMetrics();
       await servers.start();
       this.#everywhere.start();
       this.#informers.start(caches.signal);

@@ -1,4 +1,5 @@
-import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import type { Registry } from "prom-client";
+import { HotHistogram, type HotNumber, hotCounter, hotGauge } from "./hot-metrics.ts";
 
 /** Buckets of `controller_runtime_reconcile_time_seconds`, as in controller-runtime. */
 const reconcileBuckets = [
@@ -21,27 +22,26 @@ export interface ControllerMetricsOf {
 
 /** controller-runtime's controller metrics under its names. One instance per registry. */
 export class ControllerMetrics {
-  readonly #total: Counter<"controller" | "result">;
-  readonly #errors: Counter<"controller">;
-  readonly #terminalErrors: Counter<"controller">;
-  readonly #panics: Counter<"controller">;
-  readonly #timeouts: Counter<"controller">;
-  readonly #time: Histogram<"controller">;
-  readonly #maxConcurrent: Gauge<"controller">;
-  readonly #activeWorkers: Gauge<"controller">;
+  readonly #total: HotNumber<"controller" | "result">;
+  readonly #errors: HotNumber<"controller">;
+  readonly #terminalErrors: HotNumber<"controller">;
+  readonly #panics: HotNumber<"controller">;
+  readonly #timeouts: HotNumber<"controller">;
+  readonly #time: HotHistogram<"controller">;
+  readonly #maxConcurrent: HotNumber<"controller">;
+  readonly #activeWorkers: HotNumber<"controller">;
 
   constructor(registry: Registry) {
-    const registers = [registry];
     const labelNames = ["controller"] as const;
-    const counter = (name: string, help: string): Counter<"controller"> =>
-      new Counter({ name: `controller_runtime_${name}`, help, labelNames, registers });
-    const gauge = (name: string, help: string): Gauge<"controller"> =>
-      new Gauge({ name: `controller_runtime_${name}`, help, labelNames, registers });
-    this.#total = new Counter({
+    const counter = (name: string, help: string): HotNumber<"controller"> =>
+      hotCounter({ name: `controller_runtime_${name}`, help, labelNames, registry });
+    const gauge = (name: string, help: string): HotNumber<"controller"> =>
+      hotGauge({ name: `controller_runtime_${name}`, help, labelNames, registry });
+    this.#total = hotCounter({
       name: "controller_runtime_reconcile_total",
       help: "Reconciles by controller and result: success, error, requeue or requeue_after",
       labelNames: ["controller", "result"] as const,
-      registers,
+      registry,
     });
     this.#errors = counter("reconcile_errors_total", "Reconciles that ended in an error");
     this.#terminalErrors = counter(
@@ -50,12 +50,12 @@ export class ControllerMetrics {
     );
     this.#panics = counter("reconcile_panics_total", "Reconcilers that threw something other than an Error");
     this.#timeouts = counter("reconcile_timeouts_total", "Reconciles that ran into the controller's timeout");
-    this.#time = new Histogram({
+    this.#time = new HotHistogram({
       name: "controller_runtime_reconcile_time_seconds",
       help: "Time one reconcile took",
       labelNames,
       buckets: reconcileBuckets,
-      registers,
+      registry,
     });
     this.#maxConcurrent = gauge("max_concurrent_reconciles", "Workers a controller may run at once");
     this.#activeWorkers = gauge("active_workers", "Workers that are reconciling now");
@@ -63,28 +63,17 @@ export class ControllerMetrics {
 
   /** Metrics of one controller, all of them present from the start so that a rate has a zero to begin at. */
   of(controller: string, concurrency: number): ControllerMetricsOf {
-    const total = (result: string): { inc(): void } => {
-      const child = this.#total.labels({ controller, result });
-      child.inc(0);
-      return child;
-    };
-    const started = (counter: Counter<"controller">): { inc(): void } => {
-      const child = counter.labels({ controller });
-      child.inc(0);
-      return child;
-    };
-    const success = total("success");
-    const error = total("error");
-    const requeue = total("requeue");
-    const requeueAfter = total("requeue_after");
-    const errors = started(this.#errors);
-    const terminalErrors = started(this.#terminalErrors);
-    const panics = started(this.#panics);
-    const timeouts = started(this.#timeouts);
+    const success = this.#total.labels({ controller, result: "success" });
+    const error = this.#total.labels({ controller, result: "error" });
+    const requeue = this.#total.labels({ controller, result: "requeue" });
+    const requeueAfter = this.#total.labels({ controller, result: "requeue_after" });
+    const errors = this.#errors.labels({ controller });
+    const terminalErrors = this.#terminalErrors.labels({ controller });
+    const panics = this.#panics.labels({ controller });
+    const timeouts = this.#timeouts.labels({ controller });
     const time = this.#time.labels({ controller });
     const activeWorkers = this.#activeWorkers.labels({ controller });
-    activeWorkers.set(0);
-    this.#maxConcurrent.labels({ controller }).set(concurrency);
+    this.#maxConcurrent.labels({ controller }).inc(concurrency);
     return {
       success: () => success.inc(),
       requeueAfter: () => requeueAfter.inc(),

@@ -1,4 +1,6 @@
-import { Counter, collectDefaultMetrics, Gauge, type Registry } from "prom-client";
+import type { Registry } from "prom-client";
+import Counter from "prom-client/lib/counter.js";
+import Gauge from "prom-client/lib/gauge.js";
 import type { InformerMetrics } from "../cache/informer-metrics.ts";
 import { WorkQueueMetrics } from "../control/queue/work-queue-metrics.ts";
 import { ControllerMetrics } from "./controller-metrics.ts";
@@ -15,9 +17,16 @@ export class ManagerMetrics {
     this.controllers = new ControllerMetrics(registry);
     this.workQueues = new WorkQueueMetrics(registry);
     this.informers = createInformerMetrics(registry);
-    if (registry.getSingleMetric("process_cpu_seconds_total") === undefined) {
-      collectDefaultMetrics({ register: registry });
-    }
+  }
+
+  /**
+   * Adds prom-client's metrics of the process, unless they are there. Only where somebody can read them: they are half of
+   * what prom-client takes to load, and wake an idle process a hundred times a second.
+   */
+  async collectProcessMetrics(): Promise<void> {
+    if (this.#registry.getSingleMetric("process_cpu_seconds_total") !== undefined) return;
+    const { default: collectDefaultMetrics } = await import("prom-client/lib/defaultMetrics.js");
+    collectDefaultMetrics({ register: this.#registry });
   }
 
   /** `leader_election_master_status`: asked at each scrape, so that a stalled leader does not report 1. */

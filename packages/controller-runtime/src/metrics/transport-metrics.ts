@@ -1,4 +1,6 @@
-import { Counter, Histogram, type Registry } from "prom-client";
+import type { Registry } from "prom-client";
+import Counter from "prom-client/lib/counter.js";
+import Histogram from "prom-client/lib/histogram.js";
 import type { TransportMetrics } from "../transport/transport-metrics.ts";
 
 /** client-go's `rest_client_*` metrics, for `createClient({ metrics: createTransportMetrics(registry) })`. */

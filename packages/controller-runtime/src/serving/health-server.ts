@@ -1,4 +1,4 @@
-import { createServer, type Server } from "node:http";
+import type { Server } from "node:http";
 import type { Logger } from "../kubernetes/logger.ts";
 import type { CheckResult, HealthChecks } from "./health.ts";
 
@@ -7,6 +7,8 @@ import type { CheckResult, HealthChecks } from "./health.ts";
  * `?verbose`, names only.
  */
 export function createHealthServer(checks: HealthChecks, logger: Logger): Server {
+  // Not imported: the module brings Node's fetch and WebSocket with it, and most processes serve nothing.
+  const { createServer } = process.getBuiltinModule("node:http");
   const server = createServer((request, response) => {
     const url = new URL(request.url ?? "/", "http://localhost");
     const run = { "/healthz": () => checks.live(), "/readyz": () => checks.ready() }[url.pathname];

@@ -1,5 +1,5 @@
 import type { ServerResponse } from "node:http";
-import { createServer, type Server } from "node:https";
+import type { Server } from "node:https";
 import type { Registry } from "prom-client";
 import type { Logger } from "../kubernetes/logger.ts";
 import type { Certificate } from "./certificate.ts";
@@ -30,6 +30,7 @@ export function createMetricsServer(parts: {
     const body = await registry.metrics();
     response.writeHead(200, { "content-type": registry.contentType }).end(body);
   };
+  const { createServer } = process.getBuiltinModule("node:https"); // see health-server.ts
   const server = createServer(
     { cert: certificate.cert, key: certificate.key, minVersion: "TLSv1.3" },
     (request, response) => {

@@ -48,6 +48,11 @@ export class Attempt {
     this.#controller.abort(reason);
   }
 
+  /** Something arrived: the time begins again. */
+  restartTimer(): void {
+    this.#timer?.refresh();
+  }
+
   stopTimer(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;

@@ -33,6 +33,11 @@ export interface ListOptions extends CallOptions {
   resourceVersion?: string | undefined;
   resourceVersionMatch?: "Exact" | "NotOlderThan" | undefined;
   metadataOnly?: boolean | undefined;
+  /**
+   * Called with items as they arrive, in order; these are then not in the answer. `timeoutMs` is then how long nothing may
+   * arrive, and the size of the answer is not bounded.
+   */
+  onItems?: ((items: KubeObject[]) => void) | undefined;
 }
 
 export interface WatchOptions extends CallOptions {

@@ -1,4 +1,6 @@
-import { Agent, type Dispatcher } from "undici";
+import type { Dispatcher } from "undici";
+// Not from undici itself: fetch, WebSocket, caches and mocks come with it, half of this package's time and memory to load.
+import Agent from "undici/lib/dispatcher/agent.js";
 import type { TlsMaterial } from "../credentials/credentials.ts";
 
 /**

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Dispatcher } from "undici";
+import dispatchRequest from "undici/lib/api/api-request.js";
 import type { ClientAuth, Credentials } from "../credentials/credentials.ts";
 import type { Logger } from "../kubernetes/logger.ts";
 import type { KubeStatus } from "../kubernetes/objects.ts";
@@ -24,6 +25,8 @@ export interface HttpRequest {
   beforeSend?: (() => void) | undefined;
   /** For one attempt, until the whole answer is there (streams: until its headers are). */
   timeoutMs: number;
+  /** Of a stream: `timeoutMs` is also how long nothing may arrive, which is an error then. */
+  isSteady?: boolean;
   /** How often to try again when the server asks to wait, or an idle connection turned out dead. */
   retries: number;
 }
@@ -148,7 +151,7 @@ export class HttpTransport {
           attempt.end();
           return { status, headers, body, opened: undefined };
         }
-        attempt.stopTimer();
+        if (request.isSteady !== true) attempt.stopTimer();
         return { status, headers, body: "", opened };
       } catch (error) {
         attempt.end();
@@ -179,7 +182,7 @@ export class HttpTransport {
     const { metrics, warnings, userAgent } = this.#options;
     const startedAt = performance.now();
     try {
-      const answer = await withCheck(dispatcher, attempt.beforeSend).request({
+      const answer = await dispatchRequest.call(withCheck(dispatcher, attempt.beforeSend), {
         origin: this.origin,
         path: this.#prefix + request.path,
         method: request.method,
@@ -287,7 +290,10 @@ function statusOf(body: string): KubeStatus {
 
 async function* readStream(body: AsyncIterable<Buffer>, attempt: Attempt): AsyncIterable<Buffer> {
   try {
-    yield* body;
+    for await (const chunk of body) {
+      attempt.restartTimer();
+      yield chunk;
+    }
   } catch (error) {
     throw attempt.explain(error);
   } finally {

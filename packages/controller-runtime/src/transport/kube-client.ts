@@ -20,6 +20,7 @@ import type {
   WriteOptions,
 } from "./client.ts";
 import { type HttpRequest, HttpTransport } from "./http-transport.ts";
+import { readList } from "./list-stream.ts";
 import { collectionPath, describe, objectPath, type Query, withQuery } from "./resource-path.ts";
 import { noTransportMetrics, type TransportMetrics } from "./transport-metrics.ts";
 import { WarningLog } from "./warnings.ts";
@@ -51,6 +52,7 @@ export interface ClientOptions {
 /** A {@link Client} on one pool of keep-alive connections. Opens nothing until the first call. */
 export function createClient(options: ClientOptions): Client {
   const logger = options.logger ?? silentLogger;
+  const maxResponseBytes = options.maxResponseBytes ?? 256 * 2 ** 20;
   const transport = new HttpTransport({
     credentials: options.credentials,
     server: options.credentials.server,
@@ -61,13 +63,14 @@ export function createClient(options: ClientOptions): Client {
     warnings: new WarningLog(logger),
     limits: {
       maxConnections: options.maxConnections ?? 64,
-      maxResponseBytes: options.maxResponseBytes ?? 256 * 2 ** 20,
+      maxResponseBytes,
     },
     maxRetryAfterMs: options.maxRetryAfterMs ?? 30_000,
     ...(options.sleep === undefined ? {} : { sleep: options.sleep }),
   });
   return new KubeClient(transport, {
     requestTimeoutMs: options.requestTimeoutMs ?? 30_000,
+    maxResponseBytes,
     maxWatchEventBytes: options.maxWatchEventBytes ?? 16 * 2 ** 20,
   });
 }
@@ -78,6 +81,7 @@ const defaultRetries = 5;
 
 interface ClientSettings {
   requestTimeoutMs: number;
+  maxResponseBytes: number;
   maxWatchEventBytes: number;
 }
 
@@ -128,7 +132,7 @@ class KubeClient implements Client {
       resourceVersionMatch: options.resourceVersionMatch,
     };
     const description = describe("list", type, namespacePart(options.namespace));
-    const page = await this.#json<KubeList<T>>({
+    const request: HttpRequest = {
       method: "GET",
       path: withQuery(collectionPath(type, options.namespace), query),
       description,
@@ -136,7 +140,12 @@ class KubeClient implements Client {
         ? { headers: { accept: metadataAccept("PartialObjectMetadataList") } }
         : {}),
       ...this.#call(options, true),
-    });
+    };
+    const { onItems } = options;
+    const page =
+      onItems === undefined
+        ? await this.#json<KubeList<T>>(request)
+        : await this.#listAsItArrives<T>(request, (items) => onItems(nameItems(type, items)));
     if (typeof page.metadata !== "object" || page.metadata === null) {
       throw new TransportError("MalformedResponse", description, "the answer is not a list");
     }
@@ -311,6 +320,19 @@ class KubeClient implements Client {
 
   async close(): Promise<void> {
     await this.#transport.close();
+  }
+
+  async #listAsItArrives<T extends KubeObject>(
+    request: HttpRequest,
+    onItems: (items: T[]) => void,
+  ): Promise<KubeList<T>> {
+    const stream = await this.#transport.stream({ ...request, isSteady: true });
+    try {
+      return await readList<T>(stream.body, request.description, this.#settings.maxResponseBytes, onItems);
+    } catch (error) {
+      stream.abort(new DOMException("the list was ended by its reader", "AbortError"));
+      throw error;
+    }
   }
 
   async #json<R>(request: HttpRequest): Promise<R> {

@@ -1,5 +1,7 @@
-import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import type { Registry } from "prom-client";
+import Gauge from "prom-client/lib/gauge.js";
 import { exponentialBuckets } from "../../metrics/buckets.ts";
+import { HotHistogram, type HotNumber, hotCounter } from "../../metrics/hot-metrics.ts";
 import type { QueueObserver } from "./work-queue-state.ts";
 
 interface QueueLabels {
@@ -17,40 +19,39 @@ export interface QueueSnapshot {
 /** client-go's work queue metrics with controller-runtime's labels, so that existing dashboards work. */
 export class WorkQueueMetrics {
   readonly #snapshots = new Map<string, { labels: QueueLabels; take: () => QueueSnapshot }>();
-  readonly #adds: Counter<"name" | "controller">;
-  readonly #retries: Counter<"name" | "controller">;
-  readonly #queueDuration: Histogram<"name" | "controller">;
-  readonly #workDuration: Histogram<"name" | "controller">;
+  readonly #adds: HotNumber<"name" | "controller">;
+  readonly #retries: HotNumber<"name" | "controller">;
+  readonly #queueDuration: HotHistogram<"name" | "controller">;
+  readonly #workDuration: HotHistogram<"name" | "controller">;
 
   constructor(registry: Registry) {
     const labelNames = ["name", "controller"] as const;
-    const registers = [registry];
     const tenths = exponentialBuckets(1e-8, 10, 12);
-    this.#adds = new Counter({
+    this.#adds = hotCounter({
       name: "workqueue_adds_total",
       help: "Keys that became wanted",
       labelNames,
-      registers,
+      registry,
     });
-    this.#retries = new Counter({
+    this.#retries = hotCounter({
       name: "workqueue_retries_total",
       help: "Keys put back after a failure",
       labelNames,
-      registers,
+      registry,
     });
-    this.#queueDuration = new Histogram({
+    this.#queueDuration = new HotHistogram({
       name: "workqueue_queue_duration_seconds",
       help: "Time a key was ready before a worker took it",
       labelNames,
       buckets: tenths,
-      registers,
+      registry,
     });
-    this.#workDuration = new Histogram({
+    this.#workDuration = new HotHistogram({
       name: "workqueue_work_duration_seconds",
       help: "Time a worker held a key",
       labelNames,
       buckets: tenths,
-      registers,
+      registry,
     });
     this.#registerGauges(registry);
   }
