@@ -57,6 +57,11 @@ e2e-long: $(STAMP) ## the big counts: 10,000 watch faults, 1,000 partitions and 
 	@mkdir -p .work/reports
 	$(VITEST) --project long $(call REPORT,e2e-long)
 
+.PHONY: bench-runtime
+bench-runtime: $(STAMP) ## the controller runtime against its peers; QUICK=1, RUNS=5, PARTS=sync,events,...
+	@$(NODE) e2e/cluster/main.ts build
+	$(NODE) bench/runtime/main.ts
+
 .PHONY: lint
 lint: $(STAMP) ## format, lint, types, import direction
 	$(NODE) node_modules/@biomejs/biome/bin/biome check .

@@ -47,7 +47,7 @@ export async function preparePrograms(who: readonly Contestant[]): Promise<Progr
       })
     : "";
   const script: Record<Contestant, string> = {
-    ShieldX: join(shieldx, "shieldx.mjs"),
+    ShieldX: join(shieldx, "shieldx", "shieldx.mjs"),
     "Go controller-runtime": go,
     "client-node": join(peers, "client-node.mjs"),
     "fluent-client": join(peers, "fluent-client.mjs"),
@@ -73,8 +73,9 @@ async function installOurs(folder: string): Promise<string> {
   const tarball = await pack(folder);
   await writeFile(join(folder, "package.json"), '{"private": true, "type": "module"}\n');
   await npm(["install", "--no-package-lock", tarball], folder);
-  await cp(join(peersFolder, "shieldx", "shieldx.mjs"), join(folder, "shieldx.mjs"));
-  await cp(join(peersFolder, "node", "protocol.mjs"), join(folder, "protocol.mjs"));
+  for (const file of ["shieldx/shieldx.mjs", "node/protocol.mjs"]) {
+    await cp(join(peersFolder, file), join(folder, file));
+  }
   return folder;
 }
 

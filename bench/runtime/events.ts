@@ -5,7 +5,7 @@ import type { BenchLine } from "../lib/line.ts";
 import type { MeasuredProcess } from "../lib/measured-process.ts";
 import { alternating } from "../lib/rounds.ts";
 import { quantile } from "../lib/statistics.ts";
-import { type Contestant, contestants } from "./contestants.ts";
+import type { Contestant } from "./contestants.ts";
 import { type Bench, figureLines } from "./part.ts";
 import { type BenchServer, WidgetType } from "./server.ts";
 import { namespaceOf, uidOf, widget } from "./widget.ts";
@@ -27,7 +27,7 @@ interface EventsRun {
 
 export async function events(bench: Bench, count: number, seconds: number): Promise<BenchLine[]> {
   let next = 0;
-  const results = await alternating(bench.rounds, contestants, async (who) => {
+  const results = await alternating(bench.rounds, bench.contestants, async (who) => {
     const result = await once(bench, who, count, () => next++ % count, seconds * updatesPerSecond);
     bench.log(
       `${who}: p50 ${result.p50Ms.toFixed(2)} ms, p99 ${result.p99Ms.toFixed(2)} ms, ` +

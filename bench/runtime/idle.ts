@@ -2,7 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { BenchLine } from "../lib/line.ts";
 import type { MeasuredProcess } from "../lib/measured-process.ts";
-import { type Contestant, contestants } from "./contestants.ts";
+import type { Contestant } from "./contestants.ts";
 import { type Bench, figureLines } from "./part.ts";
 
 const settleMs = 10_000;
@@ -70,7 +70,7 @@ async function withEverybody(
 ): Promise<void> {
   const programs: (readonly [Contestant, MeasuredProcess])[] = [];
   try {
-    for (const who of contestants) {
+    for (const who of bench.contestants) {
       const program = bench.programs.start(who, {
         kubeconfig: bench.server.cluster.kubeconfig,
         processor: bench.processor,

@@ -33,12 +33,13 @@ const processors = processorPair();
 // What this process starts from here on inherits it: the control plane. The contestants are bound one by one.
 if (processors !== undefined) bindToProcessor(process.pid, processors.server);
 else log("one processor, or no taskset: everything shares what there is");
-const lines: BenchLine[] = [];
+const machine = describeMachine(["Kubernetes v1.37.2", "Go 1.26.8"]);
 try {
   await using server = await BenchServer.start();
   const bench: Bench = {
     server,
     programs,
+    contestants,
     processor: processors?.measured,
     rounds: settings.runs,
     isQuick: settings.isQuick,
@@ -46,9 +47,9 @@ try {
   };
   for (const name of settings.parts ?? Object.keys(parts)) {
     log(`part ${name}`);
-    lines.push(...((await parts[name]?.(bench)) ?? []));
+    // Kept part by part: a run that is cut short has measured something.
+    publishResults("runtime", (await parts[name]?.(bench)) ?? [], machine, settings);
   }
 } finally {
   await programs.remove();
 }
-publishResults("runtime", lines, describeMachine(["Kubernetes v1.37.2", "Go 1.26.8"]), settings);

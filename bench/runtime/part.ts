@@ -8,11 +8,17 @@ import type { BenchServer } from "./server.ts";
 export interface Bench {
   readonly server: BenchServer;
   readonly programs: Programs;
+  readonly contestants: readonly Contestant[];
   /** Where what is measured runs. */
   readonly processor: number | undefined;
   readonly rounds: number;
   readonly isQuick: boolean;
   log(message: string): void;
+}
+
+/** Those of `who` that take part. */
+export function among(bench: Bench, who: readonly Contestant[]): Contestant[] {
+  return bench.contestants.filter((name) => who.includes(name));
 }
 
 /** Versions as the README names peers. */

@@ -3,7 +3,7 @@ import { ConfigMap } from "@shieldx/controller-runtime";
 import type { BenchLine } from "../lib/line.ts";
 import { alternating } from "../lib/rounds.ts";
 import { median } from "../lib/statistics.ts";
-import { type Bench, figureLines } from "./part.ts";
+import { among, type Bench, figureLines } from "./part.ts";
 
 /** Batches before those that count: compilers and heaps settle. */
 const warmUp = 3;
@@ -14,7 +14,7 @@ export async function rate(bench: Bench, workers: number): Promise<BenchLine[]> 
   let change = 0;
   const results = await alternating(
     bench.rounds,
-    ["ShieldX", "Go controller-runtime"] as const,
+    among(bench, ["ShieldX", "Go controller-runtime"]),
     async (who) => {
       await using program = bench.programs.start(who, {
         kubeconfig: cluster.kubeconfig,

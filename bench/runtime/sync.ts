@@ -1,7 +1,7 @@
 /** From the start of the process until its cache is full, and until everything in it was reconciled once. */
 import type { BenchLine } from "../lib/line.ts";
 import { alternating } from "../lib/rounds.ts";
-import { type Contestant, contestants } from "./contestants.ts";
+import type { Contestant } from "./contestants.ts";
 import { type Bench, figureLines } from "./part.ts";
 import type { Truth } from "./server.ts";
 
@@ -14,7 +14,7 @@ interface SyncRun {
 export async function sync(bench: Bench, count: number): Promise<BenchLine[]> {
   const truth = await bench.server.fill(count);
   bench.log(`${count} widgets, ${Math.round(truth.averageBytes)} bytes each as served`);
-  const results = await alternating(bench.rounds, contestants, async (who) => {
+  const results = await alternating(bench.rounds, bench.contestants, async (who) => {
     const result = await once(bench, who, truth);
     bench.log(
       `${who}: in sync ${result.syncedSeconds.toFixed(2)} s, reconciled ${result.reconciledSeconds.toFixed(2)} s, ` +

@@ -8,7 +8,7 @@ export const settings = {
   objects: Number(process.env.BENCH_OBJECTS ?? 0),
   keys: Number(process.env.BENCH_KEYS ?? 0),
   workers: Number(process.env.BENCH_WORKERS ?? 1),
-  requests: Number(process.env.BENCH_REQUESTS ?? 0),
+  seconds: Number(process.env.BENCH_SECONDS ?? 0),
   width: Number(process.env.BENCH_WIDTH ?? 1),
 };
 
@@ -70,17 +70,20 @@ export class Follower {
   }
 }
 
-/** Calls `once` `settings.requests` times, `settings.width` at a time, after as many calls to warm up as are in flight. */
+/** Calls `once` for `settings.seconds`, `settings.width` at a time, after a quarter of that to warm up. */
 export async function measureRequests(once) {
-  const inFlight = async (count) => {
-    let left = count;
+  const inFlight = async (seconds) => {
+    const began = monotonicMs();
+    let requests = 0;
     const lane = async () => {
-      while (left-- > 0) await once();
+      while (monotonicMs() < began + seconds * 1000) {
+        await once();
+        requests++;
+      }
     };
     await Promise.all(Array.from({ length: settings.width }, lane));
+    return { ms: monotonicMs() - began, requests };
   };
-  await inFlight(settings.width * 20);
-  const began = monotonicMs();
-  await inFlight(settings.requests);
-  report("requests", { ms: monotonicMs() - began, requests: settings.requests });
+  await inFlight(settings.seconds / 4);
+  report("requests", await inFlight(settings.seconds));
 }

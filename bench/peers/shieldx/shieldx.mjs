@@ -8,7 +8,7 @@ import {
   resourceType,
   silentLogger,
 } from "@shieldx/controller-runtime";
-import { Follower, measureRequests, monotonicMs, report, settings } from "./protocol.mjs";
+import { Follower, measureRequests, monotonicMs, report, settings } from "../node/protocol.mjs";
 
 const client = createClient({ credentials: await loadCredentials() });
 const manager = createManager({
