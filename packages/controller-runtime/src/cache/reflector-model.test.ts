@@ -164,14 +164,17 @@ class Simulation {
       const page = this.server.list(command.limit, command.continue);
       const { request } = command;
       if (page === undefined) this.#feed({ type: "listFailed", request, failure: { kind: "expired" } });
-      else
+      else {
+        const arrived = count % (page.items.length + 1); // some items before the end of their page
+        if (arrived > 0) this.#feed({ type: "items", request, items: page.items.slice(0, arrived) });
         this.#feed({
           type: "page",
           request,
-          items: page.items,
+          items: page.items.slice(arrived),
           resourceVersion: String(page.version),
           continue: page.token,
         });
+      }
     } else if (command?.type === "watch") {
       if (this.server.isExpired(this.#watchedTo)) {
         this.#feed({ type: "events", request: command.request, events: [expiredEvent] });
@@ -204,6 +207,9 @@ class Simulation {
   #fail(reason: Failure | undefined): void {
     const command = this.#underWay;
     if (command?.type === "list") {
+      const page = this.server.list(command.limit, command.continue);
+      const arrived = page?.items.slice(0, -1) ?? []; // it breaks off after some
+      if (arrived.length > 0) this.#feed({ type: "items", request: command.request, items: arrived });
       this.#feed({
         type: "listFailed",
         request: command.request,
@@ -224,6 +230,7 @@ class Simulation {
     if (
       this.#underWay !== undefined &&
       "request" in input &&
+      input.type !== "items" &&
       !(input.type === "events" && step.commands.length === 0)
     ) {
       this.#underWay = undefined;
