@@ -8,7 +8,7 @@ import { quantile } from "../lib/statistics.ts";
 import type { Contestant } from "./contestants.ts";
 import { type Bench, figureLines } from "./part.ts";
 import { type BenchServer, WidgetType } from "./server.ts";
-import { namespaceOf, uidOf, widget } from "./widget.ts";
+import { namespaceOf, widget } from "./widget.ts";
 
 const updatesPerSecond = 200;
 
@@ -101,7 +101,8 @@ async function writeOne(server: BenchServer, at: number): Promise<Write> {
   const body = { status: { observed: String(performance.now()) } };
   const answer = await server.client.patch(WidgetType, key, body, { type: "merge" });
   const answeredAt = Number(process.hrtime.bigint()) / 1e6;
-  return { uid: uidOf(at), resourceVersion: Number(answer.metadata.resourceVersion), answeredAt };
+  const { uid = "", resourceVersion } = answer.metadata;
+  return { uid, resourceVersion: Number(resourceVersion), answeredAt };
 }
 
 interface Start {
