@@ -75,6 +75,37 @@ async function held(): Promise<{ owner: ChildProcess; cluster: Running & Kubectl
 }
 
 describe("the end of a cluster with a node", () => {
+  it("leaves nothing after its node was killed and booted again, with the same Pods", async () => {
+    const before = await machineState("none");
+    const cluster = await startCluster({ nodes: 1, log: console.log });
+    await makeItBusy(cluster);
+    const idOf = (pod: string) => kubectl(cluster, ["get", "pod", pod, "-o", "jsonpath={.metadata.uid}"]);
+    const holder = async () => (await readState(cluster.dir))?.processes["node-1"]?.pid;
+    const [uid, former, formerHolder] = [await idOf("plain"), await namespacesOf(cluster), await holder()];
+    const [node] = cluster.nodes;
+    await node?.kill();
+    expect(await processesOf({ id: "none", dir: `${cluster.dir}/nodes/node-1`, namespaces: former })).toEqual(
+      [],
+    );
+    const began = performance.now();
+    await node?.start();
+    console.log(`node Ready again after ${((performance.now() - began) / 1000).toFixed(1)} s`);
+    // A container's restart is what tells a Pod that runs from one that was not looked at since.
+    for (const pod of ["plain", "sandboxed"]) {
+      await waitFor(
+        `${pod} runs again`,
+        async () => (await cluster.kubectl(["exec", pod, "--", "hostname"])).stdout.trim() === pod,
+        { timeoutMs: 60_000 },
+      );
+    }
+    console.log(`its Pods run after ${((performance.now() - began) / 1000).toFixed(1)} s`);
+    expect(await idOf("plain")).toBe(uid);
+    expect(await holder()).not.toBe(formerHolder);
+    const namespaces = await namespacesOf(cluster);
+    await cluster.stop();
+    await expectNothingLeft({ ...cluster, namespaces }, before);
+  });
+
   it("leaves nothing when it is stopped", async () => {
     const before = await machineState("none");
     const began = performance.now();
