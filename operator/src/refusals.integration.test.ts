@@ -231,8 +231,10 @@ describe("writes that the API server refuses", () => {
   });
 
   it("a status that is refused is told by an Event, and written when it may be", async () => {
+    await bed.apply(celPolicy("told"));
+    await becomes("told", "Ready", "True InForce");
     await grant("patch shieldpolicies/status");
-    await bed.apply(celPolicy("again", { validations: [{ expression: "true" }] }));
+    await bed.apply(celPolicy("told", { validations: [{ expression: "true" }] }));
     await waitFor("an Event says so", async () => {
       const selector = "reason=StatusNotWritten";
       const { stdout } = await bed.kubectl([
@@ -242,11 +244,11 @@ describe("writes that the API server refuses", () => {
         "--field-selector",
         selector,
       ]);
-      return stdout.includes("again");
+      return stdout.includes("told");
     });
     await grant();
     await waitFor("the status is current", async () => {
-      const { metadata, status } = await bed.admin.get(ShieldPolicyType, { name: "again" });
+      const { metadata, status } = await bed.admin.get(ShieldPolicyType, { name: "told" });
       return status?.observedGeneration === metadata.generation;
     });
   });

@@ -212,7 +212,7 @@ async function eventually(
         last = await read();
         return condition(last) ? last : undefined;
       },
-      { timeoutMs: 20_000, intervalMs: 25 },
+      { timeoutMs: 60_000, intervalMs: 25 },
     );
   } catch (cause) {
     const differing = Object.keys(last).filter(

@@ -66,12 +66,17 @@ const VOLATILE: ReadonlySet<string> = new Set([
   "managedFields",
 ]);
 
+const UUID = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
+
 function normalized(object: KubeObject): Entry {
-  const { apiVersion: _, kind: _kind, metadata, ...rest } = object;
+  const { apiVersion, kind: _, metadata, status, ...spec } = object;
+  // The status of native objects is the controller manager's, and counts how often they were written.
+  const rest = apiVersion.startsWith("shieldx.io/") ? { ...spec, status } : spec;
   const text = JSON.stringify(rest, (key, value: unknown) => (VOLATILE.has(key) ? undefined : value));
   const { name, namespace, labels, ownerReferences } = metadata;
   return {
-    name: namespace === undefined ? name : `${namespace}/${name}`,
+    // A Report is named after the uid of what it is about.
+    name: (namespace === undefined ? name : `${namespace}/${name}`).replace(UUID, "(uid)"),
     labels,
     owners: ownerReferences?.map((owner) => `${owner.kind} ${owner.name}`),
     ...(JSON.parse(text.replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "(time)")) as object),
