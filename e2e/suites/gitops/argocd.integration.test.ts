@@ -5,13 +5,21 @@ import { stringify } from "yaml";
 import { buildArgocd, type Cluster, startCluster } from "../../cluster/index.ts";
 import { renderChart } from "../../shieldx/chart.ts";
 import { type ShieldxOnHost, startShieldxOnHost } from "../../shieldx/host.ts";
-import { type Manifest, read, untilCondition } from "../../shieldx/objects.ts";
+import {
+  apply,
+  enforce,
+  type Manifest,
+  podSecurityPolicy,
+  read,
+  untilCondition,
+} from "../../shieldx/objects.ts";
 import { waitFor } from "../../shieldx/wait.ts";
 import {
   Application,
   changedApplication,
   deploy,
   diffModes,
+  healthOf,
   inSync,
   installSettings,
   mustKubectl,
@@ -237,5 +245,67 @@ describe("an Application that syncs by client-side apply", () => {
     const clientSide = new Application(cluster, file, async () => chart);
     expect((await clientSide.sync()).phase).toBe("Succeeded");
     expect((await clientSide.compare(["three-way"]))["three-way"]).toMatchObject(inSync);
+  });
+});
+
+describe("the health of objects as a running operator leaves them", () => {
+  const policy = (name: string) =>
+    healthOf(cluster, "shieldpolicy", name).then((all) => all[`ShieldPolicy/${name}`]);
+  const exception = (name: string) =>
+    healthOf(cluster, "shieldexception", name, "-n", "team-a").then(
+      (all) => all[`ShieldException/team-a/${name}`],
+    );
+  const settled = (what: () => ReturnType<typeof policy>, status: string) =>
+    waitFor(`health ${status}`, async () => ((await what())?.status === status ? await what() : undefined), {
+      everyMs: 500,
+    });
+  const exempting = podSecurityPolicy("exempting", {
+    exceptions: { namespaces: { names: ["team-a"] } },
+  });
+  const exceptionFrom = (name: string, from: string, expiresAt: number): Manifest => ({
+    apiVersion: "shieldx.io/v1alpha1",
+    kind: "ShieldException",
+    metadata: { name, namespace: "team-a" },
+    spec: {
+      policies: [from],
+      owner: "team-a",
+      reason: "for the test",
+      expiresAt: new Date(expiresAt).toISOString().replace(/\.\d+Z$/, "Z"),
+      match: { kinds: ["Pod"], names: ["legacy-*"] },
+    },
+  });
+
+  it("a policy: healthy in force, suspended when it is off", async () => {
+    await mustKubectl(cluster, ["create", "namespace", "team-a"]);
+    await enforce(cluster, exempting);
+    expect(await policy("exempting")).toEqual({ status: "Healthy", message: "in force as written" });
+    await enforce(cluster, podSecurityPolicy("switched-off", { actions: { admission: "off" } }));
+    expect(await policy("switched-off")).toMatchObject({ status: "Suspended" });
+  });
+
+  it("an exception: healthy, then suspended once it has expired; degraded when no policy honours it", async () => {
+    await apply(cluster, exceptionFrom("short", "exempting", Date.now() + 6_000));
+    await apply(cluster, exceptionFrom("unheard", "baseline-pods", Date.now() + 3_600_000));
+    expect((await settled(() => exception("short"), "Healthy"))?.message).toContain("honoured until");
+    expect((await settled(() => exception("unheard"), "Degraded"))?.message).toContain("NamespaceNotListed");
+    expect((await settled(() => exception("short"), "Suspended"))?.message).toContain("expired at");
+  });
+
+  it("a policy: degraded when it cannot be in force, progressing while nobody has looked at it", async () => {
+    await Promise.all(shieldx.webhooks.map((replica) => replica.stop()));
+    // Without a webhook to refuse it, what does not compile gets into the cluster.
+    const broken = { ...fewReplicas, metadata: { name: "broken" } } as Record<string, unknown>;
+    const spec = {
+      ...(fewReplicas.spec as object),
+      validations: [{ expression: "object.spec.replicas <=" }],
+    };
+    await apply(cluster, { ...broken, spec });
+    expect((await settled(() => policy("broken"), "Degraded"))?.message).toMatch(/^\w+: .*spec\.validations/);
+    expect((await settled(() => policy("exempting"), "Degraded"))?.message).toContain("NoReplica");
+    await Promise.all(shieldx.operators.map((replica) => replica.stop()));
+    await apply(cluster, podSecurityPolicy("unseen"));
+    expect(await policy("unseen")).toMatchObject({ status: "Progressing" });
+    await apply(cluster, podSecurityPolicy("exempting", { actions: { admission: "audit" } }));
+    expect((await policy("exempting"))?.message).toContain("latest change");
   });
 });
