@@ -97,7 +97,7 @@ export interface HostOptions {
   readonly tokenSeconds?: number;
   readonly chartValues?: Readonly<Record<string, string>>;
   /** Puts the chart's manifests into the cluster; default: `kubectl apply --server-side`. */
-  readonly install?: (manifests: string) => Promise<void>;
+  readonly install?: (manifests: string, values: Readonly<Record<string, string>>) => Promise<void>;
   /** For the processes. */
   readonly env?: Readonly<Record<string, string>>;
   /** Further flags for operators and webhooks alike. */
@@ -117,19 +117,17 @@ export async function startShieldxOnHost(
   const [https, probe] = [await freePort(), await freePort()];
   const webhookUrl = `https://127.0.0.1:${https}`;
   const probeUrl = `https://127.0.0.1:${probe}`;
-  const manifests = await renderChart(
-    {
-      "namespace.create": "true",
-      "operator.enabled": "false",
-      "webhooks.enabled": "false",
-      "webhooks.url": webhookUrl,
-      "webhooks.probeUrl": probeUrl,
-      "crds.openReports": "true",
-      ...options.chartValues,
-    },
-    namespace,
-  );
-  await (options.install ?? ((text) => applyManifests(cluster, text)))(manifests);
+  const values = {
+    "namespace.create": "true",
+    "operator.enabled": "false",
+    "webhooks.enabled": "false",
+    "webhooks.url": webhookUrl,
+    "webhooks.probeUrl": probeUrl,
+    "crds.openReports": "true",
+    ...options.chartValues,
+  };
+  const install = options.install ?? ((manifests) => applyManifests(cluster, manifests));
+  await install(await renderChart(values, namespace), values);
   await cluster.kubectl(["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"]);
 
   const token = options.tokenSeconds === undefined ? {} : { expirationSeconds: options.tokenSeconds };

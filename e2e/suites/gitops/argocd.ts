@@ -111,7 +111,8 @@ export async function healthOf(cluster: Cluster, ...what: string[]): Promise<Rec
   const { code, stdout, stderr } = await cluster.kubectl(["get", ...what, "-o", "json"]);
   if (code !== 0) throw new Error(`kubectl get ${what.join(" ")}: ${stderr}`);
   const list = JSON.parse(stdout) as { items?: unknown[] };
-  const text = (list.items ?? [list]).map((item) => stringify(item)).join("---\n");
+  // As JSON: a YAML 1.1 parser reads a bare Off as false.
+  const text = (list.items ?? [list]).map((item) => JSON.stringify(item)).join("\n---\n");
   const manifests = await scratchFile(cluster, "live.yaml", text);
   const where = ["--kubeconfig", cluster.kubeconfig, "--manifests", manifests];
   return JSON.parse(await run(["health", ...where])) as Record<string, Health | null>;
