@@ -146,7 +146,7 @@ describe("make release", () => {
         buildDefinition: { resolvedDependencies: { uri?: string; digest?: { gitCommit?: string } }[] };
       };
     }>("provenance.intoto.json");
-    const { stdout: commit } = await run("git", ["-C", root, "rev-parse", "HEAD"]);
+    const { stdout: commit } = await run("git", ["-C", dist, "rev-parse", "HEAD"]);
     expect(predicate.buildDefinition.resolvedDependencies[0]?.digest?.gitCommit).toBe(commit.trim());
     const { critical } = await json<{ critical: { image: { "docker-manifest-digest": string } } }>(
       "image.payload.json",
