@@ -23,7 +23,7 @@ end
 for _, condition in ipairs(obj.status.conditions) do
   if condition.type == "Ready" then
     if condition.status == "True" then
-      if condition.reason == "Off" then
+      if condition.reason == "ActionOff" then
         return health("Suspended", condition.message)
       end
       return health("Healthy", condition.message)
