@@ -17,6 +17,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 type deletion struct {
@@ -65,29 +66,32 @@ func (s *appState) belongings() (map[kube.ResourceKey]*unstructured.Unstructured
 }
 
 func (s *appState) deleteObjects(ctx context.Context, answer *deletion) error {
-	objects, err := s.belongings()
-	if err != nil {
-		return err
-	}
 	foreground := metav1.DeletePropagationForeground
-	for key, object := range objects {
-		if isKept(object) {
-			answer.Kept = append(answer.Kept, nameOf(key))
-			continue
-		}
-		if err := s.deleteObject(ctx, object, metav1.DeleteOptions{PropagationPolicy: &foreground}); err != nil {
-			return err
-		}
-		answer.Deleted = append(answer.Deleted, nameOf(key))
-	}
+	asked := map[types.UID]bool{}
+	// Again and again, as the controller does: what an operator puts back while it still runs is deleted, too.
 	return until(ctx, "everything to be gone", func() (bool, error) {
-		left, err := s.belongings()
-		for _, object := range left {
-			if !isKept(object) {
+		objects, err := s.belongings()
+		if err != nil {
+			return false, err
+		}
+		isGone := true
+		for key, object := range objects {
+			if asked[object.GetUID()] {
+				isGone = isGone && isKept(object)
+				continue
+			}
+			asked[object.GetUID()] = true
+			if isKept(object) {
+				answer.Kept = append(answer.Kept, nameOf(key))
+				continue
+			}
+			isGone = false
+			if err := s.deleteObject(ctx, object, metav1.DeleteOptions{PropagationPolicy: &foreground}); err != nil {
 				return false, err
 			}
+			answer.Deleted = append(answer.Deleted, nameOf(key))
 		}
-		return true, err
+		return isGone, nil
 	})
 }
 
