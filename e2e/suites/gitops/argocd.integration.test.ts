@@ -159,15 +159,15 @@ describe("after Argo CD has installed ShieldX and the operator has filled in wha
     ]);
     const patch = JSON.stringify({ spec: { actions: { admission: "audit" } } });
     await mustKubectl(cluster, ["patch", "shieldpolicy", "baseline-pods", "--type=merge", "--patch", patch]);
-    const service = (await product.compare())["structured-merge"];
+    const service = (await product.compare(["structured-merge"]))["structured-merge"];
     expect(service.modified.map(({ object }) => object)).toEqual([`Service/${namespace}/shieldx-webhooks`]);
     const policy = await policies.compare();
     for (const mode of diffModes)
       expect(policy[mode].modified.map(({ object }) => object)).toEqual(["ShieldPolicy/baseline-pods"]);
     expect((await product.sync()).phase).toBe("Succeeded");
     await syncPolicies(fewReplicas);
-    expect((await product.compare())["structured-merge"]).toMatchObject(inSync);
-    expect((await policies.compare())["structured-merge"]).toMatchObject(inSync);
+    expect((await product.compare(["structured-merge"]))["structured-merge"]).toMatchObject(inSync);
+    expect((await policies.compare(["structured-merge"]))["structured-merge"]).toMatchObject(inSync);
   });
 });
 
