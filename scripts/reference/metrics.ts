@@ -44,9 +44,8 @@ function webhooksRegistry(): Registry {
   return registry;
 }
 
-type Described = Metric & { name: string; help: string; labelNames: readonly string[] };
+type Described = Metric & { name: string; help: string; type: string; labelNames: readonly string[] };
 
-const kindOf = (metric: object): string => metric.constructor.name.toLowerCase();
 /** prom-client's own: Node's and the process's. */
 const isDefault = ({ name }: Described): boolean => /^(nodejs_|process_)/.test(name);
 const cell = (text: string): string => text.replaceAll("|", "\\|").replaceAll("\n", " ");
@@ -57,7 +56,7 @@ function table(registry: Registry): string {
     .sort((a, b) => (a.name < b.name ? -1 : 1))
     .map((metric) => {
       const labels = metric.labelNames.filter((label) => label !== "le").map((label) => `\`${label}\``);
-      return `| \`${metric.name}\` | ${kindOf(metric)} | ${labels.join(", ")} | ${cell(metric.help)} |`;
+      return `| \`${metric.name}\` | ${metric.type} | ${labels.join(", ")} | ${cell(metric.help)} |`;
     });
   return ["| Name | Type | Labels | What it counts |", "|---|---|---|---|", ...rows].join("\n");
 }

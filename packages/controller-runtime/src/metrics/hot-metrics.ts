@@ -76,6 +76,7 @@ interface Series<L extends string> {
 export class HotHistogram<L extends string> {
   readonly name: string;
   readonly help: string;
+  readonly labelNames: readonly L[];
   readonly type = "histogram";
   readonly aggregator = "sum";
   readonly #bounds: readonly number[];
@@ -85,6 +86,7 @@ export class HotHistogram<L extends string> {
   constructor(description: Description<L> & { readonly buckets: readonly number[] }) {
     this.name = description.name;
     this.help = description.help;
+    this.labelNames = description.labelNames ?? [];
     this.#bounds = description.buckets;
     description.registry.registerMetric(this as unknown as Metric<L>);
   }
