@@ -1,0 +1,48 @@
+// Every command block of the guides, on a real node, in a reader's order. Needs root.
+import { readdirSync, readFileSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Cluster, startCluster } from "../../cluster/index.ts";
+import { commandBlocks, missingLine } from "./markdown.ts";
+import { GuideShell } from "./shell.ts";
+
+const folder = new URL("../../../docs/guides/", import.meta.url).pathname;
+/** Each begins with what those before it left. */
+const order = [
+  "install.md",
+  "first-policy.md",
+  "troubleshooting.md",
+  "architecture.md",
+  "first-steps.md",
+  "uninstall.md",
+];
+
+let cluster: Cluster;
+
+beforeAll(async () => {
+  cluster = await startCluster({ name: "guides", nodes: 1 });
+});
+afterAll(async () => {
+  await cluster?.stop();
+});
+
+it("knows every guide", () => {
+  expect(readdirSync(folder).sort()).toEqual([...order].sort());
+});
+
+for (const name of order) {
+  describe(name, () => {
+    const blocks = commandBlocks(readFileSync(`${folder}${name}`, "utf8"));
+    let shell: GuideShell;
+    beforeAll(async () => {
+      shell = await GuideShell.open(cluster, name.replace(".md", ""));
+    });
+    it.each(blocks)("line $line: $heading", async ({ script, mustFail, expected, line }) => {
+      const { code, stdout, stderr } = await shell.run(script);
+      const output = stdout + stderr;
+      const where = `${name}:${line}\n${script}\n--- printed\n${output}`;
+      if (mustFail) expect(code, where).not.toBe(0);
+      else expect(code, where).toBe(0);
+      expect(missingLine(expected, output), where).toBeUndefined();
+    });
+  });
+}
