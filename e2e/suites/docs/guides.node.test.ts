@@ -2,6 +2,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Cluster, startCluster } from "../../cluster/index.ts";
+import { mustKubectl } from "../gitops/argocd.ts";
+import { installPublishedKinds } from "../gitops/published-kinds.ts";
 import { commandBlocks, missingLine } from "./markdown.ts";
 import { GuideShell } from "./shell.ts";
 
@@ -11,6 +13,8 @@ const order = [
   "install.md",
   "first-policy.md",
   "troubleshooting.md",
+  "upgrade.md",
+  "gitops.md",
   "architecture.md",
   "first-steps.md",
   "uninstall.md",
@@ -20,6 +24,10 @@ let cluster: Cluster;
 
 beforeAll(async () => {
   cluster = await startCluster({ name: "guides", nodes: 1 });
+  // What a reader of the GitOps guide has already.
+  await installPublishedKinds(cluster);
+  for (const name of ["argocd", "flux-system"]) await mustKubectl(cluster, ["create", "namespace", name]);
+  await mustKubectl(cluster, ["create", "configmap", "argocd-cm", "-n", "argocd"]);
 });
 afterAll(async () => {
   await cluster?.stop();

@@ -1,13 +1,22 @@
-import { chmod, mkdir, readdir, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { buildHelm, type Cluster, type CommandResult, runCommand } from "../../cluster/index.ts";
 
 const checkout = new URL("../../../", import.meta.url).pathname;
 const socket = "/run/containerd/containerd.sock";
 
+/** A clone with the files as they are now (and their times, so that nothing is installed anew) and our node_modules. */
+async function copyCheckout(home: string): Promise<void> {
+  const script = `git clone --quiet --no-checkout ${checkout} ${home} && cd ${checkout} &&
+    git ls-files -z | xargs -0 cp --parents --preserve=mode,timestamps --no-dereference --target-directory=${home} &&
+    ln -s ${checkout}node_modules ${home}/node_modules && git -C ${home} reset --quiet`;
+  const { code, stderr } = await runCommand("bash", ["-c", script], { timeoutMs: 60_000 });
+  if (code !== 0) throw new Error(`the checkout could not be copied: ${stderr}`);
+}
+
 /**
- * A reader's shell: variables, PATH and folder last from block to block. It stands in a folder that looks like the
- * checkout, so that what a guide writes does not end up there.
+ * A reader's shell: variables, PATH and folder last from block to block. It stands in a checkout of its own, so that
+ * what a guide writes stays there.
  */
 export class GuideShell {
   readonly #home: string;
@@ -21,11 +30,9 @@ export class GuideShell {
   /** With kubectl, helm and the node's ctr on PATH, and the cluster's administrator logged in. */
   static async open(cluster: Cluster, name: string): Promise<GuideShell> {
     const home = join(cluster.dir, "readers", name);
-    const tools = join(home, ".tools");
+    const tools = join(cluster.dir, "readers", `${name}.tools`);
     await mkdir(tools, { recursive: true });
-    for (const entry of await readdir(checkout)) {
-      if (entry !== ".git") await symlink(join(checkout, entry), join(home, entry));
-    }
+    await copyCheckout(home);
     await symlink(cluster.binary("kubectl"), join(tools, "kubectl"));
     await symlink(await buildHelm(), join(tools, "helm"));
     const [node] = cluster.nodes;
@@ -47,7 +54,7 @@ export class GuideShell {
 
   /** Runs a block; standard error is part of its output, as a reader sees it. */
   async run(script: string, timeoutMs = 300_000): Promise<CommandResult> {
-    const state = join(this.#home, ".state");
+    const state = `${this.#home}.state`;
     const whole = [
       "set -eo pipefail",
       `cd ${this.#home}`,

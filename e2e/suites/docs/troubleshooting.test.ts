@@ -37,6 +37,7 @@ const shown = new Set([
     sources("packages/controller-runtime/src/{transport,credentials}/*.ts"),
     /TransportErrorCode|CredentialsErrorCode/,
   ),
+  ...wordsOfTypes(sources("packages/controller-runtime/src/status/*.ts"), /RefusalReason/),
   ...found(sources("cli/src/**/*.ts"), /new UsageError\(\s*"(\w+)"/g),
 ]);
 
