@@ -81,8 +81,9 @@ export class FaultProxy implements AsyncDisposable {
     const lane = this.#lanes.get(/\/namespaces\/([^/]+)\//.exec(url.pathname)?.[1] ?? "");
     const isWatch = url.searchParams.has("watch");
     if (lane === undefined || this.isCalm) return this.#pass(incoming, response, undefined);
-    await lane.hold;
+    const { hold } = lane;
     lane.hold = undefined;
+    await hold;
     if (response.destroyed) return;
     const fault = lane.dueAt(isWatch ? "open watch" : "open list");
     if (fault !== undefined) {
