@@ -77,10 +77,10 @@ async function recovered({ client }: ElectionBed, lease: string): Promise<void> 
   const version = async (): Promise<string | undefined> =>
     (await client.get(ConfigMap, { name: `${lease}.0`, namespace })).metadata.resourceVersion;
   const before = await version();
-  const deadline = performance.now() + 30_000;
+  const deadline = performance.now() + 120_000;
   while ((await version()) === before) {
     if (performance.now() > deadline)
-      throw new Error(`nobody leads ${lease} 30 s after its network was whole`);
+      throw new Error(`nobody leads ${lease} 2 min after its network was whole`);
     await delay(50);
   }
 }
