@@ -62,9 +62,9 @@ describe("kubectl diff after helm install", () => {
   it("shows a change, and is empty again once helm upgrade has taken it back", async () => {
     const manifest = await helm("get", "manifest", "shieldx");
     const service = ["-n", namespace, "service/shieldx-webhooks", "--type=json"];
-    const patch = JSON.stringify([{ op: "replace", path: "/spec/ports/0/port", value: 444 }]);
+    const patch = JSON.stringify([{ op: "replace", path: "/spec/ports/0/targetPort", value: 9999 }]);
     await mustKubectl(cluster, ["patch", ...service, "--patch", patch]);
-    expect(await diff(manifest)).toMatchObject({ code: 1, stdout: expect.stringContaining("444") });
+    expect(await diff(manifest)).toMatchObject({ code: 1, stdout: expect.stringContaining("9999") });
     await helm("upgrade", "shieldx", chart, "--reuse-values");
     expect(await diff(manifest)).toEqual({ code: 0, stdout: "" });
   });
