@@ -93,6 +93,19 @@ describe("Manager", () => {
     expect(order.at(-1)).toBe("server ended");
   });
 
+  it("ends at once where nothing is under way and no Lease is to be released", async () => {
+    const { clock, manager, stop } = setUp();
+    const leading = Promise.withResolvers<void>();
+    manager.addRunnable({ name: "leads", needsLeadership: true, start: async () => leading.resolve() });
+    const running = manager.run(stop.signal);
+    await settle(clock, leading.promise);
+    const before = clock.monotonicNow();
+    stop.abort();
+    await settle(clock, running);
+    // Time moves by half a second for each look.
+    expect(clock.monotonicNow() - before).toBeLessThan(2_000);
+  });
+
   it("ends with the error of a runnable", async () => {
     const { clock, manager, stop } = setUp();
     const cause = new Error("no port");

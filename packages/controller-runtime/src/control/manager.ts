@@ -233,7 +233,9 @@ class OperatorManager implements Manager {
     await this.#endInTime("reconciles and the leader's runnables", isLost ? 1_000 : timeoutMs, work);
     abortReconciles();
     await this.#endInTime("events", 2_000, this.#events.close());
-    this.#elector?.release();
+    // Without election there is no Lease to give back, and nothing that would end.
+    if (this.#elector === undefined) return;
+    this.#elector.release();
     await this.#endInTime(
       "leadership",
       5_000,
