@@ -1,13 +1,13 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { availableParallelism, release, totalmem } from "node:os";
+import { availableParallelism, cpus, release, totalmem } from "node:os";
 
 /** One sentence on what the figures were measured on. `others` are versions that matter, e.g. `Kubernetes v1.37.2`. */
 export function describeMachine(others: readonly string[]): string {
   const model = /^model name\s*:\s*(.+)$/m.exec(readFileSync("/proc/cpuinfo", "utf8"))?.[1] ?? "unknown CPU";
   const gibibytes = Math.round(totalmem() / 2 ** 30);
   return [
-    `${availableParallelism()} cores (${model.trim()}), ${gibibytes} GiB`,
+    `${cpus().length} cores (${model.trim()}), ${gibibytes} GiB`,
     `Linux ${release()}`,
     `Node ${process.versions.node}`,
     ...others,
