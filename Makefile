@@ -73,12 +73,14 @@ format: $(STAMP) ## write the formatting
 	$(NODE) node_modules/@biomejs/biome/bin/biome check --write .
 
 .PHONY: generate
-generate: $(STAMP) ## CRDs, API reference, chart roles, install.yaml
+generate: $(STAMP) ## CRDs, reference, chart roles, install.yaml
 	$(NODE) scripts/generate.ts
+	$(NODE) e2e/shieldx/install-manifest.ts
 
 .PHONY: check-diff
 check-diff: $(STAMP) ## fail when a generated file is stale or an API change is incompatible
 	$(NODE) scripts/generate.ts --check
+	$(NODE) e2e/shieldx/install-manifest.ts --check
 	$(NODE) crds/src/compatibility.ts
 
 .PHONY: image

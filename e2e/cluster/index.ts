@@ -1,7 +1,7 @@
 /** Real Kubernetes clusters for tests, the demo and people. See README.md. */
 export { buildArgocd } from "./build/argocd.ts";
 export { buildGoBinary, type GoBinary, type SourcePatch } from "./build/go-binary.ts";
-export { buildHelm, buildKubernetes } from "./build/kubernetes.ts";
+export { buildHelm, buildKubernetes, findHelm } from "./build/kubernetes.ts";
 export { type ManifestName, publishedFile, publishedManifest } from "./build/published.ts";
 export type { ApiServer, BasicCluster, Cluster, TokenOptions } from "./cluster.ts";
 export { type CommandOptions, runCommand } from "./command.ts";

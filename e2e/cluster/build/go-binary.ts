@@ -35,19 +35,7 @@ const underWay = new Map<string, Promise<string>>();
  */
 export async function buildGoBinary(binary: GoBinary): Promise<string> {
   const toolchain = await goToolchain();
-  const module = resolve(binary.module);
-  const recipe = {
-    goVersion: toolchain.version,
-    goos: binary.goos ?? toolchain.os,
-    goarch: binary.goarch ?? toolchain.arch,
-    package: binary.package ?? ".",
-    tags: binary.tags ?? [],
-    ldflags: binary.ldflags ?? "-s -w",
-    patches: binary.patches ?? [],
-  };
-  const key = contentKey({ ...recipe, files: await moduleFiles(module) });
-  const folder = join(cacheFolder(), "bin", `${binary.output}-${key}`);
-  const path = join(folder, binary.output);
+  const { module, recipe, key, folder, path } = await plan(binary, toolchain);
   if (await exists(path)) return path;
 
   const running = underWay.get(path);
@@ -65,6 +53,33 @@ export async function buildGoBinary(binary: GoBinary): Promise<string> {
   })().finally(() => underWay.delete(path));
   underWay.set(path, building);
   return await building;
+}
+
+/** Path of the binary where the cache has it; undefined where it would have to be built, or Go is missing. */
+export async function findGoBinary(binary: GoBinary): Promise<string | undefined> {
+  try {
+    const { path } = await plan(binary, await goToolchain());
+    return (await exists(path)) ? path : undefined;
+  } catch (error) {
+    if (error instanceof ClusterError && error.code === "PREREQUISITE") return undefined;
+    throw error;
+  }
+}
+
+async function plan(binary: GoBinary, toolchain: GoToolchain) {
+  const module = resolve(binary.module);
+  const recipe = {
+    goVersion: toolchain.version,
+    goos: binary.goos ?? toolchain.os,
+    goarch: binary.goarch ?? toolchain.arch,
+    package: binary.package ?? ".",
+    tags: binary.tags ?? [],
+    ldflags: binary.ldflags ?? "-s -w",
+    patches: binary.patches ?? [],
+  };
+  const key = contentKey({ ...recipe, files: await moduleFiles(module) });
+  const folder = join(cacheFolder(), "bin", `${binary.output}-${key}`);
+  return { module, recipe, key, folder, path: join(folder, binary.output) };
 }
 
 type Recipe = Required<Pick<GoBinary, "package" | "tags" | "ldflags" | "goos" | "goarch" | "patches">>;

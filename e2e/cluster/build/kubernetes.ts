@@ -1,7 +1,7 @@
 /** The binaries of a control plane: one multi-call binary per Kubernetes release, and helm. */
 import { join } from "node:path";
 import type { KubernetesMinor } from "../types.ts";
-import { buildGoBinary } from "./go-binary.ts";
+import { buildGoBinary, findGoBinary, type GoBinary } from "./go-binary.ts";
 
 /** The exact release behind each minor version; equals the `k8s.io/kubernetes` line of its module (a test compares them). */
 export const kubernetesReleases = { "1.37": "v1.37.2", "1.34": "v1.34.4" } as const satisfies Record<
@@ -31,12 +31,19 @@ export function buildKubernetes(minor: KubernetesMinor): Promise<string> {
   });
 }
 
+const helm: GoBinary = {
+  module: join(modules, "helm"),
+  output: "helm",
+  package: "helm.sh/helm/v3/cmd/helm",
+  ldflags: "-s -w -X helm.sh/helm/v3/internal/version.version=v3.19.5",
+};
+
 /** Path of the `helm` binary. */
 export function buildHelm(): Promise<string> {
-  return buildGoBinary({
-    module: join(modules, "helm"),
-    output: "helm",
-    package: "helm.sh/helm/v3/cmd/helm",
-    ldflags: "-s -w -X helm.sh/helm/v3/internal/version.version=v3.19.5",
-  });
+  return buildGoBinary(helm);
+}
+
+/** The same where it has been built before, else undefined. */
+export function findHelm(): Promise<string | undefined> {
+  return findGoBinary(helm);
 }

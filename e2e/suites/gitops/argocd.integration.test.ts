@@ -56,7 +56,7 @@ beforeAll(async () => {
   cluster = await startCluster({ name: "argocd" });
   await Promise.all([buildArgocd(), installSettings(cluster)]);
   product = new Application(cluster, join(applications, "shieldx.yaml"), async () => chart);
-  bundles = await renderChart({}, namespace, "shieldx-policies");
+  bundles = await renderChart({}, namespace, { chart: "shieldx-policies" });
   policies = new Application(cluster, join(applications, "shieldx-policies.yaml"), async () =>
     [bundles, ...inGit.map((policy) => JSON.stringify(policy))].join("\n---\n"),
   );
