@@ -15,7 +15,7 @@ const request = (over: Partial<UsedRight>): UsedRight => ({
   verb: "list",
   name: undefined,
   namespace: undefined,
-  code: 200,
+  isForbidden: false,
   ...over,
 });
 const everybodys = [
@@ -41,7 +41,7 @@ describe("account", () => {
   });
 
   it("names a request that was refused, and one that only a foreign role allowed", () => {
-    const refused = request({ verb: "delete", name: "x", namespace: "default", code: 403 });
+    const refused = request({ verb: "delete", name: "x", namespace: "default", isForbidden: true });
     const foreign = request({ group: "apps", resource: "deployments", verb: "watch" });
     expect(hold([right({})], [request({}), refused, foreign]).undeclared).toEqual([
       "delete pods x in default",

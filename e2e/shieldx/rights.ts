@@ -28,7 +28,7 @@ export interface UsedRight {
   readonly verb: string;
   readonly name: string | undefined;
   readonly namespace: string | undefined;
-  readonly code: number;
+  readonly isForbidden: boolean;
 }
 
 interface AuditEvent {
@@ -42,7 +42,14 @@ interface AuditEvent {
     readonly namespace?: string;
     readonly name?: string;
   };
-  readonly responseStatus?: { readonly code?: number };
+  readonly responseStatus?: { readonly code?: number; readonly message?: string };
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
+/** Whether want of a right refused it. Admission answers 403 as well; the handshake probe even lives of such answers. */
+function isForbidden({ responseStatus, annotations }: AuditEvent): boolean {
+  if (annotations?.["authorization.k8s.io/decision"] === "forbid") return true;
+  return responseStatus?.code === 403 && !/^admission webhook ".*" denied/.test(responseStatus.message ?? "");
 }
 
 /** What the identity asked the API server for, each distinct request once. */
@@ -51,7 +58,8 @@ export async function usedRights(auditLog: string, username: string): Promise<Us
   for (const line of (await readFile(auditLog, "utf8")).split("\n")) {
     // Before parsing: most lines are somebody else's. The last one may be half written.
     if (!line.includes(`"${username}"`) || !line.endsWith("}")) continue;
-    const { user, verb, objectRef, responseStatus } = JSON.parse(line) as AuditEvent;
+    const event = JSON.parse(line) as AuditEvent;
+    const { user, verb, objectRef, responseStatus } = event;
     if (user.username !== username || objectRef?.resource === undefined) continue;
     const right: UsedRight = {
       group: objectRef.apiGroup ?? "",
@@ -59,10 +67,11 @@ export async function usedRights(auditLog: string, username: string): Promise<Us
       verb,
       name: objectRef.name,
       namespace: objectRef.namespace,
-      code: responseStatus?.code ?? 0,
+      isForbidden: isForbidden(event),
     };
     // A server-side apply that makes the object is a patch that had to pass as a create, too.
-    const all = verb === "patch" && right.code === 201 ? [right, { ...right, verb: "create" }] : [right];
+    const all =
+      verb === "patch" && responseStatus?.code === 201 ? [right, { ...right, verb: "create" }] : [right];
     for (const item of all) used.set(JSON.stringify(item), item);
   }
   return [...used.values()];
@@ -139,8 +148,7 @@ export function account(
     const narrow = allowing.filter(({ scope }) => scope === "namespace");
     for (const right of narrow.length > 0 ? narrow : allowing) needed.add(right);
     const isAnybodys = anybody.some((right) => allows(right, request, ownNamespace));
-    if (request.code === 403 || (allowing.length === 0 && !isAnybodys))
-      undeclared.add(describeRight(request));
+    if (request.isForbidden || (allowing.length === 0 && !isAnybodys)) undeclared.add(describeRight(request));
   }
   return {
     undeclared: [...undeclared].sort(),

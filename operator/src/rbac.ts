@@ -21,8 +21,12 @@ export interface RbacNeeds {
   readonly namespace: readonly RbacRule[];
 }
 
-const READ = ["get", "list", "watch"] as const;
-/** Server-side apply is a patch; creating by it also needs create, taking over added fields needs update. */
+/** A cache lists and watches; nothing gets one by one what it has in a cache. */
+const READ = ["list", "watch"] as const;
+/**
+ * Server-side apply is a patch; what it makes also has to pass as a create. Fields that somebody added to an object of ours
+ * go only with the object replaced, an update.
+ */
 const WRITE = ["create", "delete", "patch", "update"] as const;
 
 /** What each controller needs, and why it is not less. The chart's roles are generated from {@link operatorRbac}. */
@@ -31,44 +35,59 @@ export const controllerRbac = {
     cluster: [
       rule("shieldx.io", ["shieldpolicies", "shieldexceptions"], READ),
       rule("shieldx.io", ["shieldpolicies/status"], ["patch"]),
-      // blockOwnerDeletion on what is rendered (admission plugin OwnerReferencesPermissionEnforcement).
-      rule("shieldx.io", ["shieldpolicies/finalizers"], ["update"]),
       rule(
         "admissionregistration.k8s.io",
         ["validatingadmissionpolicies", "validatingadmissionpolicybindings"],
         [...READ, ...WRITE],
       ),
+      // Whether the webhook is called for a policy, and may be.
+      rule("admissionregistration.k8s.io", ["validatingwebhookconfigurations"], READ),
       rule("", ["namespaces"], READ),
     ],
-    namespace: [rule("coordination.k8s.io", ["leases"], READ)],
+    namespace: [rule("coordination.k8s.io", ["leases"], READ), rule("", ["secrets"], READ, [CA_SECRET])],
   },
   "webhook-configuration": {
     cluster: [
+      rule("shieldx.io", ["shieldpolicies"], READ),
       rule("admissionregistration.k8s.io", ["validatingwebhookconfigurations"], [...READ, "create"]),
       rule(
         "admissionregistration.k8s.io",
         ["validatingwebhookconfigurations"],
         ["delete", "patch", "update"],
-        [FAIL_CONFIGURATION, IGNORE_CONFIGURATION, KINDS_CONFIGURATION],
+        [FAIL_CONFIGURATION, IGNORE_CONFIGURATION],
+      ),
+      // Only its caBundle: the rest is the chart's.
+      rule(
+        "admissionregistration.k8s.io",
+        ["validatingwebhookconfigurations"],
+        ["patch"],
+        [KINDS_CONFIGURATION],
       ),
     ],
-    namespace: [rule("", ["secrets"], READ, [CA_SECRET])],
+    namespace: [rule("coordination.k8s.io", ["leases"], READ), rule("", ["secrets"], READ, [CA_SECRET])],
   },
   certificates: {
     cluster: [
       // The API servers' own addresses (EndpointSlice default/kubernetes) and how many there are (identity Leases).
       rule("discovery.k8s.io", ["endpointslices"], READ),
       rule("coordination.k8s.io", ["leases"], ["list"]),
+      // Which bundle is published.
+      rule("admissionregistration.k8s.io", ["validatingwebhookconfigurations"], READ),
     ],
     namespace: [
+      rule("coordination.k8s.io", ["leases"], READ),
       rule("", ["secrets"], ["create"]),
-      rule("", ["secrets"], [...READ, "patch"], [CA_SECRET, TLS_SECRET]),
+      rule("", ["secrets"], [...READ, "get", "patch"], [CA_SECRET, TLS_SECRET]),
       // The handshake probe is a dry-run create.
       rule("", ["configmaps"], ["create"]),
     ],
   },
   shieldexception: {
-    cluster: [rule("shieldx.io", ["shieldexceptions/status"], ["patch"])],
+    cluster: [
+      rule("shieldx.io", ["shieldexceptions", "shieldpolicies"], READ),
+      rule("shieldx.io", ["shieldexceptions/status"], ["patch"]),
+      rule("", ["namespaces"], READ),
+    ],
     namespace: [],
   },
   audit: {
@@ -82,13 +101,13 @@ export const controllerRbac = {
   },
   manager: {
     cluster: [
-      rule("events.k8s.io", ["events"], ["create", "patch", "update"]),
+      rule("events.k8s.io", ["events"], ["create", "patch"]),
       rule("authentication.k8s.io", ["tokenreviews"], ["create"]),
       rule("authorization.k8s.io", ["subjectaccessreviews"], ["create"]),
     ],
     namespace: [
       rule("coordination.k8s.io", ["leases"], ["create"]),
-      rule("coordination.k8s.io", ["leases"], ["get", "patch", "update", "watch"], [LEADER_LEASE]),
+      rule("coordination.k8s.io", ["leases"], ["get", "update", "watch"], [LEADER_LEASE]),
     ],
   },
 } as const satisfies Record<string, RbacNeeds>;

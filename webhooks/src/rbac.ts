@@ -6,7 +6,8 @@ export interface RbacRule {
   readonly resourceNames?: readonly string[];
 }
 
-const read = ["get", "list", "watch"] as const;
+/** A cache lists and watches. */
+const read = ["list", "watch"] as const;
 
 /** What the ServiceAccount `shieldx-webhooks` is granted, and why it is not less. The chart's roles are generated from it. */
 export const webhooksRbac: {
@@ -15,7 +16,8 @@ export const webhooksRbac: {
 } = {
   cluster: [
     { apiGroups: ["shieldx.io"], resources: ["shieldexceptions", "shieldpolicies"], verbs: read },
-    { apiGroups: [""], resources: ["namespaces"], verbs: read },
+    // A namespace that is younger than what the cache has seen is looked up.
+    { apiGroups: [""], resources: ["namespaces"], verbs: [...read, "get"] },
     // Whose ReplicaSet or Job a refused Pod belongs to: that is where people look for the reason.
     { apiGroups: ["apps"], resources: ["replicasets"], verbs: ["get"] },
     { apiGroups: ["batch"], resources: ["jobs"], verbs: ["get"] },
@@ -26,18 +28,23 @@ export const webhooksRbac: {
       resources: ["validatingadmissionpolicies"],
       verbs: ["create"],
     },
-    { apiGroups: ["events.k8s.io"], resources: ["events"], verbs: ["create", "patch", "update"] },
+    { apiGroups: ["events.k8s.io"], resources: ["events"], verbs: ["create", "patch"] },
     // Who may read /metrics is asked of the API server.
     { apiGroups: ["authentication.k8s.io"], resources: ["tokenreviews"], verbs: ["create"] },
     { apiGroups: ["authorization.k8s.io"], resources: ["subjectaccessreviews"], verbs: ["create"] },
   ],
   namespace: [
-    { apiGroups: [""], resources: ["secrets"], resourceNames: ["shieldx-webhooks-tls"], verbs: read },
+    {
+      apiGroups: [""],
+      resources: ["secrets"],
+      resourceNames: ["shieldx-webhooks-tls"],
+      verbs: [...read, "get"],
+    },
     // Its own Lease carries the replica's name, which RBAC cannot know beforehand.
     {
       apiGroups: ["coordination.k8s.io"],
       resources: ["leases"],
-      verbs: ["create", "delete", "get", "patch", "update"],
+      verbs: ["create", "delete", "patch"],
     },
   ],
 };

@@ -41,19 +41,23 @@ export async function readImageFiles(): Promise<ImageFiles> {
 
 /**
  * Bundles the sources as they are now and writes the image. Takes a second or two when little changed.
- * `name` replaces the list's own, for a second version beside the first. Throws `PREREQUISITE`.
+ * `name` replaces the list's own, for a second version beside the first; `bundle` is a folder that was bundled before,
+ * of other sources. Throws `PREREQUISITE`.
  */
 export async function buildShieldxImage(
-  options: { readonly name?: string } & ArchiveOptions = {},
+  options: { readonly name?: string; readonly bundle?: string } & ArchiveOptions = {},
 ): Promise<ShieldxImage> {
   const list = await readImageFiles();
   await mkdir(join(cacheFolder(), "tmp"), { recursive: true });
   const scratch = await mkdtemp(join(cacheFolder(), "tmp", "shieldx-bundle-"));
   try {
-    await bundle(scratch);
+    if (options.bundle === undefined) await bundle(scratch);
     const layers: TarEntry[][] = [[...(await debianEntries(list.base.debianPackages)), ...accounts()]];
     for (const { from, to, mode } of list.files) {
-      const source = from === bundleFolder ? scratch : join(root, from.replace("{arch}", process.arch));
+      const source =
+        from === bundleFolder
+          ? (options.bundle ?? scratch)
+          : join(root, from.replace("{arch}", process.arch));
       layers.push(await listedFiles(source, to, Number.parseInt(mode, 8)));
     }
     const described: Image = {
