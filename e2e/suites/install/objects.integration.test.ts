@@ -6,12 +6,15 @@ import { type ChartName, objectsOf, renderChart } from "../../shieldx/chart.ts";
 import { type ShieldxOnHost, startShieldxOnHost } from "../../shieldx/host.ts";
 import { installManifestPath } from "../../shieldx/install-manifest.ts";
 import {
+  apply,
   enforce,
   type Manifest,
   podSecurityPolicy,
   restrictedPod,
   tryCreate,
+  untilCondition,
 } from "../../shieldx/objects.ts";
+import { waitFor } from "../../shieldx/wait.ts";
 
 const namespace = "shieldx-system";
 const values = (chart: ChartName): Record<string, string>[] =>
@@ -66,7 +69,7 @@ async function kubectl(args: string[], input?: string): Promise<string> {
 }
 
 describe("charts/install.yaml", () => {
-  const apply = (): Promise<string> => kubectl(["apply", "--server-side", "-f", installManifestPath]);
+  const applyAll = (): Promise<string> => kubectl(["apply", "--server-side", "-f", installManifestPath]);
   const versions = async (): Promise<string> =>
     kubectl([
       "get",
@@ -77,7 +80,7 @@ describe("charts/install.yaml", () => {
     ]);
 
   it("applies to an empty cluster, and applying it again changes nothing", async () => {
-    const applied = await apply();
+    const applied = await applyAll();
     expect(applied.trim().split("\n")).toHaveLength(25);
     // What the operator would fill in later is not ours to take away again.
     const caBundle = Buffer.from("-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n").toString(
@@ -96,7 +99,7 @@ describe("charts/install.yaml", () => {
     await kubectl(asOperator, JSON.stringify(bundle)).catch(() => undefined);
     await kubectl(["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"]);
     const before = await versions();
-    await apply();
+    await applyAll();
     expect(await versions()).toBe(before);
     expect((await cluster.kubectl(["diff", "--server-side", "-f", installManifestPath])).stdout).toBe("");
   });
@@ -149,7 +152,8 @@ describe("people's roles", () => {
   const create = ["create", "--dry-run=server", "-f", "-"];
 
   beforeAll(async () => {
-    shieldx = await startShieldxOnHost(cluster);
+    const chartValues = { "rbac.paramKinds[0].resources": "{configmaps}", "rbac.paramKinds[0].apiGroup": "" };
+    shieldx = await startShieldxOnHost(cluster, { chartValues });
     await enforce(cluster, policy);
     await kubectl(["create", "namespace", "team"]);
     for (const role of ["view", "edit", "admin"]) {
@@ -239,5 +243,38 @@ describe("people's roles", () => {
       allowed: false,
       message: expect.stringContaining('ShieldPolicy "baseline-pods"'),
     });
+  });
+
+  it("let a policy take its parameters from a kind the chart was told about, and from no other", async () => {
+    const limited = (kind: string): Manifest => ({
+      apiVersion: "shieldx.io/v1alpha1",
+      kind: "ShieldPolicy",
+      metadata: { name: "replica-limit" },
+      spec: {
+        engine: "cel",
+        paramKind: { apiVersion: "v1", kind },
+        paramRef: { name: "limits", namespace: "default", parameterNotFoundAction: "Deny" },
+        matchConstraints: {
+          resourceRules: [
+            { apiGroups: ["apps"], apiVersions: ["v1"], operations: ["CREATE"], resources: ["deployments"] },
+          ],
+        },
+        validations: [{ expression: "object.spec.replicas <= int(params.data.max)" }],
+        actions: { admission: "deny" },
+      },
+    });
+    await kubectl(["create", "configmap", "limits", "-n", "default", "--from-literal=max=3"]);
+    await enforce(cluster, limited("ConfigMap"));
+    const scaled = (replicas: string): Promise<boolean> =>
+      cluster
+        .kubectl(["create", "deployment", "x", "--image=x", `--replicas=${replicas}`, "--dry-run=server"])
+        .then(({ code }) => code === 0);
+    await waitFor("4 replicas refused", async () => !(await scaled("4")));
+    expect(await scaled("3")).toBe(true);
+    await kubectl(["delete", "shieldpolicy", "replica-limit"]);
+    const secret = limited("Secret");
+    await apply(cluster, secret);
+    const policy = await untilCondition(cluster, ["shieldpolicy", "replica-limit"], "Ready", "False");
+    expect(JSON.stringify(policy.status?.conditions)).toContain("rbac.paramKinds");
   });
 });

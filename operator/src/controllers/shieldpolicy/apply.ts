@@ -124,7 +124,7 @@ export function refusalOfPolicy(error: unknown): Refusal | undefined {
   if (refusal === undefined) return undefined;
   const [, kind, apiVersion] = PARAMETERS.exec(refusal.message) ?? [];
   if (kind === undefined) return refusal;
-  const grant = `grant get on all ${apiVersion} ${kind} objects to the ServiceAccounts shieldx-operator and shieldx-webhooks`;
+  const grant = `set rbac.paramKinds of the chart, or grant get on all ${apiVersion} ${kind} objects to the ServiceAccounts shieldx-operator and shieldx-webhooks`;
   return {
     reason: "MissingRights",
     message: `spec.paramKind: ShieldX may not read the parameters: ${grant}`,
