@@ -9,7 +9,7 @@ import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { build } from "esbuild";
 import { buildShieldxImage, readImageFiles } from "../../e2e/cluster/image/shieldx.ts";
-import { renderChart } from "../../e2e/shieldx/chart.ts";
+import { installManifest } from "../../e2e/shieldx/install-manifest.ts";
 import { bundle } from "../../images/shieldx/bundle.ts";
 import { packChart } from "./charts.ts";
 import { type Component, debianComponents, nodeComponent, npmComponents } from "./components.ts";
@@ -35,12 +35,7 @@ async function release(folder: string): Promise<void> {
   for (const directory of publishable) {
     await run(process.execPath, [join(directory, "scripts", "pack.ts"), folder]);
   }
-  const install = await renderChart({
-    "image.repository": repository,
-    "image.digest": image.digest,
-    "namespace.create": "true",
-    "uninstall.hook": "false",
-  });
+  const install = await installManifest({ "image.repository": repository, "image.digest": image.digest });
   await writeFile(join(folder, "install.yaml"), install);
 
   const components = await componentsOf(shieldctlInputs);
