@@ -56,11 +56,11 @@ export const controllerRbac = {
         ["delete", "patch", "update"],
         [FAIL_CONFIGURATION, IGNORE_CONFIGURATION],
       ),
-      // Only its caBundle: the rest is the chart's.
+      // Never deleted: it is the chart's, and only put back.
       rule(
         "admissionregistration.k8s.io",
         ["validatingwebhookconfigurations"],
-        ["patch"],
+        ["patch", "update"],
         [KINDS_CONFIGURATION],
       ),
     ],

@@ -170,10 +170,12 @@ describe("the roles of the chart, over everything ShieldX does", () => {
       ["validatingadmissionpolicy", native, "merge", { spec: { failurePolicy: "Ignore" } }],
       ["validatingadmissionpolicy", native, "merge", { spec: { auditAnnotations: audited } }],
       ["validatingadmissionpolicybinding", native, "merge", { spec: { validationActions: ["Audit"] } }],
-      ...["shieldx-policies-fail", "shieldx-policies-ignore"].flatMap((name): typeof edits => [
-        ["validatingwebhookconfiguration", name, "json", [changed]],
-        ["validatingwebhookconfiguration", name, "json", [added]],
-      ]),
+      ...["shieldx-kinds", "shieldx-policies-fail", "shieldx-policies-ignore"].flatMap(
+        (name): typeof edits => [
+          ["validatingwebhookconfiguration", name, "json", [changed]],
+          ["validatingwebhookconfiguration", name, "json", [added]],
+        ],
+      ),
     ];
     for (const [kind, name, type, patch] of edits) {
       const what = [kind, name];
