@@ -189,9 +189,29 @@ describe("slow and broken clients", () => {
   });
 
   it("cuts off a connection that never sends anything", async () => {
-    const bed = await start({ limits: { headersMs: 300 } });
-    await untilClosed(await bed.socket());
+    const bed = await start({ limits: { headersMs: 300, unusedMs: 600 } });
+    expect(await untilClosed(await bed.socket())).toBe("");
     await waitUntil(() => bed.server.connections === 0);
+  });
+
+  it("says nothing on a spare connection, which an API server may be about to use, and answers on it", async () => {
+    const bed = await start({ limits: { headersMs: 100 } });
+    const socket = await bed.socket();
+    let unasked = "";
+    socket.on("data", (chunk: Buffer) => {
+      unasked += chunk.toString();
+    });
+    // When a later one has been cut off, the time of this one is up, too.
+    const late = await bed.socket();
+    late.write("POST /admit HTTP/1.1\r\nHost: a\r\n");
+    expect(await untilClosed(late)).toMatch(/^HTTP\/1.1 408 /);
+    expect([unasked, socket.destroyed]).toEqual(["", false]);
+    const body = JSON.stringify(review());
+    const answer = once(socket, "data");
+    socket.write(
+      `POST /admit HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+    );
+    expect(String((await answer)[0])).toMatch(/^HTTP\/1.1 200 /);
   });
 
   it("cuts off a body that trickles", async () => {

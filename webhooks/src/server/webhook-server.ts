@@ -46,9 +46,14 @@ export interface ServerLimits {
   readonly handshakeMs: number;
   readonly headersMs: number;
   readonly requestMs: number;
+  /** A connection on which no request ever begins ends after this long. */
+  readonly unusedMs: number;
   /** After a change of leaf, old connections end with an answer within this time. */
   readonly retireSpreadMs: number;
 }
+
+/** Go's HTTP clients, API servers among them, drop idle connections after 90 s; they must be the first to. */
+const keepAliveMs = 120_000;
 
 export const defaultServerLimits: ServerLimits = {
   connections: 2_000,
@@ -56,6 +61,7 @@ export const defaultServerLimits: ServerLimits = {
   handshakeMs: 10_000,
   headersMs: 10_000,
   requestMs: 30_000,
+  unusedMs: keepAliveMs,
   retireSpreadMs: 10_000,
 };
 
@@ -76,8 +82,6 @@ export interface WebhookServerOptions {
   readonly limits?: Partial<ServerLimits>;
 }
 
-/** Go's HTTP clients, API servers among them, drop idle connections after 90 s; they must be the first to. */
-const keepAliveMs = 120_000;
 /** How much of a refused body is still read, so that its sender gets to see the answer. */
 const lingerBytes = 16 * 1024 * 1024;
 const lingerMs = 5_000;
@@ -196,6 +200,10 @@ export class WebhookServer {
       logger.debug({ port, remote: socket.remoteAddress, code: error.code }, "a TLS handshake failed");
     });
     this.#server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => {
+      if (error.code === "ERR_HTTP_REQUEST_TIMEOUT" && socket.bytesRead === 0 && !socket.destroyed) {
+        this.#keepUnused(socket);
+        return;
+      }
       const status = clientErrors[error.code ?? ""] ?? "400 Bad Request";
       metrics.requests.inc({ webhook: "other", code: status.slice(0, 3) });
       if (socket.writable) socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
@@ -203,6 +211,18 @@ export class WebhookServer {
       // The peer may not take the hint.
       setTimeout(() => socket.destroy(), 1_000).unref();
     });
+  }
+
+  /**
+   * A connection that has not been used yet is a spare one in an API server's pool: its first request may be on its way
+   * now, and what we sent it would be taken for the answer. It ends, if it is never used, after API servers end theirs.
+   */
+  #keepUnused(socket: Socket): void {
+    const left = Math.max(0, this.#limits.unusedMs - this.#limits.headersMs);
+    const ended = setTimeout(() => {
+      if (socket.bytesRead === 0) socket.destroy();
+    }, left).unref();
+    socket.once("close", () => clearTimeout(ended));
   }
 
   /** Why a new connection from this address cannot be had, unless an idle one can go instead. */
