@@ -170,12 +170,11 @@ describe("the roles of the chart, over everything ShieldX does", () => {
       ["validatingadmissionpolicy", native, "merge", { spec: { failurePolicy: "Ignore" } }],
       ["validatingadmissionpolicy", native, "merge", { spec: { auditAnnotations: audited } }],
       ["validatingadmissionpolicybinding", native, "merge", { spec: { validationActions: ["Audit"] } }],
-      ...["shieldx-kinds", "shieldx-policies-fail", "shieldx-policies-ignore"].flatMap(
-        (name): typeof edits => [
-          ["validatingwebhookconfiguration", name, "json", [changed]],
-          ["validatingwebhookconfiguration", name, "json", [added]],
-        ],
-      ),
+      ["validatingwebhookconfiguration", "shieldx-kinds", "json", [added]],
+      ...["shieldx-policies-fail", "shieldx-policies-ignore"].flatMap((name): typeof edits => [
+        ["validatingwebhookconfiguration", name, "json", [changed]],
+        ["validatingwebhookconfiguration", name, "json", [added]],
+      ]),
     ];
     for (const [kind, name, type, patch] of edits) {
       const what = [kind, name];
