@@ -46,7 +46,7 @@ beforeAll(async () => {
     "image.tag": image.name.slice(colon + 1),
     "networkPolicy.apiServerPorts": `{443,${cluster.apiServers[0]?.port}}`,
   });
-  const bundles = await renderChart({ "baseline.action": "deny" }, namespace, "shieldx-policies");
+  const bundles = await renderChart({ "baseline.action": "deny" }, namespace, { chart: "shieldx-policies" });
   root = new Application(cluster, join(deploy, "argocd", "root.yaml"), async () =>
     [await readFile(productFile, "utf8"), await readFile(policiesFile, "utf8")].join("---\n"),
   );
