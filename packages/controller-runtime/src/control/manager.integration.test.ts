@@ -112,7 +112,7 @@ class ManagerProcess {
           ? undefined
           : (JSON.parse(line) as { address: { port: number } }).address.port;
       },
-      { timeoutMs: 10_000 },
+      { timeoutMs: 60_000 },
     );
   }
 }
@@ -166,7 +166,7 @@ describe("two managers on a real API server", () => {
     const first = start("first");
     await first.tells("reconciled", "beat");
     const second = start("second");
-    await waitFor("second to be ready", () => answers(second, "/readyz", 200), { timeoutMs: 10_000 });
+    await waitFor("second to be ready", () => answers(second, "/readyz", 200), { timeoutMs: 60_000 });
     expect(second.has("leading")).toBeUndefined();
     const killedAt = first.kill("SIGTERM");
     const leading = await second.tells("leading");
