@@ -209,7 +209,7 @@ describe.each(["annotation", "label"])("tracking by %s", (method) => {
     const pruned = operation.resources.filter(({ status }) => status === "Pruned");
     expect(pruned.map(({ object }) => object)).toEqual(["ShieldPolicy/few-replicas"]);
     await expect
-      .poll(() => names("validatingadmissionpolicies,validatingadmissionpolicybindings"))
+      .poll(() => names("validatingadmissionpolicies,validatingadmissionpolicybindings"), { timeout: 60_000 })
       .toEqual(["shieldx-baseline-services", "shieldx-baseline-services"]);
     const left = new Set((await madeByShieldx()).map(({ kind, metadata }) => `${kind}/${metadata.name}`));
     expect(before.filter(({ kind, metadata }) => !left.has(`${kind}/${metadata.name}`))).toEqual([]);
