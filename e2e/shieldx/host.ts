@@ -6,12 +6,14 @@ import type { Cluster } from "../cluster/index.ts";
 import { renderChart } from "./chart.ts";
 import { waitFor } from "./wait.ts";
 
-const entry = new URL("../../images/shieldx/main.ts", import.meta.url).pathname;
+const sources = new URL("../../images/shieldx/main.ts", import.meta.url).pathname;
 const namespace = "shieldx-system";
 
 export interface ShieldxProcess {
   readonly name: string;
   readonly pid: number;
+  /** By the monotonic clock, in milliseconds. */
+  readonly startedAt: number;
   readonly healthUrl: string;
   readonly metricsUrl: string;
   readonly logFile: string;
@@ -19,6 +21,8 @@ export interface ShieldxProcess {
   stop(): Promise<number | null>;
   kill(): Promise<void>;
   readonly exited: Promise<number | null>;
+  /** From its start until it said it was ready, in milliseconds; undefined before. */
+  readyMs?: number;
 }
 
 export interface ShieldxOnHost extends AsyncDisposable {
@@ -30,7 +34,7 @@ export interface ShieldxOnHost extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer();
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -52,6 +56,7 @@ async function isOk(url: string): Promise<boolean> {
 
 interface Launch {
   readonly cluster: Cluster;
+  readonly entry: string;
   readonly name: string;
   readonly args: readonly string[];
   readonly health: number;
@@ -60,13 +65,15 @@ interface Launch {
 }
 
 /** Through the cluster's watchdog, so that a test which dies leaves no process of ours either. */
-async function launch({ cluster, name, args, health, metrics, env }: Launch): Promise<ShieldxProcess> {
+async function launch({ cluster, entry, name, args, health, metrics, env }: Launch): Promise<ShieldxProcess> {
   const command = { name, command: process.execPath, args: [entry, ...args], env };
+  const startedAt = performance.now();
   const running = await cluster.processes.start(command);
   const exited = running.exited.then(({ code }) => code);
   return {
     name,
     pid: running.pid,
+    startedAt,
     healthUrl: `http://127.0.0.1:${health}`,
     metricsUrl: `https://127.0.0.1:${metrics}/metrics`,
     logFile: running.logFile,
@@ -82,9 +89,13 @@ async function untilReady(started: ShieldxProcess): Promise<void> {
     throw new Error(`${started.name} ended with code ${code} before it was ready: see ${started.logFile}`);
   });
   await Promise.race([
-    waitFor(`${started.name} ready`, () => isOk(`${started.healthUrl}/readyz`), { timeoutMs: 60_000 }),
+    waitFor(`${started.name} ready`, () => isOk(`${started.healthUrl}/readyz`), {
+      timeoutMs: 60_000,
+      everyMs: 10,
+    }),
     ended,
   ]);
+  started.readyMs = performance.now() - started.startedAt;
   ended.catch(() => undefined);
 }
 
@@ -102,6 +113,10 @@ export interface HostOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Further flags for operators and webhooks alike. */
   readonly args?: readonly string[];
+  /** What Node runs, e.g. the image's bundle; by default the sources. */
+  readonly entry?: string;
+  /** NODE_OPTIONS of the webhooks, as the chart has them. */
+  readonly webhookNodeOptions?: string;
 }
 
 async function applyManifests(cluster: Cluster, manifests: string): Promise<void> {
@@ -131,7 +146,9 @@ export async function startShieldxOnHost(
   await cluster.kubectl(["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"]);
 
   const token = options.tokenSeconds === undefined ? {} : { expirationSeconds: options.tokenSeconds };
-  const { env = {}, args = [] } = options;
+  const { env = {}, args = [], entry = sources } = options;
+  const { webhookNodeOptions } = options;
+  const webhookEnv = webhookNodeOptions === undefined ? env : { ...env, NODE_OPTIONS: webhookNodeOptions };
   const operators: ShieldxProcess[] = [];
   const webhooks: ShieldxProcess[] = [];
   const begun = { operators: 0, webhooks: 0 };
@@ -145,6 +162,7 @@ export async function startShieldxOnHost(
       const [health, metrics] = [await freePort(), await freePort()];
       const started = await launch({
         cluster,
+        entry,
         name,
         health,
         metrics,
@@ -169,10 +187,11 @@ export async function startShieldxOnHost(
       const [health, metrics] = [await freePort(), await freePort()];
       const started = await launch({
         cluster,
+        entry,
         name,
         health,
         metrics,
-        env,
+        env: webhookEnv,
         args: [
           "webhooks",
           ...args,

@@ -1,0 +1,105 @@
+/** Who is measured: each in a namespace of its own on the same API server, chosen by the label `bench`. */
+import { mkdtemp } from "node:fs/promises";
+import { join } from "node:path";
+import type { Cluster } from "../../e2e/cluster/index.ts";
+import { startShieldxOnHost, type ShieldxOnHost, type ShieldxProcess } from "../../e2e/shieldx/host.ts";
+import { enforce, podSecurityPolicy } from "../../e2e/shieldx/objects.ts";
+import { bundle } from "../../images/shieldx/bundle.ts";
+import { Gatekeeper, type GatekeeperProcess } from "./peers/gatekeeper.ts";
+import { validatingPolicy } from "./rules/policy.ts";
+import { templateOfAll, templatesByRule } from "./rules/templates.ts";
+
+export const contestants = ["none", "psa", "vap", "shieldx", "gatekeeper", "gatekeeper-one"] as const;
+export type Contestant = (typeof contestants)[number];
+
+export const namespaceOf = (contestant: Contestant): string => `bench-${contestant}`;
+
+export interface Field {
+  readonly present: readonly Contestant[];
+  readonly shieldx: ShieldxOnHost;
+  readonly gatekeeper: Gatekeeper | undefined;
+  /** The process that judges for this contestant beside the API server. */
+  webhookPid(contestant: Contestant): number | undefined;
+  shieldxWebhook(): ShieldxProcess;
+  restartShieldx(): Promise<ShieldxProcess>;
+  restartGatekeeper(): Promise<GatekeeperProcess | undefined>;
+  stop(): Promise<void>;
+}
+
+const gatekeeperOperations = ["webhook"];
+
+/** Sets everybody up. Without Gatekeeper where it is not wanted: its build takes minutes. */
+export async function setUp(
+  cluster: Cluster,
+  options: { readonly withGatekeeper: boolean; readonly nodeFlags: readonly string[] },
+): Promise<Field> {
+  const present = contestants.filter((name) => options.withGatekeeper || !name.startsWith("gatekeeper"));
+  for (const contestant of present) {
+    const namespace = namespaceOf(contestant);
+    await cluster.kubectl(["create", "namespace", namespace]);
+    await cluster.kubectl(["label", "namespace", namespace, `bench=${contestant}`]);
+    await cluster.kubectl(["create", "serviceaccount", "default", "-n", namespace]);
+  }
+  await cluster.kubectl([
+    "label",
+    "namespace",
+    namespaceOf("psa"),
+    "pod-security.kubernetes.io/enforce=restricted",
+  ]);
+  const policy = validatingPolicy("bench-restricted", "vap").map((object) => JSON.stringify(object));
+  const applied = await cluster.kubectl(["apply", "-f", "-"], { input: policy.join("\n---\n") });
+  if (applied.code !== 0) throw new Error(`the ValidatingAdmissionPolicy was refused: ${applied.stderr}`);
+
+  const dist = await mkdtemp(join(cluster.dir, "bundle-"));
+  await bundle(dist);
+  const shieldx = await startShieldxOnHost(cluster, {
+    entry: [...options.nodeFlags, join(dist, "shieldx.mjs")],
+    tokenSeconds: 7200,
+  });
+  await enforce(
+    cluster,
+    podSecurityPolicy("bench-restricted", {
+      podSecurity: { level: "restricted" },
+      matchConstraints: { namespaceSelector: { matchLabels: { bench: "shieldx" } } },
+      actions: { admission: "deny", background: "off" },
+    }),
+  );
+
+  const gatekeeper = options.withGatekeeper ? await Gatekeeper.install(cluster) : undefined;
+  let process = await gatekeeper?.start(gatekeeperOperations);
+  if (gatekeeper !== undefined) {
+    await gatekeeper.applyRules([
+      ...templatesByRule([namespaceOf("gatekeeper")]),
+      templateOfAll([namespaceOf("gatekeeper-one")]),
+    ]);
+    await gatekeeper.register(["gatekeeper", "gatekeeper-one"]);
+  }
+  const webhook = (): ShieldxProcess => {
+    const last = shieldx.webhooks.at(-1);
+    if (last === undefined) throw new Error("no webhook of ShieldX runs");
+    return last;
+  };
+  return {
+    present,
+    shieldx,
+    gatekeeper,
+    webhookPid(contestant) {
+      if (contestant === "shieldx") return webhook().pid;
+      return contestant.startsWith("gatekeeper") ? process?.pid : undefined;
+    },
+    shieldxWebhook: webhook,
+    async restartShieldx() {
+      await webhook().stop();
+      return await shieldx.startWebhooks();
+    },
+    async restartGatekeeper() {
+      await process?.stop();
+      process = await gatekeeper?.start(gatekeeperOperations);
+      return process;
+    },
+    async stop() {
+      await process?.stop();
+      await shieldx.stop();
+    },
+  };
+}

@@ -1,0 +1,41 @@
+import { readUpstreamFixtures } from "@shieldx/policy-engine/testing";
+import { waitFor } from "../../e2e/shieldx/wait.ts";
+import { type Contestant, namespaceOf } from "./contestants.ts";
+import type { Lanes } from "./load.ts";
+
+/**
+ * Sends every fixture of the server's version to each contestant. Resolves with how many Pods were judged and refused;
+ * throws naming the first on which any differs from the published expectation, so that nothing unequal is measured.
+ */
+export async function compareVerdicts(
+  lanes: Lanes,
+  present: readonly Contestant[],
+  minor: number,
+): Promise<{ judged: number; refused: number }> {
+  const fixtures = (await readUpstreamFixtures()).filter(
+    ({ version, level, expected }) =>
+      version === `v1.${minor}` && (level === "restricted" || expected === "fail"),
+  );
+  const judges = present.filter((name) => name !== "none");
+  let judged = 0;
+  let refused = 0;
+  for (const { pod: fixture, file, expected } of fixtures) {
+    const pod = JSON.stringify({ ...fixture, metadata: { ...fixture.metadata, name: "fixture" } });
+    // Some fixtures are no valid Pods for any server.
+    if ((await lanes.create(0, namespaceOf("none"), pod)).status !== 201) continue;
+    for (const [lane, judge] of judges.entries()) {
+      await waitFor(
+        `${judge}: ${expected} for ${file}`,
+        async () => {
+          const { status } = await lanes.create(lane, namespaceOf(judge), pod);
+          return status === (expected === "pass" ? 201 : 403);
+        },
+        // Only the first may have to wait, until everybody's rules are in force.
+        { timeoutMs: judged === 0 ? 60_000 : 0 },
+      );
+    }
+    judged++;
+    if (expected === "fail") refused++;
+  }
+  return { judged, refused };
+}
