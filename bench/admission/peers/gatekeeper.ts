@@ -7,7 +7,7 @@ import { buildGoBinary, type Cluster, publishedFile, type RunningProcess } from 
 import type { Manifest } from "../../../e2e/shieldx/objects.ts";
 import { waitFor } from "../../../e2e/shieldx/wait.ts";
 import { freePort } from "../../../e2e/shieldx/host.ts";
-import { parseAllDocuments, stringify } from "yaml";
+import { parseAllDocuments } from "yaml";
 import type { GatekeeperRule } from "../rules/templates.ts";
 
 const version = "v3.18.2";
@@ -197,7 +197,7 @@ async function answers(url: string): Promise<boolean> {
 }
 
 async function applyAll(cluster: Cluster, manifests: readonly Manifest[]): Promise<void> {
-  const input = manifests.map((manifest) => stringify(manifest)).join("---\n");
+  const input = manifests.map((manifest) => JSON.stringify(manifest)).join("\n---\n");
   const applied = await cluster.kubectl(["apply", "--server-side", "-f", "-"], { input });
   if (applied.code !== 0) throw new Error(`Gatekeeper's manifests were refused: ${applied.stderr}`);
 }
