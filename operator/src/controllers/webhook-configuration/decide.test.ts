@@ -44,7 +44,11 @@ describe("decideWebhookConfigurations", () => {
     const { fail, ignore, waiting } = decideWebhookConfigurations(observe([policy("p")]));
     expect(ignore).toBeUndefined();
     expect([...waiting]).toEqual([]);
-    expect(fail?.webhooks.map((entry) => entry.name)).toEqual(["policies.shieldx.io", "probe.shieldx.io"]);
+    expect(fail?.webhooks.map((entry) => entry.name)).toEqual([
+      "policies.shieldx.io",
+      "updates.policies.shieldx.io",
+      "probe.shieldx.io",
+    ]);
     expect(fail?.webhooks[0]).toMatchObject({
       failurePolicy: "Fail",
       timeoutSeconds: 5,
@@ -111,11 +115,23 @@ describe("decideWebhookConfigurations", () => {
         policy("x2", { namespaceSelector: team("x"), resourceRules: pods }),
       ]),
     );
-    expect(fail?.webhooks).toHaveLength(3);
-    const selective = fail?.webhooks.find((entry) => entry.name.startsWith("selector-"));
-    expect(callsOf(selective?.rules ?? []).map((call) => `${call.resource} ${call.operation}`)).not.toContain(
+    expect(fail?.webhooks).toHaveLength(4);
+    const selective = fail?.webhooks.filter((entry) => entry.name.includes("selector-")) ?? [];
+    expect(callsOf(selective.flatMap((entry) => entry.rules)).map((call) => `${call.resource} ${call.operation}`)).not.toContain(
       "pods CREATE",
     );
+  });
+
+  it("asks for a condition only of updates: a created object cannot be in deletion", () => {
+    const { fail } = decideWebhookConfigurations(observe([policy("p")]));
+    for (const { name, rules, matchConditions } of fail?.webhooks ?? []) {
+      if (name === "probe.shieldx.io") continue;
+      const isOfUpdates = matchConditions !== undefined;
+      expect([name, rules.flatMap((rule) => rule.operations)]).toEqual([
+        isOfUpdates ? "updates.policies.shieldx.io" : "policies.shieldx.io",
+        rules.map(() => (isOfUpdates ? "UPDATE" : "CREATE")),
+      ]);
+    }
   });
 
   it("leaves an exempt namespace to the API server, so that an outage does not reach it", () => {
@@ -130,6 +146,7 @@ describe("decideWebhookConfigurations", () => {
       }),
     );
     expect(fail?.webhooks.map((entry) => entry.clientConfig.url)).toEqual([
+      "https://127.0.0.1:9443/admit/policies/fail",
       "https://127.0.0.1:9443/admit/policies/fail",
       "https://127.0.0.1:9444/probe",
     ]);

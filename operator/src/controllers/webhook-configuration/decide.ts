@@ -102,7 +102,7 @@ const TIMEOUT_SECONDS: Readonly<Record<FailurePolicy, number>> = { Fail: 5, Igno
 /** Objects being deleted pass without a call, so that a finalizer can go even while no replica answers. */
 const NOT_BEING_DELETED = {
   name: "not-being-deleted",
-  expression: "request.operation != 'UPDATE' || !has(oldObject.metadata.deletionTimestamp)",
+  expression: "!has(oldObject.metadata.deletionTimestamp)",
 } as const;
 
 /**
@@ -204,21 +204,21 @@ function configurationOf(
   const name = failurePolicy === "Fail" ? FAIL_CONFIGURATION : IGNORE_CONFIGURATION;
   const path = failurePolicy === "Fail" ? WEBHOOK_PATH.fail : WEBHOOK_PATH.ignore;
   const caBundle = Buffer.from(caBundlePem, "utf8").toString("base64");
-  const entries = groups.map((group) => ({
-    name: group.selectsEverything
-      ? "policies.shieldx.io"
-      : `selector-${shortHash(group.key)}.policies.shieldx.io`,
-    clientConfig: clientConfigOf(observed.address, "admit", path, caBundle),
-    rules: rulesOf([...group.calls.values()]),
-    failurePolicy,
-    matchPolicy: "Equivalent" as const,
-    namespaceSelector: group.namespaceSelector,
-    objectSelector: group.objectSelector,
-    sideEffects: "None" as const,
-    timeoutSeconds: TIMEOUT_SECONDS[failurePolicy],
-    admissionReviewVersions: ["v1"],
-    matchConditions: [NOT_BEING_DELETED],
-  }));
+  const entries = groups.flatMap((group) =>
+    splitByOperation(group).map(({ prefix, calls, matchConditions }) => ({
+      name: `${prefix}${group.selectsEverything ? "" : `selector-${shortHash(group.key)}.`}policies.shieldx.io`,
+      clientConfig: clientConfigOf(observed.address, "admit", path, caBundle),
+      rules: rulesOf(calls),
+      failurePolicy,
+      matchPolicy: "Equivalent" as const,
+      namespaceSelector: group.namespaceSelector,
+      objectSelector: group.objectSelector,
+      sideEffects: "None" as const,
+      timeoutSeconds: TIMEOUT_SECONDS[failurePolicy],
+      admissionReviewVersions: ["v1"],
+      ...(matchConditions === undefined ? {} : { matchConditions }),
+    })),
+  );
   entries.sort((a, b) => (a.name < b.name ? -1 : 1));
   return {
     apiVersion: "admissionregistration.k8s.io/v1",
@@ -226,6 +226,26 @@ function configurationOf(
     metadata: { name, labels: ownLabels() },
     webhooks: [...entries, probeEntry(observed, name, caBundle)],
   };
+}
+
+/**
+ * Creates and updates in entries of their own: a match condition makes the API server turn every object into CEL
+ * values, and nothing being created is being deleted.
+ */
+function splitByOperation(group: Group): {
+  readonly prefix: string;
+  readonly calls: readonly Call[];
+  readonly matchConditions?: readonly [typeof NOT_BEING_DELETED];
+}[] {
+  const calls = [...group.calls.values()];
+  const updates = calls.filter(({ operation }) => operation === "UPDATE");
+  const others = calls.filter(({ operation }) => operation !== "UPDATE");
+  return [
+    ...(others.length === 0 ? [] : [{ prefix: "", calls: others }]),
+    ...(updates.length === 0
+      ? []
+      : [{ prefix: "updates.", calls: updates, matchConditions: [NOT_BEING_DELETED] as const }]),
+  ];
 }
 
 /**
