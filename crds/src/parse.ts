@@ -1,5 +1,5 @@
 /** Reads our kinds offline as the API server would: defaults filled in, every rule checked, every problem named. */
-import type { z } from "zod";
+import type * as z from "zod";
 import { kindSchema } from "./definition/custom-resource-definition.ts";
 import type { KindDefinition } from "./definition/kind.ts";
 import { type ShieldException, shieldExceptionKind } from "./shieldexception/schema.ts";

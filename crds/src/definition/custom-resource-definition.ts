@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import type * as z from "zod";
 import { toStructural } from "../structural/convert.ts";
 import type { StructuralSchema } from "../structural/structural-schema.ts";
 import type { KindDefinition } from "./kind.ts";

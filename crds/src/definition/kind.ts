@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import type * as z from "zod";
 
 /** One column of `kubectl get`. */
 export interface PrinterColumn {

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { mapList, text, timestamp, wholeNumber } from "../structural/fields.ts";
 
 /** One condition (KEP-1623); which types there are is in the description of the list. */

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { atomicList, mapOf, structuralExtensions, text } from "../structural/fields.ts";
 import { rule } from "../structural/server-check.ts";
 import { qualifiedName } from "./names.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { atomicList, text } from "../structural/fields.ts";
 import { labelSelector } from "./label-selector.ts";
 import { subdomain } from "./names.ts";

@@ -1,5 +1,5 @@
 /** ShieldException: the only source of its type, its CustomResourceDefinition and its reference page. */
-import { z } from "zod";
+import * as z from "zod";
 import { defineKind } from "../definition/kind.ts";
 import { conditions } from "../kubernetes/condition.ts";
 import { labelSelector } from "../kubernetes/label-selector.ts";

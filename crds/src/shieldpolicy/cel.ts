@@ -1,5 +1,5 @@
 /** Fields of engine `cel`, with the names and shapes of ValidatingAdmissionPolicy and its binding. */
-import { z } from "zod";
+import * as z from "zod";
 import { labelSelector } from "../kubernetes/label-selector.ts";
 import { apiVersion, dnsLabel, kindName, qualifiedName, subdomain } from "../kubernetes/names.ts";
 import { atomicList, mapList, text } from "../structural/fields.ts";

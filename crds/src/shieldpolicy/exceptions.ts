@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { parseDurationMs } from "../kubernetes/duration.ts";
 import { labelSelector } from "../kubernetes/label-selector.ts";
 import { dnsLabel, duration } from "../kubernetes/names.ts";

@@ -2,7 +2,7 @@
  * Fields whose shape is decided and whose behaviour is not built yet. Each is refused by a rule in `rules.ts` that
  * says what to do instead; removing that rule is what switches the field on, so that no served version changes.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { labelSelector } from "../kubernetes/label-selector.ts";
 import { duration, subdomain } from "../kubernetes/names.ts";
 import { anyObject, atomicList, mapList, mapOf, setOf, text, wholeNumber } from "../structural/fields.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { subdomain } from "../kubernetes/names.ts";
 import { narrowed, setOf, text } from "../structural/fields.ts";
 

@@ -1,5 +1,5 @@
 /** ShieldPolicy: the only source of its type, its CustomResourceDefinition and its reference page. */
-import { z } from "zod";
+import * as z from "zod";
 import { defineKind } from "../definition/kind.ts";
 import { objectMeta } from "../kubernetes/object-meta.ts";
 import { rule } from "../structural/server-check.ts";

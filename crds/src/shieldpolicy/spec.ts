@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { matchConstraints } from "../kubernetes/match-resources.ts";
 import { actions } from "./actions.ts";
 import { celFields } from "./cel.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { conditions } from "../kubernetes/condition.ts";
 import { atomicList, text, timestamp, wholeNumber } from "../structural/fields.ts";
 

@@ -1,5 +1,5 @@
 /** zod's checks (bounds, patterns, refinements) as keywords of a structural schema. */
-import type { z } from "zod";
+import type * as z from "zod";
 import { NotStructuralError } from "./errors.ts";
 import { patternDifference } from "./pattern.ts";
 import { contributionOf } from "./server-check.ts";

@@ -3,7 +3,7 @@
  * `const`, `$ref`, `propertyNames`), and it drops what it cannot say. This converter throws instead: what the API
  * server would not check must not look checked.
  */
-import type { z } from "zod";
+import type * as z from "zod";
 import { convertChecks } from "./checks.ts";
 import { NotStructuralError } from "./errors.ts";
 import { structuralExtensions } from "./fields.ts";

@@ -2,7 +2,7 @@
  * The vocabulary schemas are written in: bounded strings, lists and maps whose Kubernetes extensions
  * (`x-kubernetes-list-type` and the like) travel with them into the CustomResourceDefinition.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { dateTime, distinct, entries, length } from "./server-check.ts";
 
 /** Kubernetes extensions of a schema node which are no checks. */

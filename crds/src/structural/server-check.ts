@@ -3,7 +3,7 @@
  * given in one place, so what a person sees offline and what the server answers cannot drift apart. The
  * converter refuses every check it finds without a server half.
  */
-import { z } from "zod";
+import * as z from "zod";
 
 /** CEL `x-kubernetes-validations` entry as it stands in a CustomResourceDefinition. */
 export interface ValidationRule {
