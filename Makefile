@@ -102,3 +102,7 @@ cluster-up: $(STAMP) ## start a real Kubernetes (control plane; NODES=1..3 for r
 .PHONY: cluster-down
 cluster-down: $(STAMP) ## stop it and remove every trace
 	$(NODE) e2e/cluster/main.ts down
+
+.PHONY: bench-admission
+bench-admission: $(STAMP) ## what judging costs: against Gatekeeper, a ValidatingAdmissionPolicy, the server's own; PARTS=audit for 100,000 Pods
+	$(NODE) bench/admission/main.ts

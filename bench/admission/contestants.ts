@@ -1,13 +1,11 @@
 /** Who is measured: each in a namespace of its own on the same API server, chosen by the label `bench`. */
-import { mkdtemp } from "node:fs/promises";
-import { join } from "node:path";
 import type { Cluster } from "../../e2e/cluster/index.ts";
-import { startShieldxOnHost, type ShieldxOnHost, type ShieldxProcess } from "../../e2e/shieldx/host.ts";
+import type { ShieldxOnHost, ShieldxProcess } from "../../e2e/shieldx/host.ts";
 import { enforce, podSecurityPolicy } from "../../e2e/shieldx/objects.ts";
-import { bundle } from "../../images/shieldx/bundle.ts";
 import { Gatekeeper, type GatekeeperProcess } from "./peers/gatekeeper.ts";
 import { validatingPolicy } from "./rules/policy.ts";
 import { templateOfAll, templatesByRule } from "./rules/templates.ts";
+import { startShipped } from "./shipped.ts";
 
 export const contestants = ["none", "psa", "vap", "shieldx", "gatekeeper", "gatekeeper-one"] as const;
 export type Contestant = (typeof contestants)[number];
@@ -29,10 +27,7 @@ export interface Field {
 const gatekeeperOperations = ["webhook"];
 
 /** Sets everybody up. Without Gatekeeper where it is not wanted: its build takes minutes. */
-export async function setUp(
-  cluster: Cluster,
-  options: { readonly withGatekeeper: boolean; readonly nodeFlags: readonly string[] },
-): Promise<Field> {
+export async function setUp(cluster: Cluster, options: { readonly withGatekeeper: boolean }): Promise<Field> {
   const present = contestants.filter((name) => options.withGatekeeper || !name.startsWith("gatekeeper"));
   for (const contestant of present) {
     const namespace = namespaceOf(contestant);
@@ -50,12 +45,7 @@ export async function setUp(
   const applied = await cluster.kubectl(["apply", "-f", "-"], { input: policy.join("\n---\n") });
   if (applied.code !== 0) throw new Error(`the ValidatingAdmissionPolicy was refused: ${applied.stderr}`);
 
-  const dist = await mkdtemp(join(cluster.dir, "bundle-"));
-  await bundle(dist);
-  const shieldx = await startShieldxOnHost(cluster, {
-    entry: [...options.nodeFlags, join(dist, "shieldx.mjs")],
-    tokenSeconds: 7200,
-  });
+  const shieldx = await startShipped(cluster);
   await enforce(
     cluster,
     podSecurityPolicy("bench-restricted", {
@@ -69,7 +59,7 @@ export async function setUp(
   let process: GatekeeperProcess | undefined;
   if (gatekeeper !== undefined) {
     // As published, the process that serves the webhook is not the one that makes the kinds of constraints.
-    const generator = await gatekeeper.start(["generate", "status"]);
+    const generator = await gatekeeper.start(["audit", "generate", "status"], ["--audit-interval=0"]);
     await gatekeeper.applyRules([
       ...templatesByRule([namespaceOf("gatekeeper")]),
       templateOfAll([namespaceOf("gatekeeper-one")]),

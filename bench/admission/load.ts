@@ -83,12 +83,7 @@ export class Lanes {
   }
 
   /** Requests at a fixed rate whatever the answers take (an open loop); latency counts from the moment a request is due. */
-  async openLoop(
-    namespace: string,
-    pod: Buffer,
-    perSecond: number,
-    durationMs: number,
-  ): Promise<LoadResult> {
+  async openLoop(namespace: string, pod: Buffer, perSecond: number, durationMs: number): Promise<LoadResult> {
     const tookMs: number[] = [];
     const began = performance.now();
     const total = Math.round((perSecond * durationMs) / 1000);

@@ -7,7 +7,11 @@ export function typicalPod(name: string): Manifest {
     readOnlyRootFilesystem: true,
     capabilities: { drop: ["ALL"] },
   };
-  const probe = (path: string) => ({ httpGet: { path, port: "http" }, periodSeconds: 5, failureThreshold: 3 });
+  const probe = (path: string) => ({
+    httpGet: { path, port: "http" },
+    periodSeconds: 5,
+    failureThreshold: 3,
+  });
   return {
     apiVersion: "v1",
     kind: "Pod",

@@ -1,9 +1,24 @@
 /** Bundles main.ts and everything it imports into `dist/`: `node images/shieldx/bundle.ts [FOLDER]`. */
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { build } from "esbuild";
+import { build, type Plugin } from "esbuild";
 
 const root = join(import.meta.dirname, "..", "..");
+
+/**
+ * Of undici only the Agent is used; its index brings fetch, WebSocket, caches and mocks along, a third of all code. An
+ * import of anything else fails the build: name it here.
+ */
+const undiciAgentOnly: Plugin = {
+  name: "undici-agent-only",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^undici$/ }, () => ({ path: "undici", namespace: "agent-only" }));
+    onLoad({ filter: /.*/, namespace: "agent-only" }, () => ({
+      contents: 'export { default as Agent } from "undici/lib/dispatcher/agent.js";',
+      resolveDir: root,
+    }));
+  },
+};
 
 /**
  * Writes `shieldx.mjs`, its chunks, `package.json` (the version) and third-party licence texts into `folder`, emptied
@@ -29,6 +44,7 @@ export async function bundle(folder: string): Promise<string[]> {
     legalComments: "linked",
     // CommonJS dependencies call require for Node's own modules, which an ES module does not have.
     banner: { js: 'import{createRequire as __r}from"node:module";const require=__r(import.meta.url);' },
+    plugins: [undiciAgentOnly],
     metafile: true,
     logLevel: "warning",
   });

@@ -2,18 +2,23 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
+import { parseAllDocuments } from "yaml";
 import { Authority } from "../../../e2e/cluster/control-plane/certificates.ts";
-import { buildGoBinary, type Cluster, publishedFile, type RunningProcess } from "../../../e2e/cluster/index.ts";
+import {
+  buildGoBinary,
+  type Cluster,
+  publishedFile,
+  type RunningProcess,
+} from "../../../e2e/cluster/index.ts";
+import { freePort } from "../../../e2e/shieldx/host.ts";
 import type { Manifest } from "../../../e2e/shieldx/objects.ts";
 import { waitFor } from "../../../e2e/shieldx/wait.ts";
-import { freePort } from "../../../e2e/shieldx/host.ts";
-import { parseAllDocuments } from "yaml";
 import type { GatekeeperRule } from "../rules/templates.ts";
 
-const version = "v3.18.2";
+export const gatekeeperVersion = "v3.18.2";
 const module = {
   path: "github.com/open-policy-agent/gatekeeper/v3",
-  version,
+  version: gatekeeperVersion,
   sum: "h1:P3h1f8hin0M/a9r70LajMjOPxF3C1dUFqqWJZ4B3A5E=",
 };
 const namespace = "gatekeeper-system";
@@ -34,7 +39,7 @@ export function buildGatekeeper(): Promise<string> {
     module: join(import.meta.dirname, "..", "gatekeeper"),
     output: "gatekeeper",
     package: module.path,
-    ldflags: `-s -w -X ${module.path}/pkg/version.Version=${version}`,
+    ldflags: `-s -w -X ${module.path}/pkg/version.Version=${gatekeeperVersion}`,
   });
 }
 
@@ -101,7 +106,10 @@ export class Gatekeeper {
 
   /** Templates first: each makes the kind of its constraint. */
   async applyRules(rules: readonly GatekeeperRule[]): Promise<void> {
-    await applyAll(this.#cluster, rules.map(({ template }) => template));
+    await applyAll(
+      this.#cluster,
+      rules.map(({ template }) => template),
+    );
     for (const { constraint } of rules) {
       await waitFor(`a constraint of kind ${constraint.kind} is accepted`, async () => {
         const { code } = await this.#cluster.kubectl(["apply", "-f", "-"], {
@@ -128,7 +136,8 @@ export class Gatekeeper {
             failurePolicy: "Fail",
             matchPolicy: "Exact",
             sideEffects: "None",
-            timeoutSeconds: 3,
+            // A slow answer is to be measured, not lost.
+            timeoutSeconds: 30,
             namespaceSelector: {
               matchExpressions: [
                 { key: "bench", operator: "In", values: labels },
@@ -168,8 +177,9 @@ export class Gatekeeper {
       ],
       env: { POD_NAME: "no-pod", POD_NAMESPACE: namespace, NAMESPACE: namespace, CONTAINER_NAME: "manager" },
     });
-    const ended = running.exited.then(({ code }) => {
-      throw new Error(`gatekeeper ended with code ${code} before it was ready: see ${running.logFile}`);
+    const ended = running.exited.then(async ({ code }) => {
+      const log = (await readFile(running.logFile, "utf8")).trimEnd().split("\n").slice(-5).join("\n");
+      throw new Error(`gatekeeper ended with code ${code} before it was ready:\n${log}`);
     });
     const ready = waitFor("gatekeeper ready", () => answers(`http://127.0.0.1:${health}/readyz`), {
       timeoutMs: 120_000,

@@ -17,7 +17,11 @@ export function validatingPolicy(name: string, label: string): Manifest[] {
           ],
         },
         variables: celVariables,
-        validations: restrictedRules.map(({ cel, message }) => ({ expression: cel, message, reason: "Forbidden" })),
+        validations: restrictedRules.map(({ cel, message }) => ({
+          expression: cel,
+          message,
+          reason: "Forbidden",
+        })),
       },
     },
     {

@@ -199,16 +199,18 @@ export const restrictedRules: readonly RestrictedRule[] = [
   {
     name: "sysctls",
     message: "only safe sysctls may be set",
-    cel: ifSet("object.spec", "securityContext.sysctls", (v) => `${v}.all(s, s.name in ${list(safeSysctls)})`),
+    cel: ifSet(
+      "object.spec",
+      "securityContext.sysctls",
+      (v) => `${v}.all(s, s.name in ${list(safeSysctls)})`,
+    ),
     rego: [`name := spec.securityContext.sysctls[_].name\n  not ${set(safeSysctls)}[name]`],
   },
   {
     name: "privilege-escalation",
     message: "containers must set allowPrivilegeEscalation to false",
     cel: `variables.isWindows || variables.containers.all(c, ${guarded("c", "securityContext.allowPrivilegeEscalation")} && !c.securityContext.allowPrivilegeEscalation)`,
-    rego: [
-      "not is_windows\n  c := containers[_]\n  not forbids_escalation(c)",
-    ],
+    rego: ["not is_windows\n  c := containers[_]\n  not forbids_escalation(c)"],
   },
   {
     name: "run-as-non-root",

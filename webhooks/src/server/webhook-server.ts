@@ -12,11 +12,11 @@ import {
 } from "./admission-review.ts";
 import { type BodyBudget, type HeldBody, readBody } from "./body.ts";
 import { addressOf, type Connection, Connections } from "./connections.ts";
-import { evaluationTimeMs } from "./deadline.ts";
 import { HandshakeLedger } from "./handshakes.ts";
 import { HttpError, statusBody } from "./http-error.ts";
 import type { WebhookMetrics } from "./metrics.ts";
 import { traceReview } from "./review-trace.ts";
+import { Targets } from "./target.ts";
 
 export interface RequestContext {
   /** Time left for the evaluation, in milliseconds. */
@@ -96,6 +96,7 @@ export class WebhookServer {
   readonly #limits: ServerLimits;
   readonly #server: Server;
   readonly #connections: Connections;
+  readonly #targets = new Targets();
   #leaf: Leaf;
   #isDraining = false;
 
@@ -240,7 +241,7 @@ export class WebhookServer {
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const arrived = performance.now();
     const { metrics } = this.#options;
-    const { pathname, searchParams } = targetOf(request);
+    const { pathname, timeMs } = this.#targets.of(request.url ?? "");
     const handler = this.#options.routes.get(pathname);
     const webhook = handler === undefined ? "other" : pathname;
     const inFlight = metrics.inFlight.labels({ webhook });
@@ -252,7 +253,7 @@ export class WebhookServer {
       const route = checkRoute(request, handler, pathname);
       body = await readBody(request, this.#options.budget);
       review = decodeAdmissionReview(body.bytes);
-      const context = this.#contextOf(request, searchParams, arrived);
+      const context = this.#contextOf(request, timeMs, arrived);
       const { tracer } = this.#options;
       const answer = await (tracer === undefined
         ? route(review, context)
@@ -276,11 +277,11 @@ export class WebhookServer {
     }
   }
 
-  #contextOf(request: IncomingMessage, query: URLSearchParams, arrived: number): RequestContext {
+  #contextOf(request: IncomingMessage, timeMs: number, arrived: number): RequestContext {
     const connection: Connection | undefined = this.#connections.of(request.socket);
     const spentMs = performance.now() - arrived;
     return {
-      deadlineMs: Math.max(0, evaluationTimeMs(query) - spentMs),
+      deadlineMs: Math.max(0, timeMs - spentMs),
       leaf: connection?.leaf ?? this.leaf,
       remoteAddress: connection?.remoteAddress ?? "unknown",
     };
@@ -408,14 +409,4 @@ function linger(request: IncomingMessage, then: () => void): void {
   });
   request.once("end", end).once("close", end).once("error", end);
   request.resume();
-}
-
-/** Path and query; whatever is no URL leads nowhere. */
-function targetOf(request: IncomingMessage): { pathname: string; searchParams: URLSearchParams } {
-  return (
-    URL.parse(request.url ?? "", "https://webhook.invalid") ?? {
-      pathname: "",
-      searchParams: new URLSearchParams(),
-    }
-  );
 }

@@ -117,9 +117,9 @@ describe("decideWebhookConfigurations", () => {
     );
     expect(fail?.webhooks).toHaveLength(4);
     const selective = fail?.webhooks.filter((entry) => entry.name.includes("selector-")) ?? [];
-    expect(callsOf(selective.flatMap((entry) => entry.rules)).map((call) => `${call.resource} ${call.operation}`)).not.toContain(
-      "pods CREATE",
-    );
+    expect(
+      callsOf(selective.flatMap((entry) => entry.rules)).map((call) => `${call.resource} ${call.operation}`),
+    ).not.toContain("pods CREATE");
   });
 
   it("asks for a condition only of updates: a created object cannot be in deletion", () => {
