@@ -7,7 +7,7 @@ import {
   type ResourceType,
   resourceTypeKey,
 } from "@shieldx/controller-runtime";
-import { slim } from "./judge.ts";
+import { createSlimmer } from "./judge.ts";
 
 export interface AuditCacheEvents {
   changed(type: ResourceType, key: string): void;
@@ -63,7 +63,12 @@ export class AuditCaches {
 
   #start(type: ResourceType, signal: AbortSignal): void {
     const stop = new AbortController();
-    const informer = new Informer({ client: this.#client, type, transform: slim, logger: this.#logger });
+    const informer = new Informer({
+      client: this.#client,
+      type,
+      transform: createSlimmer(),
+      logger: this.#logger,
+    });
     informer.on({
       added: (object) => this.#events.changed(type, keyOf(object)),
       updated: (old, object) => {

@@ -3,7 +3,7 @@ import type { ShieldException, ShieldPolicy, ShieldPolicySpec } from "@shieldx/c
 import { buildPolicySet } from "@shieldx/policy-engine";
 import { describe, expect, it } from "vitest";
 import { AuditIndex } from "./audit-index.ts";
-import { auditedObject, judgeObject, slim } from "./judge.ts";
+import { auditedObject, createSlimmer, judgeObject } from "./judge.ts";
 import { AUDITED_KINDS, kindsToAudit } from "./kinds.ts";
 import { auditStatus } from "./status.ts";
 
@@ -81,6 +81,7 @@ describe("judgeObject", () => {
 
   it("judges the slim form as it judges the whole object, and keeps what names it", () => {
     const whole = pod("bad", true);
+    const slim = createSlimmer();
     const small = slim(whole);
     expect(small).not.toHaveProperty("status");
     expect(small.metadata).not.toHaveProperty("managedFields");
@@ -91,6 +92,10 @@ describe("judgeObject", () => {
       name: "bad",
       controllerUid: "uid-rs",
     });
+    const replica = slim({ ...whole, metadata: { ...whole.metadata, name: "other", uid: "other" } });
+    expect(replica.metadata.name).toBe("other");
+    expect(replica.spec).toBe(small.spec);
+    expect(slim(pod("bad", false)).spec).not.toBe(small.spec);
   });
 });
 

@@ -1,5 +1,6 @@
+import { createHash } from "node:crypto";
 import type { KubeObject } from "@shieldx/controller-runtime";
-import type { PolicySet } from "@shieldx/policy-engine";
+import { judgedParts, type PolicySet } from "@shieldx/policy-engine";
 import type { AuditedObject, Judgement } from "./audit-index.ts";
 
 /** What findings and reports need to name an object by. */
@@ -43,11 +44,47 @@ export function judgeObject(
 }
 
 /**
- * What is kept of an object in the cache: all that a judgement can depend on. Status and the bookkeeping of apply are
- * most of a Pod's bytes and are dropped.
+ * Makes what is kept of objects in the caches: all that a judgement, a selector or a report can depend on. Replicas
+ * differ in their names only, so equal rests share one object: a hundred thousand Pods take as much as their templates.
  */
-export function slim<T extends KubeObject>(object: T): T {
-  const { status: _status, ...rest } = object;
-  const { managedFields: _managed, ...metadata } = object.metadata;
-  return { ...rest, metadata } as unknown as T;
+export function createSlimmer(): <T extends KubeObject>(object: T) => T {
+  const rests = new Map<string, JudgedRest>();
+  return <T extends KubeObject>(object: T): T => {
+    const { metadata, ...parts } = judgedParts(object);
+    const { name, namespace, uid, resourceVersion, deletionTimestamp, labels, annotations, ownerReferences } =
+      metadata;
+    const rest = shared(rests, { parts, labels, annotations, ownerReferences });
+    return {
+      ...rest.parts,
+      metadata: {
+        name,
+        ...(namespace === undefined ? {} : { namespace }),
+        ...(uid === undefined ? {} : { uid }),
+        ...(resourceVersion === undefined ? {} : { resourceVersion }),
+        ...(deletionTimestamp === undefined ? {} : { deletionTimestamp }),
+        ...(rest.labels === undefined ? {} : { labels: rest.labels }),
+        ...(rest.annotations === undefined ? {} : { annotations: rest.annotations }),
+        ...(rest.ownerReferences === undefined ? {} : { ownerReferences: rest.ownerReferences }),
+      },
+    } as unknown as T;
+  };
+}
+
+interface JudgedRest {
+  readonly labels: KubeObject["metadata"]["labels"] | undefined;
+  readonly annotations: KubeObject["metadata"]["annotations"] | undefined;
+  readonly ownerReferences: KubeObject["metadata"]["ownerReferences"] | undefined;
+  readonly parts: object;
+}
+
+/** Beyond so many different rests, those seen so far are not shared any more. */
+const mostRests = 20_000;
+
+function shared(rests: Map<string, JudgedRest>, rest: JudgedRest): JudgedRest {
+  const key = createHash("sha256").update(JSON.stringify(rest)).digest("base64");
+  const known = rests.get(key);
+  if (known !== undefined) return known;
+  if (rests.size >= mostRests) rests.clear();
+  rests.set(key, rest);
+  return rest;
 }

@@ -7,6 +7,7 @@ export {
   type Violation,
 } from "./evaluate.ts";
 export { type ExemptionGround, exemptionGround, type PodSecurityExemptions } from "./exemptions.ts";
+export { judgedParts } from "./judged-parts.ts";
 export {
   isPodSecurityLevel,
   isPodSecurityVersion,

@@ -25,7 +25,7 @@ const judgedContainerFields = [
   "lifecycle",
 ] as const;
 
-const judgedAnnotationPrefixes = [
+export const judgedAnnotationPrefixes = [
   "container.apparmor.security.beta.kubernetes.io/",
   "container.seccomp.security.alpha.kubernetes.io/",
   "seccomp.security.alpha.kubernetes.io/",
