@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
-import { open, stat } from "node:fs/promises";
+import { mkdir, open, stat } from "node:fs/promises";
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Cluster, startCluster } from "../../e2e/cluster/index.ts";
 import { scrape, scraperToken, sum } from "../../e2e/shieldx/metrics.ts";
@@ -115,10 +116,12 @@ async function auditByGatekeeper(cluster: Cluster, { pods }: Population): Promis
   const rules = templatesByRule(["seed-*"]);
   await gatekeeper.applyRules(rules);
   await generator.stop();
+  const folder = join(cluster.dir, "gatekeeper-audit");
+  await mkdir(folder, { recursive: true });
   // Only Pods, as for us; otherwise as published. The first audit begins one interval after the start.
   const process = await gatekeeper.start(
     ["audit", "status"],
-    ["--audit-interval=1", "--audit-match-kind-only=true", `--api-cache-dir=${cluster.dir}/gatekeeper-audit`],
+    ["--audit-interval=1", "--audit-match-kind-only=true", `--api-cache-dir=${folder}`],
   );
   try {
     const meter = await Meter.start(cluster, process.pid, "gatekeeper-admin");
