@@ -10,7 +10,7 @@ it("compares verdicts first, then measures creates, starts and an audit", async 
     { env: { ...process.env, QUICK: "1", GATEKEEPER: "0", PODS: "200" } },
   );
   expect({ code, stderr: code === 0 ? "" : stderr }).toEqual({ code: 0, stderr: "" });
-  expect(stderr).toMatch(/verdicts equal on 10 Pods, [1-9]\d* of them refused/);
+  expect(stderr).toMatch(/verdicts equal on [1-9]\d* Pods, [1-9]\d* of them refused/);
   expect(stderr).toMatch(/200 Pods seeded/);
   const lines = stdout.trimEnd().split("\n").map(parseLine);
   const created = lines.filter(({ name }) => name === "Pods created, 8 in flight");

@@ -13,7 +13,7 @@ const edition = "v1.37";
 export async function compareVerdicts(
   lanes: Lanes,
   present: readonly Contestant[],
-  /** Only so many; all when left out. */
+  /** About so many, of all sorts; all when left out. */
   limit = Number.POSITIVE_INFINITY,
 ): Promise<{ judged: number; refused: number }> {
   const fixtures = (await readUpstreamFixtures()).filter(
@@ -22,8 +22,8 @@ export async function compareVerdicts(
   const judges = present.filter((name) => name !== "none");
   let judged = 0;
   let refused = 0;
-  for (const { pod: fixture, file, expected } of fixtures) {
-    if (judged >= limit) break;
+  const stride = Math.max(1, Math.floor(fixtures.length / limit));
+  for (const { pod: fixture, file, expected } of fixtures.filter((_, at) => at % stride === 0)) {
     const pod = JSON.stringify({ ...fixture, metadata: { ...fixture.metadata, name: "fixture" } });
     // Some fixtures are no valid Pods for any server.
     if ((await lanes.create(0, namespaceOf("none"), pod)).status !== 201) continue;

@@ -7,7 +7,7 @@ import {
   type ResourceType,
   resourceTypeKey,
 } from "@shieldx/controller-runtime";
-import { createSlimmer } from "./judge.ts";
+import { slim } from "./judge.ts";
 
 export interface AuditCacheEvents {
   changed(type: ResourceType, key: string): void;
@@ -66,7 +66,7 @@ export class AuditCaches {
     const informer = new Informer({
       client: this.#client,
       type,
-      transform: createSlimmer(),
+      transform: slim,
       logger: this.#logger,
     });
     informer.on({

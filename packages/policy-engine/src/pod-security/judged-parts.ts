@@ -15,7 +15,6 @@ const containerLists = ["initContainers", "containers", "ephemeralContainers"] a
 const probes = ["livenessProbe", "readinessProbe", "startupProbe"] as const;
 const hooks = ["postStart", "preStop"] as const;
 const handlers = ["httpGet", "tcpSocket"] as const;
-const nothing: JsonObject = Object.freeze({});
 
 /**
  * What the standards look at in a Pod or in an object that carries a template of one: a fraction of its bytes, judged
@@ -77,10 +76,7 @@ function judgedSpec(spec: JsonObject): JsonObject {
 /** Which sources a volume has, not what they say. */
 function judgedVolume(volume: JsonObject): JsonObject {
   return Object.fromEntries(
-    Object.entries(volume).map(([key, value]) => [
-      key,
-      key !== "name" && isJsonObject(value) ? nothing : value,
-    ]),
+    Object.entries(volume).map(([key, value]) => [key, key !== "name" && isJsonObject(value) ? {} : value]),
   );
 }
 
