@@ -136,6 +136,7 @@ export async function startShieldxOnHost(
     "namespace.create": "true",
     "operator.enabled": "false",
     "webhooks.enabled": "false",
+    "uninstall.hook": "false",
     "webhooks.url": webhookUrl,
     "webhooks.probeUrl": probeUrl,
     "crds.openReports": "true",

@@ -76,6 +76,36 @@ describe("redactObject", () => {
     }
     expect(redactObject(null)).toBeNull();
   });
+
+  it("leaves what only sounds secret, however deep it is", () => {
+    const selector = { matchExpressions: [{ key: "team", operator: "In", values: ["a"] }] };
+    const deployment = {
+      metadata: { name: "d" },
+      spec: {
+        template: {
+          spec: {
+            affinity: { nodeAffinity: { required: { nodeSelectorTerms: [selector] } } },
+            tolerations: [{ key: "gpu" }],
+            volumes: [
+              { name: "v", secret: { secretName: "tls" } },
+              { name: "w", projected: { sources: [{ serviceAccountToken: { path: "token" } }] } },
+            ],
+            containers: [
+              {
+                securityContext: { capabilities: { drop: ["ALL"] } },
+                env: [{ name: "A", valueFrom: { secretKeyRef: { name: "s", key: "k" } } }],
+              },
+            ],
+          },
+        },
+      },
+    };
+    expect(redactObject(deployment)).toEqual(deployment);
+    expect(redactObject({ metadata: {}, spec: { secret: "hidden", nested: { token: "hidden" } } })).toEqual({
+      metadata: {},
+      spec: { secret: "[redacted]", nested: { token: "[redacted]" } },
+    });
+  });
 });
 
 describe("a collection", () => {

@@ -1,4 +1,4 @@
-import { redactFields } from "@shieldx/telemetry/redact";
+import { redactTree } from "@shieldx/telemetry/redact";
 
 type Loose = Record<string, unknown>;
 const record = (value: unknown): Loose | undefined =>
@@ -21,11 +21,25 @@ export function redactObject(object: unknown): unknown {
   const { data, stringData, binaryData, ...rest } = source;
   const body = isContainerOfSecrets ? rest : source;
   return withoutEnvironment(
-    redactFields({
-      ...body,
-      metadata: { ...metadata, ...(Object.keys(kept).length === 0 ? {} : { annotations: kept }) },
-    }),
+    redactTree(
+      {
+        ...body,
+        metadata: { ...metadata, ...(Object.keys(kept).length === 0 ? {} : { annotations: kept }) },
+      },
+      { deepest, isShown },
+    ),
   );
+}
+
+/** Pod templates alone nest twelve levels. */
+const deepest = 64;
+
+/**
+ * Fields of Kubernetes whose names only sound secret: the key of a label or of an entry, and volumes that say which
+ * Secret or token they hold, not what is in it.
+ */
+function isShown(name: string, value: unknown): boolean {
+  return name === "key" || (["secret", "serviceAccountToken"].includes(name) && record(value) !== undefined);
 }
 
 /** Names of variables stay, and where a value comes from; values go. */

@@ -14,6 +14,11 @@ describe("redactText", () => {
     ["a basic header", "authorization: basic dXNlcjpwYXNz"],
     ["a password in a URL", "postgres://user:hunter22@db:5432/x"],
     ["a flag", "--client-secret=hunter22 --verbose"],
+    ["a flag and its value", "--client-secret hunter22"],
+    ["a flag and its value as a list in YAML", "args:\n  - --api-token\n  - hunter22\n "],
+    ["a flag and its value as a list in JSON", '["--api-token", "hunter22"]'],
+    ["a field of JSON", '{"dbPassword": "hunter22\\"hunter22"}'],
+    ["a field of JSON in a string of JSON", JSON.stringify({ msg: JSON.stringify({ token: "hunter22" }) })],
     ["an environment", "DB_PASSWORD=hunter22"],
     ["a bootstrap token", "abcdef.0123456789abcdef"],
     ["a cloud key", "AKIAIOSFODNN7EXAMPLE"],
@@ -43,9 +48,24 @@ describe("redactText", () => {
       c: "token review failed, secret not found",
     });
     const certificate = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----";
-    for (const text of [certificate, Buffer.from(certificate).toString("base64"), "key=", "web.a-b", "1.2.3"])
+    const flags = ["--token --verbose", '["--token","--verbose"]', "--token-file /a/b"];
+    const others = ["key=", "web.a-b", "1.2.3"];
+    for (const text of [certificate, Buffer.from(certificate).toString("base64"), ...others, ...flags])
       expect(redactText(text)).toBe(text);
   });
+});
+
+describe("a long text", () => {
+  // Twice the length may take twice the time; one that takes four times as long holds up a process for minutes.
+  it.each(["a-", "--a", "-", '\\"', "token", '":"', "passwordx "])(
+    "of %j takes no time to look through",
+    (part) => {
+      const text = `${part.repeat(200_000 / part.length)} secret=hunter22`;
+      const before = performance.now();
+      expect(redactText(text)).not.toContain("hunter22");
+      expect(performance.now() - before).toBeLessThan(2_000);
+    },
+  );
 });
 
 describe("redactFields", () => {

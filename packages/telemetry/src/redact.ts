@@ -50,16 +50,36 @@ const patterns: readonly Pattern[] = [
     find: /\b(AKIA|ASIA)[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{30,}\b|\bglpat-[A-Za-z0-9_-]{20,}/g,
     by: redacted,
   },
-  // name=value and --name value, as command lines and connection strings have them.
+  // name=value, as command lines and connection strings have it. What comes before the word does not matter: looking for
+  // its beginning from each place where it could be would take time in the square of the text's length.
   {
-    find: /\b([\w-]*(?:password|passwd|secret|token|api[-_]?key|private[-_]?key|access[-_]?key))(=)([^\s"'&;,]+)/gi,
-    by: `$1$2${redacted}`,
+    find: /(password|passwd|secret|token|api[-_]?key|private[-_]?key|access[-_]?key)=[^\s"'&;,]+/gi,
+    by: `$1=${redacted}`,
+  },
+  // --name value: on a line, as two items of a YAML list, as two of a JSON one.
+  {
+    find: /((?<!["'])--[\w-]{0,64}?(?:password|passwd|secret|token|api[-_]?key|private[-_]?key|access[-_]?key)\s{1,64}(?:- )?)[^\s"'\\-][^\s"'\\]*/gi,
+    by: `$1${redacted}`,
+  },
+  {
+    find: /("--[\w-]{0,64}?(?:password|passwd|secret|token|api[-_]?key|private[-_]?key|access[-_]?key)",\s{0,64}")[^"\\-][^"\\]*/gi,
+    by: `$1${redacted}`,
+  },
+  // "name":"value" of JSON, and the same as a string inside JSON.
+  {
+    find: /((?:password|passwd|secret|token|api[-_]?key|private[-_]?key|access[-_]?key)":\s{0,8}")(?:[^"\\]|\\.)+/gi,
+    by: `$1${redacted}`,
+  },
+  {
+    find: /((?:password|passwd|secret|token|api[-_]?key|private[-_]?key|access[-_]?key)\\":\s{0,8}\\")[^"\\]+/gi,
+    by: `$1${redacted}`,
   },
 ];
 
 /** Most texts hold nothing that could be secret. Two cheap looks: one expression of all this costs ten times as much. */
 const suspicious = /PRIVATE KEY|LS0tLS1|eyJ|:\/\/[^/\s]*@|\.[a-z0-9]{16}|AKIA|ASIA|gh[pousr]_|glpat-/;
-const suspiciousWord = /bearer|basic|(?:pass(?:word|wd)|secret|token|key)=/i;
+const suspiciousWord =
+  /bearer|basic|(?:pass(?:word|wd)|secret|token|key)(?:=|\\?":)|--[\w-]{0,64}(?:pass(?:word|wd)|secret|token|key)[\s"]/i;
 
 /** The text without what looks like a key, token or password. */
 export function redactText(text: string): string {
@@ -73,23 +93,42 @@ export function redactText(text: string): string {
 
 const deepest = 8;
 
+export interface RedactOptions {
+  /** What is nested deeper is cut. */
+  readonly deepest?: number;
+  /** What stays although its name sounds secret. */
+  readonly isShown?: (name: string, value: unknown) => boolean;
+}
+
 /**
  * A copy without what fields of secret names hold, at any depth. Errors are left for whoever turns them into text.
  * Anything nested deeper than a person reads is cut.
  */
 export function redactFields<T extends object>(fields: T): T {
-  return walk(fields, 0) as T;
+  return walk(fields, 0, deepest, hidesAll) as T;
 }
+
+/** The same of a whole object with a shape of its own. */
+export function redactTree<T extends object>(tree: T, options: RedactOptions): T {
+  return walk(tree, 0, options.deepest ?? deepest, options.isShown ?? hidesAll) as T;
+}
+
+const hidesAll = (): boolean => false;
 
 /** A yes or no is no secret: `automountServiceAccountToken: false` is worth reading. */
 function isHideable(value: unknown): boolean {
   return value !== undefined && value !== null && typeof value !== "boolean";
 }
 
-function walk(value: unknown, depth: number): unknown {
+function walk(
+  value: unknown,
+  depth: number,
+  limit: number,
+  isShown: NonNullable<RedactOptions["isShown"]>,
+): unknown {
   if (typeof value !== "object" || value === null || value instanceof Error) return value;
-  if (depth >= deepest) return "[nested too deeply]";
-  if (Array.isArray(value)) return value.map((item) => walk(item, depth + 1));
+  if (depth >= limit) return "[nested too deeply]";
+  if (Array.isArray(value)) return value.map((item) => walk(item, depth + 1, limit, isShown));
   const { toJSON } = value as { toJSON?: unknown };
   if (typeof toJSON === "function") return value;
   const copy: Record<string, unknown> = {};
@@ -97,9 +136,9 @@ function walk(value: unknown, depth: number): unknown {
     const isPlain = typeof inner !== "object" && !isSecretName(name);
     copy[name] = isPlain
       ? inner
-      : isHideable(inner) && isSecretName(name)
+      : isHideable(inner) && isSecretName(name) && !isShown(name, inner)
         ? redacted
-        : walk(inner, depth + 1);
+        : walk(inner, depth + 1, limit, isShown);
   }
   return copy;
 }
