@@ -5,7 +5,7 @@ import type { Stage } from "./enumerate.test-kit.ts";
 
 /** A control plane with every kind the scenarios need, and a replica that lives through all runs. */
 export async function openStage(): Promise<{ stage: Stage; close(): Promise<void> }> {
-  const bed = await startTestBed({ name: "crash" });
+  const bed = await startTestBed({ name: `crash-${process.pid}` });
   const reports = new URL("../../../crds/third-party/openreports.io_reports.yaml", import.meta.url);
   await bed.kubectl(["apply", "--server-side", "-f", "-"], await readFile(reports, "utf8"));
   await bed.kubectl(["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"]);
