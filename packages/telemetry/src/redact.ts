@@ -40,7 +40,8 @@ const patterns: readonly Pattern[] = [
       Buffer.from(match.slice(0, 64), "base64").toString("latin1").includes("PRIVATE KEY") ? redacted : match,
   },
   // JSON Web Tokens (RFC 7519), which ServiceAccount tokens are: header.payload.signature, base64url of {"…
-  { find: /\beyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]*/g, by: redacted },
+  // A header has some 100 characters; without a bound every "-eyJ" of a long text would be looked through to its end.
+  { find: /\beyJ[A-Za-z0-9_-]{6,2048}\.[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]*/g, by: redacted },
   { find: /\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{6,}/gi, by: `$1 ${redacted}` },
   // User and password in a URL.
   { find: /(:\/\/[^/\s:@"']+):[^/\s@"']+@/g, by: `$1:${redacted}@` },
