@@ -118,7 +118,7 @@ describe("the webhook's configuration and certificates, with two API servers", (
         "patch",
         "--type=json",
         "-p",
-        '[{"op":"add","path":"/webhooks/0/matchConditions/-","value":{"name":"never","expression":"false"}}]',
+        '[{"op":"add","path":"/webhooks/0/matchConditions","value":[{"name":"never","expression":"false"}]}]',
       ],
       ["patch", "--type=json", "-p", '[{"op":"remove","path":"/webhooks/0"}]'],
       ["delete"],

@@ -44,13 +44,17 @@ for (const name of order) {
     beforeAll(async () => {
       shell = await GuideShell.open(cluster, name.replace(".md", ""));
     });
-    it.each(blocks)("line $line: $heading", async ({ script, mustFail, expected, line }) => {
-      const { code, stdout, stderr } = await shell.run(script);
-      const output = stdout + stderr;
-      const where = `${name}:${line}\n${script}\n--- printed\n${output}`;
-      if (mustFail) expect(code, where).not.toBe(0);
-      else expect(code, where).toBe(0);
-      expect(missingLine(expected, output), where).toBeUndefined();
-    });
+    it.each(blocks)(
+      "line $line: $heading",
+      async ({ script, mustFail, expected, line }) => {
+        const { code, stdout, stderr } = await shell.run(script);
+        const output = stdout + stderr;
+        const where = `${name}:${line}\n${script}\n--- printed\n${output}`;
+        if (mustFail) expect(code, where).not.toBe(0);
+        else expect(code, where).toBe(0);
+        expect(missingLine(expected, output), where).toBeUndefined();
+      },
+      600_000,
+    );
   });
 }

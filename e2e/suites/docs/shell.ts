@@ -53,7 +53,7 @@ export class GuideShell {
   }
 
   /** Runs a block; standard error is part of its output, as a reader sees it. */
-  async run(script: string, timeoutMs = 300_000): Promise<CommandResult> {
+  async run(script: string, timeoutMs = 580_000): Promise<CommandResult> {
     const state = `${this.#home}.state`;
     const whole = [
       "set -eo pipefail",
