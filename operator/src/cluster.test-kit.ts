@@ -21,7 +21,7 @@ export const NAMESPACE = "shieldx-system";
 export const waitFor = <T>(
   what: string,
   condition: () => Promise<T> | T,
-  timeoutMs = 15_000,
+  timeoutMs = 60_000,
 ): Promise<NonNullable<T>> =>
   waitUntil(what, async () => ((await condition()) || undefined) as NonNullable<T> | undefined, {
     timeoutMs,
