@@ -1,4 +1,4 @@
-/** ShieldX as it is shipped: the image's bundle, with the options of Node that the chart gives its webhooks. */
+/** ShieldX as it is shipped: the image's bundle, with the environment that the chart gives its webhooks. */
 import { mkdtemp, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Cluster } from "../../e2e/cluster/index.ts";
@@ -14,14 +14,21 @@ export async function startShipped(
   return await startShieldxOnHost(cluster, {
     ...options,
     entry: join(folder, "shieldx.mjs"),
-    webhookNodeOptions: await chartNodeOptions(),
+    webhookEnv: await chartEnvironment(),
     tokenSeconds: 7_200,
   });
 }
 
-async function chartNodeOptions(): Promise<string> {
-  const template = new URL("../../charts/shieldx/templates/webhooks.yaml", import.meta.url);
-  const found = /NODE_OPTIONS, value: "([^"]+)"/.exec(await readFile(template, "utf8"))?.[1];
-  if (found === undefined) throw new Error(`${template.pathname} gives the webhooks no NODE_OPTIONS`);
-  return found;
+const tuned = ["NODE_OPTIONS", "MALLOC_ARENA_MAX", "MALLOC_TRIM_THRESHOLD_"];
+
+async function chartEnvironment(): Promise<Record<string, string>> {
+  const path = new URL("../../charts/shieldx/templates/webhooks.yaml", import.meta.url).pathname;
+  const template = await readFile(path, "utf8");
+  return Object.fromEntries(
+    tuned.map((name) => {
+      const value = new RegExp(`{name: ${name}, value: "([^"]+)"}`).exec(template)?.[1];
+      if (value === undefined) throw new Error(`${path} gives the webhooks no ${name}`);
+      return [name, value];
+    }),
+  );
 }

@@ -115,8 +115,8 @@ export interface HostOptions {
   readonly args?: readonly string[];
   /** What Node runs, e.g. the image's bundle; by default the sources. */
   readonly entry?: string;
-  /** NODE_OPTIONS of the webhooks, as the chart has them. */
-  readonly webhookNodeOptions?: string;
+  /** For the webhooks besides, e.g. what the chart gives them. */
+  readonly webhookEnv?: Readonly<Record<string, string>>;
 }
 
 async function applyManifests(cluster: Cluster, manifests: string): Promise<void> {
@@ -148,8 +148,7 @@ export async function startShieldxOnHost(
 
   const token = options.tokenSeconds === undefined ? {} : { expirationSeconds: options.tokenSeconds };
   const { env = {}, args = [], entry = sources } = options;
-  const { webhookNodeOptions } = options;
-  const webhookEnv = webhookNodeOptions === undefined ? env : { ...env, NODE_OPTIONS: webhookNodeOptions };
+  const webhookEnv = { ...env, ...options.webhookEnv };
   const operators: ShieldxProcess[] = [];
   const webhooks: ShieldxProcess[] = [];
   const begun = { operators: 0, webhooks: 0 };
