@@ -23,9 +23,10 @@ export async function benchStarts(
     ours.rss.push(usageOf(shieldx.pid).rssBytes / 2 ** 20);
     if (gatekeeper !== undefined) theirs.rss.push(usageOf(gatekeeper.pid).rssBytes / 2 ** 20);
   }
-  console.error(
-    `ready after ${ours.readyMs.map(Math.round)} ms; Gatekeeper ${theirs.readyMs.map(Math.round)} ms`,
-  );
+  const whole = (values: readonly number[]) => values.map((value) => Math.round(value)).join(", ");
+  for (const [who, { readyMs, rss }] of Object.entries({ shieldx: ours, gatekeeper: theirs })) {
+    console.error(`${who}: ready after ${whole(readyMs)} ms, then ${whole(rss)} MiB`);
+  }
   if (theirs.readyMs.length === 0) return [];
   return [
     ...compared({

@@ -11,7 +11,7 @@ import {
   type RunningProcess,
 } from "../../../e2e/cluster/index.ts";
 import { freePort } from "../../../e2e/shieldx/host.ts";
-import type { Manifest } from "../../../e2e/shieldx/objects.ts";
+import { type Manifest, restrictedPod } from "../../../e2e/shieldx/objects.ts";
 import { waitFor } from "../../../e2e/shieldx/wait.ts";
 import type { GatekeeperRule } from "../rules/templates.ts";
 
@@ -22,6 +22,14 @@ const module = {
   sum: "h1:P3h1f8hin0M/a9r70LajMjOPxF3C1dUFqqWJZ4B3A5E=",
 };
 const namespace = "gatekeeper-system";
+
+/** Owns what Gatekeeper writes about itself; without it the garbage collector would remove that again and again. */
+const podName = "gatekeeper-on-host";
+const pod = restrictedPod(
+  podName,
+  { schedulerName: "nobody", automountServiceAccountToken: false },
+  namespace,
+);
 
 /** What of the published manifest is needed for processes outside the cluster. */
 const neededKinds = new Set([
@@ -86,6 +94,10 @@ export class Gatekeeper {
       .filter((manifest) => manifest !== null && neededKinds.has(String(manifest.kind)));
     await applyAll(cluster, manifests as Manifest[]);
     await cluster.kubectl(["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"]);
+    await waitFor("Gatekeeper's Pod", async () => {
+      const { code } = await cluster.kubectl(["apply", "-f", "-"], { input: JSON.stringify(pod) });
+      return code === 0;
+    });
     const authority = await Authority.create("gatekeeper-ca");
     const address = ownAddress();
     const pair = await authority.issue(
@@ -168,14 +180,13 @@ export class Gatekeeper {
         `--port=${this.#port}`,
         `--cert-dir=${this.#certificates}`,
         "--disable-cert-rotation",
-        "--debug-use-fake-pod",
         `--exempt-namespace=${namespace}`,
         "--disable-opa-builtin={http.send}",
         `--health-addr=127.0.0.1:${health}`,
         `--prometheus-port=${metrics}`,
         ...flags,
       ],
-      env: { POD_NAME: "no-pod", POD_NAMESPACE: namespace, NAMESPACE: namespace, CONTAINER_NAME: "manager" },
+      env: { POD_NAME: podName, POD_NAMESPACE: namespace, NAMESPACE: namespace, CONTAINER_NAME: "manager" },
     });
     const ended = running.exited.then(async ({ code }) => {
       const log = (await readFile(running.logFile, "utf8")).trimEnd().split("\n").slice(-5).join("\n");
