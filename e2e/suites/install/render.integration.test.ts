@@ -226,6 +226,7 @@ describe("the chart shieldx", () => {
         "webhooks.enabled": "false",
         "networkPolicy.enabled": "false",
         "crds.enabled": "false",
+        "uninstall.hook": "false",
       }),
     );
     for (const kind of [
@@ -238,6 +239,8 @@ describe("the chart shieldx", () => {
       expect(off).not.toContain(kind);
     }
     expect(kinds(await render({ "uninstall.hook": "false" }))).not.toContain("Job");
+    // A release whose operator was switched off later still has to clear up what it made.
+    expect(kinds(await render({ "operator.enabled": "false" }))).toContain("Job");
     const budgets = {
       "operator.podDisruptionBudget.enabled": "false",
       "webhooks.podDisruptionBudget.enabled": "false",

@@ -153,7 +153,10 @@ describe.runIf(hasPrometheus)("Prometheus, configured as the ServiceMonitors say
     await cluster.kubectl(["delete", "validatingadmissionpolicy", "shieldx-replica-limit"]);
     const alert = await waitFor("ShieldXTamperingRestored fires", async () =>
       (await prometheus.alerts()).find(
-        ({ labels, state }) => labels.alertname === "ShieldXTamperingRestored" && state === "firing",
+        ({ labels, state }) =>
+          labels.alertname === "ShieldXTamperingRestored" &&
+          labels.kind === "ValidatingAdmissionPolicy" &&
+          state === "firing",
       ),
     );
     expect(alert.annotations.summary).toBe(
