@@ -38,7 +38,8 @@ export const controllerRbac = {
       rule(
         "admissionregistration.k8s.io",
         ["validatingadmissionpolicies", "validatingadmissionpolicybindings"],
-        [...READ, ...WRITE],
+        // The caches hold those that bear our label: whose one of our names without it is has to be looked up.
+        [...READ, "get", ...WRITE],
       ),
       // Whether the webhook is called for a policy, and may be.
       rule("admissionregistration.k8s.io", ["validatingwebhookconfigurations"], READ),

@@ -189,6 +189,36 @@ describe("the roles of the chart, over everything ShieldX does", () => {
     }
   });
 
+  it("let objects of somebody else's that bear our names be looked at and left alone", async () => {
+    const group = "admissionregistration.k8s.io";
+    const resourceRules = [
+      { apiGroups: ["apps"], apiVersions: ["v1"], operations: ["CREATE"], resources: ["deployments"] },
+    ];
+    const theirs: Manifest[] = [
+      {
+        apiVersion: `${group}/v1`,
+        kind: "ValidatingAdmissionPolicy",
+        metadata: { name: "shieldx-taken" },
+        spec: { matchConstraints: { resourceRules }, validations: [{ expression: "true" }] },
+      },
+      {
+        apiVersion: `${group}/v1`,
+        kind: "ValidatingAdmissionPolicyBinding",
+        metadata: { name: "shieldx-bound" },
+        spec: { policyName: "theirs", validationActions: ["Audit"] },
+      },
+    ];
+    for (const object of theirs) {
+      expect(await apply(cluster, object)).toMatchObject({ allowed: true });
+      const { name } = object.metadata as { name: string };
+      const policy = { ...fewReplicas, metadata: { name: name.replace("shieldx-", "") } };
+      expect(await apply(cluster, policy)).toMatchObject({ allowed: true });
+      const resource = `${(object.kind as string).toLowerCase().replace(/y$/, "ie")}s`;
+      await waitFor(`${name} looked up`, () => did("operator", "get", resource, name));
+      await kubectl("delete", resource, name);
+    }
+  });
+
   it("let offenders be reported, and reports go", async () => {
     await waitFor("a Report", () => did("operator", "create", "reports"));
     await apply(cluster, restrictedPod("offender", { hostNetwork: true, hostPID: true }), "--dry-run=server");
