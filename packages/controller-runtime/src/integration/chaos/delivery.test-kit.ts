@@ -1,5 +1,7 @@
 /** One line of what the informers' process writes down: what its client asked and got, and what its handlers were told. */
 export type Delivery =
+  /** A list begins. Its items are told of while it arrives, so before its version is known. */
+  | { readonly lane: number; readonly what: "list" }
   /** A page of a list, taken at version `v`. */
   | { readonly lane: number; readonly what: "page"; readonly v: number }
   /** A watch opened from version `v`. */

@@ -44,11 +44,12 @@ function write(delivery: Delivery): void {
   out.write(`${JSON.stringify(delivery)}\n`);
 }
 
-/** The client as it is, with each page's and watch's version written down. */
+/** The client as it is, with each list's beginning and each page's and watch's version written down. */
 function observed(lane: number): Client {
   return Object.create(client, {
     list: {
       value: async (...args: Parameters<Client["list"]>) => {
+        if (args[1]?.continue === undefined) write({ lane, what: "list" });
         const page = await client.list(...args);
         write({ lane, what: "page", v: Number(page.metadata.resourceVersion) });
         return page;

@@ -45,6 +45,8 @@ export class LaneJudge {
   readonly #gaps: Gap[] = [];
   /** Up to where everything has been delivered. */
   #progress = 0;
+  /** From the beginning of a list to the watch that follows it, what is delivered says nothing about what came before. */
+  #isListing = false;
   #listVersion: number | undefined;
 
   constructor(lane: Lane, history: ServerHistory, intents: Intents) {
@@ -55,7 +57,11 @@ export class LaneJudge {
 
   take(delivery: Delivery): void {
     switch (delivery.what) {
+      case "list":
+        this.#isListing = true;
+        break;
       case "page":
+        this.#isListing = true;
         this.#listVersion = delivery.v;
         break;
       case "watch":
@@ -85,6 +91,7 @@ export class LaneJudge {
       this.verdict.lists++;
       this.#listVersion = undefined;
     }
+    this.#isListing = false;
     this.#progress = Math.max(this.#progress, v);
   }
 
@@ -94,7 +101,7 @@ export class LaneJudge {
     this.verdict.delivered++;
     this.#checkState(key, change, what);
     this.#checkOrder(key, change, what);
-    if (this.#listVersion === undefined) {
+    if (!this.#isListing) {
       if (change.v <= this.#progress) {
         this.verdict.disordered.push(`${what}: a watch had already delivered ${this.#progress}`);
       }
