@@ -1,3 +1,4 @@
+import type { ShieldPolicySpec } from "@shieldx/crds";
 import { buildPolicySet, type PolicySet, policySetDigest } from "@shieldx/policy-engine";
 import { DigestHistory, type Member } from "./digest-history.ts";
 import { asException, asPolicy, type ShieldExceptionObject, type ShieldPolicyObject } from "./kinds.ts";
@@ -83,6 +84,12 @@ export class PolicyWorld {
   digestOf(member: Member, before: string | undefined): string | undefined {
     const { digest } = this.current();
     return [before, digest].find((candidate) => this.#history.contains(candidate, member));
+  }
+
+  /** As it is in the API server, whether it compiles or not. */
+  specOf(policy: string): ShieldPolicySpec | undefined {
+    const object = this.#sources.policies().find(({ metadata }) => metadata.name === policy);
+    return object && asPolicy(object).spec;
   }
 
   exceptions(): readonly ShieldExceptionObject[] {

@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Applicable, type Client, formatMicroTime, Lease, Secret } from "@shieldx/controller-runtime";
 import { fingerprint, readTlsSecret } from "@shieldx/pki";
-import { buildPolicySet } from "@shieldx/policy-engine";
+import { buildPolicySet, type PolicySet } from "@shieldx/policy-engine";
 import { asException, asPolicy, ShieldExceptionType, ShieldPolicyType } from "./kinds.ts";
 
 interface Review {
@@ -21,6 +21,7 @@ export class StandInReplica {
   readonly #servers: Server[] = [];
   readonly #stop = new AbortController();
   #serving: string | undefined;
+  #set: PolicySet | undefined;
   #candidate: string | undefined;
   #loop: Promise<void> | undefined;
   /** Leaves under which requests were answered. */
@@ -103,8 +104,10 @@ export class StandInReplica {
       policies: policies.items.map(asPolicy),
       exceptions: exceptions.items.map(asException),
       serverMinor: 37,
+      previous: this.#set,
       neverJudged: [this.#namespace],
     });
+    this.#set = set;
     const lease: Applicable<Lease> = {
       apiVersion: "coordination.k8s.io/v1",
       kind: "Lease",

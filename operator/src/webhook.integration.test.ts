@@ -1,7 +1,9 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { ValidatingWebhookConfiguration } from "@shieldx/controller-runtime";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { NAMESPACE, startTestBed, type TestBed, waitFor } from "./cluster.test-kit.ts";
 import { kindsConfiguration } from "./controllers/webhook-configuration/kinds.ts";
+import { RESEND_AFTER_MS, RESEND_SPACING_MS } from "./controllers/webhook-configuration/resend.ts";
 import { ShieldPolicyType } from "./kinds.ts";
 import { StandInReplica } from "./replica.test-kit.ts";
 
@@ -27,6 +29,8 @@ const pod = (verdict: string) => ({
 describe("the webhook's configuration and certificates, with two API servers", () => {
   let bed: TestBed;
   let replica: StandInReplica;
+  let startOperator: () => Promise<() => Promise<void>>;
+  let stopOperator: () => Promise<void>;
   const configuration = (name = FAIL) => bed.admin.find(ValidatingWebhookConfiguration, { name });
   const create = (verdict: string, server = 0) =>
     bed.kubectl(
@@ -58,7 +62,8 @@ describe("the webhook's configuration and certificates, with two API servers", (
       ...rendered,
       metadata: { ...rendered.metadata, labels: { "helm.sh/chart": "shieldx" } },
     });
-    await bed.startOperator({ address });
+    startOperator = () => bed.startOperator({ address });
+    stopOperator = await startOperator();
   });
   afterAll(async () => {
     await bed?.stop();
@@ -103,6 +108,21 @@ describe("the webhook's configuration and certificates, with two API servers", (
       enforcedBy: "Webhook",
       loadedBy: "1/1",
     });
+  });
+
+  it("sends each configuration a second time, each at a time of its own, and then leaves it alone", async () => {
+    const all = () => Promise.all(["shieldx-kinds", FAIL].map((name) => configuration(name)));
+    const settled = await waitFor("sent again", async () => {
+      const found = await all();
+      const isResent = found.every((object) => {
+        const { uid, generation, annotations } = object?.metadata ?? {};
+        return annotations?.["shieldx.io/resent"] === `${uid}:${generation}`;
+      });
+      return isResent ? found : undefined;
+    });
+    await delay(3 * (RESEND_AFTER_MS + 2 * RESEND_SPACING_MS));
+    const versions = (objects: typeof settled) => objects.map((object) => object?.metadata.resourceVersion);
+    expect(versions(await all())).toEqual(versions(settled));
   });
 
   it("restores a tampered configuration", async () => {
@@ -218,6 +238,42 @@ describe("the webhook's configuration and certificates, with two API servers", (
     );
   });
 
+  it("leaves a policy that no longer compiles in force where replicas hold it, also when the operator starts anew", async () => {
+    const before = JSON.stringify((await configuration())?.webhooks);
+    // As kinds of an earlier version may have let in what this one does not understand.
+    await withoutRules(bed, "shieldpolicies.shieldx.io");
+    const broken = policy("base", {
+      matchConstraints: { objectSelector: { matchLabels: { "no key": "x" } } },
+    });
+    await waitFor("kinds without rules", () =>
+      bed.apply(broken).then(
+        () => true,
+        () => false,
+      ),
+    );
+    await waitFor("told", async () => (await enforced("base")) === "True OlderVersion");
+    const status = async () => (await bed.admin.get(ShieldPolicyType, { name: "base" })).status;
+    expect(await status()).toMatchObject({ enforcedBy: "Webhook", loadedBy: "1/1" });
+    expect((await create("deny")).stderr).toContain("the stand-in refuses");
+
+    await stopOperator();
+    stopOperator = await startOperator();
+    // Which version it is that replicas hold cannot be known any more.
+    await waitFor("told anew", async () => (await enforced("base")) === "False NotCompiled");
+    expect(JSON.stringify((await configuration())?.webhooks)).toBe(before);
+    expect((await create("deny")).stderr).toContain("the stand-in refuses");
+    await bed.kubectl([
+      "patch",
+      "shieldpolicy",
+      "base",
+      "--type=json",
+      "-p",
+      '[{"op":"remove","path":"/spec/matchConstraints"}]',
+    ]);
+    await waitFor("in force as written", async () => (await enforced("base")) === "True Loaded");
+    expect(JSON.stringify((await configuration())?.webhooks)).toBe(before);
+  });
+
   it("keeps the Fail configuration when every replica is gone, and takes it away with the last policy", async () => {
     const before = JSON.stringify((await configuration())?.webhooks);
     await replica.stop();
@@ -234,3 +290,13 @@ describe("the webhook's configuration and certificates, with two API servers", (
     expect(bed.failures).toEqual([]);
   });
 });
+
+/** Takes the CEL rules out of a CRD. */
+async function withoutRules(bed: TestBed, name: string): Promise<void> {
+  const { stdout } = await bed.kubectl(["get", "crd", name, "-o", "json"]);
+  const stripped = JSON.parse(stdout, (key, value) =>
+    key === "x-kubernetes-validations" ? undefined : value,
+  ) as unknown;
+  const { code, stderr } = await bed.kubectl(["replace", "-f", "-"], stripped);
+  if (code !== 0) throw new Error(stderr);
+}

@@ -30,7 +30,6 @@ import { FIELD_MANAGER, policyOfNative } from "../../names.ts";
 import { namespaceLabels } from "../../namespaces.ts";
 import { REPORTS_SUBJECT } from "../../obstacles.ts";
 import { OwnedObjects } from "../../owned-object.ts";
-import { memberOf } from "../../policy-world.ts";
 import { keepStatus } from "../../status.ts";
 import { caSecret, OURS, replicaLeases } from "../../watched.ts";
 import { applyNative, type NativeResult, removeNative, warningsOf } from "./apply.ts";
@@ -80,7 +79,7 @@ export function shieldPolicyController(operator: OperatorContext): ControllerDef
         enforcer: observed.enforcer,
         native: native?.state,
         webhook: observed.webhook,
-        digest: operator.world.digestOf(memberOf(policy), policy.status?.digest),
+        digest: operator.world.digestOf(observed.version.member, policy.status?.digest),
         podSecurityVersion: podSecurityVersionOf(operator, policy),
         exceptions: observed.exceptions,
         reports: operator.obstacles.get(REPORTS_SUBJECT),
@@ -101,7 +100,7 @@ export function shieldPolicyController(operator: OperatorContext): ControllerDef
       native?.requeueAfterMs,
       statusRetryMs,
       observed.nextExpiryMs === undefined ? undefined : observed.nextExpiryMs - now,
-      observed.enforcer.by === "Webhook" ? operator.world.nextReplicaChangeMs(now) : undefined,
+      status.enforcedBy === "Webhook" ? operator.world.nextReplicaChangeMs(now) : undefined,
     );
   }
 

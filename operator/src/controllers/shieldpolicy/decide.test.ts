@@ -6,7 +6,6 @@ import {
   enforcerOf,
   type NativeState,
   type StatusObservation,
-  validatePolicy,
   type WebhookState,
 } from "./decide.ts";
 
@@ -64,31 +63,6 @@ const summary = (observed: StatusObservation) =>
       `${status} ${reason}`,
     ]),
   );
-
-describe("validatePolicy", () => {
-  const object = (spec: object) => ({
-    apiVersion: "shieldx.io/v1alpha1",
-    kind: "ShieldPolicy",
-    metadata: { name: "p" },
-    spec,
-  });
-
-  it("takes what admission takes, and fills in the defaults", () => {
-    const result = validatePolicy(
-      object({ engine: "podSecurity", podSecurity: { level: "baseline" }, actions: { admission: "deny" } }),
-    );
-    expect(result).toMatchObject({ policy: { spec: { podSecurity: { version: "latest" } } } });
-  });
-
-  it.each([
-    ["an engine without its settings", { engine: "podSecurity", actions: { admission: "deny" } }],
-    ["a planned field", { ...podSecurity(), rollout: {} }],
-    ["no actions", { engine: "podSecurity", podSecurity: { level: "baseline" } }],
-    ["CEL fields under podSecurity", { ...podSecurity(), validations: [{ expression: "true" }] }],
-  ])("refuses %s although admission may have been away", (_what, spec) => {
-    expect(validatePolicy(object(spec))).toMatchObject({ problem: { code: "InvalidSpec" } });
-  });
-});
 
 describe("enforcerOf", () => {
   it("names exactly one", () => {
@@ -174,12 +148,26 @@ describe("decideStatus", () => {
 
   it("tells a policy that does not compile", () => {
     const problem = { code: "NotYetSupported", path: "spec.engine", message: "rego is not yet supported" };
-    const observed = observation(podSecurity(), { problem });
+    const observed = observation(podSecurity(), { problem, webhook: { ...allWell, loaded: 0 } });
     expect(summary(observed)).toMatchObject({
       Ready: "False NotYetSupported",
       Compiled: "False NotYetSupported",
+      Enforced: "False NotCompiled",
     });
     expect(decideStatus(observed, T0).enforcedBy).toBe("None");
+  });
+
+  it("tells that replicas hold an older version of one that no longer compiles", () => {
+    const problem = { code: "Invalid", path: "spec.podSecurity.version", message: "v1.99 is not known" };
+    const observed = observation(podSecurity(), { problem, webhook: { ...allWell, loaded: 1 } });
+    expect(summary(observed)).toMatchObject({
+      Ready: "False Invalid",
+      Enforced: "True OlderVersion",
+      Degraded: "True OlderVersion",
+    });
+    expect(decideStatus(observed, T0)).toMatchObject({ enforcedBy: "Webhook", loadedBy: "1/2" });
+    const unreached = observation(podSecurity(), { problem, webhook: { ...allWell, isPublished: false } });
+    expect(decideStatus(unreached, T0).enforcedBy).toBe("None");
   });
 
   it("calls a policy that is off ready, and enforced by nobody", () => {

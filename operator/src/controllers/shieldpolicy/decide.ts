@@ -3,7 +3,6 @@ import {
   formatLoadedBy,
   type ShieldPolicy,
   type ShieldPolicyStatus,
-  shieldPolicySchema,
 } from "@shieldx/crds";
 import { type Conclusion, conditionsOf } from "./conditions.ts";
 
@@ -42,22 +41,6 @@ export interface CompileProblem {
   readonly code: string;
   readonly path: string;
   readonly message: string;
-}
-
-/** What admission would have said: the schema and its rules, once more. */
-export function validatePolicy(policy: unknown): { policy: ShieldPolicy } | { problem: CompileProblem } {
-  const parsed = shieldPolicySchema.safeParse(policy);
-  if (parsed.success) return { policy: parsed.data };
-  const [first, ...more] = parsed.error.issues;
-  const path = (first?.path ?? []).map(String).join(".");
-  const rest = more.length === 0 ? "" : ` (and ${more.length} more)`;
-  return {
-    problem: {
-      code: "InvalidSpec",
-      path,
-      message: `${first?.message ?? "does not match the schema"}${rest}`,
-    },
-  };
 }
 
 /** Exactly one of them acts on requests. */
@@ -101,7 +84,7 @@ export interface NativeState {
 export interface WebhookState {
   /** Live replicas. */
   readonly replicas: number;
-  /** Those of them that hold this state of the policy and of its exceptions. */
+  /** Those of them that hold this state of the policy (the last that compiled) and of its exceptions. */
   readonly loaded: number;
   /** The webhook configuration on the server makes every call the policy needs. */
   readonly isPublished: boolean;
@@ -131,31 +114,33 @@ export type OwnStatus = Omit<ShieldPolicyStatus, "counts" | "worstOffenders">;
 export function decideStatus(observed: StatusObservation, now: number): OwnStatus {
   const generation = observed.policy.metadata.generation;
   const conclusion = concludeOn(observed);
+  const enforcedBy = observed.problem === undefined ? observed.enforcer.by : inForceAnyway(observed);
   return {
     observedGeneration: generation,
     conditions: conditionsOf(conclusion, observed.previousConditions ?? [], generation, now),
-    enforcedBy: observed.problem === undefined ? observed.enforcer.by : inForceAnyway(observed),
+    enforcedBy,
     enforcedByReason: bounded(
       observed.problem === undefined ? observed.enforcer.reason : describeProblem(observed.problem),
       1024,
     ),
     ...(observed.podSecurityVersion === undefined ? {} : { podSecurityVersion: observed.podSecurityVersion }),
     ...(observed.digest === undefined ? {} : { digest: observed.digest }),
-    ...(observed.enforcer.by === "Webhook"
+    ...(enforcedBy === "Webhook"
       ? { loadedBy: formatLoadedBy(observed.webhook.loaded, observed.webhook.replicas) }
       : {}),
     exceptions: { active: observed.exceptions.active, expired: observed.exceptions.expired },
   };
 }
 
-/** A policy that no longer compiles leaves what was rendered before in force. */
-function inForceAnyway(observed: StatusObservation): Enforcer {
-  return observed.native?.isInstalled === true ? "Native" : "None";
+/** A policy that no longer compiles leaves in force what was rendered before, or what replicas hold. */
+function inForceAnyway({ native, webhook }: StatusObservation): Enforcer {
+  if (native?.isInstalled === true) return "Native";
+  return webhook.isPublished && webhook.loaded > 0 ? "Webhook" : "None";
 }
 
 function concludeOn(observed: StatusObservation): Conclusion {
   if (observed.problem !== undefined) {
-    const isOlderInForce = observed.native?.isInstalled === true;
+    const isOlderInForce = inForceAnyway(observed) !== "None";
     return {
       compiled: { isTrue: false, reason: observed.problem.code, message: describeProblem(observed.problem) },
       enforced: {

@@ -12,8 +12,10 @@ import {
   FAIL_CONFIGURATION,
   IGNORE_CONFIGURATION,
   LABEL,
+  type ShieldPolicySpec,
 } from "@shieldx/crds";
 import type { OperatorContext } from "../../context.ts";
+import type { Member } from "../../digest-history.ts";
 import { standingFor } from "../../exception-standing.ts";
 import { asPolicy, type ShieldExceptionObject, type ShieldPolicyObject } from "../../kinds.ts";
 import { nativePolicyName } from "../../names.ts";
@@ -23,13 +25,7 @@ import { memberOf } from "../../policy-world.ts";
 import { readBundle } from "../certificates/bundle-entry.ts";
 import { isPublished, type PublishedConfiguration } from "../webhook-configuration/decide.ts";
 import { webhookPolicyOf } from "../webhook-configuration/observe.ts";
-import {
-  type CompileProblem,
-  type Enforcer,
-  enforcerOf,
-  validatePolicy,
-  type WebhookState,
-} from "./decide.ts";
+import { type CompileProblem, type Enforcer, enforcerOf, type WebhookState } from "./decide.ts";
 
 /** Everything the reconciler looks at, read from the caches in one go. */
 export interface PolicyObservation {
@@ -37,7 +33,9 @@ export interface PolicyObservation {
   readonly problem: CompileProblem | undefined;
   readonly enforcer: { readonly by: Enforcer; readonly reason: string };
   readonly native: NativeCached;
+  /** Of the version that replicas have to hold. */
   readonly webhook: WebhookState;
+  readonly version: PolicyVersion;
   readonly honoured: readonly ShieldExceptionObject[];
   readonly exceptions: { readonly active: number; readonly expired: number };
   /** When the next honoured exception ends, ms since the epoch. */
@@ -60,24 +58,39 @@ export function cachedNative(context: ReconcileContext, policy: string): NativeC
   };
 }
 
+/** A version of a policy that replicas have to hold: the newest, or the last that compiled. */
+export interface PolicyVersion {
+  readonly member: Member;
+  readonly spec: ShieldPolicySpec;
+}
+
 export function observePolicy(
   operator: OperatorContext,
   context: ReconcileContext,
   policy: ShieldPolicyObject,
   now: number,
 ): PolicyObservation {
-  const validated = validatePolicy(policy);
-  const problem =
-    "problem" in validated ? validated.problem : compileProblemOf(operator, policy.metadata.name);
+  const problem = compileProblemOf(operator, policy.metadata.name);
   const exceptions = observeExceptions(operator, context, policy, now);
+  const newest = { member: memberOf(policy), spec: asPolicy(policy).spec };
+  const version = problem === undefined ? newest : (lastGood(operator, policy.metadata.name) ?? newest);
   return {
     policy,
     problem,
-    enforcer: enforcerOf(asPolicy(policy).spec),
+    enforcer: enforcerOf(newest.spec),
     native: cachedNative(context, policy.metadata.name),
-    webhook: observeWebhook(operator, context, policy, exceptions.honoured, now),
+    webhook: observeWebhook(operator, context, version, exceptions.honoured, now),
+    version,
     ...exceptions,
   };
+}
+
+/** What replicas keep of a policy that no longer compiles; undefined where we have not seen it compile. */
+function lastGood(operator: OperatorContext, policy: string): PolicyVersion | undefined {
+  const compiled = operator.world.current().policy(policy);
+  if (compiled === undefined) return undefined;
+  const { name, uid, generation, source } = compiled;
+  return { member: { name, uid, generation }, spec: source.spec };
 }
 
 function compileProblemOf(operator: OperatorContext, name: string): CompileProblem | undefined {
@@ -92,16 +105,15 @@ function compileProblemOf(operator: OperatorContext, name: string): CompileProbl
 function observeWebhook(
   operator: OperatorContext,
   context: ReconcileContext,
-  policy: ShieldPolicyObject,
+  { member, spec }: PolicyVersion,
   honoured: readonly ShieldExceptionObject[],
   now: number,
 ): WebhookState {
   const live = operator.world.liveReplicas(now);
-  const members = [memberOf(policy), ...honoured.map(memberOf)];
-  const name =
-    effectiveFailurePolicy(asPolicy(policy).spec) === "Fail" ? FAIL_CONFIGURATION : IGNORE_CONFIGURATION;
+  const members = [member, ...honoured.map(memberOf)];
+  const name = effectiveFailurePolicy(spec) === "Fail" ? FAIL_CONFIGURATION : IGNORE_CONFIGURATION;
   const configuration = context.get(ValidatingWebhookConfiguration, { name });
-  const called = webhookPolicyOf(policy.metadata.name, asPolicy(policy).spec, true);
+  const called = webhookPolicyOf(member.name, spec, true);
   return {
     replicas: live.length,
     loaded: operator.world.loadedBy(live, members),

@@ -1,6 +1,7 @@
 import {
   type ControllerDefinition,
   defineController,
+  isNotFound,
   Lease,
   type ReconcileContext,
   Secret,
@@ -25,6 +26,7 @@ import { readBundle } from "../certificates/bundle-entry.ts";
 import { decideWebhookConfigurations, publishedCalls } from "./decide.ts";
 import { KindsRelease } from "./kinds.ts";
 import { observeWebhooks } from "./observe.ts";
+import { Resends, resendPatch } from "./resend.ts";
 
 const OURS: readonly string[] = [FAIL_CONFIGURATION, IGNORE_CONFIGURATION, KINDS_CONFIGURATION];
 const ALL = OURS.map((name) => ({ name }));
@@ -47,6 +49,7 @@ export function webhookConfigurationController(
   /** Those of the two policy configurations that the API server does not take at present. */
   const refused = new Set<string>();
   const published = { Fail: new Set<string>(), Ignore: new Set<string>() };
+  const resends = new Resends(OURS);
   let kindsMissedSince: number | undefined;
 
   async function keep(
@@ -61,12 +64,33 @@ export function webhookConfigurationController(
     const now = operator.clock.now();
     const { action, object } = await objects.ensure(context.client, type, cached, desired, now, evidence);
     if (action.kind === "wait") return action.forMs;
+    if (action.kind === "nothing") return cached && resend(context, cached);
     tellRestoration(operator, context, action, {
       kind: "ValidatingWebhookConfiguration",
       name,
       wasDeleted: cached === undefined,
       regarding: object ?? { apiVersion: desired.apiVersion, kind: desired.kind, name },
     });
+    return undefined;
+  }
+
+  async function resend(
+    context: ReconcileContext,
+    cached: ValidatingWebhookConfiguration,
+  ): Promise<number | undefined> {
+    const dueInMs = resends.dueInMs(cached, operator.clock.monotonicNow());
+    if (dueInMs !== 0) return dueInMs;
+    try {
+      const options = { type: "merge", fieldManager: FIELD_MANAGER.webhookConfiguration } as const;
+      await context.client.patch(
+        ValidatingWebhookConfiguration,
+        cached.metadata,
+        resendPatch(cached),
+        options,
+      );
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
     return undefined;
   }
 

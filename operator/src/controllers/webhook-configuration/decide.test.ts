@@ -27,6 +27,7 @@ const observe = (policies: WebhookPolicy[], over: Partial<WebhookObservation> = 
   caBundlePem: "PEM",
   policies,
   published: { Fail: new Set(), Ignore: new Set() },
+  held: { Fail: [], Ignore: [] },
   ...over,
 });
 const team = (name: string) => ({ matchLabels: { team: name } });
@@ -35,6 +36,18 @@ describe("decideWebhookConfigurations", () => {
   it("has no configuration without a policy", () => {
     expect(decideWebhookConfigurations(observe([]))).toEqual({
       fail: undefined,
+      ignore: undefined,
+      waiting: new Map(),
+    });
+  });
+
+  it("takes nothing back of what has to be held, and waits for nobody", () => {
+    const before = decideWebhookConfigurations(
+      observe([policy("p"), policy("q", { namespaceSelector: team("blue") })]),
+    ).fail;
+    const held = { Fail: before?.webhooks ?? [], Ignore: [] };
+    expect(decideWebhookConfigurations(observe([], { held }))).toEqual({
+      fail: before,
       ignore: undefined,
       waiting: new Map(),
     });

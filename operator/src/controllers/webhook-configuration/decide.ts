@@ -80,6 +80,8 @@ export interface WebhookObservation {
   readonly caBundlePem: string | undefined;
   readonly policies: readonly WebhookPolicy[];
   readonly published: { readonly Fail: PublishedCalls; readonly Ignore: PublishedCalls };
+  /** Entries on the server that stay whatever the policies say: one that we cannot read may need them. */
+  readonly held: Readonly<Record<FailurePolicy, readonly PublishedEntry[]>>;
 }
 
 export interface WebhookDecision {
@@ -109,7 +111,8 @@ const NOT_BEING_DELETED = {
  * The two policy configurations.
  *
  * New calls are published only for policies that a live replica holds (else Fail would refuse everything at once);
- * calls already published are never taken back because replicas are missing (or an outage would open the door).
+ * calls already published are never taken back because replicas are missing (or an outage would open the door), nor while
+ * a policy cannot be read of which replicas may hold an older version.
  */
 export function decideWebhookConfigurations(observed: WebhookObservation): WebhookDecision {
   const waiting = new Map<string, WaitingReason>();
@@ -149,6 +152,20 @@ function groupBySelector(
   const groups = new Map<string, Group>();
   const published = observed.published[failurePolicy];
   const everythingKey = selectorKey(excludeNamespaces(undefined, leftAlone(observed.ownNamespaces)), {});
+  const join = (namespaceSelector: LabelSelector, objectSelector: LabelSelector, call: Call): void => {
+    const key = selectorKey(namespaceSelector, objectSelector);
+    const selectsEverything = key === everythingKey;
+    const calls = new Map<string, Call>();
+    const group = groups.get(key) ?? { key, namespaceSelector, objectSelector, calls, selectsEverything };
+    group.calls.set(callKey(call), call);
+    groups.set(key, group);
+  };
+  for (const { name, namespaceSelector = {}, objectSelector = {}, rules = [] } of observed.held[
+    failurePolicy
+  ]) {
+    if (name === PROBE_WEBHOOK) continue;
+    for (const call of callsOf(rules)) join(namespaceSelector, objectSelector, call);
+  }
   for (const policy of policies) {
     const excluded = [...leftAlone(observed.ownNamespaces), ...policy.exemptNamespaces];
     const namespaceSelector = excludeNamespaces(policy.namespaceSelector, excluded);
@@ -162,18 +179,7 @@ function groupBySelector(
         waiting.set(policy.name, "WaitingForReplica");
         continue;
       }
-      const group = groups.get(key) ?? {
-        key,
-        namespaceSelector,
-        objectSelector,
-        calls: new Map<string, Call>(),
-        selectsEverything:
-          isEmpty(policy.namespaceSelector) &&
-          isEmpty(policy.objectSelector) &&
-          policy.exemptNamespaces.length === 0,
-      };
-      group.calls.set(callKey(call), call);
-      groups.set(key, group);
+      join(namespaceSelector, objectSelector, call);
     }
   }
   return withoutCoveredCalls([...groups.values()]);
@@ -329,17 +335,12 @@ export function publishedCalls(configuration: PublishedConfiguration | undefined
 }
 
 export interface PublishedConfiguration {
-  readonly webhooks?: readonly {
-    readonly name: string;
-    readonly namespaceSelector?: LabelSelector;
-    readonly objectSelector?: LabelSelector;
-    readonly rules?: readonly Rule[];
-  }[];
+  readonly webhooks?: readonly PublishedEntry[];
 }
 
-function isEmpty(selector: LabelSelector | undefined): boolean {
-  return (
-    selector === undefined ||
-    (Object.keys(selector.matchLabels ?? {}).length === 0 && (selector.matchExpressions ?? []).length === 0)
-  );
+export interface PublishedEntry {
+  readonly name: string;
+  readonly namespaceSelector?: LabelSelector;
+  readonly objectSelector?: LabelSelector;
+  readonly rules?: readonly Rule[];
 }

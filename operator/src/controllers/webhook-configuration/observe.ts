@@ -5,9 +5,10 @@ import {
   IGNORE_CONFIGURATION,
   type ShieldPolicySpec,
 } from "@shieldx/crds";
-import type { CompiledPolicy } from "@shieldx/policy-engine";
+import type { CompiledPolicy, PolicySetProblem } from "@shieldx/policy-engine";
 import type { OperatorContext } from "../../context.ts";
 import {
+  type FailurePolicy,
   type PublishedConfiguration,
   publishedCalls,
   type WebhookObservation,
@@ -42,6 +43,20 @@ function ofSet(policy: CompiledPolicy, context: OperatorContext, now: number): W
   return webhookPolicyOf(name, source.spec, isLoaded);
 }
 
+/**
+ * Whether a policy was broken before we started, so that no version of it is known here: replicas that have been running
+ * for longer hold one, and what is published for it must not be taken back.
+ */
+function isUnreadable(
+  { kind, name, keepsLastGood }: PolicySetProblem,
+  failurePolicy: FailurePolicy,
+  context: OperatorContext,
+): boolean {
+  if (kind !== "ShieldPolicy" || keepsLastGood) return false;
+  const spec = context.world.specOf(name);
+  return spec?.engine === "podSecurity" && effectiveFailurePolicy(spec) === failurePolicy;
+}
+
 /** Reads from the caches what the decision needs. `published` is what this process wrote last. */
 export function observeWebhooks(
   context: OperatorContext,
@@ -52,15 +67,18 @@ export function observeWebhooks(
 ): WebhookObservation {
   const union = (name: string, ours: ReadonlySet<string>) =>
     new Set([...ours, ...publishedCalls(existing(name) as PublishedConfiguration | undefined)]);
+  const { policies, problems } = context.world.current();
+  const held = (failurePolicy: FailurePolicy, name: string) =>
+    problems.some((problem) => isUnreadable(problem, failurePolicy, context))
+      ? ((existing(name) as PublishedConfiguration | undefined)?.webhooks ?? [])
+      : [];
   return {
     namespace: context.namespace,
     ownNamespaces: context.ownNamespaces,
     address: context.webhookAddress,
     caBundlePem,
-    policies: context.world
-      .current()
-      .policies.map((policy) => ofSet(policy, context, now))
-      .filter((policy) => policy !== undefined),
+    policies: policies.map((policy) => ofSet(policy, context, now)).filter((policy) => policy !== undefined),
+    held: { Fail: held("Fail", FAIL_CONFIGURATION), Ignore: held("Ignore", IGNORE_CONFIGURATION) },
     published: {
       Fail: union(FAIL_CONFIGURATION, published.Fail),
       Ignore: union(IGNORE_CONFIGURATION, published.Ignore),

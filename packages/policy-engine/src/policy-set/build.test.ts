@@ -77,6 +77,18 @@ describe("compilePolicy", () => {
 });
 
 describe("buildPolicySet", () => {
+  it.each<[string, object]>([
+    ["CEL fields under podSecurity", { validations: [{ expression: "true" }] }],
+    [
+      "a label no object can have",
+      { matchConstraints: { objectSelector: { matchLabels: { "no key": "x" } } } },
+    ],
+  ])("takes no policy that its kind's rules refuse: %s", (_what, spec) => {
+    const set = buildPolicySet({ ...none, policies: [podSecurityPolicy("p", spec)] });
+    expect(set.policies).toEqual([]);
+    expect(set.problems).toMatchObject([{ name: "p", error: { code: "Invalid" } }]);
+  });
+
   const good = podSecurityPolicy("p");
   const broken: ShieldPolicy = {
     ...podSecurityPolicy("p", { engine: "rego" }),
@@ -183,18 +195,21 @@ describe("the webhook's rules", () => {
     expect(match.namespaceSelector).toEqual({ matchExpressions: [never] });
   });
 
-  it("narrow a wildcard to what can be judged", () => {
+  it("narrow a wildcard group to what can be judged", () => {
     const rule = {
       apiGroups: ["*"],
       apiVersions: ["*"],
-      operations: ["*" as const],
-      resources: ["*"],
+      operations: ["CREATE" as const],
+      resources: ["pods", "deployments"],
       scope: "*" as const,
     };
     const wide = podSecurityPolicy("p", {
       matchConstraints: { matchPolicy: "Equivalent", resourceRules: [rule] },
     });
-    expect(rules([wide]).rules.flatMap(({ resources }) => resources)).toHaveLength(9);
+    expect(rules([wide]).rules.map(({ apiGroups, resources }) => [apiGroups, resources])).toEqual([
+      [[""], ["pods"]],
+      [["apps"], ["deployments"]],
+    ]);
   });
 
   it("use a namespace selector only where all policies share it", () => {

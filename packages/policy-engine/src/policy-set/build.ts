@@ -1,4 +1,4 @@
-import type { ShieldException, ShieldPolicy } from "@shieldx/crds";
+import { type ShieldException, type ShieldPolicy, shieldPolicySchema } from "@shieldx/crds";
 import { byCodePoint } from "../pod-security/check.ts";
 import { type CompiledPolicy, type CompileEnvironment, compilePolicy } from "./compile.ts";
 import { PolicyCompileError } from "./errors.ts";
@@ -59,7 +59,9 @@ function compileOrKeep(
   const previous = input.previous?.policy(name);
   const isSameObject = previous !== undefined && previous.uid === (uid ?? "");
   try {
-    return compilePolicy(policy, input);
+    const compiled = compilePolicy(policy, input);
+    checkSchema(policy);
+    return compiled;
   } catch (error) {
     problems.push({
       kind: "ShieldPolicy",
@@ -70,6 +72,16 @@ function compileOrKeep(
     });
     return isSameObject ? previous : undefined;
   }
+}
+
+/** What admission would have said: a policy may be older than a rule of its kind, or written while none was checked. */
+function checkSchema(policy: ShieldPolicy): void {
+  const { error } = shieldPolicySchema.safeParse(policy);
+  if (error === undefined) return;
+  const [first, ...more] = error.issues;
+  const rest = more.length === 0 ? "" : ` (and ${more.length} more)`;
+  const path = (first?.path ?? []).map(String).join(".");
+  throw new PolicyCompileError("Invalid", path, `${first?.message ?? "does not match the schema"}${rest}`);
 }
 
 function asCompileError(error: unknown): PolicyCompileError {

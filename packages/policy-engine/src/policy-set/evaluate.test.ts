@@ -152,7 +152,7 @@ describe("what a policy is about", () => {
     expect(about({ resourceRules: [{ ...rule, operations: ["UPDATE"] }] })).toBe(false);
     expect(about({ resourceRules: [{ ...rule, resourceNames: ["bad"] }] })).toBe(true);
     expect(about({ resourceRules: [{ ...rule, resourceNames: ["other"] }] })).toBe(false);
-    expect(about({ resourceRules: [{ ...rule, resources: ["*"], apiGroups: ["*"] }] })).toBe(true);
+    expect(about({ resourceRules: [{ ...rule, apiGroups: ["*"] }] })).toBe(true);
     expect(about({ resourceRules: [{ ...rule, scope: "Cluster" }] })).toBe(false);
     expect(about({ excludeResourceRules: [rule] })).toBe(false);
   });
