@@ -35,7 +35,7 @@ export const logFields = {
   operation: { type: "text", about: "CREATE, UPDATE, DELETE or CONNECT" },
   resource: { type: "text", about: "kind of object in the API's words, as `deployments.apps`" },
   webhook: { type: "text", about: "path the review came in at" },
-  policies: { type: "texts", about: "ShieldPolicies that refused" },
+  policies: { type: "texts", about: "ShieldPolicies that refused, or could not be held against a request" },
   allowed: { type: "boolean", about: "the verdict" },
   dryRun: { type: "boolean", about: "the request was a dry run" },
   tookMs: { type: "number", about: "how long it took" },
@@ -50,7 +50,10 @@ export const logFields = {
   candidate: { type: "text", about: "fingerprint of the leaf that is being tried" },
   phase: { type: "text", about: "phase of the certificates' rotation" },
   waitingFor: { type: "texts", about: "what a rotation waits for" },
-  problem: { type: "text", about: "why a handshake is not confirmed" },
+  problem: {
+    type: "text",
+    about: "why a handshake is not confirmed, or a policy not held against a request",
+  },
 
   lease: { type: "text", about: "namespace and name of a Lease" },
   identity: { type: "text", about: "who holds it" },

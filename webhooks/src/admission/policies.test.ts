@@ -163,6 +163,21 @@ describe("the policy handler", () => {
     expect(await metric(bed.registry, "shieldx_admission_decisions_total")).toEqual({
       "baseline deny error": 1,
     });
+    expect(bed.lines[0]).toMatchObject({
+      msg: expect.stringContaining("could not be held"),
+      policies: ["baseline"],
+      problem: expect.stringContaining('"unknown"'),
+    });
+  });
+
+  it("says in the log what it let pass unjudged", async () => {
+    const selective = policy("lenient", {
+      failurePolicy: "Ignore",
+      matchConstraints: { namespaceSelector: { matchLabels: { a: "b" } } },
+    });
+    const bed = setUp(setOf(selective), "Ignore");
+    expect((await bed.ask(request(bad(), { namespace: "unknown" }))).allowed).toBe(true);
+    expect(bed.lines).toMatchObject([{ policies: ["lenient"], namespace: "unknown" }]);
   });
 
   it("answers 422 for an object that is not what it says it is", async () => {

@@ -47,8 +47,13 @@ export function policyHandler(parts: PolicyHandlerParts): AdmissionHandler {
     parts.metrics.evaluation.observe({ failure_policy: parts.failurePolicy.toLowerCase() }, tookMs / 1000);
     count(parts.metrics, set, verdict);
     span?.set("shieldx.policies", verdict.matched);
+    const failed = [...verdict.denials, ...verdict.warnings, ...verdict.audits].filter(isFailure);
+    if (failed.length > 0) {
+      const fields = { ...requestFields(request, failed, tookMs), problem: failed[0]?.message };
+      parts.logger.warn(fields, "policies could not be held against a request; failurePolicy decides");
+    }
     if (!verdict.allowed) {
-      parts.logger.info(refusalFields(request, verdict, tookMs), "refused");
+      parts.logger.info(requestFields(request, verdict.denials, tookMs), "refused");
       if (request.dryRun !== true) parts.refusals.tell(request, verdict);
     }
     return answerOf(verdict);
@@ -108,7 +113,7 @@ function count(metrics: AdmissionMetrics, set: PolicySet, verdict: Verdict): voi
   ];
   for (const [decision, findings] of found) {
     for (const { policy, code } of findings) {
-      decided.set(policy, code === "PolicyViolation" || code === "MalformedObject" ? decision : "error");
+      decided.set(policy, isFailure({ code }) ? "error" : decision);
     }
   }
   for (const [policy, decision] of decided) {
@@ -116,9 +121,14 @@ function count(metrics: AdmissionMetrics, set: PolicySet, verdict: Verdict): voi
   }
 }
 
+/** Not a verdict on the object: evaluation itself did not come to an end. */
+function isFailure({ code }: Pick<Finding, "code">): boolean {
+  return code !== "PolicyViolation" && code !== "MalformedObject";
+}
+
 const longestName = 253;
 
-function refusalFields(request: AdmissionRequest, verdict: Verdict, tookMs: number): object {
+function requestFields(request: AdmissionRequest, findings: readonly Finding[], tookMs: number): object {
   const { uid, operation, namespace, name, kind, subResource, dryRun } = request;
   const of = kind.group === "" ? kind.kind : `${kind.kind}.${kind.group}`;
   return {
@@ -128,7 +138,7 @@ function refusalFields(request: AdmissionRequest, verdict: Verdict, tookMs: numb
     ...(namespace === undefined ? {} : { namespace: namespace.slice(0, longestName) }),
     ...(name ? { name: name.slice(0, longestName) } : {}),
     ...(dryRun === true ? { dryRun } : {}),
-    policies: verdict.denials.map(({ policy }) => policy),
+    policies: findings.map(({ policy }) => policy),
     tookMs: Math.round(tookMs * 1000) / 1000,
   };
 }
