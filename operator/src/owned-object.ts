@@ -1,7 +1,7 @@
 import {
+  ApiError,
   type Applicable,
   type Client,
-  isConflict,
   isNotFound,
   type KubeObject,
   type ResourceType,
@@ -255,23 +255,35 @@ export async function writeWhole(
   return client.replace(type, whole, { fieldManager });
 }
 
-/** Takes no field from anybody, save where it finds one of ours whose label is gone, so that no cache shows it. */
+/** Leaves alone what is somebody else's. One of ours whose label is gone, so that no cache shows it, is found. */
 async function applyUnlessTaken(
   client: Client,
   type: ResourceType,
   body: Applicable<KubeObject>,
   fieldManager: string,
 ): Promise<KubeObject> {
-  try {
-    return await client.apply(type, body, { fieldManager });
-  } catch (error) {
-    if (!isConflict(error)) throw error;
-    const found = await client.find(type, body.metadata);
-    const owners = (body.metadata.ownerReferences ?? []).map(({ uid }) => uid);
-    const isOurs =
-      found?.metadata.ownerReferences?.some(({ uid }) => owners.includes(uid)) === true ||
-      found?.metadata.managedFields?.some(({ manager }) => manager === fieldManager) === true;
-    if (!isOurs) throw error;
-    return client.apply(type, body, { fieldManager, force: true });
-  }
+  const found = await client.find(type, body.metadata);
+  // Whoever is faster than this creation is met as a conflict.
+  if (found === undefined) return client.apply(type, body, { fieldManager });
+  const owners = (body.metadata.ownerReferences ?? []).map(({ uid }) => uid);
+  const managers = (found.metadata.managedFields ?? []).map(({ manager = "unknown" }) => manager);
+  const isOurs =
+    found.metadata.ownerReferences?.some(({ uid }) => owners.includes(uid)) === true ||
+    managers.includes(fieldManager);
+  if (!isOurs) throw taken(type, body.metadata.name, managers);
+  const { uid } = found.metadata;
+  const same = { ...body, metadata: { ...body.metadata, ...(uid === undefined ? {} : { uid }) } };
+  return client.apply(type, same as Applicable<KubeObject>, { fieldManager, force: true });
+}
+
+/** As the API server words it; but its own check lets pass what happens to be equal or is not set yet. */
+function taken(type: ResourceType, name: string, managers: readonly string[]): ApiError {
+  const resource = type.group === "" ? type.plural : `${type.plural}.${type.group}`;
+  const causes = [...new Set(managers)].map((manager) => ({
+    reason: "FieldManagerConflict",
+    field: ".spec",
+    message: `conflict with "${manager}"`,
+  }));
+  const status = { reason: "Conflict", message: "the object is somebody else's", details: { name, causes } };
+  return new ApiError({ verb: "apply", resource, name }, 409, status);
 }

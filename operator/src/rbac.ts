@@ -54,7 +54,7 @@ export const controllerRbac = {
       rule(
         "admissionregistration.k8s.io",
         ["validatingwebhookconfigurations"],
-        ["delete", "patch", "update"],
+        ["get", "delete", "patch", "update"],
         [FAIL_CONFIGURATION, IGNORE_CONFIGURATION],
       ),
       // Never deleted: it is the chart's, and only put back.

@@ -1,4 +1,8 @@
-import { type ResourceType, ValidatingAdmissionPolicy } from "@shieldx/controller-runtime";
+import {
+  type ResourceType,
+  ValidatingAdmissionPolicy,
+  ValidatingAdmissionPolicyBinding,
+} from "@shieldx/controller-runtime";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { NAMESPACE, roles, startTestBed, type TestBed, waitFor } from "./cluster.test-kit.ts";
 import { ShieldExceptionType, ShieldPolicyType } from "./kinds.ts";
@@ -102,9 +106,23 @@ describe("writes that the API server refuses", () => {
     await bed.apply(celPolicy("taken"));
     await becomes("taken", "Enforced", "False FieldConflict");
     const { message } = (await conditionOf("taken", "Ready")) ?? {};
-    expect(message).toMatch(
-      /shieldx-taken: .*spec.validations.* set by "kubectl-create": .*rename its object/,
-    );
+    expect(message).toMatch(/shieldx-taken: .*spec set by "kubectl-create": .*rename its object/);
+    // A binding that names the very policy: nothing in it conflicts with ours, and it is theirs all the same.
+    const binding = {
+      apiVersion: "admissionregistration.k8s.io/v1",
+      kind: "ValidatingAdmissionPolicyBinding",
+      metadata: { name: "shieldx-bound" },
+      spec: { policyName: "shieldx-bound", validationActions: ["Audit"], matchResources: {} },
+    };
+    await bed.kubectl(["create", "-f", "-"], binding);
+    await bed.apply(celPolicy("bound"));
+    await becomes("bound", "Enforced", "False FieldConflict");
+    const bound = await bed.admin.get(ValidatingAdmissionPolicyBinding, { name: "shieldx-bound" });
+    expect(bound.spec.validationActions).toEqual(["Audit"]);
+    expect(bound.metadata.labels).toBeUndefined();
+    await bed.kubectl(["delete", "shieldpolicy", "bound"]);
+    await bed.kubectl(["delete", "validatingadmissionpolicybinding", "shieldx-bound"]);
+
     const found = await bed.admin.get(ValidatingAdmissionPolicy, { name: "shieldx-taken" });
     expect(found.spec.validations).toEqual(theirs.spec.validations);
     expect(found.metadata.labels).toBeUndefined();

@@ -32,6 +32,8 @@ it("writes archives that tar reads, long paths and other alphabets included", as
   ).toMatch(/2026-01-01 00:00/);
 });
 
+import { lastBytes } from "./sources.ts";
+
 describe("redactObject", () => {
   it("keeps what helps and hides what is nobody's business", () => {
     const pod = redactObject({
@@ -150,5 +152,13 @@ it("refuses a duration that is none, and a cluster that does not answer", async 
   expect(await run("--kubeconfig", kubeconfig)).toMatchObject({
     code: 1,
     stderr: expect.stringMatching(/127\.0\.0\.1:9/),
+  });
+});
+
+describe("a log that is too long", () => {
+  it("keeps its end, from the beginning of a line", () => {
+    expect(lastBytes("one\ntwo\nthree\n", 9)).toBe("three\n");
+    expect(lastBytes("one\n", 4)).toBe("one\n");
+    expect(lastBytes("ä\nö\n", 4)).toBe("ö\n");
   });
 });

@@ -157,6 +157,17 @@ async function collectNamespace(
   for (const pod of pods ?? []) await collectLogs(client, collection, settings, namespace, pod);
 }
 
+/** A kubelet's own byte limit leaves the newest lines out: so they are chosen by number, and the limit is far. */
+const newest = (bytes: number) => ({ tailLines: Math.ceil(bytes / 128), limitBytes: 8 * bytes });
+
+/** The end of a text, from the beginning of a line. */
+export function lastBytes(text: string, bytes: number): string {
+  const whole = Buffer.from(text, "utf8");
+  if (whole.length <= bytes) return text;
+  const end = whole.subarray(whole.length - bytes);
+  return end.subarray(end.indexOf(0x0a) + 1).toString("utf8");
+}
+
 /** The API server then sends no data at all. */
 const onlyMetadata = { accept: "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1" };
 
@@ -182,14 +193,16 @@ async function collectLogs(
             container,
             previous,
             timestamps: false,
-            limitBytes: logBytes,
+            ...newest(logBytes),
             ...(previous ? {} : { sinceSeconds }),
           },
           headers: { accept: "*/*" },
         }),
       );
       const file = `${container}${previous ? ".previous" : ""}.log`;
-      if (log !== undefined) collection.text(`namespaces/${namespace}/logs/${name}/${file}`, about, log.body);
+      if (log === undefined) continue;
+      const text = lastBytes(log.body, logBytes);
+      collection.text(`namespaces/${namespace}/logs/${name}/${file}`, about, text);
     }
   }
 }
