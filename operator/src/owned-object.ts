@@ -1,7 +1,7 @@
 import {
-  ApiError,
   type Applicable,
   type Client,
+  fieldManagerConflict,
   isNotFound,
   type KubeObject,
   type ResourceType,
@@ -266,24 +266,15 @@ async function applyUnlessTaken(
   // Whoever is faster than this creation is met as a conflict.
   if (found === undefined) return client.apply(type, body, { fieldManager });
   const owners = (body.metadata.ownerReferences ?? []).map(({ uid }) => uid);
-  const managers = (found.metadata.managedFields ?? []).map(({ manager = "unknown" }) => manager);
+  const managers = (found.metadata.managedFields ?? [])
+    .filter(({ subresource }) => subresource === undefined)
+    .map(({ manager = "unknown" }) => manager);
   const isOurs =
     found.metadata.ownerReferences?.some(({ uid }) => owners.includes(uid)) === true ||
     managers.includes(fieldManager);
-  if (!isOurs) throw taken(type, body.metadata.name, managers);
+  // The API server's own check lets pass what happens to be equal or is not set yet.
+  if (!isOurs) throw fieldManagerConflict(type, body.metadata, managers);
   const { uid } = found.metadata;
   const same = { ...body, metadata: { ...body.metadata, ...(uid === undefined ? {} : { uid }) } };
   return client.apply(type, same as Applicable<KubeObject>, { fieldManager, force: true });
-}
-
-/** As the API server words it; but its own check lets pass what happens to be equal or is not set yet. */
-function taken(type: ResourceType, name: string, managers: readonly string[]): ApiError {
-  const resource = type.group === "" ? type.plural : `${type.plural}.${type.group}`;
-  const causes = [...new Set(managers)].map((manager) => ({
-    reason: "FieldManagerConflict",
-    field: ".spec",
-    message: `conflict with "${manager}"`,
-  }));
-  const status = { reason: "Conflict", message: "the object is somebody else's", details: { name, causes } };
-  return new ApiError({ verb: "apply", resource, name }, 409, status);
 }

@@ -10,9 +10,9 @@ export interface Aspect {
 /** What was concluded about a policy, from which all of its conditions follow. */
 export interface Conclusion {
   readonly compiled: Aspect;
-  /** undefined: the policy is not meant to act on requests, see `notEnforced`. */
-  readonly enforced: Aspect | undefined;
-  readonly notEnforced?: { readonly reason: string; readonly message: string };
+  readonly enforced: Aspect;
+  /** The policy is not meant to act on requests; `enforced` says why. */
+  readonly isOff?: boolean;
   /** undefined: not degraded. */
   readonly degraded: Aspect | undefined;
 }
@@ -34,10 +34,7 @@ export function conditionsOf(
     ["Ready", readyOf(conclusion)],
     ["Compiled", conclusion.compiled],
     ["TestsPassed", { isTrue: true, reason: "NoTests", message: "not applicable: the policy has no tests" }],
-    [
-      "Enforced",
-      conclusion.enforced ?? { isTrue: false, reason: "ActionOff", message: "", ...conclusion.notEnforced },
-    ],
+    ["Enforced", conclusion.enforced],
     [
       "Degraded",
       conclusion.degraded ?? {
@@ -64,9 +61,9 @@ export function conditionsOf(
   });
 }
 
-function readyOf({ compiled, enforced, notEnforced, degraded }: Conclusion): Aspect {
+function readyOf({ compiled, enforced, isOff, degraded }: Conclusion): Aspect {
   if (!compiled.isTrue) return { isTrue: false, reason: compiled.reason, message: compiled.message };
-  if (enforced === undefined) return { isTrue: true, reason: "Off", message: "", ...notEnforced };
+  if (isOff === true) return { ...enforced, isTrue: true };
   if (!enforced.isTrue) return { isTrue: false, reason: enforced.reason, message: enforced.message };
   if (degraded?.isTrue === true && !HARMLESS.has(degraded.reason)) {
     return { isTrue: false, reason: degraded.reason, message: degraded.message };

@@ -160,9 +160,9 @@ function concludeOn(observed: StatusObservation): Conclusion {
     case "None":
       return {
         compiled,
-        enforced: undefined,
+        enforced: notMeant(observed),
+        isOff: true,
         degraded: withoutReports(observed),
-        notEnforced: notEnforcedReason(observed),
       };
     case "Native":
       return { compiled, ...concludeNative(observed.native) };
@@ -181,9 +181,10 @@ function withoutReports({ reports, policy }: StatusObservation): Conclusion["deg
   return { isTrue: true, reason: "ReportsNotWritten", message: bounded(message) };
 }
 
-function notEnforcedReason(observed: StatusObservation): { reason: string; message: string } {
+function notMeant(observed: StatusObservation): Conclusion["enforced"] {
   const background = effectiveBackground(observed.policy.spec);
   return {
+    isTrue: false,
     reason: "ActionOff",
     message:
       background === "off"
