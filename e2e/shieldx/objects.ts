@@ -37,6 +37,26 @@ export function podSecurityPolicy(name: string, spec: Manifest = {}): Manifest {
   };
 }
 
+/** At most five replicas for a new Deployment, enforced natively, with `spec` laid over it. */
+export function replicaLimit(name: string, spec: Manifest = {}): Manifest {
+  return {
+    apiVersion: "shieldx.io/v1alpha1",
+    kind: "ShieldPolicy",
+    metadata: { name },
+    spec: {
+      engine: "cel",
+      matchConstraints: {
+        resourceRules: [
+          { apiGroups: ["apps"], apiVersions: ["v1"], operations: ["CREATE"], resources: ["deployments"] },
+        ],
+      },
+      validations: [{ expression: "object.spec.replicas <= 5", message: "at most 5 replicas" }],
+      actions: { admission: "deny" },
+      ...spec,
+    },
+  };
+}
+
 export interface Outcome {
   readonly allowed: boolean;
   /** What kubectl printed on stderr: the refusal, or warnings. */

@@ -10,6 +10,7 @@ import {
   type Manifest,
   podSecurityPolicy,
   read,
+  replicaLimit,
   untilCondition,
 } from "../../shieldx/objects.ts";
 import { waitFor } from "../../shieldx/wait.ts";
@@ -36,21 +37,7 @@ let chart: string;
 let bundles: string;
 let inGit: readonly Manifest[] = [];
 
-const fewReplicas: Manifest = {
-  apiVersion: "shieldx.io/v1alpha1",
-  kind: "ShieldPolicy",
-  metadata: { name: "few-replicas" },
-  spec: {
-    engine: "cel",
-    matchConstraints: {
-      resourceRules: [
-        { apiGroups: ["apps"], apiVersions: ["v1"], operations: ["CREATE"], resources: ["deployments"] },
-      ],
-    },
-    validations: [{ expression: "object.spec.replicas <= 5", message: "at most 5 replicas" }],
-    actions: { admission: "deny" },
-  },
-};
+const fewReplicas = replicaLimit("few-replicas");
 
 beforeAll(async () => {
   cluster = await startCluster({ name: "argocd" });
@@ -301,12 +288,8 @@ describe("the health of objects as a running operator leaves them", () => {
   it("a policy: degraded when it cannot be in force, progressing while nobody has looked at it", async () => {
     await Promise.all(shieldx.webhooks.map((replica) => replica.stop()));
     // Without a webhook to refuse it, what does not compile gets into the cluster.
-    const broken = { ...fewReplicas, metadata: { name: "broken" } } as Record<string, unknown>;
-    const spec = {
-      ...(fewReplicas.spec as object),
-      validations: [{ expression: "object.spec.replicas <=" }],
-    };
-    await apply(cluster, { ...broken, spec });
+    const validations = [{ expression: "object.spec.replicas <=" }];
+    await apply(cluster, replicaLimit("broken", { validations }));
     expect((await settled(() => policy("broken"), "Degraded"))?.message).toMatch(/^\w+: .*spec\.validations/);
     expect((await settled(() => policy("exempting"), "Degraded"))?.message).toContain("NoReplica");
     await Promise.all(shieldx.operators.map((replica) => replica.stop()));

@@ -11,6 +11,7 @@ import {
   enforce,
   type Manifest,
   podSecurityPolicy,
+  replicaLimit,
   restrictedPod,
   tryCreate,
 } from "../../shieldx/objects.ts";
@@ -247,23 +248,12 @@ describe("people's roles", () => {
   });
 
   it("let a policy take its parameters from a kind the chart was told about, and from no other", async () => {
-    const limited = (kind: string): Manifest => ({
-      apiVersion: "shieldx.io/v1alpha1",
-      kind: "ShieldPolicy",
-      metadata: { name: "replica-limit" },
-      spec: {
-        engine: "cel",
+    const limited = (kind: string): Manifest =>
+      replicaLimit("replica-limit", {
         paramKind: { apiVersion: "v1", kind },
         paramRef: { name: "limits", namespace: "default", parameterNotFoundAction: "Deny" },
-        matchConstraints: {
-          resourceRules: [
-            { apiGroups: ["apps"], apiVersions: ["v1"], operations: ["CREATE"], resources: ["deployments"] },
-          ],
-        },
         validations: [{ expression: "object.spec.replicas <= int(params.data.max)" }],
-        actions: { admission: "deny" },
-      },
-    });
+      });
     await kubectl(["create", "configmap", "limits", "-n", "default", "--from-literal=max=3"]);
     await enforce(cluster, limited("ConfigMap"));
     const scaled = (replicas: string): Promise<boolean> =>

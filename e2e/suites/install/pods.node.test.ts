@@ -13,6 +13,7 @@ import {
   enforce,
   podSecurityPolicy,
   read,
+  replicaLimit,
   restrictedPod,
   tryCreate,
   untilCondition,
@@ -364,21 +365,7 @@ describe("ShieldX installed by Helm", () => {
   });
 
   it("takes everything with it when it is uninstalled, and what it refused passes", async () => {
-    await apply(cluster, {
-      apiVersion: "shieldx.io/v1alpha1",
-      kind: "ShieldPolicy",
-      metadata: { name: "few-replicas" },
-      spec: {
-        engine: "cel",
-        matchConstraints: {
-          resourceRules: [
-            { apiGroups: ["apps"], apiVersions: ["v1"], operations: ["CREATE"], resources: ["deployments"] },
-          ],
-        },
-        validations: [{ expression: "object.spec.replicas <= 5", message: "at most 5 replicas" }],
-        actions: { admission: "deny" },
-      },
-    });
+    await apply(cluster, replicaLimit("few-replicas"));
     await waitFor(
       "its admission policy",
       async () => (await names("validatingadmissionpolicies")).length > 0,

@@ -12,6 +12,7 @@ import {
   type Manifest,
   podSecurityPolicy,
   read,
+  replicaLimit,
   restrictedPod,
   tryCreate,
   untilCondition,
@@ -98,21 +99,6 @@ async function review(path: string, request: object): Promise<unknown> {
   });
 }
 
-const fewReplicas: Manifest = {
-  apiVersion: "shieldx.io/v1alpha1",
-  kind: "ShieldPolicy",
-  metadata: { name: "few-replicas" },
-  spec: {
-    engine: "cel",
-    matchConstraints: {
-      resourceRules: [
-        { apiGroups: ["apps"], apiVersions: ["v1"], operations: ["CREATE"], resources: ["deployments"] },
-      ],
-    },
-    validations: [{ expression: "object.spec.replicas <= 5" }],
-    actions: { admission: "deny" },
-  },
-};
 /** Judges Pods only, so that a workload's controller is refused, again and again. */
 const podsOnly = podSecurityPolicy("pods-only", {
   matchConstraints: {
@@ -151,7 +137,7 @@ describe("the roles of the chart, over everything ShieldX does", () => {
     await enforce(cluster, podSecurityPolicy("fail"));
     await enforce(cluster, podSecurityPolicy("ignore", { actions: { admission: "warn" } }));
     await enforce(cluster, podsOnly);
-    await enforce(cluster, fewReplicas);
+    await enforce(cluster, replicaLimit("few-replicas"));
     expect((await tryCreate(cluster, restrictedPod("bad", { hostNetwork: true }))).allowed).toBe(false);
     expect(await apply(cluster, exception)).toMatchObject({ allowed: true });
     await untilCondition(cluster, ["shieldexception", "for-a-day", "-n", "tenant"], "Ready", "True");
@@ -211,7 +197,7 @@ describe("the roles of the chart, over everything ShieldX does", () => {
     for (const object of theirs) {
       expect(await apply(cluster, object)).toMatchObject({ allowed: true });
       const { name } = object.metadata as { name: string };
-      const policy = { ...fewReplicas, metadata: { name: name.replace("shieldx-", "") } };
+      const policy = replicaLimit(name.replace("shieldx-", ""));
       expect(await apply(cluster, policy)).toMatchObject({ allowed: true });
       const resource = `${(object.kind as string).toLowerCase().replace(/y$/, "ie")}s`;
       await waitFor(`${name} looked up`, () => did("operator", "get", resource, name));

@@ -13,7 +13,13 @@ import { type Cluster, startCluster } from "../../cluster/index.ts";
 import { percentiles } from "../../shieldx/admission-load.ts";
 import { clientsOf } from "../../shieldx/clients.ts";
 import { type ShieldxOnHost, startShieldxOnHost } from "../../shieldx/host.ts";
-import { enforce, type Manifest, podSecurityPolicy, restrictedPod } from "../../shieldx/objects.ts";
+import {
+  enforce,
+  type Manifest,
+  podSecurityPolicy,
+  replicaLimit,
+  restrictedPod,
+} from "../../shieldx/objects.ts";
 
 /** How soon a changed policy is in force: from the API server's answer to the change to its first other verdict. */
 const changes = 60;
@@ -50,21 +56,7 @@ const webhook: Subject = {
 };
 
 const native: Subject = {
-  policy: (admission) => ({
-    apiVersion: "shieldx.io/v1alpha1",
-    kind: "ShieldPolicy",
-    metadata: { name: "changing-native" },
-    spec: {
-      engine: "cel",
-      matchConstraints: {
-        resourceRules: [
-          { apiGroups: ["apps"], apiVersions: ["v1"], operations: ["CREATE"], resources: ["deployments"] },
-        ],
-      },
-      validations: [{ expression: "object.spec.replicas <= 5", message: "at most 5 replicas" }],
-      actions: { admission },
-    },
-  }),
+  policy: (admission) => replicaLimit("changing-native", { actions: { admission } }),
   type: Deployment,
   refreshMs: nativeRefreshMs,
   offender: {

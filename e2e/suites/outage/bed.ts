@@ -13,7 +13,7 @@ import { buildShieldxImage } from "../../cluster/image/shieldx.ts";
 import { buildHelm, type Cluster, runCommand, startCluster } from "../../cluster/index.ts";
 import { loadImage } from "../../cluster/node/images.ts";
 import { clientsOf } from "../../shieldx/clients.ts";
-import { apply, enforce, type Manifest, podSecurityPolicy } from "../../shieldx/objects.ts";
+import { apply, enforce, type Manifest, podSecurityPolicy, replicaLimit } from "../../shieldx/objects.ts";
 import { waitFor } from "../../shieldx/wait.ts";
 
 export const namespace = "shieldx-system";
@@ -54,7 +54,7 @@ export async function startOutageBed(name: string): Promise<OutageBed> {
       await bed.kubectl("label", "namespace", column, `column=${column}`);
       await enforce(cluster, columnPolicy(column, column));
     }
-    await enforce(cluster, nativePolicy);
+    await enforce(cluster, replicaLimit("few-replicas"));
     return bed;
   } catch (error) {
     await bed.stop();
@@ -87,22 +87,6 @@ export function columnPolicy(name: string, column: Column | "late"): Manifest {
     failurePolicy: column === "open" ? "Ignore" : "Fail",
   });
 }
-
-const nativePolicy = {
-  apiVersion: "shieldx.io/v1alpha1",
-  kind: "ShieldPolicy",
-  metadata: { name: "few-replicas" },
-  spec: {
-    engine: "cel",
-    matchConstraints: {
-      resourceRules: [
-        { apiGroups: ["apps"], apiVersions: ["v1"], operations: ["CREATE"], resources: ["deployments"] },
-      ],
-    },
-    validations: [{ expression: "object.spec.replicas <= 5", message: "at most 5 replicas" }],
-    actions: { admission: "deny" },
-  },
-};
 
 export type Component = "operator" | "webhooks";
 

@@ -7,6 +7,7 @@ import {
   type Manifest,
   podSecurityPolicy,
   read,
+  replicaLimit,
   restrictedPod,
   tryCreate,
   untilCondition,
@@ -273,27 +274,16 @@ export function mainJob(kubernetes: KubernetesMinor): void {
   });
 
   describe("a cel policy", () => {
-    const replicas = (
-      expression = "object.spec.replicas <= 5",
-      actions: Manifest = { admission: "deny" },
-    ): Manifest => ({
-      apiVersion: "shieldx.io/v1alpha1",
-      kind: "ShieldPolicy",
-      metadata: { name: "few-replicas" },
-      spec: {
-        engine: "cel",
-        matchConstraints: {
-          resourceRules: [
-            {
-              apiGroups: ["apps"],
-              apiVersions: ["v1"],
-              operations: ["CREATE", "UPDATE"],
-              resources: ["deployments"],
-            },
-          ],
-        },
-        validations: [{ expression, message: "at most 5 replicas" }],
-        actions,
+    const fewReplicas = replicaLimit("few-replicas", {
+      matchConstraints: {
+        resourceRules: [
+          {
+            apiGroups: ["apps"],
+            apiVersions: ["v1"],
+            operations: ["CREATE", "UPDATE"],
+            resources: ["deployments"],
+          },
+        ],
       },
     });
     const many = () => {
@@ -302,7 +292,7 @@ export function mainJob(kubernetes: KubernetesMinor): void {
     };
 
     it("is enforced natively, and its message names it", async () => {
-      const policy = await enforce(cluster, replicas());
+      const policy = await enforce(cluster, fewReplicas);
       expect(policy.status?.enforcedBy).toBe("Native");
       const refused = await waitFor("enforced", async () => {
         const outcome = await tryCreate(cluster, many());
@@ -313,7 +303,7 @@ export function mainJob(kubernetes: KubernetesMinor): void {
     });
 
     it("is restored when what enforces it is deleted or edited", async () => {
-      await enforce(cluster, replicas());
+      await enforce(cluster, fewReplicas);
       for (const kind of ["validatingadmissionpolicies", "validatingadmissionpolicybindings"]) {
         const before = await read<{ items: { metadata: { name: string; uid: string } }[] }>(cluster, kind);
         const [target] = before?.items ?? [];
@@ -335,14 +325,15 @@ export function mainJob(kubernetes: KubernetesMinor): void {
     });
 
     it("is refused at apply when an expression is broken, with position and reason", async () => {
-      const refused = await apply(cluster, replicas("object.spec.replicas <= "));
+      const validations = [{ expression: "object.spec.replicas <= " }];
+      const refused = await apply(cluster, replicaLimit("few-replicas", { validations }));
       expect(refused.allowed).toBe(false);
       expect(refused.message).toContain("spec.validations[0].expression");
       expect(refused.message).toMatch(/Syntax error/);
     });
 
     it("takes its admission policy and binding with it", async () => {
-      await enforce(cluster, replicas());
+      await enforce(cluster, fewReplicas);
       await cluster.kubectl(["delete", "shieldpolicy", "few-replicas"]);
       await waitFor("both gone", async () => {
         const left = await cluster.kubectl([

@@ -11,28 +11,13 @@ import {
   type Manifest,
   podSecurityPolicy,
   read,
+  replicaLimit,
   restrictedPod,
 } from "../../shieldx/objects.ts";
 import { waitFor } from "../../shieldx/wait.ts";
 
 export const hostNetwork = (name: string, namespace = "default"): Manifest =>
   restrictedPod(name, { hostNetwork: true }, namespace);
-
-const replicaLimit = (name: string, expression: string): Manifest => ({
-  apiVersion: "shieldx.io/v1alpha1",
-  kind: "ShieldPolicy",
-  metadata: { name },
-  spec: {
-    engine: "cel",
-    matchConstraints: {
-      resourceRules: [
-        { apiGroups: ["apps"], apiVersions: ["v1"], operations: ["CREATE"], resources: ["deployments"] },
-      ],
-    },
-    validations: [{ expression, message: "at most 100 replicas" }],
-    actions: { admission: "deny" },
-  },
-});
 
 const deployment = (name: string, spec: unknown): Manifest => ({
   apiVersion: "apps/v1",
@@ -95,7 +80,8 @@ export async function makeBusy(
       actions: { admission: "warn" },
     }),
   );
-  await enforce(cluster, replicaLimit("replica-limit", "object.spec.replicas <= 100"));
+  const validations = [{ expression: "object.spec.replicas <= 100", message: "at most 100 replicas" }];
+  await enforce(cluster, replicaLimit("replica-limit", { validations }));
   await must(cluster, {
     apiVersion: "shieldx.io/v1alpha1",
     kind: "ShieldException",

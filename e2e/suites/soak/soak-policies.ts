@@ -6,7 +6,7 @@ import {
   type ResourceType,
   resourceType,
 } from "@shieldx/controller-runtime";
-import { type Manifest, podSecurityPolicy, restrictedPod } from "../../shieldx/objects.ts";
+import { type Manifest, podSecurityPolicy, replicaLimit, restrictedPod } from "../../shieldx/objects.ts";
 
 export const ShieldPolicy = resourceType<KubeObject>({
   group: "shieldx.io",
@@ -68,22 +68,16 @@ const webhook: Toggled = {
 
 const native: Toggled = {
   name: "soak-toggled-native",
-  policy: (admission) => ({
-    apiVersion: "shieldx.io/v1alpha1",
-    kind: "ShieldPolicy",
-    metadata: { name: "soak-toggled-native" },
-    spec: {
-      engine: "cel",
+  policy: (admission) =>
+    replicaLimit("soak-toggled-native", {
       matchConstraints: {
         ...inDefault,
         resourceRules: [
           { apiGroups: ["apps"], apiVersions: ["v1"], operations: ["CREATE"], resources: ["deployments"] },
         ],
       },
-      validations: [{ expression: "object.spec.replicas <= 5", message: "at most 5 replicas" }],
       actions: { admission },
-    },
-  }),
+    }),
   type: Deployment,
   offender: {
     apiVersion: "apps/v1",

@@ -14,7 +14,7 @@ import { type Cluster, startCluster } from "../../cluster/index.ts";
 import { clientsOf } from "../../shieldx/clients.ts";
 import { type ShieldxOnHost, type ShieldxProcess, startShieldxOnHost } from "../../shieldx/host.ts";
 import { parseMetrics, scrape, scraperToken, sum } from "../../shieldx/metrics.ts";
-import { enforce, type Manifest, podSecurityPolicy } from "../../shieldx/objects.ts";
+import { enforce, type Manifest, podSecurityPolicy, replicaLimit } from "../../shieldx/objects.ts";
 import { waitFor } from "../../shieldx/wait.ts";
 import { substance, type Tampering, type Target } from "./targets.ts";
 
@@ -34,26 +34,13 @@ export function nativeTargets(policy: string): Target[] {
   ];
 }
 
-/** At most five replicas, in native form. */
+/** At most five replicas, but for what is labelled exempt. */
 export function fewReplicas(name: string): Manifest {
-  return {
-    apiVersion: "shieldx.io/v1alpha1",
-    kind: "ShieldPolicy",
-    metadata: { name },
-    spec: {
-      engine: "cel",
-      matchConstraints: {
-        resourceRules: [
-          { apiGroups: ["apps"], apiVersions: ["v1"], operations: ["CREATE"], resources: ["deployments"] },
-        ],
-      },
-      matchConditions: [
-        { name: "not-exempt", expression: "!('exempt' in object.metadata.?labels.orValue({}))" },
-      ],
-      validations: [{ expression: "object.spec.replicas <= 5", message: "at most 5 replicas" }],
-      actions: { admission: "deny" },
-    },
-  };
+  return replicaLimit(name, {
+    matchConditions: [
+      { name: "not-exempt", expression: "!('exempt' in object.metadata.?labels.orValue({}))" },
+    ],
+  });
 }
 
 export interface TamperingBed {
