@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Cluster, startCluster } from "../../cluster/index.ts";
-import { mustKubectl } from "../gitops/argocd.ts";
+import { mustKubectl } from "../../shieldx/kubectl.ts";
 import { installPublishedKinds } from "../gitops/published-kinds.ts";
 import { commandBlocks, missingLine } from "./markdown.ts";
 import { GuideShell } from "./shell.ts";

@@ -7,9 +7,10 @@ import { buildShieldxImage } from "../../cluster/image/shieldx.ts";
 import { buildArgocd, type Cluster, publishedFile, startCluster } from "../../cluster/index.ts";
 import { loadImage } from "../../cluster/node/images.ts";
 import { renderChart } from "../../shieldx/chart.ts";
+import { mustKubectl } from "../../shieldx/kubectl.ts";
 import { read, restrictedPod, tryCreate, untilCondition } from "../../shieldx/objects.ts";
 import { waitFor } from "../../shieldx/wait.ts";
-import { Application, deploy, diffModes, healthOf, inSync, installSettings, mustKubectl } from "./argocd.ts";
+import { Application, deploy, diffModes, healthOf, inSync, installSettings } from "./argocd.ts";
 
 const namespace = "shieldx-system";
 const applications = join(deploy, "argocd", "applications");

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { buildArgocd, type Cluster, startCluster } from "../../cluster/index.ts";
 import { renderChart } from "../../shieldx/chart.ts";
 import { type ShieldxOnHost, startShieldxOnHost } from "../../shieldx/host.ts";
+import { mustKubectl } from "../../shieldx/kubectl.ts";
 import {
   apply,
   enforce,
@@ -22,7 +23,6 @@ import {
   healthOf,
   inSync,
   installSettings,
-  mustKubectl,
 } from "./argocd.ts";
 
 const applications = join(deploy, "argocd", "applications");

@@ -3,6 +3,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseAllDocuments, stringify } from "yaml";
 import { buildArgocd, type Cluster, runCommand } from "../../cluster/index.ts";
+import { mustKubectl } from "../../shieldx/kubectl.ts";
 
 export const deploy = new URL("../../../deploy", import.meta.url).pathname;
 
@@ -108,9 +109,8 @@ export class Application {
 
 /** The health of objects as they are in the cluster, judged by its argocd-cm; keys are `Kind/[namespace/]name`. */
 export async function healthOf(cluster: Cluster, ...what: string[]): Promise<Record<string, Health | null>> {
-  const { code, stdout, stderr } = await cluster.kubectl(["get", ...what, "-o", "json"]);
-  if (code !== 0) throw new Error(`kubectl get ${what.join(" ")}: ${stderr}`);
-  const list = JSON.parse(stdout) as { items?: unknown[] };
+  const found = await mustKubectl(cluster, ["get", ...what, "-o", "json"]);
+  const list = JSON.parse(found) as { items?: unknown[] };
   // As JSON: a YAML 1.1 parser reads a bare Off as false.
   const text = (list.items ?? [list]).map((item) => JSON.stringify(item)).join("\n---\n");
   const manifests = await scratchFile(cluster, "live.yaml", text);
@@ -138,16 +138,6 @@ export async function installSettings(cluster: Cluster): Promise<void> {
   await mustKubectl(cluster, ["apply", "-f", "-"], text);
   const settings = join(deploy, "argocd", "argocd-cm.yaml");
   await mustKubectl(cluster, ["apply", "--server-side", "--field-manager=shieldx", "-f", settings]);
-}
-
-export async function mustKubectl(
-  cluster: Cluster,
-  args: readonly string[],
-  input?: string,
-): Promise<string> {
-  const { code, stdout, stderr } = await cluster.kubectl(args, input === undefined ? {} : { input });
-  if (code !== 0) throw new Error(`kubectl ${args.join(" ")}: ${stderr}`);
-  return stdout;
 }
 
 /** A file of deploy/argocd with a change made to it, for a test that wants another option. */

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { type Cluster, startCluster } from "../../cluster/index.ts";
-import { deploy, mustKubectl } from "./argocd.ts";
+import { mustKubectl } from "../../shieldx/kubectl.ts";
+import { deploy } from "./argocd.ts";
 import { installPublishedKinds } from "./published-kinds.ts";
 
 let cluster: Cluster;

@@ -2,9 +2,9 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { buildHelm, type Cluster, runCommand, startCluster } from "../../cluster/index.ts";
 import { type ShieldxOnHost, startShieldxOnHost } from "../../shieldx/host.ts";
+import { mustKubectl } from "../../shieldx/kubectl.ts";
 import { enforce, podSecurityPolicy } from "../../shieldx/objects.ts";
 import { waitFor } from "../../shieldx/wait.ts";
-import { mustKubectl } from "./argocd.ts";
 
 const namespace = "shieldx-system";
 const chart = new URL("../../../charts/shieldx", import.meta.url).pathname;

@@ -1,5 +1,5 @@
 import { type Cluster, publishedFile } from "../../cluster/index.ts";
-import { mustKubectl } from "./argocd.ts";
+import { mustKubectl } from "../../shieldx/kubectl.ts";
 
 const published = [
   {

@@ -6,6 +6,7 @@ import { type Cluster, startCluster } from "../../cluster/index.ts";
 import { type ChartName, objectsOf, renderChart } from "../../shieldx/chart.ts";
 import { type ShieldxOnHost, startShieldxOnHost } from "../../shieldx/host.ts";
 import { installManifestPath } from "../../shieldx/install-manifest.ts";
+import { mustKubectl } from "../../shieldx/kubectl.ts";
 import {
   apply,
   enforce,
@@ -63,11 +64,7 @@ afterAll(async () => {
   await cluster?.stop();
 });
 
-async function kubectl(args: string[], input?: string): Promise<string> {
-  const { code, stdout, stderr } = await cluster.kubectl(args, input === undefined ? {} : { input });
-  if (code !== 0) throw new Error(`kubectl ${args.join(" ")}: ${stderr}`);
-  return stdout;
-}
+const kubectl = (args: string[], input?: string): Promise<string> => mustKubectl(cluster, args, input);
 
 describe("charts/install.yaml", () => {
   const applyAll = (): Promise<string> => kubectl(["apply", "--server-side", "-f", installManifestPath]);

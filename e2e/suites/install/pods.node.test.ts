@@ -8,6 +8,7 @@ import { loadImage } from "../../cluster/node/images.ts";
 import { type AdmissionLoad, startAdmissionLoad } from "../../shieldx/admission-load.ts";
 import { chartFolder } from "../../shieldx/chart.ts";
 import { clientsOf } from "../../shieldx/clients.ts";
+import { mustKubectl } from "../../shieldx/kubectl.ts";
 import {
   apply,
   enforce,
@@ -71,11 +72,7 @@ afterAll(async () => {
   await previous?.[Symbol.asyncDispose]();
 });
 
-async function kubectl(...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await cluster.kubectl(args);
-  if (code !== 0) throw new Error(`kubectl ${args.join(" ")}: ${stderr}`);
-  return stdout;
-}
+const kubectl = (...args: string[]): Promise<string> => mustKubectl(cluster, args);
 
 async function helm(...args: string[]): Promise<string> {
   const env = { ...process.env, KUBECONFIG: cluster.kubeconfig, HELM_CACHE_HOME: `${cluster.dir}/helm` };

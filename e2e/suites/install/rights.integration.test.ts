@@ -5,6 +5,7 @@ import { json } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Cluster, startCluster } from "../../cluster/index.ts";
 import { type ShieldxOnHost, startShieldxOnHost } from "../../shieldx/host.ts";
+import { mustKubectl } from "../../shieldx/kubectl.ts";
 import { scrape, scraperToken } from "../../shieldx/metrics.ts";
 import {
   apply,
@@ -45,11 +46,7 @@ afterAll(async () => {
   await cluster?.stop();
 });
 
-async function kubectl(...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await cluster.kubectl(args);
-  if (code !== 0) throw new Error(`kubectl ${args.join(" ")}: ${stderr}`);
-  return stdout;
-}
+const kubectl = (...args: string[]): Promise<string> => mustKubectl(cluster, args);
 
 const username = (component: string): string => `system:serviceaccount:${namespace}:shieldx-${component}`;
 

@@ -13,6 +13,7 @@ import { buildShieldxImage } from "../../cluster/image/shieldx.ts";
 import { buildHelm, type Cluster, runCommand, startCluster } from "../../cluster/index.ts";
 import { loadImage } from "../../cluster/node/images.ts";
 import { clientsOf } from "../../shieldx/clients.ts";
+import { mustKubectl } from "../../shieldx/kubectl.ts";
 import { apply, enforce, type Manifest, podSecurityPolicy, replicaLimit } from "../../shieldx/objects.ts";
 import { waitFor } from "../../shieldx/wait.ts";
 
@@ -36,11 +37,7 @@ export async function startOutageBed(name: string): Promise<OutageBed> {
   const bed: OutageBed = {
     cluster,
     client,
-    kubectl: async (...args) => {
-      const { code, stdout, stderr } = await cluster.kubectl(args);
-      if (code !== 0) throw new Error(`kubectl ${args.join(" ")}: ${stderr}`);
-      return stdout;
-    },
+    kubectl: (...args) => mustKubectl(cluster, args),
     async stop() {
       await client.close();
       await cluster.stop();

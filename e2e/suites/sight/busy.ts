@@ -5,6 +5,7 @@ import type { Client } from "@shieldx/controller-runtime";
 import type { Cluster } from "../../cluster/index.ts";
 import { type AdmissionLoad, startAdmissionLoad } from "../../shieldx/admission-load.ts";
 import type { ShieldxOnHost } from "../../shieldx/host.ts";
+import { mustKubectl } from "../../shieldx/kubectl.ts";
 import {
   apply,
   enforce,
@@ -45,12 +46,6 @@ async function must(cluster: Cluster, object: Manifest): Promise<void> {
   if (!outcome.allowed) throw new Error(`${JSON.stringify(object.metadata)} was refused: ${outcome.message}`);
 }
 
-async function kubectl(cluster: Cluster, ...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await cluster.kubectl(args);
-  if (code !== 0) throw new Error(`kubectl ${args.join(" ")}: ${stderr}`);
-  return stdout;
-}
-
 /** Workloads first, which the policies that follow would not let in; then policies, offenders and tampering. */
 export async function makeBusy(
   cluster: Cluster,
@@ -60,9 +55,9 @@ export async function makeBusy(
   const bad = hostNetwork("bad").spec as Readonly<Record<string, unknown>>;
   await must(cluster, deployment("web", bad));
   await must(cluster, cronJob("nightly", bad));
-  await kubectl(cluster, "create", "job", "nightly-now", "--from=cronjob/nightly");
+  await mustKubectl(cluster, ["create", "job", "nightly-now", "--from=cronjob/nightly"]);
   await waitFor("the Deployment's ReplicaSet", async () =>
-    (await kubectl(cluster, "get", "replicasets", "-l", "app=web", "-o", "name")).includes("web"),
+    (await mustKubectl(cluster, ["get", "replicasets", "-l", "app=web", "-o", "name"])).includes("web"),
   );
   await must(cluster, hostNetwork("offender"));
   await enforce(
@@ -96,8 +91,9 @@ export async function makeBusy(
   });
   await waitFor("excepted", async () => (await apply(cluster, hostNetwork("excepted"))).allowed);
   // The controllers' Pods are refused from now on, and their owners told.
-  await kubectl(cluster, "scale", "deployment", "web", "--replicas=2");
-  await kubectl(cluster, "patch", "job", "nightly-now", "--type=merge", '--patch={"spec":{"suspend":false}}');
+  await mustKubectl(cluster, ["scale", "deployment", "web", "--replicas=2"]);
+  const resumed = '--patch={"spec":{"suspend":false}}';
+  await mustKubectl(cluster, ["patch", "job", "nightly-now", "--type=merge", resumed]);
   await tamper(cluster);
   await disturb(shieldx);
   return startAdmissionLoad({
@@ -116,7 +112,7 @@ interface WithUid {
 async function tamper(cluster: Cluster): Promise<void> {
   const binding = ["validatingadmissionpolicybinding", "shieldx-replica-limit"] as const;
   const before = await waitFor("the binding", () => read<WithUid>(cluster, ...binding));
-  await kubectl(cluster, "delete", ...binding);
+  await mustKubectl(cluster, ["delete", ...binding]);
   await waitFor("the binding is put back", async () => {
     const now = await read<WithUid>(cluster, ...binding);
     return now !== undefined && now.metadata.uid !== before.metadata.uid;

@@ -6,6 +6,7 @@ import { parseAllDocuments } from "yaml";
 import { type Cluster, publishedManifest } from "../../cluster/index.ts";
 import { renderChart } from "../../shieldx/chart.ts";
 import type { ShieldxOnHost, ShieldxProcess } from "../../shieldx/host.ts";
+import { mustKubectl } from "../../shieldx/kubectl.ts";
 import { waitFor } from "../../shieldx/wait.ts";
 
 const root = join(import.meta.dirname, "..", "..", "..");
@@ -53,17 +54,15 @@ export async function renderMonitoring(): Promise<Rendered[]> {
 /** Installs it beside the Prometheus operator's own CRDs, which judge ServiceMonitors and rules. */
 export async function installMonitoring(cluster: Cluster, objects: readonly Rendered[]): Promise<void> {
   const crds = await publishedManifest("prometheus-operator");
-  const kubectl = async (args: string[], input?: string): Promise<void> => {
-    const { code, stderr } = await cluster.kubectl(args, input === undefined ? {} : { input });
-    if (code !== 0) throw new Error(`kubectl ${args.join(" ")}: ${stderr}`);
-  };
-  for (const plural of ["servicemonitors", "prometheusrules"])
-    await kubectl(["apply", "--server-side", "-f", join(crds, `monitoring.coreos.com_${plural}.yaml`)]);
-  await kubectl(["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"]);
-  await kubectl(["create", "namespace", scraper.namespace]);
-  await kubectl(["create", "serviceaccount", scraper.name, "-n", scraper.namespace]);
+  for (const plural of ["servicemonitors", "prometheusrules"]) {
+    const file = join(crds, `monitoring.coreos.com_${plural}.yaml`);
+    await mustKubectl(cluster, ["apply", "--server-side", "-f", file]);
+  }
+  await mustKubectl(cluster, ["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"]);
+  await mustKubectl(cluster, ["create", "namespace", scraper.namespace]);
+  await mustKubectl(cluster, ["create", "serviceaccount", scraper.name, "-n", scraper.namespace]);
   const list = JSON.stringify({ apiVersion: "v1", kind: "List", items: objects });
-  await kubectl(["apply", "--server-side", "--validate=strict", "-f", "-"], list);
+  await mustKubectl(cluster, ["apply", "--server-side", "--validate=strict", "-f", "-"], list);
 }
 
 /** Prometheus' own configuration for what the ServiceMonitors say, with the host's processes as targets. */
