@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { parseAllDocuments } from "yaml";
-import { buildHelm } from "../cluster/index.ts";
+import { buildHelm, type Cluster, runCommand } from "../cluster/index.ts";
 
 const run = promisify(execFile);
 
@@ -18,20 +18,37 @@ export function chartFolder(chart: ChartName): string {
   return new URL(`../../charts/${chart}`, import.meta.url).pathname;
 }
 
-/** Renders a chart with Helm itself. Values are Helm's: `a.b=c`. Throws with Helm's own message. */
+/** Values are Helm's: `a.b=c`. */
+export type HelmValues = Readonly<Record<string, string>>;
+
+export function valueFlags(values: HelmValues): string[] {
+  return Object.entries(values).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
+}
+
+/** Runs Helm in ShieldX's namespace. Throws with Helm's own message and what the namespace holds then. */
+export async function runHelm(cluster: Cluster, args: readonly string[]): Promise<string> {
+  const where = ["--namespace", "shieldx-system"];
+  const env = { ...process.env, KUBECONFIG: cluster.kubeconfig, HELM_CACHE_HOME: `${cluster.dir}/helm` };
+  const options = { env, timeoutMs: 240_000 };
+  const { code, stdout, stderr } = await runCommand(await buildHelm(), [...args, ...where], options);
+  if (code === 0) return stdout;
+  const seen = await cluster.kubectl(["get", "pods,jobs,events", ...where, "-o", "wide"]);
+  throw new Error(`helm ${args.join(" ")}: ${stderr}\n${seen.stdout}`);
+}
+
+/** Renders a chart with Helm itself. Throws with Helm's own message. */
 export async function renderChart(
-  values: Readonly<Record<string, string>>,
+  values: HelmValues,
   namespace = "shieldx-system",
   { chart = "shieldx", flags = [] }: RenderOptions = {},
 ): Promise<string> {
   const helm = await buildHelm();
-  const set = Object.entries(values).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
   const { stdout } = await run(
     helm,
     [
       ...["template", chart, chartFolder(chart), "--kube-version", "1.37.2", "--namespace", namespace],
       ...flags,
-      ...set,
+      ...valueFlags(values),
     ],
     {
       maxBuffer: 64 * 1024 * 1024,

@@ -1,13 +1,14 @@
 // What `kubectl diff` says after an install, once the operator has filled in what is its own.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { buildHelm, type Cluster, runCommand, startCluster } from "../../cluster/index.ts";
+import { type Cluster, startCluster } from "../../cluster/index.ts";
+import { chartFolder, runHelm, valueFlags } from "../../shieldx/chart.ts";
 import { type ShieldxOnHost, startShieldxOnHost } from "../../shieldx/host.ts";
 import { mustKubectl } from "../../shieldx/kubectl.ts";
 import { enforce, podSecurityPolicy } from "../../shieldx/objects.ts";
 import { waitFor } from "../../shieldx/wait.ts";
 
 const namespace = "shieldx-system";
-const chart = new URL("../../../charts/shieldx", import.meta.url).pathname;
+const chart = chartFolder("shieldx");
 let cluster: Cluster;
 let shieldx: ShieldxOnHost;
 let rendered: string;
@@ -18,8 +19,7 @@ beforeAll(async () => {
     chartValues: { "namespace.create": "false" },
     install: async (manifests, values) => {
       rendered = manifests;
-      const set = Object.entries(values).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
-      await helm("install", "shieldx", chart, "--create-namespace", ...set);
+      await helm("install", "shieldx", chart, "--create-namespace", ...valueFlags(values));
     },
   });
   await enforce(cluster, podSecurityPolicy("baseline-pods"));
@@ -32,14 +32,7 @@ afterAll(async () => {
   await cluster?.stop();
 });
 
-async function helm(...args: string[]): Promise<string> {
-  const env = { ...process.env, KUBECONFIG: cluster.kubeconfig, HELM_CACHE_HOME: `${cluster.dir}/helm` };
-  const { code, stdout, stderr } = await runCommand(await buildHelm(), [...args, "--namespace", namespace], {
-    env,
-  });
-  if (code !== 0) throw new Error(`helm ${args[0]}: ${stderr}`);
-  return stdout;
-}
+const helm = (...args: string[]): Promise<string> => runHelm(cluster, args);
 
 async function diff(manifests: string, ...flags: string[]): Promise<{ code: number; stdout: string }> {
   const { code, stdout, stderr } = await cluster.kubectl(["diff", ...flags, "-f", "-"], { input: manifests });

@@ -3,10 +3,10 @@ import { readdir, readFile } from "node:fs/promises";
 import type { Client } from "@shieldx/controller-runtime";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { buildShieldxImage } from "../../cluster/image/shieldx.ts";
-import { buildHelm, type Cluster, runCommand, startCluster } from "../../cluster/index.ts";
+import { type Cluster, runCommand, startCluster } from "../../cluster/index.ts";
 import { loadImage } from "../../cluster/node/images.ts";
 import { type AdmissionLoad, startAdmissionLoad } from "../../shieldx/admission-load.ts";
-import { chartFolder } from "../../shieldx/chart.ts";
+import { chartFolder, type HelmValues, runHelm, valueFlags } from "../../shieldx/chart.ts";
 import { clientsOf } from "../../shieldx/clients.ts";
 import { mustKubectl } from "../../shieldx/kubectl.ts";
 import {
@@ -74,31 +74,19 @@ afterAll(async () => {
 
 const kubectl = (...args: string[]): Promise<string> => mustKubectl(cluster, args);
 
-async function helm(...args: string[]): Promise<string> {
-  const env = { ...process.env, KUBECONFIG: cluster.kubeconfig, HELM_CACHE_HOME: `${cluster.dir}/helm` };
-  const { code, stdout, stderr } = await runCommand(await buildHelm(), [...args, "--namespace", namespace], {
-    env,
-    timeoutMs: 240_000,
-  });
-  if (code === 0) return stdout;
-  const seen = await cluster.kubectl(["get", "pods,jobs,events", "-n", namespace, "-o", "wide"]);
-  throw new Error(`helm ${args.join(" ")}: ${stderr}\n${seen.stdout}`);
-}
-
-type HelmValues = Readonly<Record<string, string>>;
+const helm = (...args: string[]): Promise<string> => runHelm(cluster, args);
 
 /** What has to be said on this cluster, in words that every version of the chart has. */
 function settings(imageName: string, values: HelmValues = {}): string[] {
   const colon = imageName.lastIndexOf(":");
-  const all = {
+  return valueFlags({
     "image.repository": imageName.slice(0, colon),
     "image.tag": imageName.slice(colon + 1),
     "operator.replicas": "2",
     "webhooks.replicas": "3",
     "networkPolicy.apiServerPorts": `{443,${cluster.apiServers[0]?.port}}`,
     ...values,
-  };
-  return Object.entries(all).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
+  });
 }
 
 async function install(folder: string, imageName: string, values: HelmValues = {}): Promise<void> {

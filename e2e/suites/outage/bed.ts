@@ -10,15 +10,15 @@ import {
   ValidatingWebhookConfiguration,
 } from "@shieldx/controller-runtime";
 import { buildShieldxImage } from "../../cluster/image/shieldx.ts";
-import { buildHelm, type Cluster, runCommand, startCluster } from "../../cluster/index.ts";
+import { type Cluster, startCluster } from "../../cluster/index.ts";
 import { loadImage } from "../../cluster/node/images.ts";
+import { chartFolder, runHelm, valueFlags } from "../../shieldx/chart.ts";
 import { clientsOf } from "../../shieldx/clients.ts";
 import { mustKubectl } from "../../shieldx/kubectl.ts";
 import { apply, enforce, type Manifest, podSecurityPolicy, replicaLimit } from "../../shieldx/objects.ts";
 import { waitFor } from "../../shieldx/wait.ts";
 
 export const namespace = "shieldx-system";
-const chart = new URL("../../../charts/shieldx", import.meta.url).pathname;
 
 /** Both columns of the matrix: the namespace is named as its policy. */
 export const columns = ["closed", "open"] as const;
@@ -61,20 +61,14 @@ export async function startOutageBed(name: string): Promise<OutageBed> {
 
 async function install(cluster: Cluster, image: string): Promise<void> {
   const colon = image.lastIndexOf(":");
-  const values = {
+  const set = valueFlags({
     "image.repository": image.slice(0, colon),
     "image.tag": image.slice(colon + 1),
     "crds.openReports": "true",
     "networkPolicy.apiServerPorts": `{443,${cluster.apiServers[0]?.port}}`,
-  };
-  const set = Object.entries(values).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
-  const where = ["--namespace", namespace, "--create-namespace", "--wait", "--timeout", "180s"];
-  const env = { ...process.env, KUBECONFIG: cluster.kubeconfig, HELM_CACHE_HOME: `${cluster.dir}/helm` };
-  const args = ["install", "shieldx", chart, ...where, ...set];
-  const { code, stderr } = await runCommand(await buildHelm(), args, { env, timeoutMs: 240_000 });
-  if (code === 0) return;
-  const seen = await cluster.kubectl(["get", "pods,events", "-n", namespace, "-o", "wide"]);
-  throw new Error(`helm install: ${stderr}\n${seen.stdout}`);
+  });
+  const waiting = ["--create-namespace", "--wait", "--timeout", "180s"];
+  await runHelm(cluster, ["install", "shieldx", chartFolder("shieldx"), ...waiting, ...set]);
 }
 
 /** Baseline, for namespaces with the label `column` of that value. */
