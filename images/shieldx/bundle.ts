@@ -1,7 +1,7 @@
 /** Bundles main.ts and everything it imports into `dist/`: `node images/shieldx/bundle.ts [FOLDER]`. */
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { build, type Plugin } from "esbuild";
+import { type BuildOptions, build, type Plugin } from "esbuild";
 
 const root = join(import.meta.dirname, "..", "..");
 
@@ -26,6 +26,22 @@ const undiciAgentOnly: Plugin = {
   },
 };
 
+/** How everything that ships is bundled: ES modules that need nothing but Node. */
+export const forNode = {
+  bundle: true,
+  format: "esm",
+  platform: "node",
+  target: "node24",
+  conditions: ["node"],
+  minifySyntax: true,
+  minifyWhitespace: true,
+  keepNames: true,
+  // CommonJS dependencies call require for Node's own modules, which an ES module does not have.
+  banner: { js: 'import{createRequire as __r}from"node:module";const require=__r(import.meta.url);' },
+  metafile: true,
+  logLevel: "warning",
+} satisfies BuildOptions;
+
 /**
  * Writes `shieldx.mjs`, its chunks, `package.json` (the version) and third-party licence texts into `folder`, emptied
  * before. Returns the paths of all sources that went in, relative to the checkout.
@@ -38,21 +54,10 @@ export async function bundle(folder: string): Promise<string[]> {
     entryPoints: { shieldx: "images/shieldx/main.ts" },
     outdir: folder,
     outExtension: { ".js": ".mjs" },
-    bundle: true,
     splitting: true,
-    format: "esm",
-    platform: "node",
-    target: "node24",
-    conditions: ["node"],
-    minifySyntax: true,
-    minifyWhitespace: true,
-    keepNames: true,
     legalComments: "linked",
-    // CommonJS dependencies call require for Node's own modules, which an ES module does not have.
-    banner: { js: 'import{createRequire as __r}from"node:module";const require=__r(import.meta.url);' },
     plugins: [undiciAgentOnly],
-    metafile: true,
-    logLevel: "warning",
+    ...forNode,
   });
   const { version } = JSON.parse(await readFile(join(root, "operator", "package.json"), "utf8")) as {
     version: string;

@@ -10,7 +10,7 @@ import { promisify } from "node:util";
 import { build } from "esbuild";
 import { buildShieldxImage, readImageFiles } from "../../e2e/cluster/image/shieldx.ts";
 import { installManifest } from "../../e2e/shieldx/install-manifest.ts";
-import { bundle } from "../../images/shieldx/bundle.ts";
+import { bundle, forNode } from "../../images/shieldx/bundle.ts";
 import { packChart } from "./charts.ts";
 import { type Component, debianComponents, nodeComponent, npmComponents } from "./components.ts";
 import { type Origin, provenanceOf, type Subject } from "./provenance.ts";
@@ -110,20 +110,8 @@ async function bundleShieldctl(outfile: string): Promise<string[]> {
   const { metafile } = await build({
     entryPoints: ["cli/src/bin.ts"],
     outfile,
-    bundle: true,
-    format: "esm",
-    platform: "node",
-    target: "node24",
-    conditions: ["node"],
-    minifySyntax: true,
-    minifyWhitespace: true,
-    keepNames: true,
     legalComments: "inline",
-    banner: {
-      js: 'import{createRequire as __r}from"node:module";const require=__r(import.meta.url);',
-    },
-    metafile: true,
-    logLevel: "warning",
+    ...forNode,
   });
   return Object.keys(metafile.inputs);
 }
