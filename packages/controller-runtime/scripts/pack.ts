@@ -13,12 +13,6 @@ const run = promisify(execFile);
 const packageDir = dirname(dirname(fileURLToPath(import.meta.url)));
 const repositoryDir = resolve(packageDir, "../..");
 
-interface PackageJson {
-  name: string;
-  version: string;
-  [field: string]: unknown;
-}
-
 /** Builds and packs into `folder`, which must exist. Returns the tarball's path. */
 export async function pack(folder: string): Promise<string> {
   const staging = await mkdtemp(join(tmpdir(), "controller-runtime-pack-"));
@@ -26,32 +20,37 @@ export async function pack(folder: string): Promise<string> {
     const compiler = join(repositoryDir, "node_modules/.bin/tsc");
     const project = join(packageDir, "tsconfig.build.json");
     await run(compiler, ["-p", project, "--outDir", join(staging, "dist")], { cwd: packageDir });
-    const source = JSON.parse(await readFile(join(packageDir, "package.json"), "utf8")) as PackageJson;
-    await writeFile(join(staging, "package.json"), `${JSON.stringify(published(source), null, 2)}\n`);
-    await cp(join(packageDir, "README.md"), join(staging, "README.md"));
     await cp(join(packageDir, "examples"), join(staging, "examples"), { recursive: true });
-    await cp(join(repositoryDir, "LICENSE"), join(staging, "LICENSE"));
-    const { stdout } = await run("npm", ["pack", "--json", "--pack-destination", folder], { cwd: staging });
-    return join(folder, tarballName(stdout));
+    return await packStaged(packageDir, staging, folder, ["dist", "examples"]);
   } finally {
     await rm(staging, { recursive: true, force: true });
   }
 }
 
-/** The package.json of the tarball: entry points in dist, nothing of the workspace. */
-function published(source: PackageJson): PackageJson {
+/**
+ * Packs `files` of `staging` into `folder` with what a package tells of itself: entry points in dist, nothing of the
+ * workspace. Returns the tarball's path.
+ */
+export async function packStaged(
+  sourceDir: string,
+  staging: string,
+  folder: string,
+  files: readonly string[],
+): Promise<string> {
+  const source = JSON.parse(await readFile(join(sourceDir, "package.json"), "utf8")) as Record<
+    string,
+    unknown
+  >;
   const { private: _private, scripts: _scripts, devDependencies: _development, ...rest } = source;
-  return {
-    ...rest,
-    exports: { ".": { types: "./dist/index.d.ts", default: "./dist/index.js" } },
-    files: ["dist", "examples"],
-  };
-}
-
-function tarballName(output: string): string {
-  const [packed] = JSON.parse(output) as { filename?: string }[];
-  if (packed?.filename === undefined) throw new Error(`npm pack named no tarball: ${output}`);
-  return packed.filename;
+  const exports = { ".": { types: "./dist/index.d.ts", default: "./dist/index.js" } };
+  const published = { ...rest, exports, files };
+  await writeFile(join(staging, "package.json"), `${JSON.stringify(published, null, 2)}\n`);
+  await cp(join(sourceDir, "README.md"), join(staging, "README.md"));
+  await cp(join(repositoryDir, "LICENSE"), join(staging, "LICENSE"));
+  const { stdout } = await run("npm", ["pack", "--json", "--pack-destination", folder], { cwd: staging });
+  const [packed] = JSON.parse(stdout) as { filename?: string }[];
+  if (packed?.filename === undefined) throw new Error(`npm pack named no tarball: ${stdout}`);
+  return join(folder, packed.filename);
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

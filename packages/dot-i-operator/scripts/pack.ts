@@ -3,12 +3,12 @@
  * needs. Usage: node scripts/pack.ts [FOLDER]; prints their paths.
  */
 import { execFile } from "node:child_process";
-import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { pack as packRuntime } from "../../controller-runtime/scripts/pack.ts";
+import { pack as packRuntime, packStaged } from "../../controller-runtime/scripts/pack.ts";
 
 const run = promisify(execFile);
 const packageDir = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -23,19 +23,7 @@ export async function pack(folder: string): Promise<string[]> {
     await mkdir(runtimeDir, { recursive: true });
     await run("tar", ["-xzf", runtime, "-C", runtimeDir, "--strip-components=1"]);
     await compile(staging);
-    const { devDependencies: _, scripts: _scripts, ...source } = await readPackage();
-    const published = {
-      ...source,
-      exports: { ".": { types: "./dist/index.d.ts", default: "./dist/index.js" } },
-      files: ["dist"],
-    };
-    await writeFile(join(staging, "package.json"), `${JSON.stringify(published, null, 2)}\n`);
-    await cp(join(packageDir, "README.md"), join(staging, "README.md"));
-    await cp(join(repositoryDir, "LICENSE"), join(staging, "LICENSE"));
-    const { stdout } = await run("npm", ["pack", "--json", "--pack-destination", folder], { cwd: staging });
-    const [packed] = JSON.parse(stdout) as { filename?: string }[];
-    if (packed?.filename === undefined) throw new Error(`npm pack named no tarball: ${stdout}`);
-    return [runtime, join(folder, packed.filename)];
+    return [runtime, await packStaged(packageDir, staging, folder, ["dist"])];
   } finally {
     await rm(staging, { recursive: true, force: true });
   }
@@ -64,10 +52,6 @@ async function compile(staging: string): Promise<void> {
   } catch (error) {
     throw new Error(`tsc refused the package: ${(error as { stdout?: string }).stdout}`, { cause: error });
   }
-}
-
-async function readPackage(): Promise<Record<string, unknown>> {
-  return JSON.parse(await readFile(join(packageDir, "package.json"), "utf8")) as Record<string, unknown>;
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
