@@ -14,6 +14,7 @@ import {
   callsOf,
   excludeNamespaces,
   type LabelSelector,
+  PROBE_RULE,
   podSecurityCalls,
   type RequestedRule,
   type Rule,
@@ -262,15 +263,7 @@ function probeEntry(observed: WebhookObservation, configuration: string, caBundl
   return {
     name: PROBE_WEBHOOK,
     clientConfig: clientConfigOf(observed.address, "probe", WEBHOOK_PATH.probe, caBundle),
-    rules: [
-      {
-        apiGroups: [""],
-        apiVersions: ["v1"],
-        operations: ["CREATE"],
-        resources: ["configmaps"],
-        scope: "Namespaced",
-      },
-    ],
+    rules: [PROBE_RULE],
     failurePolicy: "Fail",
     matchPolicy: "Equivalent",
     namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": observed.namespace } },

@@ -15,6 +15,7 @@ import { FIELD_MANAGER } from "../../names.ts";
 import { type DesiredObject, writeWhole } from "../../owned-object.ts";
 import { bundlePatch } from "./apply.ts";
 import { clientConfigOf, type WebhookAddress } from "./decide.ts";
+import { PROBE_RULE } from "./rules.ts";
 
 /** `timeoutSeconds` by the entry's name. */
 export type Timeouts = Readonly<Record<string, number>>;
@@ -74,15 +75,7 @@ export function kindsConfiguration(
         matchPolicy: "Exact",
         namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": namespace } },
         objectSelector: { matchLabels: { [LABEL.handshakeProbe]: KINDS_CONFIGURATION } },
-        rules: [
-          {
-            apiGroups: [""],
-            apiVersions: ["v1"],
-            operations: ["CREATE"],
-            resources: ["configmaps"],
-            scope: "Namespaced",
-          },
-        ],
+        rules: [PROBE_RULE],
       },
     ],
   };

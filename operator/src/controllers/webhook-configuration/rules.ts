@@ -19,6 +19,15 @@ export interface Rule {
   readonly scope?: string;
 }
 
+/** Of every probe entry: it is called for nothing else. */
+export const PROBE_RULE: Rule = {
+  apiGroups: [""],
+  apiVersions: ["v1"],
+  operations: ["CREATE"],
+  resources: ["configmaps"],
+  scope: "Namespaced",
+};
+
 /** What a policy may ask for; absent operations mean CREATE and UPDATE. */
 export interface RequestedRule {
   readonly apiGroups?: readonly string[];
