@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 import { DEFAULT_NAMESPACE } from "@shieldx/crds";
-import { logLevels } from "@shieldx/telemetry";
+import { isLogLevel, logLevels } from "@shieldx/telemetry";
 
 export interface OperatorFlags {
   readonly kubeconfig: string | undefined;
@@ -46,7 +46,7 @@ export function parseFlags(argv: readonly string[]): OperatorFlags | "help" {
     throw new FlagError("--webhook-url and --webhook-probe-url go together: give both or neither");
   }
   const logLevel = values["log-level"] ?? "info";
-  if (!logLevels.some((known) => known === logLevel)) {
+  if (!isLogLevel(logLevel)) {
     throw new FlagError(`--log-level ${JSON.stringify(logLevel)}: use one of ${logLevels.join(", ")}`);
   }
   return {

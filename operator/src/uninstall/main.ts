@@ -8,7 +8,7 @@ import {
   TransportError,
 } from "@shieldx/controller-runtime";
 import { DEFAULT_NAMESPACE } from "@shieldx/crds";
-import { createLogger, logLevels } from "@shieldx/telemetry";
+import { createLogger, isLogLevel, logLevels } from "@shieldx/telemetry";
 import { UninstallError, uninstall } from "./remove.ts";
 
 const usage = `shieldx uninstall: removes what the operator made, before the release itself is removed
@@ -53,7 +53,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   const seconds = flags.timeout ?? "60";
   if (!/^[1-9]\d{0,3}$/.test(seconds)) return fail(`--timeout ${seconds}: must be whole seconds, 1 to 9999`);
   const level = flags["log-level"] ?? "info";
-  if (!logLevels.some((known) => known === level)) {
+  if (!isLogLevel(level)) {
     return fail(`--log-level ${level}: use one of ${logLevels.join(", ")}`);
   }
   const stop = new AbortController();

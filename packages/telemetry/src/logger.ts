@@ -16,6 +16,10 @@ export interface LoggerOptions {
 /** From the most to the least. */
 export const logLevels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 
+export function isLogLevel(text: string): text is (typeof logLevels)[number] {
+  return logLevels.some((known) => known === text);
+}
+
 /**
  * Lines of JSON in the schema of `log-schema.ts`. Secrets are never logged on purpose; what errors and fields may carry
  * along is redacted here, by name and by how it looks.

@@ -2,7 +2,7 @@ import { hostname } from "node:os";
 import { parseArgs } from "node:util";
 import { type BindAddress, parseBindAddress } from "@shieldx/controller-runtime";
 import { DEFAULT_NAMESPACE } from "@shieldx/crds";
-import { logLevels } from "@shieldx/telemetry";
+import { isLogLevel, logLevels } from "@shieldx/telemetry";
 
 export interface WebhookFlags {
   readonly kubeconfig: string | undefined;
@@ -62,7 +62,7 @@ export function parseFlags(argv: readonly string[]): WebhookFlags | "help" {
   const values = parse(argv);
   if (values.help === true) return "help";
   const logLevel = values["log-level"] ?? "info";
-  if (!logLevels.some((known) => known === logLevel)) {
+  if (!isLogLevel(logLevel)) {
     throw new FlagError(`--log-level ${JSON.stringify(logLevel)}: use one of ${logLevels.join(", ")}`);
   }
   return {
