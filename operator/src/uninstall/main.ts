@@ -9,6 +9,7 @@ import {
 } from "@shieldx/controller-runtime";
 import { DEFAULT_NAMESPACE } from "@shieldx/crds";
 import { createLogger, isLogLevel, logLevels } from "@shieldx/telemetry";
+import packageJson from "../../package.json" with { type: "json" };
 import { UninstallError, uninstall } from "./remove.ts";
 
 const usage = `shieldx uninstall: removes what the operator made, before the release itself is removed
@@ -64,7 +65,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     const credentials = await loadCredentials(
       flags.kubeconfig === undefined ? {} : { kubeconfig: flags.kubeconfig },
     );
-    const client = createClient({ credentials, userAgent: "shieldx-uninstall/0.1.0" });
+    const client = createClient({ credentials, userAgent: `shieldx-uninstall/${packageJson.version}` });
     const logger = createLogger({ component: "uninstall", level });
     try {
       const removed = await uninstall({
