@@ -6,6 +6,7 @@ export { type ManifestName, publishedFile, publishedManifest } from "./build/pub
 export type { ApiServer, BasicCluster, Cluster, TokenOptions } from "./cluster.ts";
 export { type CommandOptions, runCommand } from "./command.ts";
 export { ClusterError, type ClusterErrorCode } from "./errors.ts";
+export { type Etcd, openEtcd } from "./etcd.ts";
 export {
   type AuditPolicy,
   type ClusterOptions,

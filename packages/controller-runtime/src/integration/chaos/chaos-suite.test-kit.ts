@@ -3,11 +3,11 @@ import { copyFile, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { type Cluster, startCluster, waitFor } from "@shieldx/e2e/cluster";
+import { type Cluster, openEtcd, startCluster, waitFor } from "@shieldx/e2e/cluster";
 import { describe, expect, it } from "vitest";
 import { type Client, createClient, loadCredentials, Namespace } from "../../index.ts";
 import { readAuditLog } from "../audit-log.test-kit.ts";
-import { type Etcd, openEtcd } from "../etcd.test-kit.ts";
+import { compact } from "../etcd.test-kit.ts";
 import { seedOfRun } from "../seed.test-kit.ts";
 import { Churn } from "./churn.test-kit.ts";
 import type { Delivery, Lane } from "./delivery.test-kit.ts";
@@ -132,7 +132,7 @@ async function prepare(
   for (const { namespace: name } of lanes) {
     await client.create(Namespace, { apiVersion: "v1", kind: "Namespace", metadata: { name } });
   }
-  const etcd: Etcd = await openEtcd(cluster);
+  const etcd = await openEtcd(cluster);
   const churn = new Churn(cluster, client, lanes, seed, pauseMs);
   return {
     churn,
@@ -141,7 +141,7 @@ async function prepare(
       const target = (churn.writes[lane] ?? 0) + 2;
       const isWritten = async (): Promise<boolean> => (churn.writes[lane] ?? 0) >= target;
       await waitFor("two writes", isWritten, { timeoutMs: 60_000, intervalMs: 10 });
-      await etcd.compact();
+      await compact(etcd);
     },
     states: async (lane) => {
       const objects = await churn.list(lane);
@@ -150,7 +150,7 @@ async function prepare(
       );
     },
     close: async () => {
-      await etcd.close();
+      etcd[Symbol.dispose]();
       await client.close();
     },
   };
