@@ -2,12 +2,25 @@
 import type { Cluster } from "../../e2e/cluster/index.ts";
 import type { ShieldxOnHost, ShieldxProcess } from "../../e2e/shieldx/host.ts";
 import { enforce, podSecurityPolicy } from "../../e2e/shieldx/objects.ts";
+import { startFloor } from "./peers/floor.ts";
 import { Gatekeeper, type GatekeeperProcess } from "./peers/gatekeeper.ts";
 import { validatingPolicy } from "./rules/policy.ts";
 import { templateOfAll, templatesByRule } from "./rules/templates.ts";
 import { startShipped } from "./shipped.ts";
 
-export const contestants = ["none", "psa", "vap", "shieldx", "gatekeeper", "gatekeeper-one"] as const;
+export const contestants = [
+  "none",
+  "psa",
+  "vap",
+  "floor",
+  "shieldx",
+  "gatekeeper",
+  "gatekeeper-one",
+] as const;
+/** Those that give a verdict; the floor says yes to everything. */
+export const judges: readonly Contestant[] = contestants.filter(
+  (name) => name !== "none" && name !== "floor",
+);
 export type Contestant = (typeof contestants)[number];
 
 export const namespaceOf = (contestant: Contestant): string => `bench-${contestant}`;
@@ -45,6 +58,7 @@ export async function setUp(cluster: Cluster, options: { readonly withGatekeeper
   const applied = await cluster.kubectl(["apply", "-f", "-"], { input: policy.join("\n---\n") });
   if (applied.code !== 0) throw new Error(`the ValidatingAdmissionPolicy was refused: ${applied.stderr}`);
 
+  const floor = await startFloor(cluster, "floor");
   const shieldx = await startShipped(cluster);
   await enforce(
     cluster,
@@ -79,6 +93,7 @@ export async function setUp(cluster: Cluster, options: { readonly withGatekeeper
     gatekeeper,
     webhookPid(contestant) {
       if (contestant === "shieldx") return webhook().pid;
+      if (contestant === "floor") return floor.pid;
       return contestant.startsWith("gatekeeper") ? process?.pid : undefined;
     },
     shieldxWebhook: webhook,
@@ -93,6 +108,7 @@ export async function setUp(cluster: Cluster, options: { readonly withGatekeeper
     },
     async stop() {
       await process?.stop();
+      await floor.stop();
       await shieldx.stop();
     },
   };

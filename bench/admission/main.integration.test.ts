@@ -14,6 +14,6 @@ it("compares verdicts first, then measures creates, starts and an audit", async 
   expect(stderr).toMatch(/200 Pods seeded/);
   const lines = stdout.trimEnd().split("\n").map(parseLine);
   const created = lines.filter(({ name }) => name === "Pods created, 8 in flight");
-  expect(created.map(({ peer }) => peer)).toEqual(["none", "psa", "vap"]);
+  expect(created.map(({ peer }) => peer)).toEqual(["none", "psa", "vap", "floor"]);
   for (const { value, peerValue } of created) expect(Math.min(value, peerValue)).toBeGreaterThan(0);
 });

@@ -125,10 +125,10 @@ export async function benchCreates(
       ),
     });
   const added = (name: string, read: (measured: Measured) => number): BenchLine[] => {
-    const floor = of("none", read);
-    return row(name, "ms", "less", (measured) => Math.max(resolutionMs, read(measured) - floor), judges);
+    const without = of("none", read);
+    return row(name, "ms", "less", (measured) => Math.max(resolutionMs, read(measured) - without), asked);
   };
-  const judges = field.present.filter((contestant) => contestant !== "none");
+  const asked = field.present.filter((contestant) => contestant !== "none");
   const everybody = field.present;
   return [
     ...row("Pods created, 8 in flight", "/s", "more", (m) => m.closedMs.length / m.closedSeconds, everybody),

@@ -1,6 +1,5 @@
 /** Gatekeeper as a process on this host, from its published module; manifests are read from there too. */
 import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { parseAllDocuments } from "yaml";
 import { Authority } from "../../../e2e/cluster/control-plane/certificates.ts";
@@ -14,6 +13,7 @@ import { freePort } from "../../../e2e/shieldx/host.ts";
 import { type Manifest, restrictedPod } from "../../../e2e/shieldx/objects.ts";
 import { waitFor } from "../../../e2e/shieldx/wait.ts";
 import type { GatekeeperRule } from "../rules/templates.ts";
+import { ownAddress } from "./own-address.ts";
 
 export const gatekeeperVersion = "v3.18.2";
 const module = {
@@ -221,12 +221,4 @@ async function applyAll(cluster: Cluster, manifests: readonly Manifest[]): Promi
   const input = manifests.map((manifest) => JSON.stringify(manifest)).join("\n---\n");
   const applied = await cluster.kubectl(["apply", "--server-side", "-f", "-"], { input });
   if (applied.code !== 0) throw new Error(`Gatekeeper's manifests were refused: ${applied.stderr}`);
-}
-
-/** Not loopback: API servers speak HTTP/2 to that, and HTTP/1.1 to every webhook in a cluster. */
-function ownAddress(): string {
-  const found = Object.values(networkInterfaces())
-    .flat()
-    .find((address) => address !== undefined && !address.internal && address.family === "IPv4");
-  return found?.address ?? "127.0.0.1";
 }

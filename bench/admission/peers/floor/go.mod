@@ -1,0 +1,3 @@
+module github.com/shieldx/shieldx/bench/admission/peers/floor
+
+go 1.26.0
