@@ -184,8 +184,10 @@ export function substance(object: KubeObject): string {
     managedFields: _m,
     ...meta
   } = metadata as KubeObject["metadata"] & { managedFields?: unknown };
+  // Names the version that was sent a second time, and so changes with each.
+  const { "shieldx.io/resent": _r, ...annotations } = meta.annotations ?? {};
   const { status: _s, ...body } = rest;
-  return JSON.stringify(sorted({ ...body, metadata: meta }));
+  return JSON.stringify(sorted({ ...body, metadata: { ...meta, annotations } }));
 }
 
 function sorted(value: unknown): unknown {
