@@ -38,8 +38,10 @@ it("knows every guide", () => {
 });
 
 for (const name of order) {
+  const blocks = commandBlocks(readFileSync(`${folder}${name}`, "utf8"));
+  // A page may have none.
+  if (blocks.length === 0) continue;
   describe(name, () => {
-    const blocks = commandBlocks(readFileSync(`${folder}${name}`, "utf8"));
     let shell: GuideShell;
     beforeAll(async () => {
       shell = await GuideShell.open(cluster, name.replace(".md", ""));

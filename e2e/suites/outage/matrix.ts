@@ -1,7 +1,7 @@
 // One row per outage, one column per failure policy (DESIGN §12.5): what must work works, nobody has to mend anything by
 // hand, and what slipped by meanwhile is found and reported.
 import { Namespace, Pod, resourceType } from "@shieldx/controller-runtime";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFailed } from "vitest";
 import { waitFor } from "../../shieldx/wait.ts";
 import {
   applyObject,
@@ -59,6 +59,8 @@ export function describeMatrix(name: string, rows: readonly string[] | undefined
     });
 
     it.each(chosen.map((outage) => [outage.name, outage] as const))("%s", async (_, outage) => {
+      // The next row must not fail for what this one left behind.
+      onTestFailed(() => outage.end(bed));
       table.push(await rowOf(bed, outage));
     });
   });
