@@ -12,6 +12,11 @@ import { requests } from "./requests.ts";
 import { BenchServer } from "./server.ts";
 import { sync } from "./sync.ts";
 
+/**
+ * Parts in which the server works harder than whoever is measured: held to one processor it would be all that is
+ * measured, so everybody has both.
+ */
+const shared: readonly string[] = ["events", "requests"];
 const parts: Readonly<Record<string, (bench: Bench) => Promise<BenchLine[]>>> = {
   sync: (bench) => sync(bench, bench.isQuick ? 500 : 10_000),
   events: (bench) => events(bench, bench.isQuick ? 500 : 10_000, bench.isQuick ? 1 : 5),
@@ -29,27 +34,40 @@ const log = (message: string): void => {
 };
 
 const programs = await preparePrograms(contestants);
-const processors = processorPair();
-// What this process starts from here on inherits it: the control plane. The contestants are bound one by one.
-if (processors !== undefined) bindToProcessor(process.pid, processors.server);
-else log("one processor, or no taskset: everything shares what there is");
 const machine = describeMachine(["Kubernetes v1.37.2", "Go 1.26.8"]);
+const wanted = settings.parts ?? Object.keys(parts);
 try {
+  await runParts(
+    wanted.filter((name) => shared.includes(name)),
+    undefined,
+  );
+  const processors = processorPair();
+  // What this process starts from here on inherits it: the control plane. The contestants are bound one by one.
+  if (processors !== undefined) bindToProcessor(process.pid, processors.server);
+  else log("one processor, or no taskset: everything shares what there is");
+  await runParts(
+    wanted.filter((name) => !shared.includes(name)),
+    processors?.measured,
+  );
+} finally {
+  await programs.remove();
+}
+
+async function runParts(names: readonly string[], processor: number | undefined): Promise<void> {
+  if (names.length === 0) return;
   await using server = await BenchServer.start();
   const bench: Bench = {
     server,
     programs,
     contestants,
-    processor: processors?.measured,
+    processor,
     rounds: settings.runs,
     isQuick: settings.isQuick,
     log,
   };
-  for (const name of settings.parts ?? Object.keys(parts)) {
+  for (const name of names) {
     log(`part ${name}`);
     // Kept part by part: a run that is cut short has measured something.
     publishResults("runtime", (await parts[name]?.(bench)) ?? [], machine, settings);
   }
-} finally {
-  await programs.remove();
 }
