@@ -70,29 +70,20 @@ async function once(
     variables: { SCENARIO: "follow", KIND: "Widget", PLURAL: "widgets", OBJECTS: truth.count },
   });
   await program.report("reconciled", 120_000);
-  await write(bench.server, next, updatesPerSecond / 2); // warms up both sides
-  await startsOf(program, updatesPerSecond / 2);
+  // Warms up both sides.
+  await startsOf(program, await write(bench.server, next, updatesPerSecond / 2));
   const runs: EventsRun[] = [];
-  while (runs.length < windows) runs.push(await window(bench, program, who, next));
+  while (runs.length < windows) runs.push(await window(bench, program, next));
   return runs;
 }
 
-async function window(
-  bench: Bench,
-  program: MeasuredProcess,
-  who: Contestant,
-  next: () => number,
-): Promise<EventsRun> {
+async function window(bench: Bench, program: MeasuredProcess, next: () => number): Promise<EventsRun> {
   const updates = updatesPerSecond * windowSeconds;
   const before = program.usage().cpuMs;
   const writes = await write(bench.server, next, updates);
-  const starts = await startsOf(program, updates);
+  const starts = await startsOf(program, writes);
   const cpuMs = program.usage().cpuMs - before;
-  const late = writes.map(({ uid, resourceVersion, answeredAt }) => {
-    const start = starts.find((one) => one.uid === uid && one.resourceVersion >= resourceVersion);
-    if (start === undefined) throw new Error(`${who} did not reconcile ${uid} at ${resourceVersion}`);
-    return start.at - answeredAt;
-  });
+  const late = [...starts].map(([{ answeredAt }, at]) => at - answeredAt);
   return {
     p50Ms: quantile(late, 0.5),
     p99Ms: quantile(late, 0.99),
@@ -127,20 +118,28 @@ interface Start {
   readonly at: number;
 }
 
-/** Waits until so many reconciles have begun, and takes them. */
-async function startsOf(program: MeasuredProcess, expected: number): Promise<Start[]> {
-  const all: Start[] = [];
+/** Waits until there is a reconcile for each write. Returns when they began, by write. */
+async function startsOf(program: MeasuredProcess, writes: readonly Write[]): Promise<Map<Write, number>> {
+  const starts: Start[] = [];
+  const found = new Map<Write, number>();
   await waitFor(
-    `${expected} reconciles`,
+    `${writes.length} reconciles`,
     async () => {
       program.tell("starts");
-      const { starts } = await program.report("starts", 30_000);
-      for (const [uid, version, at] of starts as [string, string, number][]) {
-        all.push({ uid, resourceVersion: Number(version), at });
+      const { starts: fresh } = await program.report("starts", 30_000);
+      for (const [uid, version, at] of fresh as [string, string, number][]) {
+        starts.push({ uid, resourceVersion: Number(version), at });
       }
-      return new Set(all.map((one) => one.uid)).size >= expected;
+      for (const write of writes) {
+        if (found.has(write)) continue;
+        const start = starts.find(
+          (one) => one.uid === write.uid && one.resourceVersion >= write.resourceVersion,
+        );
+        if (start !== undefined) found.set(write, start.at);
+      }
+      return found.size === writes.length;
     },
     { timeoutMs: 60_000 },
   );
-  return all;
+  return found;
 }
