@@ -153,8 +153,11 @@ describe("the webhook's configuration and certificates, with two API servers", (
       );
       console.log(`restored after ${verb}, ms`, performance.now() - at);
     }
-    const metric = await bed.registry.getSingleMetricAsString("shieldx_tampering_restored_total");
-    expect(metric).toContain('kind="ValidatingWebhookConfiguration"} 4');
+    // Counted when the operator has its answer, which is after we see what it wrote.
+    await waitFor("four counted", async () => {
+      const metric = await bed.registry.getSingleMetricAsString("shieldx_tampering_restored_total");
+      return metric.includes('kind="ValidatingWebhookConfiguration"} 4');
+    });
   });
 
   it("rotates the CA under load on both API servers without one failed request", async () => {

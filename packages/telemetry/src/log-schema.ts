@@ -52,7 +52,7 @@ export const logFields = {
   waitingFor: { type: "texts", about: "what a rotation waits for" },
   problem: {
     type: "text",
-    about: "why a handshake is not confirmed, or a policy not held against a request",
+    about: "why a handshake is not confirmed, a policy not held against a request, or a check not passed",
   },
 
   lease: { type: "text", about: "namespace and name of a Lease" },

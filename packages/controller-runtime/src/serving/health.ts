@@ -61,7 +61,8 @@ export class HealthChecks {
       if (this.#failing.delete(name)) this.#logger.info({ check: name }, "check passes again");
     } else if (!this.#failing.has(name)) {
       this.#failing.add(name);
-      this.#logger.info({ check: name, err: error }, "check fails");
+      const problem = error instanceof Error ? error.message : String(error);
+      this.#logger.info({ check: name, problem }, "check fails");
     }
   }
 }
