@@ -22,7 +22,7 @@ const isWanted = (part: (typeof parts)[number]): boolean =>
 const withGatekeeper = process.env.GATEKEEPER !== "0";
 
 async function admission(): Promise<BenchLine[]> {
-  await using cluster = await startCluster({ name: "bench-admission" });
+  await using cluster = await startCluster({ name: `bench-admission-${process.pid}` });
   const server = cluster.apiServers[0]?.pid;
   if (server === undefined) throw new Error("the API server does not run");
   const field = await setUp(cluster, { withGatekeeper });

@@ -31,7 +31,7 @@ export async function benchAudit(options: {
 }): Promise<BenchLine[]> {
   const pods = Number(process.env.PODS ?? (options.isQuick ? 2_000 : 100_000));
   const population = { pods, nodes: Math.ceil(pods / 100), namespaces: 20 };
-  await using cluster = await startCluster({ name: "bench-audit", audit: true });
+  await using cluster = await startCluster({ name: `bench-audit-${process.pid}`, audit: true });
   const began = performance.now();
   await seed(cluster, population);
   console.error(`${pods} Pods seeded in ${Math.round((performance.now() - began) / 1000)} s`);
