@@ -18,6 +18,15 @@ import { mustKubectl } from "../../shieldx/kubectl.ts";
 import { apply, enforce, type Manifest, podSecurityPolicy, replicaLimit } from "../../shieldx/objects.ts";
 import { waitFor } from "../../shieldx/wait.ts";
 
+/** What the API server says to a Deployment of too many replicas. */
+export const replicaRefusal = "at most 5 replicas";
+
+/** Asks for one, by dry run; returns what kubectl printed as errors. */
+export async function tooManyReplicas(cluster: Cluster): Promise<string> {
+  const many = ["create", "deployment", "many", "--image=none", "--replicas=9"];
+  return (await cluster.kubectl([...many, "--dry-run=server", "-n", "kube-public"])).stderr;
+}
+
 export const namespace = "shieldx-system";
 
 /** Both columns of the matrix: the namespace is named as its policy. */
@@ -52,6 +61,10 @@ export async function startOutageBed(name: string): Promise<OutageBed> {
       await enforce(cluster, columnPolicy(column, column));
     }
     await enforce(cluster, replicaLimit("few-replicas"));
+    // An API server takes an admission policy up some time after it holds it.
+    await waitFor("few-replicas in force", async () =>
+      (await tooManyReplicas(cluster)).includes(replicaRefusal),
+    );
     return bed;
   } catch (error) {
     await bed.stop();

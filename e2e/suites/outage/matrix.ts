@@ -10,7 +10,9 @@ import {
   columns,
   type OutageBed,
   podsOf,
+  replicaRefusal,
   startOutageBed,
+  tooManyReplicas,
 } from "./bed.ts";
 import { checkMachinery, prepareMachinery, ShieldPolicy } from "./machinery.ts";
 import { type Outage, outages } from "./outages.ts";
@@ -130,17 +132,7 @@ async function during(bed: OutageBed, outage: Outage, row: string, slips: Slips)
   await slip("open");
   if (outage.left === "nothing") expect(slips.get("open")).toHaveLength(1);
   // Rules in native form are the API server's own and hold on.
-  const { stderr } = await bed.cluster.kubectl([
-    "create",
-    "deployment",
-    "many",
-    "--image=none",
-    "--replicas=9",
-    "--dry-run=server",
-    "-n",
-    "kube-public",
-  ]);
-  expect(stderr).toContain("at most 5 replicas");
+  expect(await tooManyReplicas(bed.cluster)).toContain(replicaRefusal);
   // Not published while no replica holds it, though it is to fail closed: nobody is locked out, and it is found later.
   await applyObject(bed, columnPolicy("late", "late"));
   await slip("late");
