@@ -1,7 +1,7 @@
 import { type Clock, realClock, type TimerHandle } from "../clock/clock.ts";
 import { type Logger, silentLogger } from "../kubernetes/logger.ts";
 import type { KubeObject } from "../kubernetes/objects.ts";
-import { groupResourceOf, keyOf, type ResourceType } from "../kubernetes/resource-type.ts";
+import { groupResourceOf, type ResourceType } from "../kubernetes/resource-type.ts";
 import type { Client } from "../transport/client.ts";
 import { failureOf } from "./failure.ts";
 import { HandlerSet, type InformerHandler } from "./handlers.ts";
@@ -53,7 +53,7 @@ export class Informer<T extends KubeObject = KubeObject> {
   readonly #objects: ObjectStore<T>;
   readonly #reflector: Reflector<T>;
   readonly #handlers: HandlerSet<T>;
-  readonly #prepare: (object: T, old?: T) => T;
+  readonly #prepare: (object: T) => T;
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #metrics: InformerMetrics;
@@ -219,7 +219,7 @@ export class Informer<T extends KubeObject = KubeObject> {
   /** Items of a list, on their way into the cache. */
   #take(items: T[]): T[] {
     this.#metrics.listed(this.#resource, items.length);
-    return items.map((item) => this.#prepare(item));
+    return items.map(this.#prepare);
   }
 
   async #watch(command: ReflectorCommand & { type: "watch" }, signal: AbortSignal): Promise<void> {
@@ -238,7 +238,7 @@ export class Informer<T extends KubeObject = KubeObject> {
       for await (const events of batches) {
         for (const event of events) {
           if (event.type === "ADDED" || event.type === "MODIFIED" || event.type === "DELETED") {
-            event.object = this.#prepare(event.object, this.#objects.peek(keyOf(event.object)));
+            event.object = this.#prepare(event.object);
           }
         }
         this.#feed({ type: "events", request, events });

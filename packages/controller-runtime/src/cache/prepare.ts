@@ -13,14 +13,13 @@ export interface PrepareOptions<T extends KubeObject> {
 
 /**
  * What an object goes through before it is cached. managedFields are the larger part of many objects and of no
- * use to readers, except that a manager needs its own to see whether an apply would change anything. `old` is the
- * state that the cache holds of the same object.
+ * use to readers, except that a manager needs its own to see whether an apply would change anything.
  */
-export function preparing<T extends KubeObject>(options: PrepareOptions<T>): (object: T, old?: T) => T {
+export function preparing<T extends KubeObject>(options: PrepareOptions<T>): (object: T) => T {
   const { type, transform, metadataOnly = false, keepManagedFieldsOf } = options;
   const apiVersion = apiVersionOf(type);
   const sharing = new Sharing();
-  return (object, old) => {
+  return (object) => {
     const metadata = withoutManagedFields(object.metadata, keepManagedFieldsOf);
     let prepared: T = object;
     if (metadataOnly) {
@@ -29,7 +28,7 @@ export function preparing<T extends KubeObject>(options: PrepareOptions<T>): (ob
       prepared.metadata = metadata;
     }
     if (transform !== undefined) prepared = transform(prepared);
-    sharing.share(prepared, old);
+    sharing.share(prepared);
     return prepared;
   };
 }

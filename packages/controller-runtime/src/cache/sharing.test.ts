@@ -11,9 +11,7 @@ it("leaves every object equal to what it was", () => {
         const sharing = new Sharing();
         const texts = objects.map((object) => JSON.stringify(object));
         const shared = texts.map((text) => JSON.parse(text) as object);
-        for (const [at, object] of shared.entries()) {
-          sharing.share(object, at % 2 === 0 ? undefined : shared[at - 1]);
-        }
+        for (const object of shared) sharing.share(object);
         expect(shared).toEqual(texts.map((text) => JSON.parse(text)));
       },
     ),
@@ -32,23 +30,6 @@ it("makes equal parts one part, and only equal ones", () => {
   expect(objects[2]?.spec.ports).toBe(objects[0]?.spec.ports);
   expect(objects[1]?.spec.args).toEqual(["a", "b"]);
   expect(objects[2]?.spec.args).toEqual({});
-});
-
-it("keeps of a new state only what differs from the old one", () => {
-  const state = (ready: boolean) => ({
-    metadata: { name: "a", labels: { app: "a-name-longer-than-ten" } },
-    spec: { containers: [{ name: "main", image: "registry.example/some/image:1" }] },
-    status: { ready },
-  });
-  const sharing = new Sharing();
-  const [old, other, next] = [state(false), { metadata: { name: "b" } }, state(true)];
-  sharing.share(old);
-  sharing.share(other);
-  sharing.share(next, old);
-  expect(next).toEqual(state(true));
-  expect(next.metadata).toBe(old.metadata);
-  expect(next.spec).toBe(old.spec);
-  expect(next.status).not.toBe(old.status);
 });
 
 it("takes no part of Object.prototype for content", () => {

@@ -8,10 +8,9 @@ const generationSize = 2_048;
 const identity: ReadonlySet<string> = new Set(["uid", "resourceVersion", "name"]);
 
 /**
- * Lets objects of one cache share what is the same in them. A new state is compared with the one it follows; of an object
- * seen for the first time the best likeness is the one that came before it, for objects of a kind resemble each other.
- * Parts of equal content become one part; other strings are looked up among those met lately. This is safe because
- * everything a cache hands out is frozen, and costs less than a tenth of parsing.
+ * Lets objects of one cache share what is the same in them. Objects of a kind resemble each other: each is compared with
+ * the one before it, and parts of equal content become one part; other strings are looked up among those met lately. This
+ * is safe because everything a cache hands out is frozen, and costs less than a tenth of parsing.
  *
  * What it remembers is bounded: the object before, and two generations of strings.
  */
@@ -20,11 +19,12 @@ export class Sharing {
   #strings = new Map<string, string>();
   #olderStrings = new Map<string, string>();
 
-  /** Changes `object`, a JSON value nobody else holds yet, in place. `old` is the state of it that the cache holds. */
-  share(object: object, old?: object): void {
+  /** Changes `object`, a JSON value nobody else holds yet, in place. */
+  share(object: object): void {
     const own = object as Record<string, unknown>;
-    this.#walk(own, (old as Record<string, unknown> | undefined) ?? this.#previous ?? none);
-    if (old === undefined) this.#previous = own;
+    if (this.#previous === undefined) this.#walk(own, none);
+    else this.#walk(own, this.#previous);
+    this.#previous = own;
   }
 
   /** Returns whether the two hold the same. */

@@ -41,11 +41,6 @@ export class ObjectStore<T extends KubeObject> implements Store<T> {
     return object === undefined ? undefined : deepFreeze(object);
   }
 
-  /** As {@link get}, for whoever only compares: what is handed out here may not be frozen yet. */
-  peek(key: string): T | undefined {
-    return this.#objects.get(key);
-  }
-
   has(key: string): boolean {
     return this.#objects.has(key);
   }
