@@ -69,6 +69,19 @@ describe("a list read while it arrives", () => {
     expect(got.batches.filter((batch) => batch.length > 0).length).toBeGreaterThan(3);
   });
 
+  it("holds no more than an item, whatever its structure looks like", () => {
+    const owners = Array.from({ length: 400 }, (_, at) => ({
+      apiVersion: "v1",
+      kind: "Pod",
+      name: `p${at}`,
+    }));
+    const items = Array.from({ length: 200 }, () => ({
+      apiVersion: "v1",
+      metadata: { owners, name: '"\\' },
+    }));
+    expect(read(list(items), [16_384], 100_000).items).toEqual(items);
+  });
+
   it("may be empty, without items, or indented", () => {
     expect(read('{"items":[],"metadata":{}}', [3])).toMatchObject({ items: [], envelope: { metadata: {} } });
     expect(read('{"items":null,"metadata":{}}', [3]).items).toEqual([]);

@@ -5,27 +5,22 @@ export interface ListEnvelope {
 }
 
 const itemsField = Buffer.from('"items":[');
-const [openBracket, closeBracket, colon] = [0x5b, 0x5d, 0x3a];
+const [quote, comma, openBracket, backslash, closeBracket, openBrace, closeBrace] = [
+  0x22, 0x2c, 0x5b, 0x5c, 0x5d, 0x7b, 0x7d,
+];
 /** Chunks are put together to at least this before they are parsed. */
 const parseBytes = 32 * 1024;
-/** How many ends of items are tried before more bytes are waited for. */
-const attempts = 16;
 
 /**
  * Reads the JSON of a list while it arrives, so that its items are parsed while the server still writes the next ones and
- * the text of the whole is never in memory.
- *
- * An item is taken to end before every `},{"key":` whose key is the first of the first item. Inside a string its quotes
- * would be escaped, and nested in an item the brackets before it do not balance, so that `JSON.parse` refuses what was
- * cut in a wrong place. What does not look like this, say because it is indented, is parsed whole at its end.
+ * the text of the whole is never in memory. A list whose `"items":[` is not written just so is parsed whole at its end.
  */
 export class ListParser<T> {
   readonly #maxHeldBytes: number;
   /** Until the items begin: everything; from then on what came before them, `"items":[` included. */
   #head: Buffer = Buffer.alloc(0);
-  #isInItems = false;
-  /** `},` and the beginning of each item. */
-  #boundary: Buffer | undefined;
+  /** Of the items, from then on. */
+  #ends: ItemEnds | undefined;
   /** `[` and the items that are not parsed yet. */
   #rest: Buffer = Buffer.alloc(0);
   #parts: Buffer[] = [];
@@ -36,11 +31,14 @@ export class ListParser<T> {
     this.#maxHeldBytes = maxHeldBytes;
   }
 
-  /** Takes the next chunk, returns the items it completed. */
+  /**
+   * Takes the next chunk, returns the items it completed.
+   * @throws SyntaxError when an item is not JSON
+   */
   push(chunk: Buffer): T[] {
     this.#parts.push(chunk);
     this.#partsBytes += chunk.length;
-    const held = this.#isInItems ? this.#rest : this.#head;
+    const held = this.#ends === undefined ? this.#head : this.#rest;
     if (held.length + this.#partsBytes > this.#maxHeldBytes) {
       throw new RangeError(`an item of the list is longer than ${this.#maxHeldBytes} bytes`);
     }
@@ -55,90 +53,99 @@ export class ListParser<T> {
    */
   end(): { items: T[]; envelope: ListEnvelope } {
     const items = this.#parse();
-    if (!this.#isInItems) {
-      const list = JSON.parse(this.#head.toString("utf8")) as ListEnvelope & { items?: T[] | null };
+    const head = this.#head.toString("utf8");
+    if (this.#ends === undefined) {
+      const list = JSON.parse(head) as ListEnvelope & { items?: T[] | null };
       return { items: list.items ?? [], envelope: list };
     }
-    const rest = this.#rest;
-    const head = this.#head.toString("utf8");
-    if (rest[1] === closeBracket) {
-      return { items, envelope: JSON.parse(head + rest.toString("utf8", 1)) as ListEnvelope };
-    }
-    let failure: unknown = new SyntaxError("the list was cut inside an item");
-    let at = rest.lastIndexOf("}]");
-    for (let attempt = 0; at > 0 && attempt < attempts; attempt++) {
-      try {
-        const envelope = JSON.parse(head + rest.toString("utf8", at + 1)) as ListEnvelope;
-        const last = JSON.parse(rest.toString("utf8", 0, at + 2)) as T[];
-        return { items: items.concat(last), envelope };
-      } catch (error) {
-        failure = error;
-        at = rest.lastIndexOf("}]", at - 1);
-      }
-    }
-    throw failure;
+    const { end } = this.#ends;
+    if (end === undefined) throw new SyntaxError("the list was cut inside its items");
+    const envelope = JSON.parse(head + this.#rest.toString("utf8", end)) as ListEnvelope;
+    const last = JSON.parse(this.#rest.toString("utf8", 0, end + 1)) as T[];
+    return { items: items.concat(last), envelope };
   }
 
   #parse(): T[] {
     this.#gather();
-    if (!this.#isInItems && !this.#findItems()) return [];
-    this.#boundary ??= boundaryOf(this.#rest);
-    if (this.#boundary === undefined) return [];
-    return this.#takeWhole(this.#boundary);
+    this.#ends ??= this.#findItems();
+    return this.#ends === undefined ? [] : this.#takeWhole(this.#ends);
   }
 
   #gather(): void {
-    const held = this.#isInItems ? this.#rest : this.#head;
+    const held = this.#ends === undefined ? this.#head : this.#rest;
     const all = Buffer.concat([held, ...this.#parts], held.length + this.#partsBytes);
-    if (this.#isInItems) this.#rest = all;
-    else this.#head = all;
+    if (this.#ends === undefined) this.#head = all;
+    else this.#rest = all;
     this.#parts = [];
     this.#partsBytes = 0;
   }
 
-  #findItems(): boolean {
+  #findItems(): ItemEnds | undefined {
     const at = this.#head.indexOf(itemsField);
-    if (at < 0) return false;
+    if (at < 0) return undefined;
     const end = at + itemsField.length;
     this.#rest = this.#head.subarray(end - 1);
     this.#head = Buffer.from(this.#head.subarray(0, end)); // a copy: the rest is written to
-    this.#isInItems = true;
-    return true;
+    return new ItemEnds();
   }
 
-  /** Parses up to the last boundary at which the text so far is a whole array. */
-  #takeWhole(boundary: Buffer): T[] {
+  /** Parses up to the last comma between two items. */
+  #takeWhole(ends: ItemEnds): T[] {
     const rest = this.#rest;
-    let at = rest.lastIndexOf(boundary);
-    for (let attempt = 0; at > 0 && attempt < attempts; attempt++) {
-      const comma = at + 1;
-      const items = wholeArray<T>(rest, comma);
-      if (items !== undefined) {
-        this.#rest = rest.subarray(comma);
-        this.#rest[0] = openBracket;
-        return items;
-      }
-      at = rest.lastIndexOf(boundary, at - 1);
+    const at = ends.scan(rest);
+    if (at === undefined) return [];
+    rest[at] = closeBracket;
+    const items = JSON.parse(rest.toString("utf8", 0, at + 1)) as T[];
+    this.#rest = rest.subarray(at);
+    this.#rest[0] = openBracket;
+    ends.moved(at);
+    return items;
+  }
+}
+
+/** Finds where the items of an array end: what is in strings does not count, nor what is nested. */
+class ItemEnds {
+  /** Everything before has been looked at. */
+  #at = 1;
+  /** Brackets that are open there; the first byte opened the array. */
+  #depth = 1;
+  /** Of the bracket that closes the array, once it is there. */
+  end: number | undefined;
+
+  /** Of the last comma between two items in what is new, if there is one. `bytes` begin with the bracket of the array. */
+  scan(bytes: Buffer): number | undefined {
+    let at = this.#at;
+    let depth = this.#depth;
+    let last: number | undefined;
+    for (; at < bytes.length && depth > 0; at++) {
+      const byte = bytes[at];
+      if (byte === quote) {
+        const close = closingQuote(bytes, at + 1);
+        if (close >= bytes.length) break; // the string is looked at again when there is more of it
+        at = close;
+      } else if (byte === openBrace || byte === openBracket) depth++;
+      else if (byte === closeBrace || byte === closeBracket) depth--;
+      else if (byte === comma && depth === 1) last = at;
     }
-    return [];
+    this.#at = at;
+    this.#depth = depth;
+    if (depth === 0) this.end ??= at - 1;
+    return last;
+  }
+
+  /** The bytes begin this much later now. */
+  moved(by: number): void {
+    this.#at -= by;
+    if (this.end !== undefined) this.end -= by;
   }
 }
 
-/** The text up to `comma` as an array, or undefined when `comma` was not between two of its items. */
-function wholeArray<T>(text: Buffer, comma: number): T[] | undefined {
-  text[comma] = closeBracket;
-  try {
-    return JSON.parse(text.toString("utf8", 0, comma + 1)) as T[];
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    text[comma] = 0x2c;
-    return undefined;
+/** Of the quote that ends the string; past the end of the bytes where it is not among them. */
+function closingQuote(bytes: Buffer, from: number): number {
+  let at = from;
+  for (; at < bytes.length; at++) {
+    if (bytes[at] === backslash) at++;
+    else if (bytes[at] === quote) break;
   }
-}
-
-/** `},{"apiVersion":` for items that begin with `{"apiVersion":`; undefined until that much is there. */
-function boundaryOf(rest: Buffer): Buffer | undefined {
-  const end = rest.indexOf(colon);
-  if (end < 0 || rest.toString("latin1", 1, 3) !== '{"') return undefined;
-  return Buffer.concat([Buffer.from("},"), rest.subarray(1, end + 1)]);
+  return at;
 }
