@@ -1,4 +1,5 @@
 export type { KindDefinition, PrinterColumn } from "./definition/kind.ts";
+export { formatKeptPolicies, type KeptPolicy, parseKeptPolicies } from "./kept-policies.ts";
 export { kinds } from "./kinds.ts";
 export { type Condition, condition } from "./kubernetes/condition.ts";
 export { parseDurationMs } from "./kubernetes/duration.ts";

@@ -1,4 +1,3 @@
-import type { PolicySet } from "@shieldx/policy-engine";
 import { Gauge, type Registry } from "prom-client";
 import type { ShieldExceptionObject, ShieldPolicyObject } from "./kinds.ts";
 import type { ReplicaReport } from "./replicas.ts";
@@ -9,7 +8,7 @@ export interface FleetSources {
   readonly policies: () => readonly ShieldPolicyObject[];
   readonly exceptions: () => readonly ShieldExceptionObject[];
   readonly replicas: () => readonly ReplicaReport[];
-  readonly currentSet: () => PolicySet;
+  readonly isCurrent: (replica: ReplicaReport) => boolean;
   readonly now: () => number;
 }
 
@@ -49,7 +48,7 @@ export function registerFleetMetrics(registry: Registry, sources: FleetSources):
     ["engine", "admission"],
     (metric) => {
       for (const { spec } of sources.policies())
-        metric.inc({ engine: spec.engine, admission: spec.actions.admission });
+        metric.inc({ engine: spec.engine, admission: spec.actions?.admission ?? "" });
     },
   );
   gauge("shieldx_exceptions", "ShieldExceptions by state: active or expired.", ["state"], (metric) => {
@@ -64,12 +63,8 @@ export function registerFleetMetrics(registry: Registry, sources: FleetSources):
     ["holding"],
     (metric) => {
       const replicas = sources.replicas();
-      const { digest } = sources.currentSet();
       metric.set({ holding: "any" }, replicas.length);
-      metric.set(
-        { holding: "current" },
-        replicas.filter(({ policySetDigest }) => policySetDigest === digest).length,
-      );
+      metric.set({ holding: "current" }, replicas.filter(sources.isCurrent).length);
     },
   );
 }

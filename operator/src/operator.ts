@@ -80,7 +80,7 @@ export function buildOperator(parts: OperatorParts): OperatorContext {
     policies: () => policies.store.list(),
     exceptions: () => exceptions.store.list(),
     replicas: () => world.liveReplicas(clock.now()),
-    currentSet: () => world.current(),
+    isCurrent: (replica) => world.isCurrent(replica),
     now: () => clock.now(),
   });
   const auditor = buildAuditor(parts, operator, {

@@ -1,4 +1,4 @@
-import { ApiError, type Client, ValidatingAdmissionPolicy } from "@shieldx/controller-runtime";
+import { ApiError, type Client, refusalOf, ValidatingAdmissionPolicy } from "@shieldx/controller-runtime";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
@@ -64,6 +64,7 @@ describe("decideOwned", () => {
     expect(decideOwned(fresh, onServer("old", 1), desired("x"), 1000)).toEqual({
       kind: "wait",
       forMs: CACHE_LAG_MS,
+      on: "cache",
     });
     expect(decideOwned(fresh, onServer("old", 1), desired("x"), 1000 + CACHE_LAG_MS)).toMatchObject({
       kind: "write",
@@ -194,8 +195,24 @@ describe("OwnedObjects", () => {
           desired("x"),
           0,
         );
-        expect(action).toEqual({ kind: "wait", forMs: FOUGHT_MS });
+        expect(action).toEqual({ kind: "wait", forMs: FOUGHT_MS, on: "others" });
       }
+    }
+  });
+
+  it("leaves alone what is somebody else's, also when nobody says whose", async () => {
+    for (const managedFields of [
+      undefined,
+      [],
+      [{ manager: "x", subresource: "status" }],
+      [{ manager: "x" }],
+    ]) {
+      const foreign = { metadata: { name: "n", uid: "f", managedFields } };
+      const held = { find: async () => foreign } as unknown as Client;
+      const owned = new OwnedObjects("shieldx-test");
+      await expect(
+        owned.ensure(held, ValidatingAdmissionPolicy, undefined, desired("x"), 0),
+      ).rejects.toSatisfy((error) => refusalOf(error)?.isPassing === false);
     }
   });
 });

@@ -37,8 +37,8 @@ export interface Written {
 
 export type OwnedAction =
   | { readonly kind: "nothing" }
-  /** The cache may not show our last write yet; look again after this time. */
-  | { readonly kind: "wait"; readonly forMs: number }
+  /** For the cache, which may not show our last write yet, or for whoever wrote or deleted in between; look again then. */
+  | { readonly kind: "wait"; readonly forMs: number; readonly on: "cache" | "others" }
   | {
       readonly kind: "write";
       readonly drift: readonly string[];
@@ -76,7 +76,7 @@ export function decideOwned(
   }
   if (!hasCaughtUp(written, cached)) {
     const left = written.writtenAt + CACHE_LAG_MS - now;
-    if (left > 0) return { kind: "wait", forMs: left };
+    if (left > 0) return { kind: "wait", forMs: left, on: "cache" };
     return { kind: "write", drift, isRestoration: false };
   }
   return { kind: "write", drift, isRestoration: true };
@@ -170,7 +170,7 @@ export class OwnedObjects {
     } catch (error) {
       // Somebody wrote, or deleted, in between.
       if (!isNotFound(error) && refusalOf(error)?.isPassing !== true) throw error;
-      return { action: { kind: "wait", forMs: FOUGHT_MS }, object: cached };
+      return { action: { kind: "wait", forMs: FOUGHT_MS, on: "others" }, object: cached };
     }
     this.#written.set(key, {
       desired,

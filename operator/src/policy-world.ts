@@ -1,4 +1,4 @@
-import type { ShieldPolicySpec } from "@shieldx/crds";
+import type { KeptPolicy } from "@shieldx/crds";
 import { buildPolicySet, type PolicySet, policySetDigest } from "@shieldx/policy-engine";
 import { DigestHistory, type Member } from "./digest-history.ts";
 import { asException, asPolicy, type ShieldExceptionObject, type ShieldPolicyObject } from "./kinds.ts";
@@ -22,6 +22,8 @@ export class PolicyWorld {
   readonly #tracker = new ReplicaTracker();
   readonly #history = new DigestHistory();
   #set: PolicySet | undefined;
+  /** Of the newest set, by what a replica keeps. */
+  readonly #digests = new Map<string, string>();
   #isCurrent = false;
   #revision = 0;
   readonly #leftOut = new Map<string, readonly string[]>();
@@ -59,22 +61,36 @@ export class PolicyWorld {
       neverJudged: this.#ownNamespaces,
     });
     this.#history.remember(set.digest, set.members);
-    this.#rememberWithoutLastGood(set);
+    this.#digests.clear();
     this.#set = set;
     this.#isCurrent = true;
     return set;
   }
 
-  /** A replica that started after a policy broke has no older version of it to keep. */
-  #rememberWithoutLastGood(set: PolicySet): void {
-    const kept = new Set(
-      set.problems
-        .filter(({ kind, keepsLastGood }) => kind === "ShieldPolicy" && keepsLastGood)
-        .map(({ name }) => name),
+  /** Whether the replica has taken in everything there is. */
+  isCurrent({ policySetDigest: digest, kept }: ReplicaReport): boolean {
+    return digest === this.#digestWith(kept);
+  }
+
+  /**
+   * Digest of the newest set as a replica has it that keeps these: of a policy that does not compile each replica holds
+   * the last version that compiled while it ran, and one that started later holds none.
+   */
+  #digestWith(kept: readonly KeptPolicy[]): string {
+    const set = this.current();
+    const broken = new Set(
+      set.problems.filter(({ kind }) => kind === "ShieldPolicy").map(({ name }) => name),
     );
-    if (kept.size === 0) return;
-    const members = set.members.filter(({ name }) => !kept.has(name));
-    this.#history.remember(policySetDigest(members), members);
+    if (broken.size === 0) return set.digest;
+    const stays = kept.filter(({ name }) => broken.has(name));
+    const key = stays.map(({ name, uid, generation }) => `${name}/${uid}/${generation}`).join();
+    const known = this.#digests.get(key);
+    if (known !== undefined) return known;
+    const members = [...set.members.filter(({ name }) => !broken.has(name)), ...stays];
+    const digest = policySetDigest(members);
+    this.#history.remember(digest, members);
+    this.#digests.set(key, digest);
+    return digest;
   }
 
   /**
@@ -86,10 +102,17 @@ export class PolicyWorld {
     return [before, digest].find((candidate) => this.#history.contains(candidate, member));
   }
 
-  /** As it is in the API server, whether it compiles or not. */
-  specOf(policy: string): ShieldPolicySpec | undefined {
-    const object = this.#sources.policies().find(({ metadata }) => metadata.name === policy);
-    return object && asPolicy(object).spec;
+  /** Policies that do not compile and of which we know no older version, while these replicas do. */
+  knownToReplicas(replicas: readonly ReplicaReport[]): KeptPolicy[] {
+    const unread = this.current().problems.filter(
+      ({ kind, keepsLastGood }) => kind === "ShieldPolicy" && !keepsLastGood,
+    );
+    if (unread.length === 0) return [];
+    const names = new Set(unread.map(({ name }) => name));
+    const uids = new Map(this.#sources.policies().map(({ metadata }) => [metadata.name, metadata.uid]));
+    return replicas
+      .flatMap(({ kept }) => kept)
+      .filter(({ name, uid }) => names.has(name) && uids.get(name) === uid);
   }
 
   exceptions(): readonly ShieldExceptionObject[] {
@@ -145,7 +168,7 @@ export class PolicyWorld {
 
   /** How many of these replicas hold all of `members` in the state given. */
   loadedBy(replicas: readonly ReplicaReport[], members: readonly Member[]): number {
-    this.current();
+    for (const { kept } of replicas) this.#digestWith(kept);
     return replicas.filter((replica) =>
       members.every((member) => this.#history.contains(replica.policySetDigest, member)),
     ).length;

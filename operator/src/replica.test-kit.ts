@@ -4,6 +4,7 @@ import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Applicable, type Client, formatMicroTime, Lease, Secret } from "@shieldx/controller-runtime";
+import { formatKeptPolicies } from "@shieldx/crds";
 import { fingerprint, readTlsSecret } from "@shieldx/pki";
 import { buildPolicySet, type PolicySet } from "@shieldx/policy-engine";
 import { asException, asPolicy, ShieldExceptionType, ShieldPolicyType } from "./kinds.ts";
@@ -108,6 +109,7 @@ export class StandInReplica {
       neverJudged: [this.#namespace],
     });
     this.#set = set;
+    const kept = formatKeptPolicies(set.kept);
     const lease: Applicable<Lease> = {
       apiVersion: "coordination.k8s.io/v1",
       kind: "Lease",
@@ -117,6 +119,7 @@ export class StandInReplica {
         labels: { "app.kubernetes.io/component": "webhooks" },
         annotations: {
           "shieldx.io/policy-set-digest": set.digest,
+          ...(kept === undefined ? {} : { "shieldx.io/kept-policies": kept }),
           "shieldx.io/serving-leaf": this.#serving ?? "",
           ...(this.#candidate === undefined ? {} : { "shieldx.io/candidate-leaf": this.#candidate }),
         },

@@ -1,9 +1,11 @@
-import { ANNOTATION } from "@shieldx/crds";
+import { ANNOTATION, type KeptPolicy, parseKeptPolicies } from "@shieldx/crds";
 
 /** What a webhook replica says about itself on its own Lease. */
 export interface ReplicaReport {
   readonly name: string;
   readonly policySetDigest: string | undefined;
+  /** Policies of which it holds an older version, because the newest does not compile. */
+  readonly kept: readonly KeptPolicy[];
   readonly servingLeaf: string | undefined;
   readonly candidateLeaf: string | undefined;
 }
@@ -104,6 +106,7 @@ function reportOf(lease: ReplicaLease): ReplicaReport {
   return {
     name: lease.metadata.name,
     policySetDigest: annotations[ANNOTATION.policySetDigest],
+    kept: parseKeptPolicies(annotations[ANNOTATION.keptPolicies]),
     servingLeaf: annotations[ANNOTATION.servingLeaf],
     candidateLeaf: annotations[ANNOTATION.candidateLeaf],
   };

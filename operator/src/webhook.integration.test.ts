@@ -261,8 +261,13 @@ describe("the webhook's configuration and certificates, with two API servers", (
 
     await stopOperator();
     stopOperator = await startOperator();
-    // Which version it is that replicas hold cannot be known any more.
-    await waitFor("told anew", async () => (await enforced("base")) === "False NotCompiled");
+    // Which version it is only the replica knows, and says.
+    await bed.apply(policy("young", { actions: { admission: "deny" } }));
+    await waitFor("a new one in force", async () => (await enforced("young")) === "True Loaded");
+    expect(await enforced("base")).toBe("True OlderVersion");
+    expect(await status()).toMatchObject({ enforcedBy: "Webhook", loadedBy: "1/1" });
+    await bed.kubectl(["delete", "shieldpolicy", "young"]);
+    await waitFor("held alone", async () => JSON.stringify((await configuration())?.webhooks) === before);
     expect(JSON.stringify((await configuration())?.webhooks)).toBe(before);
     expect((await create("deny")).stderr).toContain("the stand-in refuses");
     await bed.kubectl([

@@ -23,7 +23,7 @@ function operatorRegistry(): Registry {
     policies: () => [],
     exceptions: () => [],
     replicas: () => [],
-    currentSet: () => {
+    isCurrent: () => {
       throw new Error("no set before the caches are filled");
     },
     now: () => 0,

@@ -1,5 +1,5 @@
 import type { Informer, Logger } from "@shieldx/controller-runtime";
-import type { ShieldException, ShieldPolicy } from "@shieldx/crds";
+import { formatKeptPolicies, type ShieldException, type ShieldPolicy } from "@shieldx/crds";
 import { buildPolicySet, type PolicySet } from "@shieldx/policy-engine";
 import type { AdmissionMetrics } from "../admission/metrics.ts";
 import type { ShieldExceptionObject, ShieldPolicyObject } from "../names.ts";
@@ -11,7 +11,7 @@ export interface PolicyLoaderParts {
   readonly neverJudged: readonly string[];
   readonly metrics: AdmissionMetrics;
   readonly logger: Logger;
-  /** After each swap. */
+  /** After each swap for a set that is another, or holds other policies in an older version. */
   readonly onSwap: (set: PolicySet) => void;
   /** Changes within this time are built together. */
   readonly coalesceMs?: number;
@@ -66,23 +66,20 @@ export class PolicyLoader {
       neverJudged: this.#parts.neverJudged,
     });
     const isSame = this.#set?.digest === set.digest;
+    const keepsSame = formatKeptPolicies(this.#set?.kept ?? []) === formatKeptPolicies(set.kept);
     this.#set = set;
     metrics.rebuilds.inc();
     metrics.policies.set(set.policies.length);
     metrics.problems.set(set.problems.length);
     metrics.keepPolicies(new Set(set.policies.map(({ name }) => name)));
     this.#report(set);
-    if (isSame) return;
-    metrics.loaded(set.digest, Date.now());
-    logger.info(
-      {
-        digest: set.digest,
-        inForce: set.policies.length,
-        tookMs: Math.round(performance.now() - startedAt),
-      },
-      "new policy set in force",
-    );
-    this.#parts.onSwap(set);
+    if (!isSame) {
+      metrics.loaded(set.digest, Date.now());
+      const tookMs = Math.round(performance.now() - startedAt);
+      const inForce = set.policies.length;
+      logger.info({ digest: set.digest, inForce, tookMs }, "new policy set in force");
+    }
+    if (!isSame || !keepsSame) this.#parts.onSwap(set);
   }
 
   stop(): void {

@@ -13,6 +13,7 @@ import { fieldManager } from "../names.ts";
 /** What a replica says about itself. */
 export interface ReplicaReport {
   readonly policySetDigest?: string;
+  readonly keptPolicies?: string | undefined;
   readonly servingLeaf?: string;
   /** When the serving leaf ends, milliseconds since the epoch. */
   readonly servingLeafNotAfterMs?: number;
@@ -113,7 +114,7 @@ export class ReplicaLease {
 
   async #write(signal?: AbortSignal): Promise<void> {
     const { client, clock, replica, report } = this.#parts;
-    const { policySetDigest, servingLeaf, servingLeafNotAfterMs, candidateLeaf } = report();
+    const { policySetDigest, keptPolicies, servingLeaf, servingLeafNotAfterMs, candidateLeaf } = report();
     const lease: Lease = {
       apiVersion: "coordination.k8s.io/v1",
       kind: "Lease",
@@ -122,6 +123,7 @@ export class ReplicaLease {
         labels: { "app.kubernetes.io/component": "webhooks", "app.kubernetes.io/part-of": "shieldx" },
         annotations: {
           ...(policySetDigest === undefined ? {} : { [ANNOTATION.policySetDigest]: policySetDigest }),
+          ...(keptPolicies === undefined ? {} : { [ANNOTATION.keptPolicies]: keptPolicies }),
           ...(servingLeaf === undefined ? {} : { [ANNOTATION.servingLeaf]: servingLeaf }),
           ...(servingLeafNotAfterMs === undefined
             ? {}

@@ -15,7 +15,7 @@ import {
   Secret,
   type Tracer,
 } from "@shieldx/controller-runtime";
-import { TLS_SECRET, WEBHOOK_PATH } from "@shieldx/crds";
+import { formatKeptPolicies, TLS_SECRET, WEBHOOK_PATH } from "@shieldx/crds";
 import type { TlsMaterial } from "@shieldx/pki/secret";
 import type { Registry } from "prom-client";
 import { dryRunChecker } from "../admission/expression-check.ts";
@@ -262,9 +262,11 @@ class Replica {
 
   #report() {
     const material = this.#certificates.current;
-    const digest = this.#policies.current?.digest;
+    const set = this.#policies.current;
     return {
-      ...(digest === undefined ? {} : { policySetDigest: digest }),
+      ...(set === undefined
+        ? {}
+        : { policySetDigest: set.digest, keptPolicies: formatKeptPolicies(set.kept) }),
       ...(material === undefined
         ? {}
         : { servingLeaf: material.serving.fingerprint, servingLeafNotAfterMs: material.serving.notAfterMs }),

@@ -33,7 +33,7 @@ export async function applyNative(
 ): Promise<NativeResult> {
   const typeWarnings = warningsOf(cached);
   try {
-    const waits = [
+    const kept = [
       await keep(operator, context, owned, policy, ValidatingAdmissionPolicy, cached.policy, desired.policy),
       await keep(
         operator,
@@ -47,8 +47,8 @@ export async function applyNative(
     ];
     operator.obstacles.clear(subjectOf(policy.metadata.name));
     return {
-      state: { refusal: undefined, isInstalled: true, typeWarnings },
-      requeueAfterMs: sooner(...waits),
+      state: { refusal: undefined, isInstalled: kept.every(({ isThere }) => isThere), typeWarnings },
+      requeueAfterMs: sooner(...kept.map(({ waitMs }) => waitMs)),
     };
   } catch (error) {
     const refused = refusalOfPolicy(error);
@@ -99,7 +99,7 @@ async function keep(
   type: typeof ValidatingAdmissionPolicy | typeof ValidatingAdmissionPolicyBinding,
   cached: NativeCached["policy"] | NativeCached["binding"],
   desired: RenderedObject,
-): Promise<number | undefined> {
+): Promise<{ readonly isThere: boolean; readonly waitMs: number | undefined }> {
   const { name } = desired.metadata;
   const caSecret = context.get(Secret, { name: CA_SECRET, namespace: operator.namespace });
   const evidence = {
@@ -108,10 +108,12 @@ async function keep(
   };
   const now = operator.clock.now();
   const { action } = await owned.ensure(context.client, type, cached, sealed(desired), now, evidence);
-  if (action.kind === "wait") return action.forMs;
+  if (action.kind === "wait") {
+    return { isThere: cached !== undefined || action.on === "cache", waitMs: action.forMs };
+  }
   const wasDeleted = cached === undefined;
   tellRestoration(operator, context, action, { kind: desired.kind, name, wasDeleted, regarding: policy });
-  return undefined;
+  return { isThere: true, waitMs: undefined };
 }
 
 /** The server's check of who may read the parameters (KEP-3488): its words quote us with the ids of our token. */

@@ -166,6 +166,9 @@ describe("decideStatus", () => {
       Degraded: "True OlderVersion",
     });
     expect(decideStatus(observed, T0)).toMatchObject({ enforcedBy: "Webhook", loadedBy: "1/2" });
+    const gone = observation(podSecurity(), { problem, webhook: { ...allWell, loaded: 0, replicas: 0 } });
+    expect(summary(gone)).toMatchObject({ Enforced: "False NoReplica" });
+    expect(decideStatus(gone, T0).enforcedBy).toBe("None");
     const unreached = observation(podSecurity(), { problem, webhook: { ...allWell, isPublished: false } });
     expect(decideStatus(unreached, T0).enforcedBy).toBe("None");
   });

@@ -45,7 +45,7 @@ export interface CompileProblem {
 
 /** Exactly one of them acts on requests. */
 export function enforcerOf(spec: ShieldPolicy["spec"]): { by: Enforcer; reason: string } {
-  if (spec.actions.admission === "off") {
+  if (spec.actions?.admission === "off") {
     return { by: "None", reason: "actions.admission is off: requests are not looked at" };
   }
   switch (spec.engine) {
@@ -140,19 +140,10 @@ function inForceAnyway({ native, webhook }: StatusObservation): Enforcer {
 
 function concludeOn(observed: StatusObservation): Conclusion {
   if (observed.problem !== undefined) {
-    const isOlderInForce = inForceAnyway(observed) !== "None";
+    const { code } = observed.problem;
     return {
-      compiled: { isTrue: false, reason: observed.problem.code, message: describeProblem(observed.problem) },
-      enforced: {
-        isTrue: isOlderInForce,
-        reason: isOlderInForce ? "OlderVersion" : "NotCompiled",
-        message: isOlderInForce
-          ? "the last version that compiled stays in force until this one is corrected"
-          : "the policy does not compile, so nothing is enforced",
-      },
-      degraded: isOlderInForce
-        ? { isTrue: true, reason: "OlderVersion", message: "the last version that compiled is in force" }
-        : undefined,
+      compiled: { isTrue: false, reason: code, message: describeProblem(observed.problem) },
+      ...concludeWithoutCompiling(observed),
     };
   }
   const compiled = { isTrue: true, reason: "Compiled", message: "the policy was understood without error" };
@@ -173,6 +164,38 @@ function concludeOn(observed: StatusObservation): Conclusion {
     default:
       return observed.enforcer.by satisfies never;
   }
+}
+
+function concludeWithoutCompiling(observed: StatusObservation): Pick<Conclusion, "enforced" | "degraded"> {
+  const no = (reason: string, message: string): Pick<Conclusion, "enforced" | "degraded"> => ({
+    enforced: { isTrue: false, reason, message },
+    degraded: undefined,
+  });
+  const { loaded, replicas, isPublished } = observed.webhook;
+  switch (inForceAnyway(observed)) {
+    case "Native":
+      return olderVersion("the last version that compiled stays in force until this one is corrected");
+    case "Webhook":
+      return olderVersion(
+        loaded === replicas
+          ? "the last version that compiled stays in force until this one is corrected, in the replicas that run now: one that starts does not have it"
+          : `${loaded} of ${replicas} webhook replicas hold the last version that compiled, the others judge nothing by this policy: correct it`,
+      );
+    default:
+      return isPublished && replicas === 0
+        ? no(
+            "NoReplica",
+            "the policy does not compile and no webhook replica is alive; failurePolicy decides on requests until one is, and nothing of this policy is in force then",
+          )
+        : no("NotCompiled", "the policy does not compile, so nothing is enforced");
+  }
+}
+
+function olderVersion(message: string): Pick<Conclusion, "enforced" | "degraded"> {
+  return {
+    enforced: { isTrue: true, reason: "OlderVersion", message },
+    degraded: { isTrue: true, reason: "OlderVersion", message },
+  };
 }
 
 function withoutReports({ reports, policy }: StatusObservation): Conclusion["degraded"] {

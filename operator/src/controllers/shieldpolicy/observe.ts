@@ -23,7 +23,7 @@ import { namespaceLabels } from "../../namespaces.ts";
 import { WEBHOOK_SUBJECTS } from "../../obstacles.ts";
 import { memberOf } from "../../policy-world.ts";
 import { readBundle } from "../certificates/bundle-entry.ts";
-import { isPublished, type PublishedConfiguration } from "../webhook-configuration/decide.ts";
+import { isPublished, type PublishedConfiguration, publishedCalls } from "../webhook-configuration/decide.ts";
 import { webhookPolicyOf } from "../webhook-configuration/observe.ts";
 import { type CompileProblem, type Enforcer, enforcerOf, type WebhookState } from "./decide.ts";
 
@@ -61,7 +61,9 @@ export function cachedNative(context: ReconcileContext, policy: string): NativeC
 /** A version of a policy that replicas have to hold: the newest, or the last that compiled. */
 export interface PolicyVersion {
   readonly member: Member;
-  readonly spec: ShieldPolicySpec;
+  readonly failurePolicy: "Fail" | "Ignore";
+  /** undefined for a version that only replicas have seen. */
+  readonly spec: ShieldPolicySpec | undefined;
 }
 
 export function observePolicy(
@@ -72,12 +74,13 @@ export function observePolicy(
 ): PolicyObservation {
   const problem = compileProblemOf(operator, policy.metadata.name);
   const exceptions = observeExceptions(operator, context, policy, now);
-  const newest = { member: memberOf(policy), spec: asPolicy(policy).spec };
-  const version = problem === undefined ? newest : (lastGood(operator, policy.metadata.name) ?? newest);
+  const { spec } = asPolicy(policy);
+  const newest = { member: memberOf(policy), spec, failurePolicy: effectiveFailurePolicy(spec) };
+  const version = problem === undefined ? newest : (lastGood(operator, policy.metadata.name, now) ?? newest);
   return {
     policy,
     problem,
-    enforcer: enforcerOf(newest.spec),
+    enforcer: enforcerOf(spec),
     native: cachedNative(context, policy.metadata.name),
     webhook: observeWebhook(operator, context, version, exceptions.honoured, now),
     version,
@@ -85,12 +88,19 @@ export function observePolicy(
   };
 }
 
-/** What replicas keep of a policy that no longer compiles; undefined where we have not seen it compile. */
-function lastGood(operator: OperatorContext, policy: string): PolicyVersion | undefined {
+/** What is kept of a policy that no longer compiles, here or by a live replica; undefined where nobody has seen it compile. */
+function lastGood(operator: OperatorContext, policy: string, now: number): PolicyVersion | undefined {
   const compiled = operator.world.current().policy(policy);
-  if (compiled === undefined) return undefined;
-  const { name, uid, generation, source } = compiled;
-  return { member: { name, uid, generation }, spec: source.spec };
+  if (compiled !== undefined) {
+    const { name, uid, generation, failurePolicy, source } = compiled;
+    return { member: { name, uid, generation }, failurePolicy, spec: source.spec };
+  }
+  const [kept] = operator.world
+    .knownToReplicas(operator.world.liveReplicas(now))
+    .filter(({ name }) => name === policy)
+    .sort((a, b) => b.generation - a.generation);
+  if (kept?.failurePolicy === undefined) return undefined;
+  return { member: kept, failurePolicy: kept.failurePolicy, spec: undefined };
 }
 
 function compileProblemOf(operator: OperatorContext, name: string): CompileProblem | undefined {
@@ -105,27 +115,40 @@ function compileProblemOf(operator: OperatorContext, name: string): CompileProbl
 function observeWebhook(
   operator: OperatorContext,
   context: ReconcileContext,
-  { member, spec }: PolicyVersion,
+  { member, spec, failurePolicy }: PolicyVersion,
   honoured: readonly ShieldExceptionObject[],
   now: number,
 ): WebhookState {
   const live = operator.world.liveReplicas(now);
   const members = [member, ...honoured.map(memberOf)];
-  const name = effectiveFailurePolicy(spec) === "Fail" ? FAIL_CONFIGURATION : IGNORE_CONFIGURATION;
-  const configuration = context.get(ValidatingWebhookConfiguration, { name });
-  const called = webhookPolicyOf(member.name, spec, true);
+  const name = failurePolicy === "Fail" ? FAIL_CONFIGURATION : IGNORE_CONFIGURATION;
+  const configuration = context.get(ValidatingWebhookConfiguration, { name }) as
+    | PublishedConfiguration
+    | undefined;
   return {
     replicas: live.length,
     loaded: operator.world.loadedBy(live, members),
     isPublished:
-      called !== undefined &&
-      isPublished(called, configuration as PublishedConfiguration | undefined, operator.ownNamespaces),
+      // What was published for a version that cannot be read here stays published as long as a replica keeps it.
+      spec === undefined
+        ? publishedCalls(configuration).size > 0
+        : isCalled(operator, member.name, spec, configuration),
     obstruction: WEBHOOK_SUBJECTS.map((subject) => operator.obstacles.get(subject)).find(
       (refusal) => refusal !== undefined,
     ),
     hasCertificate:
       readBundle(context.get(Secret, { name: CA_SECRET, namespace: operator.namespace })) !== undefined,
   };
+}
+
+function isCalled(
+  operator: OperatorContext,
+  name: string,
+  spec: ShieldPolicySpec,
+  configuration: PublishedConfiguration | undefined,
+): boolean {
+  const called = webhookPolicyOf(name, spec, true);
+  return called !== undefined && isPublished(called, configuration, operator.ownNamespaces);
 }
 
 function observeExceptions(

@@ -23,7 +23,7 @@ import { type DesiredObject, type Evidence, OwnedObjects, sealed } from "../../o
 import { tellRestoration, wasInForce } from "../../tampering.ts";
 import { caSecret, replicaLeases } from "../../watched.ts";
 import { readBundle } from "../certificates/bundle-entry.ts";
-import { decideWebhookConfigurations, publishedCalls } from "./decide.ts";
+import { decideWebhookConfigurations, type FailurePolicy, type PublishedConfiguration } from "./decide.ts";
 import { KindsRelease } from "./kinds.ts";
 import { observeWebhooks } from "./observe.ts";
 import { Resends, resendPatch } from "./resend.ts";
@@ -48,7 +48,10 @@ export function webhookConfigurationController(
   );
   /** Those of the two policy configurations that the API server does not take at present. */
   const refused = new Set<string>();
-  const published = { Fail: new Set<string>(), Ignore: new Set<string>() };
+  const written: Record<FailurePolicy, PublishedConfiguration | undefined> = {
+    Fail: undefined,
+    Ignore: undefined,
+  };
   const resends = new Resends(OURS);
   let kindsMissedSince: number | undefined;
 
@@ -122,7 +125,13 @@ export function webhookConfigurationController(
     if (name === KINDS_CONFIGURATION) return keepKinds(context, caBundlePem);
     const existing = (other: string) => context.get(ValidatingWebhookConfiguration, { name: other });
     const decision = decideWebhookConfigurations(
-      observeWebhooks(operator, existing, caBundlePem, published, now),
+      observeWebhooks(
+        operator,
+        (other) => existing(other) as PublishedConfiguration | undefined,
+        caBundlePem,
+        written,
+        now,
+      ),
     );
     const failurePolicy = name === FAIL_CONFIGURATION ? "Fail" : "Ignore";
     const desired = failurePolicy === "Fail" ? decision.fail : decision.ignore;
@@ -142,7 +151,7 @@ export function webhookConfigurationController(
                   wasInForce(policy, "Webhook", secret),
               ),
           });
-    published[failurePolicy] = publishedCalls(desired);
+    written[failurePolicy] = desired;
     if (wait !== undefined) return wait;
     return decision.waiting.size > 0 ? WAIT_MS : undefined;
   }

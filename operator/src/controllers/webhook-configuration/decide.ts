@@ -13,6 +13,7 @@ import {
   callKey,
   callsOf,
   excludeNamespaces,
+  excludes,
   type LabelSelector,
   PROBE_RULE,
   podSecurityCalls,
@@ -136,6 +137,8 @@ export function decideWebhookConfigurations(observed: WebhookObservation): Webho
   return { fail: configurations.Fail, ignore: configurations.Ignore, waiting };
 }
 
+const possibleCalls: ReadonlySet<string> = new Set(podSecurityCalls(undefined).map(callKey));
+
 interface Group {
   readonly key: string;
   readonly namespaceSelector: LabelSelector;
@@ -161,11 +164,12 @@ function groupBySelector(
     group.calls.set(callKey(call), call);
     groups.set(key, group);
   };
-  for (const { name, namespaceSelector = {}, objectSelector = {}, rules = [] } of observed.held[
-    failurePolicy
-  ]) {
-    if (name === PROBE_WEBHOOK) continue;
-    for (const call of callsOf(rules)) join(namespaceSelector, objectSelector, call);
+  for (const { namespaceSelector = {}, objectSelector = {}, rules = [] } of observed.held[failurePolicy]) {
+    // What somebody else put there is not held: the webhook is called for nothing else, and never for these namespaces.
+    if (!excludes(namespaceSelector, leftAlone(observed.ownNamespaces))) continue;
+    for (const call of callsOf(rules)) {
+      if (possibleCalls.has(callKey(call))) join(namespaceSelector, objectSelector, call);
+    }
   }
   for (const policy of policies) {
     const excluded = [...leftAlone(observed.ownNamespaces), ...policy.exemptNamespaces];

@@ -1,11 +1,11 @@
-import type { ValidatingWebhookConfiguration } from "@shieldx/controller-runtime";
+import { ValidatingWebhookConfiguration } from "@shieldx/controller-runtime";
 import {
   effectiveFailurePolicy,
   FAIL_CONFIGURATION,
   IGNORE_CONFIGURATION,
   type ShieldPolicySpec,
 } from "@shieldx/crds";
-import type { CompiledPolicy, PolicySetProblem } from "@shieldx/policy-engine";
+import type { CompiledPolicy } from "@shieldx/policy-engine";
 import type { OperatorContext } from "../../context.ts";
 import {
   type FailurePolicy,
@@ -15,6 +15,11 @@ import {
   type WebhookPolicy,
 } from "./decide.ts";
 import type { LabelSelector } from "./rules.ts";
+
+const NAME: Readonly<Record<FailurePolicy, string>> = {
+  Fail: FAIL_CONFIGURATION,
+  Ignore: IGNORE_CONFIGURATION,
+};
 
 /** What the webhook has to be called for, of one policy; undefined when it does not act on requests there. */
 export function webhookPolicyOf(
@@ -43,45 +48,33 @@ function ofSet(policy: CompiledPolicy, context: OperatorContext, now: number): W
   return webhookPolicyOf(name, source.spec, isLoaded);
 }
 
-/**
- * Whether a policy was broken before we started, so that no version of it is known here: replicas that have been running
- * for longer hold one, and what is published for it must not be taken back.
- */
-function isUnreadable(
-  { kind, name, keepsLastGood }: PolicySetProblem,
-  failurePolicy: FailurePolicy,
-  context: OperatorContext,
-): boolean {
-  if (kind !== "ShieldPolicy" || keepsLastGood) return false;
-  const spec = context.world.specOf(name);
-  return spec?.engine === "podSecurity" && effectiveFailurePolicy(spec) === failurePolicy;
-}
-
-/** Reads from the caches what the decision needs. `published` is what this process wrote last. */
+/** Reads from the caches what the decision needs. `written` is what this process wrote last. */
 export function observeWebhooks(
   context: OperatorContext,
-  existing: (name: string) => ValidatingWebhookConfiguration | undefined,
+  existing: (name: string) => PublishedConfiguration | undefined,
   caBundlePem: string | undefined,
-  published: { readonly Fail: ReadonlySet<string>; readonly Ignore: ReadonlySet<string> },
+  written: Readonly<Record<FailurePolicy, PublishedConfiguration | undefined>>,
   now: number,
 ): WebhookObservation {
-  const union = (name: string, ours: ReadonlySet<string>) =>
-    new Set([...ours, ...publishedCalls(existing(name) as PublishedConfiguration | undefined)]);
-  const { policies, problems } = context.world.current();
-  const held = (failurePolicy: FailurePolicy, name: string) =>
-    problems.some((problem) => isUnreadable(problem, failurePolicy, context))
-      ? ((existing(name) as PublishedConfiguration | undefined)?.webhooks ?? [])
-      : [];
+  const published = (failurePolicy: FailurePolicy) =>
+    new Set([...publishedCalls(written[failurePolicy]), ...publishedCalls(existing(NAME[failurePolicy]))]);
+  const { policies } = context.world.current();
+  // Replicas keep in force what we cannot read: which calls it needs is only to be seen in what was published for it.
+  const unread = context.world.knownToReplicas(context.world.possibleReplicas(now));
+  const lastKnown = (name: string) =>
+    existing(name) ?? context.departures.of(ValidatingWebhookConfiguration, name);
+  const held = (failurePolicy: FailurePolicy) => {
+    if (!unread.some((kept) => kept.failurePolicy === failurePolicy)) return [];
+    const from = written[failurePolicy] ?? lastKnown(NAME[failurePolicy]);
+    return (from as PublishedConfiguration | undefined)?.webhooks ?? [];
+  };
   return {
     namespace: context.namespace,
     ownNamespaces: context.ownNamespaces,
     address: context.webhookAddress,
     caBundlePem,
     policies: policies.map((policy) => ofSet(policy, context, now)).filter((policy) => policy !== undefined),
-    held: { Fail: held("Fail", FAIL_CONFIGURATION), Ignore: held("Ignore", IGNORE_CONFIGURATION) },
-    published: {
-      Fail: union(FAIL_CONFIGURATION, published.Fail),
-      Ignore: union(IGNORE_CONFIGURATION, published.Ignore),
-    },
+    held: { Fail: held("Fail"), Ignore: held("Ignore") },
+    published: { Fail: published("Fail"), Ignore: published("Ignore") },
   };
 }

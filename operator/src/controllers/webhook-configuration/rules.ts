@@ -56,6 +56,7 @@ const WORKLOADS: readonly Omit<Call, "operation">[] = [
   { apiGroup: "batch", apiVersion: "v1", resource: "cronjobs" },
   { apiGroup: "batch", apiVersion: "v1", resource: "jobs" },
 ];
+const NAMESPACE_NAME = "kubernetes.io/metadata.name";
 const OPERATIONS = ["CREATE", "UPDATE"] as const;
 
 /**
@@ -160,7 +161,7 @@ export function excludeNamespaces(
   }));
   if (namespaces.length > 0) {
     expressions.push({
-      key: "kubernetes.io/metadata.name",
+      key: NAMESPACE_NAME,
       operator: "NotIn",
       values: [...new Set(namespaces)].sort(),
     });
@@ -170,6 +171,14 @@ export function excludeNamespaces(
     ...(labels.length === 0 ? {} : { matchLabels: Object.fromEntries(labels) }),
     ...(expressions.length === 0 ? {} : { matchExpressions: expressions }),
   };
+}
+
+/** Whether the selector leaves out all of these namespaces by name, as {@link excludeNamespaces} writes it. */
+export function excludes(selector: LabelSelector, namespaces: readonly string[]): boolean {
+  const left = (selector.matchExpressions ?? [])
+    .filter(({ key, operator }) => key === NAMESPACE_NAME && operator === "NotIn")
+    .flatMap(({ values = [] }) => values);
+  return namespaces.every((namespace) => left.includes(namespace));
 }
 
 /** One fixed text for equal selectors, whatever order their keys came in. */

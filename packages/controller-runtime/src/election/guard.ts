@@ -44,7 +44,11 @@ export function guardClient(client: Client, guard: LeadershipGuard): Client {
     assertMayWrite(guard);
     const own = options?.signal;
     const signal = own === undefined ? guard.signal : AbortSignal.any([own, guard.signal]);
-    return { ...options, signal, beforeSend: () => assertMayWrite(guard) } as unknown as O;
+    const beforeSend = (): void => {
+      options?.beforeSend?.();
+      assertMayWrite(guard);
+    };
+    return { ...options, signal, beforeSend } as unknown as O;
   };
   return {
     server: client.server,

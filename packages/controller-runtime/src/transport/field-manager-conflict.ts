@@ -12,7 +12,8 @@ export function fieldManagerConflict(
   key: ObjectKey,
   managers: readonly string[],
 ): ApiError {
-  const causes = [...new Set(managers)].map((manager) => ({
+  // Who clears the list of managers is one all the same.
+  const causes = [...new Set(managers.length === 0 ? ["unknown"] : managers)].map((manager) => ({
     reason: "FieldManagerConflict",
     field: ".spec",
     message: `conflict with "${manager}"`,

@@ -1,3 +1,4 @@
+import type { KeptPolicy } from "@shieldx/crds";
 import { judgePod, malformed, type Violation } from "../pod-security/evaluate.ts";
 import { exemptionGround } from "../pod-security/exemptions.ts";
 import { type PodReading, readPod } from "../pod-security/pod-view.ts";
@@ -60,6 +61,18 @@ export interface PolicySetProblem {
   readonly keepsLastGood: boolean;
 }
 
+function keptPolicyOf({
+  name,
+  uid,
+  generation,
+  engine,
+  admission,
+  failurePolicy,
+}: CompiledPolicy): KeptPolicy {
+  const isCalled = engine === "podSecurity" && admission !== "off";
+  return { name, uid, generation, ...(isCalled ? { failurePolicy } : {}) };
+}
+
 interface Question {
   readonly subject: MatchSubject;
   readonly object: unknown;
@@ -104,6 +117,16 @@ export class PolicySet {
     const podSecurity = parts.policies.filter((policy) => policy.engine === "podSecurity");
     this.#admission = indexBy(podSecurity, (policy) => policy.admission !== "off", true);
     this.#background = indexBy(podSecurity, (policy) => policy.background === "audit", false);
+  }
+
+  /** Policies in force in an older version, because the newest does not compile. */
+  get kept(): KeptPolicy[] {
+    const names = new Set(
+      this.problems
+        .filter(({ kind, keepsLastGood }) => kind === "ShieldPolicy" && keepsLastGood)
+        .map(({ name }) => name),
+    );
+    return this.policies.filter(({ name }) => names.has(name)).map(keptPolicyOf);
   }
 
   /** The policy of this name in force, if any. */

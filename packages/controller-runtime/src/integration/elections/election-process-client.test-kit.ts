@@ -1,12 +1,14 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { waitFor } from "@shieldx/e2e/cluster";
-import type { ElectionNews, ElectionProcessOptions } from "./election-process.test-kit.ts";
+import type { ElectionAccount, ElectionNews, ElectionProcessOptions } from "./election-process.test-kit.ts";
 
 /** The parent's side of a process that stands for election. */
 export class ElectionProcess {
   readonly identity: string;
   readonly news: ElectionNews[] = [];
+  /** Once it has lost its leadership. */
+  account: ElectionAccount | undefined;
   readonly exited: Promise<unknown>;
   readonly #child: ChildProcess;
   readonly #log: Buffer[] = [];
@@ -20,7 +22,10 @@ export class ElectionProcess {
       stdio: ["ignore", "ignore", "pipe", "ipc"],
     });
     this.#child.stderr?.on("data", (chunk: Buffer) => this.#log.push(chunk));
-    this.#child.on("message", (news: ElectionNews) => this.news.push(news));
+    this.#child.on("message", (told: ElectionNews | ElectionAccount) => {
+      if (typeof told === "string") this.news.push(told);
+      else this.account = told;
+    });
     this.exited = once(this.#child, "exit");
   }
 

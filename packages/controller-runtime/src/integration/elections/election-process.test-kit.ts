@@ -3,6 +3,7 @@
  * fast as its few connections carry, so that requests are always queued. Started by `ElectionProcess`.
  */
 import {
+  type Client,
   ConfigMap,
   createClient,
   createJsonLogger,
@@ -28,13 +29,36 @@ export interface ElectionProcessOptions {
 /** What it tells its parent. */
 export type ElectionNews = "ready" | "leading" | "woke" | "lost" | "ended";
 
+/** Its own account of when it stood still and began its last writes, wall-clock ms: explains a late one, excuses none. */
+export interface ElectionAccount {
+  readonly stoodStill: readonly [from: number, to: number] | undefined;
+  readonly begun: readonly number[];
+}
+
 const options = JSON.parse(process.argv[2] ?? "{}") as ElectionProcessOptions;
 const { lease, namespace, identity, timing, maxConnections, pauseMs } = options;
 const tell = (news: ElectionNews): void => void process.send?.(news);
 
 const client = createClient({ credentials: await loadCredentials(), userAgent: identity, maxConnections });
+let stoodStill: ElectionAccount["stoodStill"];
+const begun: number[] = [];
+const patch: Client["patch"] = (type, key, body, options) =>
+  client.patch(type, key, body, {
+    ...options,
+    beforeSend: () => {
+      options.beforeSend?.();
+      if (begun.push(Date.now()) > 4) begun.shift();
+    },
+  });
+const noting = new Proxy(client, {
+  get(target, property) {
+    if (property === "patch") return patch;
+    const value: unknown = Reflect.get(target, property, target);
+    return typeof value === "function" ? value.bind(target) : value;
+  },
+});
 const manager = createManager({
-  client,
+  client: noting,
   name: lease,
   namespace,
   identity,
@@ -73,8 +97,10 @@ void manager
   .then(() => tell("ready"));
 
 process.on("message", ({ stallMs }: { stallMs: number }) => {
+  const from = Date.now();
   // A stalled event loop: nothing runs, timers included.
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, stallMs);
+  stoodStill = [from, Date.now()];
   tell("woke");
 });
 
@@ -83,6 +109,7 @@ try {
   tell("ended");
 } catch (error) {
   if ((error as { code?: string }).code !== "LEADERSHIP_LOST") throw error;
+  process.send?.({ stoodStill, begun } satisfies ElectionAccount);
   tell("lost");
   process.exitCode = 1;
 } finally {

@@ -71,7 +71,7 @@ export function lateWrites(lease: string, { acquisitions, writes }: ElectionReco
     if (own === -1) late.push(`${lease}: ${by} wrote without ever having had the Lease`);
     else if (next !== undefined) {
       late.push(
-        `${lease}: a write of ${by} arrived ${(at - next.at).toFixed(1)} ms after ${next.holder} took over`,
+        `${lease}: a write of ${by} arrived ${(at - next.at).toFixed(1)} ms after ${next.holder} took over (${at})`,
       );
     }
   }

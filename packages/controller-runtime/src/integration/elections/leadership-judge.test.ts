@@ -15,7 +15,7 @@ it("accepts writes of each holder until the next one has the Lease", () => {
 });
 
 it("finds a write after another took over, and one of somebody who never led", () => {
-  expect(late(write(101, "a"))).toEqual(["lease: a write of a arrived 1.0 ms after b took over"]);
+  expect(late(write(101, "a"))).toEqual(["lease: a write of a arrived 1.0 ms after b took over (101)"]);
   expect(late(write(201, "b"))).toHaveLength(1);
   expect(late(write(300, "a"))).toHaveLength(1);
   expect(late(write(50, "c"))).toEqual(["lease: c wrote without ever having had the Lease"]);

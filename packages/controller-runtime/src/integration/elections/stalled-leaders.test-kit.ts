@@ -16,14 +16,17 @@ export async function stall(bed: ElectionBed, { pairs, stallsEach }: StallSize):
   const seed = seedOfRun("stalled leaders");
   const leases = Array.from({ length: pairs }, (_, at) => `stalled-${at}`);
   await bed.prepare(leases, 16);
-  await Promise.all(leases.map((lease, at) => stallLeaders(bed, lease, stallsEach, seeded(seed + at))));
+  const accounts: string[] = [];
+  await Promise.all(
+    leases.map((lease, at) => stallLeaders(bed, lease, stallsEach, seeded(seed + at), accounts)),
+  );
   const { records, late, line } = await bed.judge(leases);
   console.log(`${pairs * stallsEach} stalls: ${line}`);
   for (const lease of leases) {
     const holders = records.get(lease)?.acquisitions.filter(({ holder }) => holder !== "") ?? [];
     expect(holders.length, `holders of ${lease}`).toBeGreaterThanOrEqual(stallsEach + 1);
   }
-  expect(late).toEqual([]);
+  expect(late, `as the leaders have it:\n${accounts.join("\n")}\n`).toEqual([]);
 }
 
 async function stallLeaders(
@@ -31,6 +34,7 @@ async function stallLeaders(
   lease: string,
   times: number,
   random: () => number,
+  accounts: string[],
 ): Promise<void> {
   let count = 0;
   const start = (): ElectionProcess =>
@@ -56,6 +60,7 @@ async function stallLeaders(
       // On a busy machine it may have been too late for its Lease before it was told to stand still.
       if (leader.news.includes("woke")) stalls++;
       await leader.exited;
+      accounts.push(`${leader.identity}: ${JSON.stringify(leader.account)}`);
       await standby.tells("leading");
       leader = standby;
     }
