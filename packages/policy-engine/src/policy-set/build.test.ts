@@ -108,6 +108,17 @@ describe("buildPolicySet", () => {
     expect(refuses(buildPolicySet({ policies: [broken], previous: after, ...none }))).toBe(true);
   });
 
+  it("compiles again only what changed, or all for another version of the server", () => {
+    const before = buildPolicySet({ policies: [good, podSecurityPolicy("q")], ...none });
+    const { metadata } = good;
+    const changed = { ...good, metadata: { ...metadata, generation: (metadata.generation ?? 0) + 1 } };
+    const after = buildPolicySet({ policies: [changed, podSecurityPolicy("q")], previous: before, ...none });
+    expect(after.policy("q")).toBe(before.policy("q"));
+    expect(after.policy("p")?.generation).toBe(changed.metadata.generation);
+    const newer = buildPolicySet({ policies: [good], previous: before, ...none, serverMinor: 20 });
+    expect(newer.policy("p")).not.toBe(before.policy("p"));
+  });
+
   it("does not keep the version of another object of that name", () => {
     const before = buildPolicySet({ policies: [good], ...none });
     const recreated = { ...broken, metadata: { ...broken.metadata, uid: "another" } };

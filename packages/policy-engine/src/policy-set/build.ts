@@ -8,7 +8,7 @@ import { PolicySet, type PolicySetProblem } from "./policy-set.ts";
 export interface PolicySetInput extends CompileEnvironment {
   readonly policies: readonly ShieldPolicy[];
   readonly exceptions: readonly ShieldException[];
-  /** The set in force. A policy that no longer compiles keeps the version it has there. */
+  /** The set in force. What has not changed is taken over; a policy that no longer compiles keeps the version it has there. */
   readonly previous?: PolicySet | undefined;
   /** Namespaces left alone besides kube-system and kube-node-lease: those of this installation. */
   readonly neverJudged?: readonly string[] | undefined;
@@ -47,7 +47,8 @@ export function buildPolicySet(input: PolicySetInput): PolicySet {
     ...policies.map(({ name, uid, generation }) => ({ name, uid, generation })),
     ...exceptionMembers,
   ];
-  return new PolicySet({ policies, exceptions, members, problems, neverJudged: input.neverJudged });
+  const { serverMinor, neverJudged } = input;
+  return new PolicySet({ policies, exceptions, members, problems, serverMinor, neverJudged });
 }
 
 function compileOrKeep(
@@ -58,6 +59,14 @@ function compileOrKeep(
   const { name, uid, generation = 0 } = policy.metadata;
   const previous = input.previous?.policy(name);
   const isSameObject = previous !== undefined && previous.uid === (uid ?? "");
+  // Nothing of it has changed: one exception written must not have a thousand policies checked again.
+  if (
+    isSameObject &&
+    previous.generation === generation &&
+    input.previous?.serverMinor === input.serverMinor
+  ) {
+    return previous;
+  }
   try {
     const compiled = compilePolicy(policy, input);
     checkSchema(policy);

@@ -96,6 +96,9 @@ export class PolicySet {
   readonly members: readonly PolicySetMember[];
   readonly policies: readonly CompiledPolicy[];
   readonly problems: readonly PolicySetProblem[];
+  /** What `latest` meant when it was built. */
+  readonly serverMinor: number;
+  readonly #byName: ReadonlyMap<string, CompiledPolicy>;
   readonly #neverJudged: ReadonlySet<string>;
   readonly #exceptions: ReadonlyMap<string, readonly CompiledException[]>;
   readonly #admission: ReadonlyMap<string, readonly CompiledPodSecurityPolicy[]>;
@@ -106,10 +109,13 @@ export class PolicySet {
     readonly exceptions: readonly CompiledException[];
     readonly members: readonly PolicySetMember[];
     readonly problems: readonly PolicySetProblem[];
+    readonly serverMinor: number;
     readonly neverJudged?: readonly string[] | undefined;
   }) {
     this.policies = parts.policies;
     this.problems = parts.problems;
+    this.serverMinor = parts.serverMinor;
+    this.#byName = new Map(parts.policies.map((policy) => [policy.name, policy]));
     this.members = parts.members;
     this.digest = policySetDigest(parts.members);
     this.#neverJudged = new Set([...neverJudgedNamespaces, ...(parts.neverJudged ?? [])]);
@@ -131,7 +137,7 @@ export class PolicySet {
 
   /** The policy of this name in force, if any. */
   policy(name: string): CompiledPolicy | undefined {
-    return this.policies.find((policy) => policy.name === name);
+    return this.#byName.get(name);
   }
 
   /**
