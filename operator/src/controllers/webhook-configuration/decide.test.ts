@@ -53,6 +53,20 @@ describe("decideWebhookConfigurations", () => {
     });
   });
 
+  it("holds nothing that somebody else put beside it: neither other kinds, nor namespaces that are never judged", () => {
+    const before = decideWebhookConfigurations(observe([policy("p")])).fail?.webhooks ?? [];
+    const everything = { apiGroups: ["*"], apiVersions: ["*"], resources: ["*/*"], operations: ["*"] };
+    const [first] = before;
+    const added = [
+      { ...first, name: "a.example.com", rules: [everything] },
+      { ...first, name: "b.example.com", namespaceSelector: {} },
+    ];
+    const held = { Fail: [...added, ...before] as never, Ignore: [] };
+    expect(decideWebhookConfigurations(observe([], { held })).fail?.webhooks).toEqual(before);
+    const alone = { Fail: added as never, Ignore: [] };
+    expect(decideWebhookConfigurations(observe([], { held: alone })).fail).toBeUndefined();
+  });
+
   it("publishes a loaded policy with the kinds it judges, and nothing else", () => {
     const { fail, ignore, waiting } = decideWebhookConfigurations(observe([policy("p")]));
     expect(ignore).toBeUndefined();

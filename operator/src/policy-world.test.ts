@@ -1,0 +1,87 @@
+import { ANNOTATION, formatKeptPolicies } from "@shieldx/crds";
+import { buildPolicySet, type PolicySet } from "@shieldx/policy-engine";
+import { beforeEach, describe, expect, it } from "vitest";
+import { asPolicy, type ShieldPolicyObject } from "./kinds.ts";
+import { memberOf, PolicyWorld } from "./policy-world.ts";
+import type { ReplicaLease } from "./replicas.ts";
+
+const now = Date.parse("2026-01-01T00:00:00Z");
+
+function policy(name: string, generation = 1, engine = "podSecurity"): ShieldPolicyObject {
+  return {
+    apiVersion: "shieldx.io/v1alpha1",
+    kind: "ShieldPolicy",
+    metadata: { name, uid: `uid-${name}`, generation },
+    spec: { engine, actions: { admission: "deny" }, podSecurity: { level: "baseline" } },
+  } as unknown as ShieldPolicyObject;
+}
+
+describe("what is known of replicas while a policy does not compile", () => {
+  let policies: ShieldPolicyObject[];
+  let leases: ReplicaLease[];
+  beforeEach(() => {
+    policies = [policy("good"), policy("bad")];
+    leases = [];
+  });
+  const world = () =>
+    new PolicyWorld({
+      sources: { policies: () => policies, exceptions: () => [], leases: () => leases },
+      serverMinor: 37,
+      ownNamespaces: [],
+    });
+  const load = (previous?: PolicySet) =>
+    buildPolicySet({ policies: policies.map(asPolicy), exceptions: [], serverMinor: 37, previous });
+  const report = (name: string, set: PolicySet): ReplicaLease => {
+    const kept = formatKeptPolicies(set.kept);
+    return {
+      metadata: {
+        name,
+        uid: name,
+        annotations: {
+          [ANNOTATION.policySetDigest]: set.digest,
+          ...(kept === undefined ? {} : { [ANNOTATION.keptPolicies]: kept }),
+        },
+      },
+      spec: { renewTime: new Date(now).toISOString(), holderIdentity: name },
+    };
+  };
+
+  it("recognises replicas that keep it and replicas that never had it, also when it starts itself only then", () => {
+    const before = load();
+    const inTime = world();
+    inTime.current();
+    policies = [policy("good"), policy("bad", 2, "rego"), policy("young")];
+    inTime.invalidate();
+    leases = [report("keeps", load(before)), report("restarted", load())];
+    const [good, bad, young] = policies.map(memberOf);
+    if (good === undefined || bad === undefined || young === undefined) throw new Error("three policies");
+    for (const each of [inTime, world()]) {
+      const live = each.liveReplicas(now);
+      expect(live.map((replica) => each.isCurrent(replica))).toEqual([true, true]);
+      expect(each.loadedBy(live, [good])).toBe(2);
+      expect(each.loadedBy(live, [young])).toBe(2);
+      expect(each.loadedBy(live, [bad])).toBe(0);
+      expect(each.loadedBy(live, [{ ...bad, generation: 1 }])).toBe(1);
+    }
+    expect(inTime.knownToReplicas(inTime.liveReplicas(now))).toEqual([]);
+    const late = world();
+    expect(late.knownToReplicas(late.liveReplicas(now))).toMatchObject([
+      { name: "bad", generation: 1, failurePolicy: "Fail" },
+    ]);
+  });
+
+  it("believes no report of a policy that is another object, or that compiles", () => {
+    const before = load();
+    policies = [policy("good"), policy("bad", 2, "rego")];
+    const keeps = report("keeps", load(before));
+    policies[1] = { ...policies[1], metadata: { name: "bad", uid: "another", generation: 1 } } as never;
+    leases = [keeps];
+    const recreated = world();
+    expect(recreated.knownToReplicas(recreated.liveReplicas(now))).toEqual([]);
+    policies[1] = policy("bad", 3);
+    const mended = world();
+    const [replica] = mended.liveReplicas(now);
+    expect(mended.knownToReplicas([replica!])).toEqual([]);
+    expect(mended.isCurrent(replica!)).toBe(false);
+  });
+});
