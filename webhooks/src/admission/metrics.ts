@@ -69,14 +69,19 @@ export class AdmissionMetrics {
     this.#loadedAt.set(nowMs / 1000);
   }
 
-  /** Series of policies that are gone go with them. */
-  keepPolicies(names: ReadonlySet<string>): void {
+  /** Series of policies that are gone go with them; those of errors are there from the beginning. */
+  keepPolicies(policies: readonly { readonly name: string; readonly admission: string }[]): void {
+    const names = new Set(policies.map(({ name }) => name));
     for (const policy of this.#known) {
       if (names.has(policy)) continue;
       for (const action of actions) {
         for (const decision of decisions) this.#decisions.remove({ policy, action, decision });
       }
     }
-    this.#known = new Set(names);
+    this.#known = names;
+    // An alert on an increase needs a zero to begin at, or the first time goes unseen.
+    for (const { name: policy, admission: action } of policies) {
+      this.#decisions.inc({ policy, action, decision: "error" }, 0);
+    }
   }
 }

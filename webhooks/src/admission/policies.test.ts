@@ -66,7 +66,7 @@ function request(object: object, more: Partial<AdmissionRequest> = {}): Admissio
 function setUp(set: PolicySet | undefined, failurePolicy: "Fail" | "Ignore" = "Fail") {
   const registry = new Registry();
   const metrics = new AdmissionMetrics(registry);
-  metrics.keepPolicies(new Set(set?.policies.map(({ name }) => name)));
+  metrics.keepPolicies(set?.policies ?? []);
   const events: { regarding: ObjectReference; note: string }[] = [];
   const lines: Record<string, unknown>[] = [];
   const record = (fields: object, msg: string) => lines.push({ msg, ...fields });
@@ -109,7 +109,9 @@ describe("the policy handler", () => {
     expect(answer.auditAnnotations).toEqual({ denied: answer.status!.message });
     expect(await metric(bed.registry, "shieldx_admission_decisions_total")).toEqual({
       "baseline deny denied": 1,
+      "baseline deny error": 0,
       "strict deny denied": 1,
+      "strict deny error": 0,
     });
   });
 
@@ -129,8 +131,11 @@ describe("the policy handler", () => {
     });
     expect(await metric(bed.registry, "shieldx_admission_decisions_total")).toEqual({
       "warning warn warned": 1,
+      "warning warn error": 0,
       "auditing audit audited": 1,
+      "auditing audit error": 0,
       "lenient deny allowed": 1,
+      "lenient deny error": 0,
     });
     expect(bed.events).toEqual([]);
   });
@@ -150,6 +155,7 @@ describe("the policy handler", () => {
     });
     expect(await metric(bed.registry, "shieldx_admission_decisions_total")).toEqual({
       "baseline deny exempted": 1,
+      "baseline deny error": 0,
     });
   });
 
@@ -240,13 +246,29 @@ describe("the policy handler", () => {
     expect(bed.events).toHaveLength(2);
   });
 
+  it("counts errors of a policy from 0, and goes on counting when the set changes", async () => {
+    const bed = setUp(setOf(policy("baseline")));
+    const before = { "baseline deny error": 0 };
+    expect(await metric(bed.registry, "shieldx_admission_decisions_total")).toEqual(before);
+    bed.metrics.decided("baseline", "deny", "error");
+    bed.metrics.keepPolicies([
+      { name: "baseline", admission: "deny" },
+      { name: "new", admission: "warn" },
+    ]);
+    expect(await metric(bed.registry, "shieldx_admission_decisions_total")).toEqual({
+      "baseline deny error": 1,
+      "new warn error": 0,
+    });
+  });
+
   it("forgets the series of policies that are gone", async () => {
     const bed = setUp(setOf(policy("baseline")));
     await bed.ask(request(bad()));
-    bed.metrics.keepPolicies(new Set(["other"]));
-    expect(await metric(bed.registry, "shieldx_admission_decisions_total")).toEqual({});
+    bed.metrics.keepPolicies([{ name: "other", admission: "deny" }]);
+    const rest = { "other deny error": 0 };
+    expect(await metric(bed.registry, "shieldx_admission_decisions_total")).toEqual(rest);
     await bed.ask(request(bad()));
-    expect(await metric(bed.registry, "shieldx_admission_decisions_total")).toEqual({});
+    expect(await metric(bed.registry, "shieldx_admission_decisions_total")).toEqual(rest);
   });
 });
 

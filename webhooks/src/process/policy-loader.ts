@@ -71,7 +71,7 @@ export class PolicyLoader {
     metrics.rebuilds.inc();
     metrics.policies.set(set.policies.length);
     metrics.problems.set(set.problems.length);
-    metrics.keepPolicies(new Set(set.policies.map(({ name }) => name)));
+    metrics.keepPolicies(set.policies);
     this.#report(set);
     if (!isSame) {
       metrics.loaded(set.digest, Date.now());
