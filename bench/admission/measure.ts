@@ -112,8 +112,10 @@ export async function benchCreates(
     better: Better,
     read: (measured: Measured) => number,
     who: readonly Contestant[],
+    resolution?: number,
   ): BenchLine[] =>
     compared({
+      ...(resolution === undefined ? {} : { resolution }),
       name,
       unit,
       better,
@@ -126,7 +128,7 @@ export async function benchCreates(
     });
   const added = (name: string, read: (measured: Measured) => number): BenchLine[] => {
     const without = of("none", read);
-    return row(name, "ms", "less", (measured) => Math.max(resolutionMs, read(measured) - without), asked);
+    return row(name, "ms", "less", (measured) => read(measured) - without, asked, resolutionMs);
   };
   const asked = field.present.filter((contestant) => contestant !== "none");
   const everybody = field.present;

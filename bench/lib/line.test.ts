@@ -30,6 +30,20 @@ describe("a comparison", () => {
     expect(() => compared(broken)).toThrow("sync: ours is NaN");
   });
 
+  it("has no ratio where one of the two cannot be told from nothing", () => {
+    const added = { name: "added", unit: "ms", better: "less", resolution: 0.1 } as const;
+    const told = compared({ ...added, ours: 2, peers: { slow: 4, none: -0.3, hardly: 0.1 } });
+    expect(told.map(({ value, peerValue, ratio }) => [value, peerValue, ratio])).toEqual([
+      [2, 4, 2],
+      [2, 0.1, null],
+      [2, 0.1, null],
+    ]);
+    const [untold] = compared({ ...added, ours: -1, peers: { slow: 4 } });
+    expect(untold).toMatchObject({ value: 0.1, peerValue: 4, ratio: null, resolution: 0.1 });
+    expect(told[0]).not.toHaveProperty("resolution");
+    expect(parseLine(JSON.stringify(untold))).toEqual(untold);
+  });
+
   it("keeps three digits", () => {
     expect([rounded(0.012345), rounded(12.345), rounded(123_456.7)]).toEqual([0.0123, 12.3, 123_457]);
   });

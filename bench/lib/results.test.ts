@@ -20,6 +20,18 @@ describe("results", () => {
     );
   });
 
+  it("say of what cannot be told from nothing that it is no more than that, without a ratio", () => {
+    const added = { name: "added", unit: "ms", better: "less", resolution: 0.1 } as const;
+    const lines = [
+      ...compared({ ...added, ours: 2, peers: { none: -0.3, slow: 4 } }),
+      ...compared({ ...added, name: "less added", ours: 0, peers: { none: 0, slow: 4 } }),
+    ];
+    expect(renderTable(lines).split("\n").slice(2)).toEqual([
+      "| added, ms | **2** | ≤ 0.1 | 4 (×2) |",
+      "| less added, ms | **≤ 0.1** | ≤ 0.1 | 4 |",
+    ]);
+  });
+
   it("replace the former ones of their names and leave the others", () => {
     const again = compared({ name: "sync", unit: "s", better: "less", ours: 1, peers: { go: 4 } });
     expect(merged([...sync, ...rate], again)).toEqual([...again, ...rate]);

@@ -11,12 +11,18 @@ export function renderTable(lines: readonly BenchLine[]): string {
     const first = own[0];
     const cells = peers.map((peer) => {
       const line = own.find((candidate) => candidate.peer === peer);
-      return line === undefined ? "" : `${figure(line.peerValue)} (×${figure(line.ratio)})`;
+      if (line === undefined) return "";
+      const value = amount(line.peerValue, line.resolution);
+      return line.ratio === null ? value : `${value} (×${figure(line.ratio)})`;
     });
-    return [`${name}, ${first?.unit ?? ""}`, `**${figure(first?.value ?? 0)}**`, ...cells];
+    return [`${name}, ${first?.unit ?? ""}`, `**${amount(first?.value ?? 0, first?.resolution)}**`, ...cells];
   });
   const head = ["", "ShieldX", ...peers];
   return [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+}
+
+function amount(value: number, resolution = Number.NEGATIVE_INFINITY): string {
+  return value > resolution ? figure(value) : `≤ ${figure(resolution)}`;
 }
 
 function figure(value: number): string {
