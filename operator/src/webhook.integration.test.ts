@@ -1,9 +1,14 @@
+import { readFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { ValidatingWebhookConfiguration } from "@shieldx/controller-runtime";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { NAMESPACE, startTestBed, type TestBed, waitFor } from "./cluster.test-kit.ts";
 import { kindsConfiguration } from "./controllers/webhook-configuration/kinds.ts";
-import { RESEND_AFTER_MS, RESEND_SPACING_MS } from "./controllers/webhook-configuration/resend.ts";
+import {
+  RESEND_AFTER_MS,
+  RESEND_SPACING_MS,
+  RESENT_ANNOTATION,
+} from "./controllers/webhook-configuration/resend.ts";
 import { ShieldPolicyType } from "./kinds.ts";
 import { StandInReplica } from "./replica.test-kit.ts";
 
@@ -31,6 +36,7 @@ describe("the webhook's configuration and certificates, with two API servers", (
   let replica: StandInReplica;
   let startOperator: () => Promise<() => Promise<void>>;
   let stopOperator: () => Promise<void>;
+  let resent: Resend[];
   const configuration = (name = FAIL) => bed.admin.find(ValidatingWebhookConfiguration, { name });
   const create = (verdict: string, server = 0) =>
     bed.kubectl(
@@ -52,7 +58,13 @@ describe("the webhook's configuration and certificates, with two API servers", (
   };
 
   beforeAll(async () => {
-    bed = await startTestBed({ name: "operator-hook", apiServers: 2 });
+    const group = "admissionregistration.k8s.io";
+    const configurations = [{ group, resources: ["validatingwebhookconfigurations"] }];
+    const audit = {
+      omitStages: ["RequestReceived"],
+      rules: [{ level: "Request", verbs: ["patch"], resources: configurations }, { level: "None" }],
+    };
+    bed = await startTestBed({ name: "operator-hook", apiServers: 2, audit });
     replica = new StandInReplica(bed.admin, NAMESPACE);
     await replica.listen();
     // As the chart renders it (kinds.integration.test.ts compares the two), without a bundle.
@@ -110,19 +122,22 @@ describe("the webhook's configuration and certificates, with two API servers", (
     });
   });
 
-  it("sends each configuration a second time, each at a time of its own, and then leaves it alone", async () => {
-    const all = () => Promise.all(["shieldx-kinds", FAIL].map((name) => configuration(name)));
-    const settled = await waitFor("sent again", async () => {
-      const found = await all();
+  const ofBoth = () => Promise.all(["shieldx-kinds", FAIL].map((name) => configuration(name)));
+  const sentAgain = () =>
+    waitFor("both sent again", async () => {
+      const found = await ofBoth();
       const isResent = found.every((object) => {
         const { uid, generation, annotations } = object?.metadata ?? {};
-        return annotations?.["shieldx.io/resent"] === `${uid}:${generation}`;
+        return annotations?.[RESENT_ANNOTATION] === `${uid}:${generation}`;
       });
       return isResent ? found : undefined;
     });
+
+  it("sends each configuration a second time, and then leaves it alone", async () => {
+    const settled = await sentAgain();
     await delay(3 * (RESEND_AFTER_MS + 2 * RESEND_SPACING_MS));
     const versions = (objects: typeof settled) => objects.map((object) => object?.metadata.resourceVersion);
-    expect(versions(await all())).toEqual(versions(settled));
+    expect(versions(await ofBoth())).toEqual(versions(settled));
   });
 
   it("restores a tampered configuration", async () => {
@@ -203,6 +218,8 @@ describe("the webhook's configuration and certificates, with two API servers", (
       }
     });
     const rotations = 3;
+    await sentAgain();
+    const resentBefore = (await resendsIn(bed)).length;
     for (let round = 1; round <= rotations; round++) {
       const [leaf, ca] = [await tls(), await bundle()];
       const at = performance.now();
@@ -239,12 +256,23 @@ describe("the webhook's configuration and certificates, with two API servers", (
     expect(await bed.registry.getSingleMetricAsString("shieldx_certificate_days_left")).toMatch(
       /certificate="serving"} (29|30)/,
     );
+    await sentAgain();
+    resent = (await resendsIn(bed)).slice(resentBefore);
+  });
+
+  it("sent those that a rotation changed together a second time at times of their own", () => {
+    const times = (name: string) => resent.filter((one) => one.name === name).map(({ atMs }) => atMs);
+    const [kinds, fail] = [times("shieldx-kinds"), times(FAIL)];
+    expect(Math.min(kinds.length, fail.length)).toBeGreaterThan(0);
+    const apartMs = Math.min(...kinds.flatMap((a) => fail.map((b) => Math.abs(a - b))));
+    console.log("second updates", resent.length, "at least ms apart", apartMs);
+    expect(apartMs).toBeGreaterThan(200);
   });
 
   it("leaves a policy that no longer compiles in force where replicas hold it, also when the operator starts anew", async () => {
     const before = JSON.stringify((await configuration())?.webhooks);
     // As kinds of an earlier version may have let in what this one does not understand.
-    await withoutRules(bed, "shieldpolicies.shieldx.io");
+    const restoreRules = await withoutRules(bed, "shieldpolicies.shieldx.io");
     const broken = policy("base", {
       matchConstraints: { objectSelector: { matchLabels: { "no key": "x" } } },
     });
@@ -280,6 +308,12 @@ describe("the webhook's configuration and certificates, with two API servers", (
     ]);
     await waitFor("in force as written", async () => (await enforced("base")) === "True Loaded");
     expect(JSON.stringify((await configuration())?.webhooks)).toBe(before);
+    await restoreRules();
+    const another = { ...broken, metadata: { name: "another" } };
+    await waitFor("kinds with rules", async () => {
+      const { code } = await bed.kubectl(["apply", "--server-side", "--dry-run=server", "-f", "-"], another);
+      return code !== 0;
+    });
   });
 
   it("keeps the Fail configuration when every replica is gone, and takes it away with the last policy", async () => {
@@ -299,12 +333,39 @@ describe("the webhook's configuration and certificates, with two API servers", (
   });
 });
 
-/** Takes the CEL rules out of a CRD. */
-async function withoutRules(bed: TestBed, name: string): Promise<void> {
+/** Takes the CEL rules out of a CRD; returns what puts them back. */
+async function withoutRules(bed: TestBed, name: string): Promise<() => Promise<void>> {
+  const replace = async (kind: unknown) => {
+    const { code, stderr } = await bed.kubectl(["replace", "-f", "-"], kind);
+    if (code !== 0) throw new Error(stderr);
+  };
   const { stdout } = await bed.kubectl(["get", "crd", name, "-o", "json"]);
-  const stripped = JSON.parse(stdout, (key, value) =>
-    key === "x-kubernetes-validations" ? undefined : value,
-  ) as unknown;
-  const { code, stderr } = await bed.kubectl(["replace", "-f", "-"], stripped);
-  if (code !== 0) throw new Error(stderr);
+  const strip = (key: string, value: unknown) => (key === "x-kubernetes-validations" ? undefined : value);
+  await replace(JSON.parse(stdout, strip) as unknown);
+  const { metadata, ...kind } = JSON.parse(stdout) as { readonly metadata: object };
+  return () => replace({ ...kind, metadata: { ...metadata, resourceVersion: undefined } });
+}
+
+interface Resend {
+  readonly name: string;
+  /** When an API server got it. */
+  readonly atMs: number;
+}
+
+/** What the audit log has of updates that only send a configuration again. */
+async function resendsIn(bed: TestBed): Promise<Resend[]> {
+  interface AuditEvent {
+    readonly requestReceivedTimestamp: string;
+    readonly objectRef: { readonly name: string };
+    readonly requestObject: { readonly webhooks?: unknown };
+  }
+  return (await readFile(bed.cluster.auditLog ?? "", "utf8"))
+    .split("\n")
+    .filter((line) => line.includes(RESENT_ANNOTATION) && line.endsWith("}"))
+    .map((line) => JSON.parse(line) as AuditEvent)
+    .filter(({ requestObject }) => requestObject.webhooks === undefined)
+    .map(({ objectRef: { name }, requestReceivedTimestamp }) => ({
+      name,
+      atMs: Date.parse(requestReceivedTimestamp),
+    }));
 }
