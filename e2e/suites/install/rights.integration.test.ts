@@ -194,10 +194,27 @@ describe("the roles of the chart, over everything ShieldX does", () => {
     for (const object of theirs) {
       expect(await apply(cluster, object)).toMatchObject({ allowed: true });
       const { name } = object.metadata as { name: string };
-      const policy = replicaLimit(name.replace("shieldx-", ""));
-      expect(await apply(cluster, policy)).toMatchObject({ allowed: true });
+      const policy = name.replace("shieldx-", "");
       const resource = `${(object.kind as string).toLowerCase().replace(/y$/, "ie")}s`;
+      type Found = {
+        metadata: { uid: string; generation: number; ownerReferences?: unknown };
+        spec: unknown;
+      };
+      const found = async () => {
+        const { metadata, spec } = (await read<Found>(cluster, resource, name)) ?? {};
+        const { uid, generation, ownerReferences } = metadata ?? {};
+        return { uid, generation, ownerReferences, spec };
+      };
+      const before = await found();
+      expect(await apply(cluster, replicaLimit(policy))).toMatchObject({ allowed: true });
       await waitFor(`${name} looked up`, () => did("operator", "get", resource, name));
+      await waitFor(`${policy} told of it`, async () => {
+        type Told = { status?: { conditions?: { type: string; reason: string }[] } };
+        const told = await read<Told>(cluster, "shieldpolicy", policy);
+        return told?.status?.conditions?.some((c) => c.type === "Enforced" && c.reason === "FieldConflict");
+      });
+      expect(before.spec).toMatchObject(object.spec as object);
+      expect(await found()).toEqual(before);
       await kubectl("delete", resource, name);
     }
   });
