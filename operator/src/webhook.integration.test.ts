@@ -292,7 +292,7 @@ describe("the webhook's configuration and certificates, with two API servers", (
     // Which version it is only the replica knows, and says.
     await bed.apply(policy("young", { actions: { admission: "deny" } }));
     await waitFor("a new one in force", async () => (await enforced("young")) === "True Loaded");
-    expect(await enforced("base")).toBe("True OlderVersion");
+    await waitFor("told anew", async () => (await enforced("base")) === "True OlderVersion");
     expect(await status()).toMatchObject({ enforcedBy: "Webhook", loadedBy: "1/1" });
     await bed.kubectl(["delete", "shieldpolicy", "young"]);
     await waitFor("held alone", async () => JSON.stringify((await configuration())?.webhooks) === before);
