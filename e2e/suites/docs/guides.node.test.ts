@@ -37,8 +37,15 @@ it("knows every guide", () => {
   expect(readdirSync(folder).sort()).toEqual([...order].sort());
 });
 
+const blocksOf = (name: string) => commandBlocks(readFileSync(`${folder}${name}`, "utf8"));
+
+it("leaves no block to others but those of uninstall.node.test.ts", () => {
+  const apart = order.filter((name) => blocksOf(name).some(({ isApart }) => isApart));
+  expect(apart).toEqual(["uninstall.md"]);
+});
+
 for (const name of order) {
-  const blocks = commandBlocks(readFileSync(`${folder}${name}`, "utf8"));
+  const blocks = blocksOf(name).filter(({ isApart }) => !isApart);
   // A page may have none.
   if (blocks.length === 0) continue;
   describe(name, () => {

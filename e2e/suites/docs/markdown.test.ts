@@ -23,12 +23,17 @@ const page = [
   "```text",
   "not its output",
   "```",
+  "## Otherwise",
+  "```sh apart",
+  "echo two",
+  "```",
 ].join("\n");
 
-it("finds command blocks, which of them must fail, and what they print", () => {
+it("finds command blocks, which of them must fail or stand apart, and what they print", () => {
   expect(commandBlocks(page)).toEqual([
-    { heading: "Title", line: 4, script: "echo one", mustFail: false, expected: ["one"] },
-    { heading: "Next", line: 16, script: "false", mustFail: true, expected: [] },
+    { heading: "Title", line: 4, script: "echo one", mustFail: false, isApart: false, expected: ["one"] },
+    { heading: "Next", line: 16, script: "false", mustFail: true, isApart: false, expected: [] },
+    { heading: "Otherwise", line: 24, script: "echo two", mustFail: false, isApart: true, expected: [] },
   ]);
 });
 

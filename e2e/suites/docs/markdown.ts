@@ -5,6 +5,8 @@ export interface CommandBlock {
   readonly line: number;
   readonly script: string;
   readonly mustFail: boolean;
+  /** Not for who followed the page until here; another test runs it, where what it is for has happened. */
+  readonly isApart: boolean;
   /** Lines that its output must hold, in order. */
   readonly expected: readonly string[];
 }
@@ -52,8 +54,8 @@ export function commandBlocks(markdown: string): CommandBlock[] {
   for (const { info, line, text, heading, followsFence } of fencesOf(markdown)) {
     const [language, ...flags] = info.split(/\s+/);
     if (language === "sh" || language === "bash" || language === "shell" || language === "console") {
-      const mustFail = flags.includes("fails");
-      blocks.push({ heading, line, script: text.join("\n"), mustFail, expected: [] });
+      const [mustFail, isApart] = [flags.includes("fails"), flags.includes("apart")];
+      blocks.push({ heading, line, script: text.join("\n"), mustFail, isApart, expected: [] });
       lastWasCommand = true;
       continue;
     }
