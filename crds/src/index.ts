@@ -1,5 +1,12 @@
 export type { KindDefinition, PrinterColumn } from "./definition/kind.ts";
-export { formatKeptPolicies, type KeptPolicy, parseKeptPolicies } from "./kept-policies.ts";
+export {
+  formatKeptPolicies,
+  type KeptPolicies,
+  type KeptPolicy,
+  parseKeptPolicies,
+  type WebhookCalls,
+  webhookCallsOf,
+} from "./kept-policies.ts";
 export { kinds } from "./kinds.ts";
 export { type Condition, condition } from "./kubernetes/condition.ts";
 export { parseDurationMs } from "./kubernetes/duration.ts";

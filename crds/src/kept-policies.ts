@@ -1,41 +1,86 @@
 import { z } from "zod";
+import { type MatchConstraints, matchConstraints } from "./kubernetes/match-resources.ts";
+import { effectiveFailurePolicy } from "./shieldpolicy/effective.ts";
+import type { ShieldPolicySpec } from "./shieldpolicy/schema.ts";
+
+/** What the webhook has to be called for. */
+export interface WebhookCalls {
+  readonly failurePolicy: "Fail" | "Ignore";
+  readonly matchConstraints?: MatchConstraints | undefined;
+  readonly exemptNamespaces?: readonly string[] | undefined;
+}
 
 /**
  * A version of a policy that a webhook replica keeps in force because the newest does not compile. Replicas report
- * theirs, for who starts later cannot know what that version said.
+ * theirs with what it needs: whoever did not see that version compile cannot know.
  */
 export interface KeptPolicy {
   readonly name: string;
   readonly uid: string;
   readonly generation: number;
-  /** Of the calls that version needs; absent where the webhook is not called for it. */
-  readonly failurePolicy?: "Fail" | "Ignore" | undefined;
+  /** Absent where the webhook is not called for it. */
+  readonly calls?: WebhookCalls | undefined;
 }
 
-/** Entries of one report: annotations of an object share 256 KiB. */
-const most = 256;
+/** What one replica keeps. */
+export interface KeptPolicies {
+  readonly policies: readonly KeptPolicy[];
+  /** How many more did not fit. */
+  readonly more: number;
+}
 
-const reportSchema = z.array(
-  z.object({
-    name: z.string(),
-    uid: z.string(),
-    generation: z.int(),
-    failurePolicy: z.enum(["Fail", "Ignore"]).optional(),
-  }),
-);
+/** Of a report: annotations of an object share 256 KiB. */
+const mostBytes = 128 * 1024;
+
+const reportSchema = z.object({
+  policies: z.array(
+    z.object({
+      name: z.string(),
+      uid: z.string(),
+      generation: z.int(),
+      calls: z
+        .object({
+          failurePolicy: z.enum(["Fail", "Ignore"]),
+          matchConstraints: matchConstraints.optional(),
+          exemptNamespaces: z.array(z.string()).optional(),
+        })
+        .optional(),
+    }),
+  ),
+  more: z.int().min(0),
+});
+
+/** Of one version of a policy; undefined when the webhook does not act on requests under it. */
+export function webhookCallsOf(spec: ShieldPolicySpec): WebhookCalls | undefined {
+  if (spec.engine !== "podSecurity" || spec.actions?.admission === "off") return undefined;
+  const exemptNamespaces = spec.podSecurity?.exemptions?.namespaces;
+  return {
+    failurePolicy: effectiveFailurePolicy(spec),
+    ...(spec.matchConstraints === undefined ? {} : { matchConstraints: spec.matchConstraints }),
+    ...(exemptNamespaces === undefined ? {} : { exemptNamespaces }),
+  };
+}
 
 /** As the annotation of a replica's Lease; undefined when there is nothing to say. */
 export function formatKeptPolicies(kept: readonly KeptPolicy[]): string | undefined {
-  return kept.length === 0 ? undefined : JSON.stringify(kept.slice(0, most));
+  if (kept.length === 0) return undefined;
+  const policies: KeptPolicy[] = [];
+  let bytes = 0;
+  for (const policy of kept) {
+    bytes += Buffer.byteLength(JSON.stringify(policy)) + 1;
+    if (bytes > mostBytes) break;
+    policies.push(policy);
+  }
+  return JSON.stringify({ policies, more: kept.length - policies.length } satisfies KeptPolicies);
 }
 
-/** Whatever stands there: what is no such report reports nothing. */
-export function parseKeptPolicies(text: string | undefined): readonly KeptPolicy[] {
-  if (text === undefined) return [];
+/** Whatever stands there: what is no such report may be one of a later version, and keeps one policy we cannot name. */
+export function parseKeptPolicies(text: string | undefined): KeptPolicies {
+  if (text === undefined) return { policies: [], more: 0 };
   try {
-    return reportSchema.safeParse(JSON.parse(text)).data ?? [];
+    return reportSchema.safeParse(JSON.parse(text)).data ?? { policies: [], more: 1 };
   } catch (error) {
-    if (error instanceof SyntaxError) return [];
+    if (error instanceof SyntaxError) return { policies: [], more: 1 };
     throw error;
   }
 }

@@ -40,7 +40,7 @@ export const WEBHOOKS_COMPONENT = "webhooks";
 export const ANNOTATION = {
   // On a replica's Lease.
   policySetDigest: "shieldx.io/policy-set-digest",
-  /** Policies of which the replica keeps an older version, see `KeptPolicy`. */
+  /** Policies of which the replica keeps an older version, as JSON, see `KeptPolicies`. */
   keptPolicies: "shieldx.io/kept-policies",
   /** SHA-256 of the DER encoding, in hex. */
   servingLeaf: "shieldx.io/serving-leaf",

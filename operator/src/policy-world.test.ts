@@ -63,25 +63,43 @@ describe("what is known of replicas while a policy does not compile", () => {
       expect(each.loadedBy(live, [bad])).toBe(0);
       expect(each.loadedBy(live, [{ ...bad, generation: 1 }])).toBe(1);
     }
-    expect(inTime.knownToReplicas(inTime.liveReplicas(now))).toEqual([]);
-    const late = world();
-    expect(late.knownToReplicas(late.liveReplicas(now))).toMatchObject([
-      { name: "bad", generation: 1, failurePolicy: "Fail" },
-    ]);
+    for (const each of [inTime, world()]) {
+      const live = each.liveReplicas(now);
+      expect(each.keptBy(live)).toMatchObject([
+        { name: "bad", generation: 1, calls: { failurePolicy: "Fail" } },
+      ]);
+      expect(each.mayKeepMore(live)).toBe(false);
+    }
+  });
+
+  it("expects more of replicas that have not taken in what broke, or cannot say all, or are not to be seen", () => {
+    const before = load();
+    const late = report("late", before);
+    policies = [policy("good"), policy("bad", 2, "rego")];
+    leases = [report("keeps", load(before)), late];
+    const started = world();
+    expect(started.mayKeepMore(started.liveReplicas(now))).toBe(true);
+    expect(started.mayKeepMore([])).toBe(true);
+    const [keeps] = started.liveReplicas(now);
+    expect(started.mayKeepMore([keeps!])).toBe(false);
+    expect(started.mayKeepMore([{ ...keeps!, kept: { policies: [], more: 1 } }])).toBe(true);
+    policies = [policy("good"), policy("bad", 3)];
+    started.invalidate();
+    expect(started.mayKeepMore([])).toBe(false);
   });
 
   it("believes no report of a policy that is another object, or that compiles", () => {
     const before = load();
     policies = [policy("good"), policy("bad", 2, "rego")];
-    const keeps = report("keeps", load(before));
-    policies[1] = { ...policies[1], metadata: { name: "bad", uid: "another", generation: 1 } } as never;
-    leases = [keeps];
+    leases = [report("keeps", load(before))];
+    const another = policy("bad", 2, "rego");
+    policies[1] = { ...another, metadata: { ...another.metadata, uid: "another" } };
     const recreated = world();
-    expect(recreated.knownToReplicas(recreated.liveReplicas(now))).toEqual([]);
+    expect(recreated.keptBy(recreated.liveReplicas(now))).toEqual([]);
     policies[1] = policy("bad", 3);
     const mended = world();
     const [replica] = mended.liveReplicas(now);
-    expect(mended.knownToReplicas([replica!])).toEqual([]);
+    expect(mended.keptBy([replica!])).toEqual([]);
     expect(mended.isCurrent(replica!)).toBe(false);
   });
 });

@@ -1,5 +1,5 @@
 import type { KeptPolicy } from "@shieldx/crds";
-import { buildPolicySet, type PolicySet, policySetDigest } from "@shieldx/policy-engine";
+import { buildPolicySet, type PolicySet } from "@shieldx/policy-engine";
 import { DigestHistory, type Member } from "./digest-history.ts";
 import { asException, asPolicy, type ShieldExceptionObject, type ShieldPolicyObject } from "./kinds.ts";
 import { type ReplicaLease, type ReplicaReport, ReplicaTracker } from "./replicas.ts";
@@ -22,8 +22,6 @@ export class PolicyWorld {
   readonly #tracker = new ReplicaTracker();
   readonly #history = new DigestHistory();
   #set: PolicySet | undefined;
-  /** Of the newest set, by what a replica keeps. */
-  readonly #digests = new Map<string, string>();
   #isCurrent = false;
   #revision = 0;
   readonly #leftOut = new Map<string, readonly string[]>();
@@ -61,36 +59,14 @@ export class PolicyWorld {
       neverJudged: this.#ownNamespaces,
     });
     this.#history.remember(set.digest, set.members);
-    this.#digests.clear();
     this.#set = set;
     this.#isCurrent = true;
     return set;
   }
 
-  /** Whether the replica has taken in everything there is. */
-  isCurrent({ policySetDigest: digest, kept }: ReplicaReport): boolean {
-    return digest === this.#digestWith(kept);
-  }
-
-  /**
-   * Digest of the newest set as a replica has it that keeps these: of a policy that does not compile each replica holds
-   * the last version that compiled while it ran, and one that started later holds none.
-   */
-  #digestWith(kept: readonly KeptPolicy[]): string {
-    const set = this.current();
-    const broken = new Set(
-      set.problems.filter(({ kind }) => kind === "ShieldPolicy").map(({ name }) => name),
-    );
-    if (broken.size === 0) return set.digest;
-    const stays = kept.filter(({ name }) => broken.has(name));
-    const key = stays.map(({ name, uid, generation }) => `${name}/${uid}/${generation}`).join();
-    const known = this.#digests.get(key);
-    if (known !== undefined) return known;
-    const members = [...set.members.filter(({ name }) => !broken.has(name)), ...stays];
-    const digest = policySetDigest(members);
-    this.#history.remember(digest, members);
-    this.#digests.set(key, digest);
-    return digest;
+  /** Whether the replica has taken in everything there is, what does not compile included. */
+  isCurrent({ policySetDigest }: ReplicaReport): boolean {
+    return policySetDigest === this.current().digest;
   }
 
   /**
@@ -102,17 +78,38 @@ export class PolicyWorld {
     return [before, digest].find((candidate) => this.#history.contains(candidate, member));
   }
 
-  /** Policies that do not compile and of which we know no older version, while these replicas do. */
-  knownToReplicas(replicas: readonly ReplicaReport[]): KeptPolicy[] {
-    const unread = this.current().problems.filter(
-      ({ kind, keepsLastGood }) => kind === "ShieldPolicy" && !keepsLastGood,
-    );
-    if (unread.length === 0) return [];
-    const names = new Set(unread.map(({ name }) => name));
-    const uids = new Map(this.#sources.policies().map(({ metadata }) => [metadata.name, metadata.uid]));
+  /** All there are, whether they compile or not. */
+  policyNames(): string[] {
+    return this.#sources.policies().map(({ metadata }) => metadata.name);
+  }
+
+  /** Versions of policies that do not compile any more which these replicas keep in force. */
+  keptBy(replicas: readonly ReplicaReport[]): KeptPolicy[] {
+    const broken = this.#broken();
+    if (broken.size === 0) return [];
     return replicas
-      .flatMap(({ kept }) => kept)
-      .filter(({ name, uid }) => names.has(name) && uids.get(name) === uid);
+      .flatMap(({ kept }) => kept.policies)
+      .filter(({ name, uid }) => broken.has(name) && broken.get(name) === uid);
+  }
+
+  /** Whether replicas may keep more than they say: some have not taken in what broke, or none is to be seen. */
+  mayKeepMore(replicas: readonly ReplicaReport[]): boolean {
+    if (this.#broken().size === 0) return false;
+    return (
+      replicas.length === 0 || replicas.some((replica) => !this.isCurrent(replica) || replica.kept.more > 0)
+    );
+  }
+
+  /** Names and uids of the policies that do not compile. */
+  #broken(): ReadonlyMap<string, string | undefined> {
+    const names = new Set(
+      this.current()
+        .problems.filter(({ kind }) => kind === "ShieldPolicy")
+        .map(({ name }) => name),
+    );
+    if (names.size === 0) return new Map();
+    const policies = this.#sources.policies().filter(({ metadata }) => names.has(metadata.name));
+    return new Map(policies.map(({ metadata }) => [metadata.name, metadata.uid]));
   }
 
   exceptions(): readonly ShieldExceptionObject[] {
@@ -168,14 +165,18 @@ export class PolicyWorld {
 
   /** How many of these replicas hold all of `members` in the state given. */
   loadedBy(replicas: readonly ReplicaReport[], members: readonly Member[]): number {
-    for (const { kept } of replicas) this.#digestWith(kept);
-    return replicas.filter((replica) =>
-      members.every((member) => this.#history.contains(replica.policySetDigest, member)),
-    ).length;
+    this.current();
+    const holds = ({ policySetDigest, kept }: ReplicaReport, member: Member): boolean =>
+      this.#history.contains(policySetDigest, member) || kept.policies.some((each) => isSame(each, member));
+    return replicas.filter((replica) => members.every((member) => holds(replica, member))).length;
   }
 }
 
 export function memberOf(object: ShieldPolicyObject | ShieldExceptionObject): Member {
   const { name, namespace, uid = "", generation = 0 } = object.metadata;
   return { name: namespace === undefined ? name : `${namespace}/${name}`, uid, generation };
+}
+
+function isSame(a: Member, b: Member): boolean {
+  return a.name === b.name && a.uid === b.uid && a.generation === b.generation;
 }

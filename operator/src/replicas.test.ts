@@ -16,7 +16,13 @@ describe("ReplicaTracker", () => {
     const leases = [lease("a", T0 - 3000)];
     tracker.observe(leases, T0);
     expect(tracker.live(leases, T0)).toEqual([
-      { name: "a", policySetDigest: "d1", kept: [], servingLeaf: undefined, candidateLeaf: undefined },
+      {
+        name: "a",
+        policySetDigest: "d1",
+        kept: { policies: [], more: 0 },
+        servingLeaf: undefined,
+        candidateLeaf: undefined,
+      },
     ]);
   });
 

@@ -1,11 +1,11 @@
-import { ANNOTATION, type KeptPolicy, parseKeptPolicies } from "@shieldx/crds";
+import { ANNOTATION, type KeptPolicies, parseKeptPolicies } from "@shieldx/crds";
 
 /** What a webhook replica says about itself on its own Lease. */
 export interface ReplicaReport {
   readonly name: string;
   readonly policySetDigest: string | undefined;
   /** Policies of which it holds an older version, because the newest does not compile. */
-  readonly kept: readonly KeptPolicy[];
+  readonly kept: KeptPolicies;
   readonly servingLeaf: string | undefined;
   readonly candidateLeaf: string | undefined;
 }

@@ -119,6 +119,7 @@ describe.each(blocks)("line $line: $heading", ({ heading, script }) => {
       timeoutMs: 60_000,
     });
     expect(await names(everywhere)).toEqual(way?.remains);
+    expect(await names("secrets,leases", "-n", namespace)).toEqual([]);
     expect(await apply(cluster, badPod)).toMatchObject({ allowed: true });
     await kubectl("delete", "pod", "bad", "--force", "--grace-period=0");
     await waitFor("the Deployment allowed", async () => (await manyReplicas()) === "");

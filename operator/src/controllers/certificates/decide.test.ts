@@ -110,7 +110,7 @@ describe("a rotation", () => {
   const replica = (servingLeaf: string, candidateLeaf?: string) => ({
     name: "r1",
     policySetDigest: undefined,
-    kept: [],
+    kept: { policies: [], more: 0 },
     servingLeaf,
     candidateLeaf,
   });

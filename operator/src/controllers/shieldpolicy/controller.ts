@@ -51,7 +51,7 @@ const OWN_STATUS_FIELDS = [
 export function shieldPolicyController(operator: OperatorContext): ControllerDefinition<ShieldPolicyObject> {
   const owned = new OwnedObjects(FIELD_MANAGER.policy);
   const enforcedBy = new Map<string, string>();
-  const allPolicies = (): ObjectKey[] => operator.world.current().policies.map(({ name }) => ({ name }));
+  const allPolicies = (): ObjectKey[] => operator.world.policyNames().map((name) => ({ name }));
   /** By owner and by name: somebody may have taken the owner away. */
   const ofOwner = ({ metadata }: KubeObject): ObjectKey[] => {
     const owners = (metadata.ownerReferences ?? []).filter(({ kind }) => kind === ShieldPolicyType.kind);
@@ -100,7 +100,9 @@ export function shieldPolicyController(operator: OperatorContext): ControllerDef
       native?.requeueAfterMs,
       statusRetryMs,
       observed.nextExpiryMs === undefined ? undefined : observed.nextExpiryMs - now,
-      status.enforcedBy === "Webhook" ? operator.world.nextReplicaChangeMs(now) : undefined,
+      status.enforcedBy === "Webhook" || observed.problem !== undefined
+        ? operator.world.nextReplicaChangeMs(now)
+        : undefined,
     );
   }
 

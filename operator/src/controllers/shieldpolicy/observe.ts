@@ -8,11 +8,11 @@ import {
 } from "@shieldx/controller-runtime";
 import {
   CA_SECRET,
-  effectiveFailurePolicy,
   FAIL_CONFIGURATION,
   IGNORE_CONFIGURATION,
   LABEL,
-  type ShieldPolicySpec,
+  type WebhookCalls,
+  webhookCallsOf,
 } from "@shieldx/crds";
 import type { OperatorContext } from "../../context.ts";
 import type { Member } from "../../digest-history.ts";
@@ -23,7 +23,7 @@ import { namespaceLabels } from "../../namespaces.ts";
 import { WEBHOOK_SUBJECTS } from "../../obstacles.ts";
 import { memberOf } from "../../policy-world.ts";
 import { readBundle } from "../certificates/bundle-entry.ts";
-import { isPublished, type PublishedConfiguration, publishedCalls } from "../webhook-configuration/decide.ts";
+import { isPublished, type PublishedConfiguration } from "../webhook-configuration/decide.ts";
 import { webhookPolicyOf } from "../webhook-configuration/observe.ts";
 import { type CompileProblem, type Enforcer, enforcerOf, type WebhookState } from "./decide.ts";
 
@@ -61,9 +61,8 @@ export function cachedNative(context: ReconcileContext, policy: string): NativeC
 /** A version of a policy that replicas have to hold: the newest, or the last that compiled. */
 export interface PolicyVersion {
   readonly member: Member;
-  readonly failurePolicy: "Fail" | "Ignore";
-  /** undefined for a version that only replicas have seen. */
-  readonly spec: ShieldPolicySpec | undefined;
+  /** undefined where the webhook is not called for it. */
+  readonly calls: WebhookCalls | undefined;
 }
 
 export function observePolicy(
@@ -75,8 +74,8 @@ export function observePolicy(
   const problem = compileProblemOf(operator, policy.metadata.name);
   const exceptions = observeExceptions(operator, context, policy, now);
   const { spec } = asPolicy(policy);
-  const newest = { member: memberOf(policy), spec, failurePolicy: effectiveFailurePolicy(spec) };
-  const version = problem === undefined ? newest : (lastGood(operator, policy.metadata.name, now) ?? newest);
+  const newest = { member: memberOf(policy), calls: webhookCallsOf(spec) };
+  const version = problem === undefined ? newest : (lastGood(operator, policy, now) ?? newest);
   return {
     policy,
     problem,
@@ -88,19 +87,18 @@ export function observePolicy(
   };
 }
 
-/** What is kept of a policy that no longer compiles, here or by a live replica; undefined where nobody has seen it compile. */
-function lastGood(operator: OperatorContext, policy: string, now: number): PolicyVersion | undefined {
-  const compiled = operator.world.current().policy(policy);
-  if (compiled !== undefined) {
-    const { name, uid, generation, failurePolicy, source } = compiled;
-    return { member: { name, uid, generation }, failurePolicy, spec: source.spec };
-  }
-  const [kept] = operator.world
-    .knownToReplicas(operator.world.liveReplicas(now))
-    .filter(({ name }) => name === policy)
+/** The newest version that is kept of a policy that no longer compiles, here or by a live replica; undefined where none is. */
+function lastGood(
+  { world }: OperatorContext,
+  policy: ShieldPolicyObject,
+  now: number,
+): PolicyVersion | undefined {
+  const { name, uid } = policy.metadata;
+  const kept = [...world.current().kept, ...world.keptBy(world.liveReplicas(now))];
+  const [newest] = kept
+    .filter((each) => each.name === name && each.uid === uid)
     .sort((a, b) => b.generation - a.generation);
-  if (kept?.failurePolicy === undefined) return undefined;
-  return { member: kept, failurePolicy: kept.failurePolicy, spec: undefined };
+  return newest && { member: newest, calls: newest.calls };
 }
 
 function compileProblemOf(operator: OperatorContext, name: string): CompileProblem | undefined {
@@ -115,13 +113,13 @@ function compileProblemOf(operator: OperatorContext, name: string): CompileProbl
 function observeWebhook(
   operator: OperatorContext,
   context: ReconcileContext,
-  { member, spec, failurePolicy }: PolicyVersion,
+  { member, calls }: PolicyVersion,
   honoured: readonly ShieldExceptionObject[],
   now: number,
 ): WebhookState {
   const live = operator.world.liveReplicas(now);
   const members = [member, ...honoured.map(memberOf)];
-  const name = failurePolicy === "Fail" ? FAIL_CONFIGURATION : IGNORE_CONFIGURATION;
+  const name = calls?.failurePolicy === "Fail" ? FAIL_CONFIGURATION : IGNORE_CONFIGURATION;
   const configuration = context.get(ValidatingWebhookConfiguration, { name }) as
     | PublishedConfiguration
     | undefined;
@@ -129,26 +127,14 @@ function observeWebhook(
     replicas: live.length,
     loaded: operator.world.loadedBy(live, members),
     isPublished:
-      // What was published for a version that cannot be read here stays published as long as a replica keeps it.
-      spec === undefined
-        ? publishedCalls(configuration).size > 0
-        : isCalled(operator, member.name, spec, configuration),
+      calls !== undefined &&
+      isPublished(webhookPolicyOf(member.name, calls, true), configuration, operator.ownNamespaces),
     obstruction: WEBHOOK_SUBJECTS.map((subject) => operator.obstacles.get(subject)).find(
       (refusal) => refusal !== undefined,
     ),
     hasCertificate:
       readBundle(context.get(Secret, { name: CA_SECRET, namespace: operator.namespace })) !== undefined,
   };
-}
-
-function isCalled(
-  operator: OperatorContext,
-  name: string,
-  spec: ShieldPolicySpec,
-  configuration: PublishedConfiguration | undefined,
-): boolean {
-  const called = webhookPolicyOf(name, spec, true);
-  return called !== undefined && isPublished(called, configuration, operator.ownNamespaces);
 }
 
 function observeExceptions(

@@ -1,11 +1,5 @@
 import { ValidatingWebhookConfiguration } from "@shieldx/controller-runtime";
-import {
-  effectiveFailurePolicy,
-  FAIL_CONFIGURATION,
-  IGNORE_CONFIGURATION,
-  type ShieldPolicySpec,
-} from "@shieldx/crds";
-import type { CompiledPolicy } from "@shieldx/policy-engine";
+import { FAIL_CONFIGURATION, IGNORE_CONFIGURATION, type WebhookCalls, webhookCallsOf } from "@shieldx/crds";
 import type { OperatorContext } from "../../context.ts";
 import {
   type FailurePolicy,
@@ -21,31 +15,38 @@ const NAME: Readonly<Record<FailurePolicy, string>> = {
   Ignore: IGNORE_CONFIGURATION,
 };
 
-/** What the webhook has to be called for, of one policy; undefined when it does not act on requests there. */
-export function webhookPolicyOf(
-  name: string,
-  spec: ShieldPolicySpec,
-  isLoaded: boolean,
-): WebhookPolicy | undefined {
-  if (spec.engine !== "podSecurity" || spec.actions.admission === "off") return undefined;
-  const constraints = spec.matchConstraints;
+/** A policy that the webhook enforces, from the calls it needs. */
+export function webhookPolicyOf(name: string, calls: WebhookCalls, isLoaded: boolean): WebhookPolicy {
+  const { failurePolicy, matchConstraints, exemptNamespaces = [] } = calls;
   return {
     name,
-    failurePolicy: effectiveFailurePolicy(spec),
-    resourceRules: constraints?.resourceRules,
-    namespaceSelector: constraints?.namespaceSelector as LabelSelector | undefined,
-    objectSelector: constraints?.objectSelector as LabelSelector | undefined,
-    exemptNamespaces: spec.podSecurity?.exemptions?.namespaces ?? [],
+    failurePolicy,
+    resourceRules: matchConstraints?.resourceRules,
+    namespaceSelector: matchConstraints?.namespaceSelector as LabelSelector | undefined,
+    objectSelector: matchConstraints?.objectSelector as LabelSelector | undefined,
+    exemptNamespaces,
     isLoaded,
   };
 }
 
-/** The same for a policy of the set in force, which may be an older version of what is in the API server. */
-function ofSet(policy: CompiledPolicy, context: OperatorContext, now: number): WebhookPolicy | undefined {
-  const { name, uid, generation, source } = policy;
-  const replicas = context.world.liveReplicas(now);
-  const isLoaded = context.world.loadedBy(replicas, [{ name, uid, generation }]) > 0;
-  return webhookPolicyOf(name, source.spec, isLoaded);
+/** The policies in force: as they compile, and of those that do not what replicas keep. */
+function policiesOf({ world }: OperatorContext, now: number): WebhookPolicy[] {
+  const live = world.liveReplicas(now);
+  const set = world.current();
+  const broken = new Set(set.kept.map(({ name }) => name));
+  const compiled = set.policies
+    .filter(({ name }) => !broken.has(name))
+    .map(({ name, uid, generation, source }) => ({
+      name,
+      calls: webhookCallsOf(source.spec),
+      isLoaded: world.loadedBy(live, [{ name, uid, generation }]) > 0,
+    }));
+  const kept = world
+    .keptBy(world.possibleReplicas(now))
+    .map(({ name, calls }) => ({ name, calls, isLoaded: true }));
+  return [...compiled, ...kept].flatMap(({ name, calls, isLoaded }) =>
+    calls === undefined ? [] : [webhookPolicyOf(name, calls, isLoaded)],
+  );
 }
 
 /** Reads from the caches what the decision needs. `written` is what this process wrote last. */
@@ -58,22 +59,20 @@ export function observeWebhooks(
 ): WebhookObservation {
   const published = (failurePolicy: FailurePolicy) =>
     new Set([...publishedCalls(written[failurePolicy]), ...publishedCalls(existing(NAME[failurePolicy]))]);
-  const { policies } = context.world.current();
-  // Replicas keep in force what we cannot read: which calls it needs is only to be seen in what was published for it.
-  const unread = context.world.knownToReplicas(context.world.possibleReplicas(now));
-  const lastKnown = (name: string) =>
-    existing(name) ?? context.departures.of(ValidatingWebhookConfiguration, name);
+  const mayKeepMore = context.world.mayKeepMore(context.world.possibleReplicas(now));
   const held = (failurePolicy: FailurePolicy) => {
-    if (!unread.some((kept) => kept.failurePolicy === failurePolicy)) return [];
-    const from = written[failurePolicy] ?? lastKnown(NAME[failurePolicy]);
-    return (from as PublishedConfiguration | undefined)?.webhooks ?? [];
+    if (!mayKeepMore) return [];
+    const name = NAME[failurePolicy];
+    const departed = context.departures.of(ValidatingWebhookConfiguration, name);
+    const from = written[failurePolicy] ?? existing(name) ?? (departed as PublishedConfiguration | undefined);
+    return from?.webhooks ?? [];
   };
   return {
     namespace: context.namespace,
     ownNamespaces: context.ownNamespaces,
     address: context.webhookAddress,
     caBundlePem,
-    policies: policies.map((policy) => ofSet(policy, context, now)).filter((policy) => policy !== undefined),
+    policies: policiesOf(context, now),
     held: { Fail: held("Fail"), Ignore: held("Ignore") },
     published: { Fail: published("Fail"), Ignore: published("Ignore") },
   };

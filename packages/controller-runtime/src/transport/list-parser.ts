@@ -142,10 +142,19 @@ class ItemEnds {
 
 /** Of the quote that ends the string; past the end of the bytes where it is not among them. */
 function closingQuote(bytes: Buffer, from: number): number {
+  const near = Math.min(from + 32, bytes.length);
   let at = from;
-  for (; at < bytes.length; at++) {
+  for (; at < near; at++) {
     if (bytes[at] === backslash) at++;
-    else if (bytes[at] === quote) break;
+    else if (bytes[at] === quote) return at;
   }
-  return at;
+  // A long one: the next quote before which no odd number of backslashes stands.
+  for (;;) {
+    at = bytes.indexOf(quote, at);
+    if (at < 0) return bytes.length;
+    let before = at - 1;
+    while (bytes[before] === backslash) before--;
+    if ((at - before) % 2 === 1) return at;
+    at++;
+  }
 }

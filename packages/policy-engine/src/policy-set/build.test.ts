@@ -104,7 +104,9 @@ describe("buildPolicySet", () => {
     expect(after.problems).toMatchObject([
       { kind: "ShieldPolicy", name: "p", generation: 2, keepsLastGood: true, error: { path: "spec.engine" } },
     ]);
-    expect(after.digest).toBe(before.digest);
+    const { name, uid, generation } = before.policy("p") ?? {};
+    expect(after.kept).toMatchObject([{ name, uid, generation, calls: { failurePolicy: "Fail" } }]);
+    expect(after.digest).toBe(buildPolicySet({ policies: [], ...none }).digest);
     expect(refuses(buildPolicySet({ policies: [broken], previous: after, ...none }))).toBe(true);
   });
 

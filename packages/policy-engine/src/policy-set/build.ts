@@ -1,4 +1,10 @@
-import { type ShieldException, type ShieldPolicy, shieldPolicySchema } from "@shieldx/crds";
+import {
+  type KeptPolicy,
+  type ShieldException,
+  type ShieldPolicy,
+  shieldPolicySchema,
+  webhookCallsOf,
+} from "@shieldx/crds";
 import { byCodePoint } from "../pod-security/check.ts";
 import { type CompiledPolicy, type CompileEnvironment, compilePolicy } from "./compile.ts";
 import { PolicyCompileError } from "./errors.ts";
@@ -43,12 +49,19 @@ export function buildPolicySet(input: PolicySetInput): PolicySet {
       });
     }
   }
-  const members = [
-    ...policies.map(({ name, uid, generation }) => ({ name, uid, generation })),
-    ...exceptionMembers,
-  ];
+  const broken = new Set(problems.filter(({ kind }) => kind === "ShieldPolicy").map(({ name }) => name));
+  const policyMembers = policies
+    .filter(({ name }) => !broken.has(name))
+    .map(({ name, uid, generation }) => ({ name, uid, generation }));
+  const members = [...policyMembers, ...exceptionMembers];
+  const kept = policies.filter(({ name }) => broken.has(name)).map(keptPolicyOf);
   const { serverMinor, neverJudged } = input;
-  return new PolicySet({ policies, exceptions, members, problems, serverMinor, neverJudged });
+  return new PolicySet({ policies, exceptions, members, kept, problems, serverMinor, neverJudged });
+}
+
+function keptPolicyOf({ name, uid, generation, source }: CompiledPolicy): KeptPolicy {
+  const calls = webhookCallsOf(source.spec);
+  return { name, uid, generation, ...(calls === undefined ? {} : { calls }) };
 }
 
 function compileOrKeep(

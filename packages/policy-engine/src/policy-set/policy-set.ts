@@ -61,18 +61,6 @@ export interface PolicySetProblem {
   readonly keepsLastGood: boolean;
 }
 
-function keptPolicyOf({
-  name,
-  uid,
-  generation,
-  engine,
-  admission,
-  failurePolicy,
-}: CompiledPolicy): KeptPolicy {
-  const isCalled = engine === "podSecurity" && admission !== "off";
-  return { name, uid, generation, ...(isCalled ? { failurePolicy } : {}) };
-}
-
 interface Question {
   readonly subject: MatchSubject;
   readonly object: unknown;
@@ -92,8 +80,11 @@ interface Question {
  * on the set they began with.
  */
 export class PolicySet {
+  /** Of what was compiled from the newest state, so that it is equal wherever that state has been taken in. */
   readonly digest: string;
   readonly members: readonly PolicySetMember[];
+  /** Policies in force in an older version, because the newest does not compile; no members. */
+  readonly kept: readonly KeptPolicy[];
   readonly policies: readonly CompiledPolicy[];
   readonly problems: readonly PolicySetProblem[];
   /** What `latest` meant when it was built. */
@@ -108,6 +99,7 @@ export class PolicySet {
     readonly policies: readonly CompiledPolicy[];
     readonly exceptions: readonly CompiledException[];
     readonly members: readonly PolicySetMember[];
+    readonly kept: readonly KeptPolicy[];
     readonly problems: readonly PolicySetProblem[];
     readonly serverMinor: number;
     readonly neverJudged?: readonly string[] | undefined;
@@ -117,22 +109,13 @@ export class PolicySet {
     this.serverMinor = parts.serverMinor;
     this.#byName = new Map(parts.policies.map((policy) => [policy.name, policy]));
     this.members = parts.members;
+    this.kept = parts.kept;
     this.digest = policySetDigest(parts.members);
     this.#neverJudged = new Set([...neverJudgedNamespaces, ...(parts.neverJudged ?? [])]);
     this.#exceptions = groupExceptions(parts.exceptions);
     const podSecurity = parts.policies.filter((policy) => policy.engine === "podSecurity");
     this.#admission = indexBy(podSecurity, (policy) => policy.admission !== "off", true);
     this.#background = indexBy(podSecurity, (policy) => policy.background === "audit", false);
-  }
-
-  /** Policies in force in an older version, because the newest does not compile. */
-  get kept(): KeptPolicy[] {
-    const names = new Set(
-      this.problems
-        .filter(({ kind, keepsLastGood }) => kind === "ShieldPolicy" && keepsLastGood)
-        .map(({ name }) => name),
-    );
-    return this.policies.filter(({ name }) => names.has(name)).map(keptPolicyOf);
   }
 
   /** The policy of this name in force, if any. */
