@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { formatKeptPolicies, type KeptPolicy, parseKeptPolicies } from "./kept-policies.ts";
+import { formatKeptPolicies, type KeptPolicy, parseKeptPolicies, webhookCallsOf } from "./kept-policies.ts";
 
 const calls = fc.record(
   {
@@ -54,4 +54,20 @@ it("fits into the annotations of one object, and says what did not", () => {
   const { policies, more } = parseKeptPolicies(text);
   expect(policies.length).toBeGreaterThan(100);
   expect(policies.length + more).toBe(5_000);
+});
+
+it("names the calls of a policy that the webhook judges, also of one that lacks what its kind requires", () => {
+  const bare = { engine: "podSecurity", podSecurity: { level: "baseline" } };
+  const calls = (spec: object) => webhookCallsOf(spec as never);
+  expect(calls(bare)).toEqual({ failurePolicy: "Ignore" });
+  expect(calls({ ...bare, actions: { admission: "deny" } })).toEqual({ failurePolicy: "Fail" });
+  expect(calls({ ...bare, actions: { admission: "off" } })).toBeUndefined();
+  expect(calls({ ...bare, engine: "cel" })).toBeUndefined();
+  const matchConstraints = { objectSelector: { matchLabels: { a: "b" } } };
+  const podSecurity = { level: "baseline", exemptions: { namespaces: ["x"] } };
+  expect(calls({ ...bare, matchConstraints, podSecurity })).toEqual({
+    failurePolicy: "Ignore",
+    matchConstraints,
+    exemptNamespaces: ["x"],
+  });
 });
