@@ -67,8 +67,9 @@ export function formatKeptPolicies(kept: readonly KeptPolicy[]): string | undefi
   const policies: KeptPolicy[] = [];
   let bytes = 0;
   for (const policy of kept) {
-    bytes += Buffer.byteLength(JSON.stringify(policy)) + 1;
-    if (bytes > mostBytes) break;
+    const size = Buffer.byteLength(JSON.stringify(policy)) + 1;
+    if (bytes + size > mostBytes) continue;
+    bytes += size;
     policies.push(policy);
   }
   return JSON.stringify({ policies, more: kept.length - policies.length } satisfies KeptPolicies);

@@ -72,20 +72,23 @@ describe("what is known of replicas while a policy does not compile", () => {
     }
   });
 
-  it("expects more of replicas that have not taken in what broke, or cannot say all, or are not to be seen", () => {
+  it("expects more of replicas that have not taken in what broke, or cannot say all; nothing of those that are gone", () => {
     const before = load();
     const late = report("late", before);
     policies = [policy("good"), policy("bad", 2, "rego")];
     leases = [report("keeps", load(before)), late];
     const started = world();
     expect(started.mayKeepMore(started.liveReplicas(now))).toBe(true);
-    expect(started.mayKeepMore([])).toBe(true);
+    expect(started.mayKeepMore([])).toBe(false);
     const [keeps] = started.liveReplicas(now);
     expect(started.mayKeepMore([keeps!])).toBe(false);
     expect(started.mayKeepMore([{ ...keeps!, kept: { policies: [], more: 1 } }])).toBe(true);
-    policies = [policy("good"), policy("bad", 3)];
-    started.invalidate();
-    expect(started.mayKeepMore([])).toBe(false);
+    expect(started.countKeeping(started.liveReplicas(now), { name: "bad", uid: "uid-bad" })).toBe(1);
+    for (const never of [policy("bad", 3), policy("bad", 1, "rego")]) {
+      policies = [policy("good"), never];
+      started.invalidate();
+      expect(started.mayKeepMore(started.liveReplicas(now))).toBe(false);
+    }
   });
 
   it("believes no report of a policy that is another object, or that compiles", () => {

@@ -92,12 +92,21 @@ export class PolicyWorld {
       .filter(({ name, uid }) => broken.has(name) && broken.get(name) === uid);
   }
 
-  /** Whether replicas may keep more than they say: some have not taken in what broke, or none is to be seen. */
+  /** How many of these replicas keep any older version of a policy that does not compile. */
+  countKeeping(replicas: readonly ReplicaReport[], { name, uid }: Omit<Member, "generation">): number {
+    const keeps = ({ kept }: ReplicaReport): boolean =>
+      kept.policies.some((each) => each.name === name && each.uid === uid);
+    return replicas.filter(keeps).length;
+  }
+
+  /**
+   * Whether these replicas may keep more than they say: some have not taken in what broke, or cannot report it all. What
+   * was broken when it was created nobody has ever held.
+   */
   mayKeepMore(replicas: readonly ReplicaReport[]): boolean {
-    if (this.#broken().size === 0) return false;
-    return (
-      replicas.length === 0 || replicas.some((replica) => !this.isCurrent(replica) || replica.kept.more > 0)
-    );
+    const { problems } = this.current();
+    if (!problems.some(({ kind, generation }) => kind === "ShieldPolicy" && generation > 1)) return false;
+    return replicas.some((replica) => !this.isCurrent(replica) || replica.kept.more > 0);
   }
 
   /** Names and uids of the policies that do not compile. */

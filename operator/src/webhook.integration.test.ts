@@ -290,7 +290,10 @@ describe("the webhook's configuration and certificates, with two API servers", (
     await stopOperator();
     stopOperator = await startOperator();
     // Which version it is only the replica knows, and says.
-    await bed.apply(policy("young", { actions: { admission: "deny" } }));
+    const objectSelector = { matchLabels: { is: "young" } };
+    await bed.apply(
+      policy("young", { actions: { admission: "deny" }, matchConstraints: { objectSelector } }),
+    );
     await waitFor("a new one in force", async () => (await enforced("young")) === "True Loaded");
     await waitFor("told anew", async () => (await enforced("base")) === "True OlderVersion");
     expect(await status()).toMatchObject({ enforcedBy: "Webhook", loadedBy: "1/1" });

@@ -10,6 +10,7 @@ import {
   CA_SECRET,
   FAIL_CONFIGURATION,
   IGNORE_CONFIGURATION,
+  type KeptPolicy,
   LABEL,
   type WebhookCalls,
   webhookCallsOf,
@@ -81,22 +82,23 @@ export function observePolicy(
     problem,
     enforcer: enforcerOf(spec),
     native: cachedNative(context, policy.metadata.name),
-    webhook: observeWebhook(operator, context, version, exceptions.honoured, now),
+    webhook: observeWebhook(operator, context, version, problem !== undefined, exceptions.honoured, now),
     version,
     ...exceptions,
   };
 }
 
-/** The newest version that is kept of a policy that no longer compiles, here or by a live replica; undefined where none is. */
+/** The newest version that live replicas keep of a policy that no longer compiles, or the one kept here; undefined without. */
 function lastGood(
   { world }: OperatorContext,
   policy: ShieldPolicyObject,
   now: number,
 ): PolicyVersion | undefined {
   const { name, uid } = policy.metadata;
-  const kept = [...world.current().kept, ...world.keptBy(world.liveReplicas(now))];
-  const [newest] = kept
-    .filter((each) => each.name === name && each.uid === uid)
+  const ofThis = (each: KeptPolicy): boolean => each.name === name && each.uid === uid;
+  const [newest = world.current().kept.find(ofThis)] = world
+    .keptBy(world.liveReplicas(now))
+    .filter(ofThis)
     .sort((a, b) => b.generation - a.generation);
   return newest && { member: newest, calls: newest.calls };
 }
@@ -114,6 +116,7 @@ function observeWebhook(
   operator: OperatorContext,
   context: ReconcileContext,
   { member, calls }: PolicyVersion,
+  isBroken: boolean,
   honoured: readonly ShieldExceptionObject[],
   now: number,
 ): WebhookState {
@@ -125,7 +128,7 @@ function observeWebhook(
     | undefined;
   return {
     replicas: live.length,
-    loaded: operator.world.loadedBy(live, members),
+    loaded: isBroken ? operator.world.countKeeping(live, member) : operator.world.loadedBy(live, members),
     isPublished:
       calls !== undefined &&
       isPublished(webhookPolicyOf(member.name, calls, true), configuration, operator.ownNamespaces),

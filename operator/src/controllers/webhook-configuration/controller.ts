@@ -151,7 +151,8 @@ export function webhookConfigurationController(
                   wasInForce(policy, "Webhook", secret),
               ),
           });
-    written[failurePolicy] = desired;
+    // None is something written, too: what the cache still shows of it is not to be held.
+    written[failurePolicy] = desired ?? { webhooks: [] };
     if (wait !== undefined) return wait;
     return decision.waiting.size > 0 ? WAIT_MS : undefined;
   }

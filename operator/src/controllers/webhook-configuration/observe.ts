@@ -1,4 +1,3 @@
-import { ValidatingWebhookConfiguration } from "@shieldx/controller-runtime";
 import { FAIL_CONFIGURATION, IGNORE_CONFIGURATION, type WebhookCalls, webhookCallsOf } from "@shieldx/crds";
 import type { OperatorContext } from "../../context.ts";
 import {
@@ -29,18 +28,14 @@ export function webhookPolicyOf(name: string, calls: WebhookCalls, isLoaded: boo
   };
 }
 
-/** The policies in force: as they compile, and of those that do not what replicas keep. */
+/** The policies in force: as we compiled them, and of those that no longer compile also as replicas keep them. */
 function policiesOf({ world }: OperatorContext, now: number): WebhookPolicy[] {
   const live = world.liveReplicas(now);
-  const set = world.current();
-  const broken = new Set(set.kept.map(({ name }) => name));
-  const compiled = set.policies
-    .filter(({ name }) => !broken.has(name))
-    .map(({ name, uid, generation, source }) => ({
-      name,
-      calls: webhookCallsOf(source.spec),
-      isLoaded: world.loadedBy(live, [{ name, uid, generation }]) > 0,
-    }));
+  const compiled = world.current().policies.map(({ name, uid, generation, source }) => ({
+    name,
+    calls: webhookCallsOf(source.spec),
+    isLoaded: world.loadedBy(live, [{ name, uid, generation }]) > 0,
+  }));
   const kept = world
     .keptBy(world.possibleReplicas(now))
     .map(({ name, calls }) => ({ name, calls, isLoaded: true }));
@@ -60,13 +55,8 @@ export function observeWebhooks(
   const published = (failurePolicy: FailurePolicy) =>
     new Set([...publishedCalls(written[failurePolicy]), ...publishedCalls(existing(NAME[failurePolicy]))]);
   const mayKeepMore = context.world.mayKeepMore(context.world.possibleReplicas(now));
-  const held = (failurePolicy: FailurePolicy) => {
-    if (!mayKeepMore) return [];
-    const name = NAME[failurePolicy];
-    const departed = context.departures.of(ValidatingWebhookConfiguration, name);
-    const from = written[failurePolicy] ?? existing(name) ?? (departed as PublishedConfiguration | undefined);
-    return from?.webhooks ?? [];
-  };
+  const held = (failurePolicy: FailurePolicy) =>
+    mayKeepMore ? ((written[failurePolicy] ?? existing(NAME[failurePolicy]))?.webhooks ?? []) : [];
   return {
     namespace: context.namespace,
     ownNamespaces: context.ownNamespaces,
