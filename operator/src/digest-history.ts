@@ -34,6 +34,7 @@ export class DigestHistory {
   }
 }
 
-function keyOf(member: Member): string {
+/** Equal for the same state of the same policy or exception. */
+export function keyOf(member: Member): string {
   return `${member.name}/${member.uid}/${member.generation}`;
 }

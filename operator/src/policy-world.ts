@@ -1,6 +1,6 @@
 import type { KeptPolicy } from "@shieldx/crds";
 import { buildPolicySet, type PolicySet } from "@shieldx/policy-engine";
-import { DigestHistory, type Member } from "./digest-history.ts";
+import { DigestHistory, keyOf, type Member } from "./digest-history.ts";
 import { asException, asPolicy, type ShieldExceptionObject, type ShieldPolicyObject } from "./kinds.ts";
 import { type ReplicaLease, type ReplicaReport, ReplicaTracker } from "./replicas.ts";
 
@@ -176,7 +176,8 @@ export class PolicyWorld {
   loadedBy(replicas: readonly ReplicaReport[], members: readonly Member[]): number {
     this.current();
     const holds = ({ policySetDigest, kept }: ReplicaReport, member: Member): boolean =>
-      this.#history.contains(policySetDigest, member) || kept.policies.some((each) => isSame(each, member));
+      this.#history.contains(policySetDigest, member) ||
+      kept.policies.some((each) => keyOf(each) === keyOf(member));
     return replicas.filter((replica) => members.every((member) => holds(replica, member))).length;
   }
 }
@@ -184,8 +185,4 @@ export class PolicyWorld {
 export function memberOf(object: ShieldPolicyObject | ShieldExceptionObject): Member {
   const { name, namespace, uid = "", generation = 0 } = object.metadata;
   return { name: namespace === undefined ? name : `${namespace}/${name}`, uid, generation };
-}
-
-function isSame(a: Member, b: Member): boolean {
-  return a.name === b.name && a.uid === b.uid && a.generation === b.generation;
 }

@@ -167,10 +167,6 @@ function concludeOn(observed: StatusObservation): Conclusion {
 }
 
 function concludeWithoutCompiling(observed: StatusObservation): Pick<Conclusion, "enforced" | "degraded"> {
-  const no = (reason: string, message: string): Pick<Conclusion, "enforced" | "degraded"> => ({
-    enforced: { isTrue: false, reason, message },
-    degraded: undefined,
-  });
   const { loaded, replicas, isPublished } = observed.webhook;
   switch (inForceAnyway(observed)) {
     case "Native":
@@ -183,12 +179,16 @@ function concludeWithoutCompiling(observed: StatusObservation): Pick<Conclusion,
       );
     default:
       return isPublished && replicas === 0
-        ? no(
+        ? notEnforced(
             "NoReplica",
             "the policy does not compile and no webhook replica is alive; failurePolicy decides on requests until one is, and nothing of this policy is in force then",
           )
-        : no("NotCompiled", "the policy does not compile, so nothing is enforced");
+        : notEnforced("NotCompiled", "the policy does not compile, so nothing is enforced");
   }
+}
+
+function notEnforced(reason: string, message: string): Pick<Conclusion, "enforced" | "degraded"> {
+  return { enforced: { isTrue: false, reason, message }, degraded: undefined };
 }
 
 function olderVersion(message: string): Pick<Conclusion, "enforced" | "degraded"> {
@@ -258,29 +258,28 @@ function concludeNative(native: NativeState | undefined): Pick<Conclusion, "enfo
 }
 
 function concludeWebhook(webhook: WebhookState): Pick<Conclusion, "enforced" | "degraded"> {
-  const no = (reason: string, message: string): Pick<Conclusion, "enforced" | "degraded"> => ({
-    enforced: { isTrue: false, reason, message },
-    degraded: undefined,
-  });
   const loaded = `${webhook.loaded} of ${webhook.replicas} webhook replicas`;
   const { obstruction } = webhook;
   if (!webhook.isPublished) {
-    if (obstruction !== undefined) return no(obstruction.reason, bounded(obstruction.message));
+    if (obstruction !== undefined) return notEnforced(obstruction.reason, bounded(obstruction.message));
     if (!webhook.hasCertificate) {
-      return no("WaitingForCertificate", "the webhook's certificate authority does not exist yet");
+      return notEnforced("WaitingForCertificate", "the webhook's certificate authority does not exist yet");
     }
     if (webhook.loaded === 0) {
-      return no(
+      return notEnforced(
         "WaitingForReplica",
         "no webhook replica holds this version yet; requests are sent to the webhook once one does",
       );
     }
-    return no("Publishing", "the webhook configuration is being written");
+    return notEnforced("Publishing", "the webhook configuration is being written");
   }
   if (webhook.replicas === 0) {
-    return no("NoReplica", "no webhook replica is alive; failurePolicy decides on requests until one is");
+    return notEnforced(
+      "NoReplica",
+      "no webhook replica is alive; failurePolicy decides on requests until one is",
+    );
   }
-  if (webhook.loaded === 0) return no("Loading", `${loaded} hold this version`);
+  if (webhook.loaded === 0) return notEnforced("Loading", `${loaded} hold this version`);
   if (webhook.loaded < webhook.replicas) {
     return {
       enforced: { isTrue: true, reason: "PartlyLoaded", message: `${loaded} hold this version` },

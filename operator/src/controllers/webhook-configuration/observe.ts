@@ -1,5 +1,6 @@
 import { FAIL_CONFIGURATION, IGNORE_CONFIGURATION, type WebhookCalls, webhookCallsOf } from "@shieldx/crds";
 import type { OperatorContext } from "../../context.ts";
+import type { ReplicaReport } from "../../replicas.ts";
 import {
   type FailurePolicy,
   type PublishedConfiguration,
@@ -29,16 +30,18 @@ export function webhookPolicyOf(name: string, calls: WebhookCalls, isLoaded: boo
 }
 
 /** The policies in force: as we compiled them, and of those that no longer compile also as replicas keep them. */
-function policiesOf({ world }: OperatorContext, now: number): WebhookPolicy[] {
+function policiesOf(
+  { world }: OperatorContext,
+  possible: readonly ReplicaReport[],
+  now: number,
+): WebhookPolicy[] {
   const live = world.liveReplicas(now);
   const compiled = world.current().policies.map(({ name, uid, generation, source }) => ({
     name,
     calls: webhookCallsOf(source.spec),
     isLoaded: world.loadedBy(live, [{ name, uid, generation }]) > 0,
   }));
-  const kept = world
-    .keptBy(world.possibleReplicas(now))
-    .map(({ name, calls }) => ({ name, calls, isLoaded: true }));
+  const kept = world.keptBy(possible).map(({ name, calls }) => ({ name, calls, isLoaded: true }));
   return [...compiled, ...kept].flatMap(({ name, calls, isLoaded }) =>
     calls === undefined ? [] : [webhookPolicyOf(name, calls, isLoaded)],
   );
@@ -54,7 +57,8 @@ export function observeWebhooks(
 ): WebhookObservation {
   const published = (failurePolicy: FailurePolicy) =>
     new Set([...publishedCalls(written[failurePolicy]), ...publishedCalls(existing(NAME[failurePolicy]))]);
-  const mayKeepMore = context.world.mayKeepMore(context.world.possibleReplicas(now));
+  const possible = context.world.possibleReplicas(now);
+  const mayKeepMore = context.world.mayKeepMore(possible);
   const held = (failurePolicy: FailurePolicy) =>
     mayKeepMore ? ((written[failurePolicy] ?? existing(NAME[failurePolicy]))?.webhooks ?? []) : [];
   return {
@@ -62,7 +66,7 @@ export function observeWebhooks(
     ownNamespaces: context.ownNamespaces,
     address: context.webhookAddress,
     caBundlePem,
-    policies: policiesOf(context, now),
+    policies: policiesOf(context, possible, now),
     held: { Fail: held("Fail"), Ignore: held("Ignore") },
     published: { Fail: published("Fail"), Ignore: published("Ignore") },
   };
