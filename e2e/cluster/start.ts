@@ -5,6 +5,7 @@ import { buildKubernetes, defaultKubernetes } from "./build/kubernetes.ts";
 import { type Cluster, kubectl, requestToken } from "./cluster.ts";
 import { claimFolder } from "./cluster-folder.ts";
 import { bringUp, type ControlPlane } from "./control-plane/bring-up.ts";
+import { ClusterError } from "./errors.ts";
 import { nodesContext } from "./nodes-context.ts";
 import { type ClusterOptions, checkOptions } from "./options.ts";
 import { type OwnedApiServer, withSlices } from "./owned-api-server.ts";
@@ -83,11 +84,15 @@ async function start(inputs: StartInputs): Promise<Cluster> {
 }
 
 function ownedCluster(inputs: StartInputs, plane: ControlPlane, nodes: readonly ClusterNode[]): Cluster {
-  const { dir, id, name, kubernetes, watchdog } = inputs;
+  const { dir, id, name, kubernetes, watchdog, log } = inputs;
   const { apiServers, kubeconfigs, kubeconfig } = plane;
   const stop = async (): Promise<void> => {
     for (const server of apiServers) server.endpoint.close();
-    await watchdog.shutdown();
+    // A watchdog that dies while it is asked leaves the rest to its owner.
+    await watchdog.shutdown().catch(async (error: unknown) => {
+      if (!(error instanceof ClusterError) || error.code !== "WATCHDOG_GONE") throw error;
+      await tearDown(dir, log);
+    });
   };
   return {
     name,
