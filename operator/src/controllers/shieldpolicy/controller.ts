@@ -207,7 +207,7 @@ function policiesWithExceptionSelector(operator: OperatorContext): ObjectKey[] {
 
 function podSecurityVersionOf(operator: OperatorContext, policy: ShieldPolicyObject): string | undefined {
   const compiled = operator.world.current().policy(policy.metadata.name);
-  return compiled?.engine === "podSecurity" ? `v1.${compiled.minor}` : undefined;
+  return compiled?.podSecurityMinor === undefined ? undefined : `v1.${compiled.podSecurityMinor}`;
 }
 
 /** An Event when readiness turned, so that a person who only looks at Events sees it. */

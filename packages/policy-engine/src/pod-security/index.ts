@@ -4,7 +4,6 @@ export {
   evaluatePodSecurity,
   type PodSecurityRequest,
   type PodSecurityVerdict,
-  type Violation,
 } from "./evaluate.ts";
 export { type ExemptionGround, exemptionGround, type PodSecurityExemptions } from "./exemptions.ts";
 export { judgedParts } from "./judged-parts.ts";

@@ -4,17 +4,13 @@ import {
   maxExceptionDurationMs,
   type ShieldPolicy,
 } from "@shieldx/crds";
-import type { PodSecurityExemptions } from "../pod-security/exemptions.ts";
-import {
-  isPodSecurityLevel,
-  isPodSecurityVersion,
-  type PodSecurityLevel,
-  resolveMinor,
-} from "../pod-security/levels.ts";
+import { isPodSecurityLevel, isPodSecurityVersion, resolveMinor } from "../pod-security/levels.ts";
 import { podCarriers } from "../pod-security/workload.ts";
 import type { PolicySetMember } from "./digest.ts";
+import { podSecurityJudge } from "./engines/pod-security.ts";
 import { PolicyCompileError } from "./errors.ts";
 import type { ExceptionTerms } from "./exceptions.ts";
+import { type Judge, neverHere } from "./judgement.ts";
 import { type CompiledMatch, compileMatch } from "./match.ts";
 import type { FailurePolicy } from "./request.ts";
 import type { ResourceRuleLike } from "./resource-rules.ts";
@@ -34,23 +30,15 @@ interface CompiledBase extends PolicySetMember {
   readonly source: ShieldPolicy;
 }
 
-export interface CompiledPodSecurityPolicy extends CompiledBase {
-  readonly engine: "podSecurity";
-  readonly level: PodSecurityLevel;
-  /** The edition of the standards in force, `latest` resolved. */
-  readonly minor: number;
-  /** `restricted:latest`, as in messages. */
-  readonly basis: string;
+export interface CompiledPolicy extends CompiledBase {
+  readonly engine: ShieldPolicy["spec"]["engine"];
   readonly match: CompiledMatch;
-  readonly exemptions: PodSecurityExemptions | undefined;
+  readonly judge: Judge;
+  /** False where the API server evaluates the policy itself: it takes no part in admission here. */
+  readonly isEvaluatedHere: boolean;
+  /** Engine podSecurity: the edition of the standards in force, `latest` resolved. */
+  readonly podSecurityMinor?: number;
 }
-
-/** A policy the API server evaluates itself; it takes no part in evaluation here. */
-export interface CompiledCelPolicy extends CompiledBase {
-  readonly engine: "cel";
-}
-
-export type CompiledPolicy = CompiledPodSecurityPolicy | CompiledCelPolicy;
 
 /** What engine podSecurity is about when a policy names no resources. */
 export const podSecurityResourceRules: readonly ResourceRuleLike[] = [
@@ -156,7 +144,7 @@ function compilePodSecurity(
   base: CompiledBase,
   { spec }: ShieldPolicy,
   environment: CompileEnvironment,
-): CompiledPodSecurityPolicy {
+): CompiledPolicy {
   const path = "spec.podSecurity";
   const settings = spec.podSecurity;
   if (settings === undefined) {
@@ -188,18 +176,18 @@ function compilePodSecurity(
       "engine podSecurity runs in the webhook: use Auto",
     );
   }
+  const minor = resolveMinor(version, environment.serverMinor);
   return {
     ...base,
     engine: "podSecurity",
-    level,
-    minor: resolveMinor(version, environment.serverMinor),
-    basis: `${level}:${version}`,
     match: compileMatch(spec.matchConstraints, podSecurityResourceRules, "spec.matchConstraints"),
-    exemptions,
+    judge: podSecurityJudge({ level, minor, basis: `${level}:${version}`, exemptions }),
+    isEvaluatedHere: true,
+    podSecurityMinor: minor,
   };
 }
 
-function compileCel(base: CompiledBase, { spec }: ShieldPolicy): CompiledCelPolicy {
+function compileCel(base: CompiledBase, { spec }: ShieldPolicy): CompiledPolicy {
   if ((spec.matchConstraints?.resourceRules ?? []).length === 0) {
     throw new PolicyCompileError(
       "Required",
@@ -224,6 +212,6 @@ function compileCel(base: CompiledBase, { spec }: ShieldPolicy): CompiledCelPoli
       "engine cel has no background audit yet: use off",
     );
   }
-  compileMatch(spec.matchConstraints, [], "spec.matchConstraints");
-  return { ...base, engine: "cel" };
+  const match = compileMatch(spec.matchConstraints, [], "spec.matchConstraints");
+  return { ...base, engine: "cel", match, judge: neverHere, isEvaluatedHere: false };
 }

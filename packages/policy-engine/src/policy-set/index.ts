@@ -1,7 +1,5 @@
 export { buildPolicySet, type PolicySetInput } from "./build.ts";
 export {
-  type CompiledCelPolicy,
-  type CompiledPodSecurityPolicy,
   type CompiledPolicy,
   type CompileEnvironment,
   compilePolicy,
@@ -16,6 +14,7 @@ export {
   type ExceptionTerms,
   standingOf,
 } from "./exceptions.ts";
+export type { Violation } from "./judgement.ts";
 export {
   type AuditVerdict,
   type EvaluationContext,
@@ -31,4 +30,3 @@ export {
 } from "./request.ts";
 export { type CompiledSelector, compileSelector, type LabelSelectorLike, type Labels } from "./selector.ts";
 export type { Exempted, Finding, FindingAction, FindingCode, Verdict } from "./verdict.ts";
-export type { WebhookMatch, WebhookRule } from "./webhook-rules.ts";

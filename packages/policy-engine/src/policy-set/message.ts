@@ -1,4 +1,4 @@
-import type { Violation } from "../pod-security/evaluate.ts";
+import type { Judge, Violation } from "./judgement.ts";
 import type { FindingAction } from "./verdict.ts";
 
 /** Keeps one answer well under what API server and clients show of a status message. */
@@ -20,15 +20,15 @@ export interface MessageSubject {
 
 /** `ShieldPolicy "p" (restricted:latest) refuses Pod "default/bad": privileged (…); hostPorts (…). See: …` */
 export function violationMessage(
-  policy: { readonly name: string; readonly basis: string },
+  policy: { readonly name: string; readonly judge: Pick<Judge, "basis" | "describe"> },
   action: FindingAction,
   subject: MessageSubject,
   violations: readonly Violation[],
 ): string {
-  const what = violations
-    .map(({ checkId, detail }) => (detail === "" ? checkId : `${checkId} (${detail})`))
-    .join("; ");
-  const head = `ShieldPolicy "${policy.name}" (${policy.basis}) ${verbs[action]} ${subjectName(subject)}: `;
+  const { basis, describe } = policy.judge;
+  const what = violations.map(describe).join("; ");
+  const by = basis === "" ? "" : ` (${basis})`;
+  const head = `ShieldPolicy "${policy.name}"${by} ${verbs[action]} ${subjectName(subject)}: `;
   const tail = ". See: kubectl explain shieldpolicy";
   return head + fit(oneLine(what), maxMessageLength - head.length - tail.length) + tail;
 }

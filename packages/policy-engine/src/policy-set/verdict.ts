@@ -1,5 +1,5 @@
-import type { Violation } from "../pod-security/evaluate.ts";
 import type { ExemptionGround } from "../pod-security/exemptions.ts";
+import type { Violation } from "./judgement.ts";
 
 export type FindingAction = "deny" | "warn" | "audit";
 
@@ -12,6 +12,8 @@ export type FindingCode =
   | "DeadlineExceeded"
   /** The policy selects namespaces by label and this namespace's labels are not known. */
   | "NamespaceUnknown"
+  /** An expression came to no answer; the message says which and why. */
+  | "EvaluationError"
   /** A defect of ours; the message carries the error. */
   | "InternalError";
 

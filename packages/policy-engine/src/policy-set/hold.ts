@@ -1,0 +1,114 @@
+import type { CompiledPolicy } from "./compile.ts";
+import { type CompiledException, standingOf } from "./exceptions.ts";
+import type { Violation } from "./judgement.ts";
+import type { MatchSubject } from "./match.ts";
+import { errorMessage, violationMessage } from "./message.ts";
+import type { Question } from "./question.ts";
+import type { Finding, FindingAction, VerdictBuilder } from "./verdict.ts";
+
+/** Holds one policy against a question and tells the builder what came of it. Never throws. */
+export function holdPolicy(
+  policy: CompiledPolicy,
+  action: FindingAction,
+  question: Question,
+  exceptions: readonly CompiledException[],
+  builder: VerdictBuilder,
+  subject: MatchSubject = question.subject,
+): void {
+  try {
+    hold(policy, action, question, exceptions, builder, subject);
+  } catch (error) {
+    builder.add(failure(policy, action, question, "InternalError", `internal error: ${String(error)}`));
+  }
+}
+
+function hold(
+  policy: CompiledPolicy,
+  action: FindingAction,
+  question: Question,
+  exceptions: readonly CompiledException[],
+  builder: VerdictBuilder,
+  subject: MatchSubject,
+): void {
+  const answer = policy.match.answer(subject);
+  if (answer === "no") return;
+  builder.matched(policy.name);
+  if (answer === "namespaceUnknown") {
+    const problem = `the labels of namespace "${question.namespace}" are not known`;
+    builder.add(failure(policy, action, question, "NamespaceUnknown", problem));
+    return;
+  }
+  const judgement = policy.judge.judge(question);
+  switch (judgement.kind) {
+    case "passes":
+      return;
+    case "exempt":
+      builder.exempt({ policy: policy.name, ground: judgement.ground, violations: [] });
+      return;
+    case "fails":
+      builder.add(failure(policy, action, question, judgement.code, judgement.problem));
+      return;
+    case "breaks": {
+      const remaining = judgement.isMalformed
+        ? judgement.violations
+        : withoutExcepted(policy, judgement.violations, question, exceptions, builder);
+      if (remaining.length === 0) return;
+      builder.add({
+        policy: policy.name,
+        action,
+        code: judgement.isMalformed ? "MalformedObject" : "PolicyViolation",
+        message: violationMessage(policy, action, question.about, remaining),
+        violations: remaining,
+      });
+      return;
+    }
+    default:
+      judgement satisfies never;
+  }
+}
+
+function withoutExcepted(
+  policy: CompiledPolicy,
+  violations: readonly Violation[],
+  question: Question,
+  exceptions: readonly CompiledException[],
+  builder: VerdictBuilder,
+): readonly Violation[] {
+  const { object, oldObject, kind } = question.request;
+  const excepted = object ?? oldObject;
+  let remaining = violations;
+  for (const exception of exceptions) {
+    if (!exception.covers(excepted, kind.kind)) continue;
+    const { now, namespaceLabels } = question.context;
+    if (!standingOf(policy.exceptions, exception, now, namespaceLabels).honoured) continue;
+    const isSetAside = ({ checkId }: Violation) =>
+      exception.checks === undefined || exception.checks.has(checkId);
+    const setAside = remaining.filter(isSetAside);
+    if (setAside.length === 0) continue;
+    builder.exempt({
+      policy: policy.name,
+      ground: "exception",
+      exception: exception.key,
+      violations: setAside,
+    });
+    remaining = remaining.filter((violation) => !isSetAside(violation));
+  }
+  return remaining;
+}
+
+/** By failurePolicy Fail the failure counts like a violation, by Ignore it is only noted (as ValidatingAdmissionPolicy does). */
+function failure(
+  policy: CompiledPolicy,
+  action: FindingAction,
+  question: Question,
+  code: Finding["code"],
+  problem: string,
+): Finding {
+  return {
+    policy: policy.name,
+    action: policy.failurePolicy === "Fail" ? action : "audit",
+    code,
+    message: errorMessage(policy, question.about, problem),
+    violations: [],
+  };
+}

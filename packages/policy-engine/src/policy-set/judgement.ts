@@ -1,0 +1,49 @@
+import type { ExemptionGround } from "../pod-security/exemptions.ts";
+import type { Question } from "./question.ts";
+
+/** One rule of a policy that an object breaks. */
+export interface Violation {
+  /** What is broken: a check of the Pod Security Standards, `validations[0]`, or `malformed`. */
+  readonly checkId: string;
+  /** Short: why, or the `reason` a validation gives. */
+  readonly reason: string;
+  /** For people: what is wrong. */
+  readonly detail: string;
+}
+
+/** What one policy says of one question. */
+export type Judgement =
+  | { readonly kind: "passes" }
+  | { readonly kind: "exempt"; readonly ground: ExemptionGround }
+  /** `isMalformed`: the object is not what it says it is; no exception covers that. */
+  | { readonly kind: "breaks"; readonly violations: readonly Violation[]; readonly isMalformed: boolean }
+  /** Evaluation did not come to an end: failurePolicy decides. */
+  | {
+      readonly kind: "fails";
+      readonly code: "DeadlineExceeded" | "EvaluationError";
+      readonly problem: string;
+    };
+
+export const passes: Judgement = Object.freeze({ kind: "passes" });
+
+/** The part of a compiled policy that its engine is responsible for. */
+export interface Judge {
+  /** What it judges by, as in messages: `restricted:latest`. Empty where the name of the policy says it all. */
+  readonly basis: string;
+  /** Resources beyond these are never judged, whatever the policy's rules cover. */
+  reaches(group: string, resource: string, subresource: string): boolean;
+  /** Requests that pass unseen: see "Never trap existing objects" in the package's README. */
+  mustPass(question: Question): boolean;
+  judge(question: Question): Judgement;
+  /** One violation as part of a sentence. */
+  describe(violation: Violation): string;
+}
+
+/** Of a policy that the API server evaluates itself. */
+export const neverHere: Judge = Object.freeze({
+  basis: "",
+  reaches: () => false,
+  mustPass: () => true,
+  judge: () => passes,
+  describe: ({ detail }: Violation) => detail,
+});

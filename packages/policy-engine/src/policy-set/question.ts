@@ -1,0 +1,86 @@
+import { type PodReading, readPod } from "../pod-security/pod-view.ts";
+import { isJsonObject } from "../pod-security/shape-reader.ts";
+import { podJudgementUnchanged } from "../pod-security/unchanged.ts";
+import { type ExtractedPod, extractPodSpec, podCarrierOf } from "../pod-security/workload.ts";
+import type { Violation } from "./judgement.ts";
+import { type MatchSubject, matchSubject, metadataOf } from "./match.ts";
+import type { MessageSubject } from "./message.ts";
+import type { AdmissionRequestLike } from "./request.ts";
+import type { Labels } from "./selector.ts";
+
+export interface QuestionContext {
+  /** Labels of the namespace; undefined when it could not be looked up. */
+  readonly namespaceLabels: Labels | undefined;
+  /** Wall clock, milliseconds since the epoch; decides which exceptions have expired. */
+  readonly now: number;
+}
+
+/** One request, or one object that exists, and what policies share in judging it: each computed at most once. */
+export class Question {
+  readonly request: AdmissionRequestLike;
+  readonly context: QuestionContext;
+  readonly subject: MatchSubject;
+  /** Whether the time for an answer is over. */
+  readonly isLate: () => boolean;
+  /** Verdicts that policies of one level and edition share. */
+  readonly podVerdicts = new Map<string, readonly Violation[]>();
+  #pod: { readonly extracted: ExtractedPod | undefined } | undefined;
+  #reading: PodReading | undefined;
+  #isPodUnchanged: boolean | undefined;
+
+  constructor(request: AdmissionRequestLike, context: QuestionContext, isLate: () => boolean) {
+    this.request = request;
+    this.context = context;
+    this.isLate = isLate;
+    this.subject = matchSubject(request, context.namespaceLabels);
+  }
+
+  get namespace(): string {
+    return this.request.namespace ?? "";
+  }
+
+  get isBeingDeleted(): boolean {
+    return isBeingDeleted(this.request.oldObject);
+  }
+
+  get pod(): ExtractedPod | undefined {
+    this.#pod ??= { extracted: extractPodSpec(this.request.object) };
+    return this.#pod.extracted;
+  }
+
+  get reading(): PodReading {
+    this.#reading ??= read(this.request.object, this.pod, this.request.resource.resource);
+    return this.#reading;
+  }
+
+  /** The update leaves alone everything the Pod Security Standards look at. */
+  get isPodUnchanged(): boolean {
+    this.#isPodUnchanged ??= podJudgementUnchanged(this.request.oldObject, this.request.object);
+    return this.#isPodUnchanged;
+  }
+
+  get about(): MessageSubject {
+    const { kind } = this.request.kind;
+    const podPath = podCarrierOf(this.request.object) === undefined ? "" : (this.pod?.path ?? "");
+    return { kind, namespace: this.namespace, name: displayName(this.request), podPath };
+  }
+}
+
+/** A workload that carries no template (a ReplicationController may not) makes no Pods and so breaks nothing. */
+function read(object: unknown, pod: ExtractedPod | undefined, resource: string): PodReading {
+  if (pod !== undefined) return readPod(pod.metadata, pod.spec);
+  if (podCarrierOf(object) !== undefined) return readPod(undefined, {});
+  return { problems: [`a request about ${resource} must carry an object of that kind`] };
+}
+
+export function isBeingDeleted(object: unknown): boolean {
+  const timestamp = metadataOf(object)?.deletionTimestamp;
+  return timestamp !== undefined && timestamp !== null;
+}
+
+function displayName(request: AdmissionRequestLike): string {
+  if (request.name !== undefined && request.name !== "") return request.name;
+  const metadata = metadataOf(isJsonObject(request.object) ? request.object : request.oldObject);
+  if (typeof metadata?.name === "string" && metadata.name !== "") return metadata.name;
+  return typeof metadata?.generateName === "string" ? `${metadata.generateName}*` : "";
+}
