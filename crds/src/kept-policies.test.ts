@@ -4,6 +4,7 @@ import { formatKeptPolicies, type KeptPolicy, parseKeptPolicies, webhookCallsOf 
 
 const calls = fc.record(
   {
+    engine: fc.constant("cel"),
     failurePolicy: fc.constantFrom("Fail", "Ignore"),
     matchConstraints: fc.record(
       {
@@ -63,6 +64,7 @@ it("names the calls of a policy that the webhook judges, also of one that lacks 
   expect(calls({ ...bare, actions: { admission: "deny" } })).toEqual({ failurePolicy: "Fail" });
   expect(calls({ ...bare, actions: { admission: "off" } })).toBeUndefined();
   expect(calls({ ...bare, engine: "cel" })).toBeUndefined();
+  expect(calls({ engine: "cel", evaluation: "Webhook" })).toEqual({ engine: "cel", failurePolicy: "Ignore" });
   const matchConstraints = { objectSelector: { matchLabels: { a: "b" } } };
   const podSecurity = { level: "baseline", exemptions: { namespaces: ["x"] } };
   expect(calls({ ...bare, matchConstraints, podSecurity })).toEqual({

@@ -5,6 +5,8 @@ import type { ShieldPolicySpec } from "./shieldpolicy/schema.ts";
 
 /** What the webhook has to be called for. */
 export interface WebhookCalls {
+  /** Absent for podSecurity, which knows itself what it is about. */
+  readonly engine?: "cel" | undefined;
   readonly failurePolicy: "Fail" | "Ignore";
   readonly matchConstraints?: MatchConstraints | undefined;
   readonly exemptNamespaces?: readonly string[] | undefined;
@@ -40,6 +42,7 @@ const reportSchema = z.object({
       generation: z.int(),
       calls: z
         .object({
+          engine: z.literal("cel").optional(),
           failurePolicy: z.enum(["Fail", "Ignore"]),
           matchConstraints: matchConstraints.optional(),
           exemptNamespaces: z.array(z.string()).optional(),
@@ -52,9 +55,12 @@ const reportSchema = z.object({
 
 /** Of one version of a policy; undefined when the webhook does not act on requests under it. */
 export function webhookCallsOf(spec: ShieldPolicySpec): WebhookCalls | undefined {
-  if (spec.engine !== "podSecurity" || spec.actions?.admission === "off") return undefined;
+  if (spec.actions?.admission === "off") return undefined;
+  const { engine } = spec;
+  if (engine !== "podSecurity" && !(engine === "cel" && spec.evaluation === "Webhook")) return undefined;
   const exemptNamespaces = spec.podSecurity?.exemptions?.namespaces;
   return {
+    ...(engine === "cel" ? { engine } : {}),
     failurePolicy: effectiveFailurePolicy(spec),
     ...(spec.matchConstraints === undefined ? {} : { matchConstraints: spec.matchConstraints }),
     ...(exemptNamespaces === undefined ? {} : { exemptNamespaces }),

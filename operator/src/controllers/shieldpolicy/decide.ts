@@ -50,6 +50,8 @@ export function enforcerOf(spec: ShieldPolicy["spec"]): { by: Enforcer; reason: 
   }
   switch (spec.engine) {
     case "cel":
+      if (spec.evaluation === "Webhook")
+        return { by: "Webhook", reason: "evaluation is Webhook: ShieldX evaluates the expressions" };
       return {
         by: "Native",
         reason:

@@ -12,6 +12,7 @@ import { callsOf, podSecurityCalls, rulesOf } from "./rules.ts";
 
 const policy = (name: string, over: Partial<WebhookPolicy> = {}): WebhookPolicy => ({
   name,
+  engine: "podSecurity",
   failurePolicy: "Fail",
   resourceRules: undefined,
   namespaceSelector: undefined,
@@ -180,8 +181,93 @@ describe("decideWebhookConfigurations", () => {
   });
 });
 
+describe("a policy of engine cel that the webhook evaluates", () => {
+  const cel = (resourceRules: WebhookPolicy["resourceRules"]) =>
+    decideWebhookConfigurations(observe([policy("c", { engine: "cel", resourceRules })])).fail?.webhooks ??
+    [];
+
+  it("is called for what its rules name, deletions in an entry that lets a namespace be emptied", () => {
+    const entries = cel([
+      { apiGroups: [""], apiVersions: ["v1"], resources: ["secrets"], operations: ["*"] },
+      {
+        apiGroups: ["x.io"],
+        apiVersions: ["v1"],
+        resources: ["y"],
+        operations: ["CREATE"],
+        scope: "Cluster",
+      },
+    ]);
+    expect(entries.map(({ name, rules }) => [name, rules])).toEqual([
+      [
+        "deletions.policies.shieldx.io",
+        [
+          {
+            apiGroups: [""],
+            apiVersions: ["v1"],
+            resources: ["secrets"],
+            operations: ["DELETE"],
+            scope: "*",
+          },
+        ],
+      ],
+      [
+        "policies.shieldx.io",
+        [
+          {
+            apiGroups: [""],
+            apiVersions: ["v1"],
+            resources: ["secrets"],
+            operations: ["CONNECT", "CREATE"],
+            scope: "*",
+          },
+          {
+            apiGroups: ["x.io"],
+            apiVersions: ["v1"],
+            resources: ["y"],
+            operations: ["CREATE"],
+            scope: "Cluster",
+          },
+        ],
+      ],
+      [
+        "updates.policies.shieldx.io",
+        [
+          {
+            apiGroups: [""],
+            apiVersions: ["v1"],
+            resources: ["secrets"],
+            operations: ["UPDATE"],
+            scope: "*",
+          },
+        ],
+      ],
+      ["probe.shieldx.io", [expect.anything()]],
+    ]);
+    expect(entries[0]?.matchConditions?.[0]?.expression).toContain("namespace-controller");
+  });
+
+  it("is never called for what brings a cluster back, nor for everything", () => {
+    const rule = (apiGroups: string[], resources: string[], operations = ["*"]) => ({
+      apiGroups,
+      apiVersions: ["v1"],
+      resources,
+      operations,
+    });
+    const entries = cel([
+      rule(["coordination.k8s.io"], ["leases"]),
+      rule([""], ["nodes", "nodes/status", "namespaces/finalize"]),
+      rule([""], ["namespaces"], ["DELETE"]),
+      rule(["shieldx.io"], ["shieldpolicies", "shieldpolicies/status"]),
+      rule(["*"], ["pods"]),
+      rule([""], ["*", "pods/*", "*/scale"]),
+    ]);
+    expect(entries).toEqual([]);
+  });
+});
+
 const anyPolicy = fc.record({
   name: fc.constantFrom("a", "b", "c", "d", "e"),
+  engine: fc.constant("podSecurity" as const),
   failurePolicy: fc.constantFrom<FailurePolicy>("Fail", "Ignore"),
   resourceRules: fc.option(
     fc.array(

@@ -6,7 +6,7 @@ import {
   WEBHOOK_PATH,
   WEBHOOK_SERVICE,
 } from "@shieldx/crds";
-import { neverJudgedNamespaces } from "@shieldx/policy-engine";
+import { neverJudgedNamespaces, notFinalizing, notNamespaceCleanup } from "@shieldx/policy-engine";
 import { ownLabels } from "../../names.ts";
 import {
   type Call,
@@ -15,6 +15,8 @@ import {
   excludeNamespaces,
   excludes,
   type LabelSelector,
+  mayBeMade,
+  namedCalls,
   PROBE_RULE,
   podSecurityCalls,
   type RequestedRule,
@@ -29,6 +31,8 @@ export type FailurePolicy = "Fail" | "Ignore";
 /** A policy that the webhook enforces, reduced to what its configuration needs. */
 export interface WebhookPolicy {
   readonly name: string;
+  /** Which calls its rules come to. */
+  readonly engine: "podSecurity" | "cel";
   readonly failurePolicy: FailurePolicy;
   readonly resourceRules: readonly RequestedRule[] | undefined;
   readonly namespaceSelector: LabelSelector | undefined;
@@ -103,10 +107,10 @@ function leftAlone(ownNamespaces: readonly string[]): string[] {
 
 const TIMEOUT_SECONDS: Readonly<Record<FailurePolicy, number>> = { Fail: 5, Ignore: 3 };
 
-/** Objects being deleted pass without a call, so that a finalizer can go even while no replica answers. */
+/** A change to the metadata of an object being deleted passes without a call: a finalizer can go even while no replica answers. */
 const NOT_BEING_DELETED = {
   name: "not-being-deleted",
-  expression: "!has(oldObject.metadata.deletionTimestamp)",
+  expression: notFinalizing,
 } as const;
 
 /**
@@ -137,7 +141,9 @@ export function decideWebhookConfigurations(observed: WebhookObservation): Webho
   return { fail: configurations.Fail, ignore: configurations.Ignore, waiting };
 }
 
-const possibleCalls: ReadonlySet<string> = new Set(podSecurityCalls(undefined).map(callKey));
+function callsFor({ engine, resourceRules }: WebhookPolicy): Call[] {
+  return engine === "podSecurity" ? podSecurityCalls(resourceRules) : namedCalls(resourceRules);
+}
 
 interface Group {
   readonly key: string;
@@ -165,10 +171,10 @@ function groupBySelector(
     groups.set(key, group);
   };
   for (const { namespaceSelector = {}, objectSelector = {}, rules = [] } of observed.held[failurePolicy]) {
-    // What somebody else put there is not held: the webhook is called for nothing else, and never for these namespaces.
+    // What somebody else put there is not held: the webhook is never called for everything, nor for these namespaces.
     if (!excludes(namespaceSelector, leftAlone(observed.ownNamespaces))) continue;
     for (const call of callsOf(rules)) {
-      if (possibleCalls.has(callKey(call))) join(namespaceSelector, objectSelector, call);
+      if (mayBeMade(call)) join(namespaceSelector, objectSelector, call);
     }
   }
   for (const policy of policies) {
@@ -176,7 +182,7 @@ function groupBySelector(
     const namespaceSelector = excludeNamespaces(policy.namespaceSelector, excluded);
     const objectSelector = excludeNamespaces(policy.objectSelector, []);
     const key = selectorKey(namespaceSelector, objectSelector);
-    for (const call of podSecurityCalls(policy.resourceRules)) {
+    for (const call of callsFor(policy)) {
       const isPublished = [key, everythingKey].some((selector) =>
         published.has(`${selector}|${callKey(call)}`),
       );
@@ -239,24 +245,26 @@ function configurationOf(
   };
 }
 
+/** Whoever empties a namespace that is being deleted passes without a call, so that it can go, too. */
+const NOT_NAMESPACE_CLEANUP = { name: "not-namespace-cleanup", expression: notNamespaceCleanup } as const;
+
 /**
- * Creates and updates in entries of their own: a match condition makes the API server turn every object into CEL
- * values, and nothing being created is being deleted.
+ * Creates, updates and deletions in entries of their own: a match condition makes the API server turn every object
+ * into CEL values, and nothing being created is being deleted.
  */
 function splitByOperation(group: Group): {
   readonly prefix: string;
   readonly calls: readonly Call[];
-  readonly matchConditions?: readonly [typeof NOT_BEING_DELETED];
+  readonly matchConditions?: readonly { readonly name: string; readonly expression: string }[];
 }[] {
   const calls = [...group.calls.values()];
-  const updates = calls.filter(({ operation }) => operation === "UPDATE");
-  const others = calls.filter(({ operation }) => operation !== "UPDATE");
+  const having = (...operations: string[]): Call[] =>
+    calls.filter(({ operation }) => operations.includes(operation));
   return [
-    ...(others.length === 0 ? [] : [{ prefix: "", calls: others }]),
-    ...(updates.length === 0
-      ? []
-      : [{ prefix: "updates.", calls: updates, matchConditions: [NOT_BEING_DELETED] as const }]),
-  ];
+    { prefix: "", calls: having("CREATE", "CONNECT") },
+    { prefix: "updates.", calls: having("UPDATE"), matchConditions: [NOT_BEING_DELETED] },
+    { prefix: "deletions.", calls: having("DELETE"), matchConditions: [NOT_NAMESPACE_CLEANUP] },
+  ].filter((entry) => entry.calls.length > 0);
 }
 
 /**
@@ -315,9 +323,7 @@ export function isPublished(
       excludeNamespaces(policy.objectSelector, []),
     ),
   ];
-  return podSecurityCalls(policy.resourceRules).every((call) =>
-    keys.some((key) => published.has(`${key}|${callKey(call)}`)),
-  );
+  return callsFor(policy).every((call) => keys.some((key) => published.has(`${key}|${callKey(call)}`)));
 }
 
 /** What a configuration already calls, in the unit the gate compares. */

@@ -17,9 +17,10 @@ const NAME: Readonly<Record<FailurePolicy, string>> = {
 
 /** A policy that the webhook enforces, from the calls it needs. */
 export function webhookPolicyOf(name: string, calls: WebhookCalls, isLoaded: boolean): WebhookPolicy {
-  const { failurePolicy, matchConstraints, exemptNamespaces = [] } = calls;
+  const { engine = "podSecurity", failurePolicy, matchConstraints, exemptNamespaces = [] } = calls;
   return {
     name,
+    engine,
     failurePolicy,
     resourceRules: matchConstraints?.resourceRules,
     namespaceSelector: matchConstraints?.namespaceSelector as LabelSelector | undefined,

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { isLeftAlone } from "@shieldx/policy-engine";
 
 /** Label selector as Kubernetes writes it. */
 export interface LabelSelector {
@@ -30,6 +31,7 @@ export const PROBE_RULE: Rule = {
 
 /** What a policy may ask for; absent operations mean CREATE and UPDATE. */
 export interface RequestedRule {
+  readonly scope?: string;
   readonly apiGroups?: readonly string[];
   readonly apiVersions?: readonly string[];
   readonly resources?: readonly string[];
@@ -42,9 +44,11 @@ export interface Call {
   readonly apiVersion: string;
   readonly resource: string;
   readonly operation: string;
+  /** `Namespaced`, `Cluster` or `*`, as in a rule. */
+  readonly scope: string;
 }
 
-const WORKLOADS: readonly Omit<Call, "operation">[] = [
+const WORKLOADS: readonly Pick<Call, "apiGroup" | "apiVersion" | "resource">[] = [
   { apiGroup: "", apiVersion: "v1", resource: "pods" },
   { apiGroup: "", apiVersion: "v1", resource: "pods/ephemeralcontainers" },
   { apiGroup: "", apiVersion: "v1", resource: "podtemplates" },
@@ -68,7 +72,7 @@ export function podSecurityCalls(requested: readonly RequestedRule[] | undefined
   for (const workload of WORKLOADS) {
     for (const operation of OPERATIONS) {
       if (workload.resource === "pods/ephemeralcontainers" && operation === "CREATE") continue;
-      const call = { ...workload, operation };
+      const call = { ...workload, operation, scope: "Namespaced" };
       if (
         requested === undefined ||
         requested.length === 0 ||
@@ -105,14 +109,40 @@ function includes(list: readonly string[] | undefined, value: string): boolean {
 }
 
 export function callKey(call: Call): string {
-  return `${call.apiGroup}/${call.apiVersion}/${call.resource}/${call.operation}`;
+  return `${call.apiGroup}/${call.apiVersion}/${call.resource}/${call.operation}/${call.scope}`;
+}
+
+const ALL_OPERATIONS = ["CREATE", "UPDATE", "DELETE", "CONNECT"];
+
+/** Calls a policy of an engine for all kinds needs: what its rules name, but for what must always work. */
+export function namedCalls(requested: readonly RequestedRule[] | undefined): Call[] {
+  const calls = (requested ?? []).flatMap((rule) => {
+    const { operations = OPERATIONS, scope = "*" } = rule;
+    const wanted = operations.includes("*") ? ALL_OPERATIONS : [...operations];
+    return callsOf([
+      {
+        apiGroups: rule.apiGroups ?? [],
+        apiVersions: rule.apiVersions ?? [],
+        resources: rule.resources ?? [],
+        operations: wanted,
+        scope,
+      },
+    ]);
+  });
+  return calls.filter(mayBeMade);
+}
+
+/** Never a wildcard that could reach anything, and never what the cluster is brought back with. */
+export function mayBeMade({ apiGroup, resource, operation }: Call): boolean {
+  const [base = "", subresource = ""] = resource.split("/");
+  return !`${apiGroup}/${resource}`.includes("*") && !isLeftAlone(apiGroup, base, subresource, operation);
 }
 
 /** The shortest rules that say exactly these calls, in one fixed order. */
 export function rulesOf(calls: readonly Call[]): Rule[] {
   const operationsOf = new Map<string, { call: Call; operations: Set<string> }>();
   for (const call of calls) {
-    const key = `${call.apiGroup}/${call.apiVersion}/${call.resource}`;
+    const key = `${call.apiGroup}/${call.apiVersion}/${call.resource}/${call.scope}`;
     const entry = operationsOf.get(key) ?? { call, operations: new Set() };
     entry.operations.add(call.operation);
     operationsOf.set(key, entry);
@@ -120,7 +150,7 @@ export function rulesOf(calls: readonly Call[]): Rule[] {
   const rules = new Map<string, { call: Call; operations: string[]; resources: string[] }>();
   for (const { call, operations } of operationsOf.values()) {
     const sorted = [...operations].sort();
-    const key = `${call.apiGroup}/${call.apiVersion}/${sorted.join(",")}`;
+    const key = `${call.apiGroup}/${call.apiVersion}/${sorted.join(",")}/${call.scope}`;
     const rule = rules.get(key) ?? { call, operations: sorted, resources: [] };
     rule.resources.push(call.resource);
     rules.set(key, rule);
@@ -132,7 +162,7 @@ export function rulesOf(calls: readonly Call[]): Rule[] {
       apiVersions: [call.apiVersion],
       operations,
       resources: resources.sort(),
-      scope: "Namespaced",
+      scope: call.scope,
     }));
 }
 
@@ -142,7 +172,13 @@ export function callsOf(rules: readonly Rule[]): Call[] {
     rule.apiGroups.flatMap((apiGroup) =>
       rule.apiVersions.flatMap((apiVersion) =>
         rule.resources.flatMap((resource) =>
-          rule.operations.map((operation) => ({ apiGroup, apiVersion, resource, operation })),
+          rule.operations.map((operation) => ({
+            apiGroup,
+            apiVersion,
+            resource,
+            operation,
+            scope: rule.scope ?? "*",
+          })),
         ),
       ),
     ),

@@ -1,4 +1,5 @@
 export type { FoldedExceptions } from "./exception-condition.ts";
+export { notFinalizing, notNamespaceCleanup } from "./must-pass.ts";
 export {
   admissionPolicyName,
   type RenderedBinding,

@@ -1,31 +1,22 @@
 import type { MatchConstraints, ResourceRule } from "@shieldx/crds";
+import { alwaysLeftAlone } from "../policy-set/left-alone.ts";
 import { neverJudgedNamespaces } from "../policy-set/request.ts";
 import { coversOperation, coversResource } from "../policy-set/resource-rules.ts";
 import type { LabelSelectorLike } from "../policy-set/selector.ts";
 
-/** What must work whatever a policy says, so that the cluster and ShieldX can always be brought back. */
-const alwaysLeftAlone: readonly (Pick<ResourceRule, "apiGroups" | "operations" | "resources"> & {
-  readonly why: string;
-})[] = [
-  { apiGroups: ["coordination.k8s.io"], resources: ["leases"], operations: ["*"], why: "leader election" },
-  { apiGroups: [""], resources: ["nodes", "nodes/status"], operations: ["*"], why: "kubelets" },
-  { apiGroups: [""], resources: ["namespaces"], operations: ["DELETE"], why: "namespace deletion" },
-  {
-    apiGroups: [""],
-    resources: ["namespaces/finalize", "namespaces/status"],
-    operations: ["*"],
-    why: "namespace deletion",
-  },
-  { apiGroups: ["shieldx.io"], resources: ["*/*"], operations: ["*"], why: "ShieldX's own resources" },
-];
-
-/** `excludeResourceRules` with those of the above that the policy's own rules would otherwise reach. */
+/** `excludeResourceRules` with those always left alone that the policy's own rules would otherwise reach. */
 export function withLeftAlone(constraints: MatchConstraints): ResourceRule[] {
   const rules = constraints.resourceRules ?? [];
   const needed = alwaysLeftAlone
     .filter((left) => rules.some((rule) => overlaps(rule, left)))
     .map(({ apiGroups, resources, operations }): ResourceRule => {
-      return { apiGroups, apiVersions: ["*"], operations, resources, scope: "*" };
+      return {
+        apiGroups: [...apiGroups],
+        apiVersions: ["*"],
+        operations: [...operations],
+        resources: [...resources],
+        scope: "*",
+      };
     });
   return [...(constraints.excludeResourceRules ?? []), ...needed];
 }

@@ -8,8 +8,8 @@ import { compileCelTerms } from "../policy-set/compile.ts";
 import { PolicyCompileError } from "../policy-set/errors.ts";
 import { coversOperation } from "../policy-set/resource-rules.ts";
 import type { LabelSelectorLike, Labels } from "../policy-set/selector.ts";
-import { celList } from "./cel-text.ts";
 import { type FoldedExceptions, foldExceptions } from "./exception-condition.ts";
+import { notFinalizing, notNamespaceCleanup } from "./must-pass.ts";
 import { withLeftAlone, withoutNeverJudged } from "./never-judged.ts";
 import { withNamedMessages } from "./validation-messages.ts";
 
@@ -163,37 +163,21 @@ function constraintsFor(
   };
 }
 
-/** Who empties a namespace that is being deleted, with and without service accounts of their own for controllers. */
-const namespaceCleaners = [
-  "system:serviceaccount:kube-system:namespace-controller",
-  "system:kube-controller-manager",
-];
-
-/**
- * False where an object that is being deleted changes in nothing but its metadata or status: finalizers must go and
- * nobody may be trapped. What else changes is judged, for a RoleBinding or Service stays in effect until it is gone.
- */
-const notFinalizing =
-  "oldObject == null || !has(oldObject.metadata.deletionTimestamp) || (object != null && " +
-  "[[object, oldObject], [oldObject, object]].exists(p, p[0].exists(k, " +
-  "!(k in ['metadata', 'status']) && !(k in p[1] && p[0][k] == p[1][k]))))";
-
 /** Ours first, so that a reader of the rendered policy meets them first; the server demands that all hold. */
 function conditionsFor(
   spec: ShieldPolicySpec,
   folded: FoldedExceptions,
 ): { name: string; expression: string }[] {
-  const [notBeingDeleted, noException, notNamespaceCleanup] = reservedConditions;
+  const [notBeingDeleted, noException, notNamespaceCleanupName] = reservedConditions;
   const conditions: { name: string; expression: string }[] = [
     { name: notBeingDeleted, expression: notFinalizing },
   ];
   if (folded.expression !== undefined) conditions.push({ name: noException, expression: folded.expression });
   const rules = spec.matchConstraints?.resourceRules ?? [];
   if (rules.some((rule) => coversOperation(rule, "DELETE"))) {
-    const cleaner = `request.userInfo.username in ${celList(namespaceCleaners)}`;
     conditions.push({
-      name: notNamespaceCleanup,
-      expression: `request.operation != 'DELETE' || !(${cleaner})`,
+      name: notNamespaceCleanupName,
+      expression: `request.operation != 'DELETE' || ${notNamespaceCleanup}`,
     });
   }
   return [...conditions, ...(spec.matchConditions ?? [])];

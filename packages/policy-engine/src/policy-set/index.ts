@@ -15,6 +15,7 @@ export {
   standingOf,
 } from "./exceptions.ts";
 export type { Violation } from "./judgement.ts";
+export { isLeftAlone } from "./left-alone.ts";
 export {
   type AuditVerdict,
   type EvaluationContext,
