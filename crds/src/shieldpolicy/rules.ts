@@ -29,6 +29,10 @@ function notYet(field: keyof SpecFields & string, instead: string): SpecRule {
   };
 }
 
+function isCelInWebhook({ engine, evaluation }: SpecFields): boolean {
+  return engine === "cel" && evaluation === "Webhook";
+}
+
 /** Refuses a field of engine cel in a policy of engine podSecurity. */
 function onlyForCel(field: keyof SpecFields & string): SpecRule {
   return {
@@ -135,10 +139,25 @@ const podSecurityMatchRules: readonly SpecRule[] = [
 
 const evaluationRules: readonly SpecRule[] = [
   {
-    rule: "self.engine != 'cel' || self.evaluation != 'Webhook'",
-    message: "evaluation Webhook with engine cel is not yet supported: use Auto or Native",
+    rule: "self.engine != 'cel' || self.evaluation != 'Webhook' || !has(self.paramKind)",
+    message: "evaluation Webhook with paramKind is not yet supported: use Auto or Native",
     fieldPath: ".evaluation",
-    holds: (spec) => spec.engine !== "cel" || spec.evaluation !== "Webhook",
+    holds: (spec) => !isCelInWebhook(spec) || spec.paramKind === undefined,
+  },
+  {
+    rule:
+      "self.engine != 'cel' || self.evaluation != 'Webhook' || !has(self.matchConstraints) || " +
+      "!has(self.matchConstraints.resourceRules) || self.matchConstraints.resourceRules.all(r, " +
+      "!('*' in r.apiGroups) && r.resources.all(n, !n.contains('*')))",
+    message:
+      "evaluation Webhook takes no * in apiGroups and resources, or the whole cluster would wait for ShieldX: name them, or use Native",
+    fieldPath: ".matchConstraints.resourceRules",
+    holds: (spec) =>
+      !isCelInWebhook(spec) ||
+      (spec.matchConstraints?.resourceRules ?? []).every(
+        (rules) =>
+          !rules.apiGroups.includes("*") && rules.resources.every((resource) => !resource.includes("*")),
+      ),
   },
   {
     rule: "self.engine != 'podSecurity' || self.evaluation != 'Native'",
