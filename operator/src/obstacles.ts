@@ -1,19 +1,27 @@
-import { type Logger, type Refusal, refusalOf } from "@shieldx/controller-runtime";
+import { type Logger, refusalOf } from "@shieldx/controller-runtime";
 
 /** How long a refusal that passes by itself may last before people are told. */
 const PATIENCE_MS = 5_000;
 /** How soon to look again after one: the cache needs that long to show what the server holds. */
 const LOOK_AGAIN_MS = 250;
 
+/** What stands in the way, for people; a `Refusal` by the API server is one. */
+export interface StandingRefusal {
+  readonly reason: string;
+  readonly message: string;
+  /** It may be over in a moment. */
+  readonly isPassing: boolean;
+}
+
 /** A write that is refused, and when to try again. */
 export interface Obstacle {
   /** undefined while it is too early to bother people with it. */
-  readonly refusal: Refusal | undefined;
+  readonly refusal: StandingRefusal | undefined;
   readonly retryAfterMs: number;
 }
 
 interface Standing {
-  readonly refusal: Refusal;
+  readonly refusal: StandingRefusal;
   readonly sinceMs: number;
   readonly isTold: boolean;
 }
@@ -40,7 +48,7 @@ export class Obstacles {
   }
 
   /** What people are told about `subject` at present. */
-  get(subject: string): Refusal | undefined {
+  get(subject: string): StandingRefusal | undefined {
     const standing = this.#standing.get(subject);
     return standing?.isTold === true ? standing.refusal : undefined;
   }
@@ -55,7 +63,7 @@ export class Obstacles {
     return this.refused(subject, refusal, now);
   }
 
-  refused(subject: string, refusal: Refusal, now: number): Obstacle {
+  refused(subject: string, refusal: StandingRefusal, now: number): Obstacle {
     const before = this.#standing.get(subject);
     const isSameKind = before?.refusal.isPassing === refusal.isPassing;
     const sinceMs = before !== undefined && isSameKind ? before.sinceMs : now;
@@ -89,3 +97,8 @@ export class Obstacles {
 /** Subjects that concern every policy the webhook enforces, in the order in which a person should read of them. */
 export const WEBHOOK_SUBJECTS = ["certificates", "webhook configurations", "kinds webhook"] as const;
 export const REPORTS_SUBJECT = "reports";
+
+/** What keeps existing objects from being held against one policy. */
+export function auditSubject(policy: string): string {
+  return `audit of ShieldPolicy ${policy}`;
+}

@@ -10,11 +10,13 @@ import { effectiveBackground } from "@shieldx/crds";
 import type { OperatorContext } from "../../context.ts";
 import { asPolicy, type ShieldPolicyObject, ShieldPolicyType } from "../../kinds.ts";
 import { FIELD_MANAGER } from "../../names.ts";
+import { auditSubject } from "../../obstacles.ts";
 import { applyStatus } from "../../status.ts";
 import { AuditIndex } from "./audit-index.ts";
 import { AuditCaches } from "./caches.ts";
 import { auditedObject, judgeObject } from "./judge.ts";
-import { kindsToAudit } from "./kinds.ts";
+import { cachedKinds, kindsToAudit, namingPolicies } from "./kinds.ts";
+import { type NamedKinds, NamedKindsFinder } from "./named-kinds.ts";
 import type { ReportWriter } from "./report-writer.ts";
 import { SlicedWork } from "./slices.ts";
 import { AUDIT_STATUS_FIELDS, auditStatus } from "./status.ts";
@@ -40,6 +42,8 @@ export interface AuditorOptions {
 /** How often the passing of time alone (an exception's end) is looked at, and the longest idle wait. */
 const TICK_MS = 1000;
 const SUBJECT = "audit results";
+/** How often kinds are looked for again that were not found, or that ShieldX may not read. */
+const FIND_AGAIN_MS = 30_000;
 
 /**
  * The background audit: judges what exists, again whenever an object, its namespace, a policy or an exception changes,
@@ -56,11 +60,16 @@ export class Auditor {
   #isPassWanted = true;
   #isPassRunning = false;
   #passRevision = -1;
+  readonly #finder: NamedKindsFinder;
+  #named: NamedKinds = { types: [], refused: new Map() };
+  #isFinding = false;
+  #findAgainAt = Number.POSITIVE_INFINITY;
   #nextExpiryMs = Number.POSITIVE_INFINITY;
   #wake: (() => void) | undefined;
 
   constructor(options: AuditorOptions) {
     this.#options = options;
+    this.#finder = new NamedKindsFinder(options.client, options.operator.namespace);
     this.#caches = new AuditCaches(options.client, options.logger, {
       changed: (type, key) => this.#enqueue(type, key),
       deleted: (uid) => {
@@ -131,6 +140,7 @@ export class Auditor {
     const { operator, sources } = this.#options;
     const now = operator.clock.now();
     if (now >= this.#nextExpiryMs) this.#isPassWanted = true;
+    if (operator.clock.monotonicNow() >= this.#findAgainAt) this.#findNamedKinds(signal);
     if (operator.world.revision !== this.#passRevision) this.#isPassWanted = true;
     if (!this.#isPassWanted) return;
     this.#isPassWanted = false;
@@ -142,13 +152,53 @@ export class Auditor {
         .map((exception) => Date.parse(exception.spec.expiresAt))
         .filter((at) => at > now),
     );
-    this.#caches.hold(
-      kindsToAudit(operator.world.current().policies.map((policy) => policy.source.spec)),
-      signal,
-    );
+    const { policies } = operator.world.current();
+    const judgedByPart = kindsToAudit(policies.map((policy) => policy.source.spec));
+    this.#caches.hold(cachedKinds(judgedByPart, this.#named.types), signal);
+    this.#findNamedKinds(signal);
     this.#noteScans(sources.policies());
     for (const { type, key } of this.#caches.keys()) this.#work.addBackground(`${type} ${key}`);
     this.#isPassRunning = true;
+  }
+
+  /** Kinds beyond the built-in ones are the API server's to tell; what it tells begins another pass. */
+  #findNamedKinds(signal: AbortSignal): void {
+    const { operator, logger } = this.#options;
+    const policies = namingPolicies(operator.world.current().policies);
+    this.#findAgainAt = Number.POSITIVE_INFINITY;
+    if (this.#isFinding || (policies.length === 0 && this.#named.types.length === 0)) return;
+    this.#isFinding = true;
+    const revision = operator.world.revision;
+    const findAgain = (): void => {
+      this.#findAgainAt = operator.clock.monotonicNow() + FIND_AGAIN_MS;
+    };
+    this.#finder
+      .find(policies, signal)
+      .then((named) => {
+        const before = new Set(this.#named.types);
+        const isNew = before.size !== named.types.length || named.types.some((type) => !before.has(type));
+        this.#named = named;
+        this.#tellRefused(policies.map(({ name }) => name));
+        if (named.refused.size > 0) findAgain();
+        if (isNew || operator.world.revision !== revision) this.policiesChanged();
+      })
+      .catch((error: unknown) => {
+        if (signal.aborted) return;
+        logger.warn({ err: error }, "kinds to audit could not be looked up; will try again");
+        findAgain();
+      })
+      .finally(() => {
+        this.#isFinding = false;
+      });
+  }
+
+  #tellRefused(policies: readonly string[]): void {
+    const { obstacles, clock } = this.#options.operator;
+    for (const name of policies) {
+      const refusal = this.#named.refused.get(name);
+      if (refusal === undefined) obstacles.clear(auditSubject(name));
+      else obstacles.refused(auditSubject(name), refusal, clock.now());
+    }
   }
 
   /** Which policies this pass is a new scan for; the others keep the time of theirs. */
@@ -174,6 +224,7 @@ export class Auditor {
       if (names.has(name)) continue;
       this.#scans.delete(name);
       this.#options.operator.metrics.auditViolations.remove({ policy: name });
+      this.#options.operator.obstacles.clear(auditSubject(name));
     }
   }
 
@@ -186,11 +237,12 @@ export class Auditor {
     this.#work.runSlice(
       (item) => {
         const space = item.indexOf(" ");
-        const object = this.#caches.get(item.slice(0, space), item.slice(space + 1));
-        if (object === undefined) return;
+        const cached = this.#caches.get(item.slice(0, space), item.slice(space + 1));
+        if (cached === undefined) return;
+        const { type, object } = cached;
         const labels = sources.namespaceLabels(object.metadata.namespace ?? "");
         operator.metrics.auditJudged.inc();
-        this.#index.set(auditedObject(object), judgeObject(set, object, labels, now));
+        this.#index.set(auditedObject(object), judgeObject(set, type, object, labels, now));
       },
       () => operator.clock.monotonicNow() - startedAt,
       budgetMs,

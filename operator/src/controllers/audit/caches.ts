@@ -9,12 +9,18 @@ import {
 } from "@shieldx/controller-runtime";
 import { slim } from "./judge.ts";
 
+/** A kind to keep in a cache; `isWhole`: all of each object, for rules that may look at anything. */
+export interface CachedKind {
+  readonly type: ResourceType;
+  readonly isWhole: boolean;
+}
+
 export interface AuditCacheEvents {
   changed(type: ResourceType, key: string): void;
   deleted(uid: string): void;
 }
 
-interface Cache {
+interface Cache extends CachedKind {
   readonly informer: Informer;
   readonly stop: AbortController;
 }
@@ -32,24 +38,29 @@ export class AuditCaches {
     this.#events = events;
   }
 
-  /** Start the caches of `types` that are missing and end the others. */
-  hold(types: readonly ResourceType[], signal: AbortSignal): void {
-    const wanted = new Set(types.map(resourceTypeKey));
+  /** Start the caches of `kinds` that are missing and end the others. */
+  hold(kinds: readonly CachedKind[], signal: AbortSignal): void {
+    const wanted = new Map(kinds.map((kind) => [resourceTypeKey(kind.type), kind]));
     for (const [key, cache] of this.#caches) {
-      if (wanted.has(key)) continue;
+      const kind = wanted.get(key);
+      // Parts that were dropped come back only with a new list.
+      if (kind !== undefined && (cache.isWhole || !kind.isWhole)) continue;
       cache.stop.abort(new Error("no policy audits this kind any more"));
       this.#caches.delete(key);
+      if (kind !== undefined) continue;
       for (const object of cache.informer.store.list()) this.#events.deleted(object.metadata.uid ?? "");
     }
-    for (const type of types) if (!this.#caches.has(resourceTypeKey(type))) this.#start(type, signal);
+    for (const [key, kind] of wanted) if (!this.#caches.has(key)) this.#start(kind, signal);
   }
 
   get isSynced(): boolean {
     return [...this.#caches.values()].every(({ informer }) => informer.hasSynced);
   }
 
-  get(type: string, key: string): KubeObject | undefined {
-    return this.#caches.get(type)?.informer.store.get(key);
+  get(type: string, key: string): { readonly type: ResourceType; readonly object: KubeObject } | undefined {
+    const cache = this.#caches.get(type);
+    const object = cache?.informer.store.get(key);
+    return cache === undefined || object === undefined ? undefined : { type: cache.type, object };
   }
 
   /** Every cached object's type and key, or those of one namespace. */
@@ -61,12 +72,12 @@ export class AuditCaches {
     }
   }
 
-  #start(type: ResourceType, signal: AbortSignal): void {
+  #start({ type, isWhole }: CachedKind, signal: AbortSignal): void {
     const stop = new AbortController();
     const informer = new Informer({
       client: this.#client,
       type,
-      transform: slim,
+      ...(isWhole ? {} : { transform: slim }),
       logger: this.#logger,
     });
     informer.on({
@@ -77,7 +88,7 @@ export class AuditCaches {
       },
       deleted: (last) => this.#events.deleted(last.metadata.uid ?? ""),
     });
-    this.#caches.set(resourceTypeKey(type), { informer, stop });
+    this.#caches.set(resourceTypeKey(type), { type, isWhole, informer, stop });
     informer.start(AbortSignal.any([signal, stop.signal])).catch((error: unknown) => {
       this.#logger.error({ err: error, kind: type.kind }, "an audit cache ended");
     });

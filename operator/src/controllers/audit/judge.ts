@@ -1,4 +1,4 @@
-import type { KubeObject } from "@shieldx/controller-runtime";
+import type { KubeObject, ResourceType } from "@shieldx/controller-runtime";
 import { judgedParts, type PolicySet } from "@shieldx/policy-engine";
 import type { AuditedObject, Judgement } from "./audit-index.ts";
 
@@ -18,11 +18,13 @@ export function auditedObject(object: KubeObject): AuditedObject {
 /** Holds the policies against one object. */
 export function judgeObject(
   set: PolicySet,
+  type: ResourceType,
   object: KubeObject,
   namespaceLabels: Readonly<Record<string, string>> | undefined,
   now: number,
 ): Judgement {
-  const { findings, exempted, matched } = set.judge(object, { namespaceLabels, now });
+  const resource = { group: type.group, version: type.version, resource: type.plural };
+  const { findings, exempted, matched } = set.judge(object, { namespaceLabels, now, resource });
   const refused = new Set(findings.map((finding) => finding.policy));
   return {
     matched,

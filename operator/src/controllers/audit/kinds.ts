@@ -8,10 +8,14 @@ import {
   ReplicaSet,
   ReplicationController,
   type ResourceType,
+  resourceTypeKey,
   StatefulSet,
 } from "@shieldx/controller-runtime";
 import { effectiveBackground, type ShieldPolicySpec } from "@shieldx/crds";
+import type { CompiledPolicy } from "@shieldx/policy-engine";
 import { podSecurityCalls } from "../webhook-configuration/rules.ts";
+import type { CachedKind } from "./caches.ts";
+import type { NamingPolicy } from "./named-kinds.ts";
 
 /** Kinds the podSecurity engine can judge. */
 export const AUDITED_KINDS: readonly ResourceType[] = [
@@ -26,7 +30,7 @@ export const AUDITED_KINDS: readonly ResourceType[] = [
   CronJob,
 ];
 
-/** Kinds that some policy audits in the background: only these are cached. */
+/** Built-in kinds that some policy of engine podSecurity audits in the background: only these are cached. */
 export function kindsToAudit(policies: readonly ShieldPolicySpec[]): ResourceType[] {
   const wanted = new Set<string>();
   for (const spec of policies) {
@@ -36,4 +40,21 @@ export function kindsToAudit(policies: readonly ShieldPolicySpec[]): ResourceTyp
     }
   }
   return AUDITED_KINDS.filter((type) => wanted.has(`${type.group}/${type.plural}`));
+}
+
+/** Policies that name the kinds they audit in the background. */
+export function namingPolicies(policies: readonly CompiledPolicy[]): NamingPolicy[] {
+  return policies
+    .filter(({ engine, background }) => engine !== "podSecurity" && background === "audit")
+    .map(({ name, source }) => ({ name, resourceRules: source.spec.matchConstraints?.resourceRules ?? [] }));
+}
+
+/** Each kind once; whole where a policy that names it may look at anything. */
+export function cachedKinds(
+  judgedByPart: readonly ResourceType[],
+  named: readonly ResourceType[],
+): CachedKind[] {
+  const kinds = new Map(judgedByPart.map((type) => [resourceTypeKey(type), { type, isWhole: false }]));
+  for (const type of named) kinds.set(resourceTypeKey(type), { type, isWhole: true });
+  return [...kinds.values()];
 }

@@ -71,7 +71,10 @@ export class ReportWriter {
     if (informer?.hasSynced !== true || !this.#isDirty) return;
     if (this.#options.monotonicNow() < this.#notBefore) return;
     const { limits = DEFAULT_REPORT_LIMITS, metrics } = this.#options;
-    const offenders = [...index.uids()].flatMap((uid) => index.get(uid) ?? []);
+    // A Report lives in a namespace: what has none is in counts and worst offenders only.
+    const offenders = [...index.uids()]
+      .flatMap((uid) => index.get(uid) ?? [])
+      .filter(({ object }) => object.namespace !== "");
     const existing = informer.store.list().map((report) => ({
       namespace: report.metadata.namespace ?? "",
       name: report.metadata.name,

@@ -18,7 +18,7 @@ export interface Conclusion {
 }
 
 /** Degraded for these reasons leaves the policy in force as written. */
-const HARMLESS: ReadonlySet<string> = new Set(["TypeCheckWarnings", "ReportsNotWritten"]);
+const HARMLESS: ReadonlySet<string> = new Set(["TypeCheckWarnings", "NotAudited", "ReportsNotWritten"]);
 
 /**
  * The five conditions, in fixed order. `lastTransitionTime` is kept where the status did not change, and the whole

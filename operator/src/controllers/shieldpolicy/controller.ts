@@ -28,7 +28,7 @@ import {
 } from "../../kinds.ts";
 import { FIELD_MANAGER, policyOfNative } from "../../names.ts";
 import { namespaceLabels } from "../../namespaces.ts";
-import { REPORTS_SUBJECT } from "../../obstacles.ts";
+import { auditSubject, REPORTS_SUBJECT } from "../../obstacles.ts";
 import { OwnedObjects } from "../../owned-object.ts";
 import { keepStatus } from "../../status.ts";
 import { caSecret, OURS, replicaLeases } from "../../watched.ts";
@@ -82,6 +82,7 @@ export function shieldPolicyController(operator: OperatorContext): ControllerDef
         digest: operator.world.digestOf(observed.version.member, policy.status?.digest),
         podSecurityVersion: podSecurityVersionOf(operator, policy),
         exceptions: observed.exceptions,
+        audit: operator.obstacles.get(auditSubject(key.name)),
         reports: operator.obstacles.get(REPORTS_SUBJECT),
         previousConditions: policy.status?.conditions,
       },

@@ -105,6 +105,8 @@ export interface StatusObservation {
   readonly digest: string | undefined;
   readonly podSecurityVersion: string | undefined;
   readonly exceptions: { readonly active: number; readonly expired: number };
+  /** What keeps existing objects from being held against the policy. */
+  readonly audit: Obstruction | undefined;
   /** What keeps reports of existing objects from being written. */
   readonly reports: Obstruction | undefined;
   readonly previousConditions: ShieldPolicyStatus["conditions"];
@@ -157,8 +159,10 @@ function concludeOn(observed: StatusObservation): Conclusion {
         isOff: true,
         degraded: withoutReports(observed),
       };
-    case "Native":
-      return { compiled, ...concludeNative(observed.native) };
+    case "Native": {
+      const { enforced, degraded } = concludeNative(observed.native);
+      return { compiled, enforced, degraded: degraded ?? withoutReports(observed) };
+    }
     case "Webhook": {
       const { enforced, degraded } = concludeWebhook(observed.webhook);
       return { compiled, enforced, degraded: degraded ?? withoutReports(observed) };
@@ -200,8 +204,15 @@ function olderVersion(message: string): Pick<Conclusion, "enforced" | "degraded"
   };
 }
 
-function withoutReports({ reports, policy }: StatusObservation): Conclusion["degraded"] {
-  if (reports === undefined || effectiveBackground(policy.spec) !== "audit") return undefined;
+function withoutReports({ audit, reports, policy }: StatusObservation): Conclusion["degraded"] {
+  if (effectiveBackground(policy.spec) !== "audit") return undefined;
+  if (audit !== undefined)
+    return {
+      isTrue: true,
+      reason: audit.reason,
+      message: bounded(`requests are judged, existing objects not all: ${audit.message}`),
+    };
+  if (reports === undefined) return undefined;
   const message = `counts are right and requests are judged, but Reports are not written: ${reports.message}`;
   return { isTrue: true, reason: "ReportsNotWritten", message: bounded(message) };
 }

@@ -1,0 +1,62 @@
+import { type ResourceType, resourceType } from "../kubernetes/resource-type.ts";
+import { isNotFound } from "./api-error.ts";
+import type { Client } from "./client.ts";
+
+/** A resource by the names a rule has for it; `version` undefined: whichever the server prefers. */
+export interface NamedResource {
+  readonly group: string;
+  readonly version: string | undefined;
+  readonly plural: string;
+}
+
+/**
+ * Looks up what kind a resource is of, by the API server's discovery documents (`/apis/<group>/<version>`).
+ * @returns undefined where the server has no such resource, or none that can be listed and watched
+ * @throws ApiError, TransportError
+ */
+export async function discoverResource(
+  client: Client,
+  { group, version, plural }: NamedResource,
+  signal?: AbortSignal,
+): Promise<ResourceType | undefined> {
+  const served = version ?? (await preferredVersion(client, group, signal));
+  if (served === undefined) return undefined;
+  const path = group === "" ? `/api/${served}` : `/apis/${group}/${served}`;
+  const list = await document<{ resources?: readonly DiscoveredResource[] }>(client, path, signal);
+  const found = list?.resources?.find(({ name }) => name === plural);
+  if (found === undefined || !["list", "watch"].every((verb) => found.verbs?.includes(verb)))
+    return undefined;
+  const { kind, namespaced } = found;
+  return resourceType({ group, version: served, kind, plural, namespaced });
+}
+
+interface DiscoveredResource {
+  readonly name: string;
+  readonly kind: string;
+  readonly namespaced: boolean;
+  readonly verbs?: readonly string[];
+}
+
+async function preferredVersion(
+  client: Client,
+  group: string,
+  signal: AbortSignal | undefined,
+): Promise<string | undefined> {
+  if (group === "") return "v1";
+  const found = await document<{ preferredVersion?: { version?: string } }>(client, `/apis/${group}`, signal);
+  return found?.preferredVersion?.version;
+}
+
+async function document<T>(
+  client: Client,
+  path: string,
+  signal: AbortSignal | undefined,
+): Promise<T | undefined> {
+  try {
+    const { body } = await client.request("GET", path, signal === undefined ? {} : { signal });
+    return JSON.parse(body) as T;
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+}
