@@ -30,6 +30,8 @@ const values = (chart: ChartName): Record<string, string>[] =>
           "crds.keep": "false",
           "rbac.paramKinds[0].apiGroup": "rules.example.com",
           "rbac.paramKinds[0].resources": "{replicalimits}",
+          "rbac.auditedKinds[0].apiGroup": "",
+          "rbac.auditedKinds[0].resources": "{services}",
           "networkPolicy.metricsFrom[0].podSelector.matchLabels.app": "prometheus",
           "image.digest": `sha256:${"0".repeat(64)}`,
           "image.pullSecrets[0].name": "registry",

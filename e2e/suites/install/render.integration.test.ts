@@ -190,6 +190,19 @@ describe("the chart shieldx", () => {
     expect(subjects.map((s: { name: string }) => s.name)).toEqual(["shieldx-operator", "shieldx-webhooks"]);
   });
 
+  it("grants the right to audit only for the kinds that are listed", async () => {
+    expect((await render()).filter(({ metadata }) => metadata.name === "shieldx-audited")).toEqual([]);
+    const objects = await render({
+      "rbac.auditedKinds[0].apiGroup": "networking.k8s.io",
+      "rbac.auditedKinds[0].resources": "{ingresses}",
+    });
+    expect(named(objects, "ClusterRole", "shieldx-audited").rules).toEqual([
+      { apiGroups: ["networking.k8s.io"], resources: ["ingresses"], verbs: ["list", "watch"] },
+    ]);
+    const subjects = named(objects, "ClusterRoleBinding", "shieldx-audited").subjects;
+    expect(subjects.map((s: { name: string }) => s.name)).toEqual(["shieldx-operator"]);
+  });
+
   it("lets only reading aggregate, and nothing when asked", async () => {
     const aggregating = (objects: readonly Rendered[]): string[] =>
       objects
@@ -277,6 +290,10 @@ describe("the chart shieldx", () => {
         "rbac.paramKinds[0].apiGroup": "",
       },
       "rbac.paramKinds[0].resources: secrets",
+    ],
+    [
+      { "rbac.auditedKinds[0].resources": "{secrets}", "rbac.auditedKinds[0].apiGroup": "" },
+      "rbac.auditedKinds[0].resources: secrets",
     ],
     [
       { "operator.resources.limit.memory": "1Gi" },
