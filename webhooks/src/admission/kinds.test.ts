@@ -6,6 +6,8 @@ import type { AdmissionRequest } from "../server/admission-review.ts";
 import { dryRunChecker, type ExpressionCheck } from "./expression-check.ts";
 import { kindHandler } from "./kinds.ts";
 
+const namespace = (name: string) => ({ apiVersion: "v1", kind: "Namespace", metadata: { name } });
+
 const now = Date.UTC(2027, 0, 1);
 const context = { deadlineMs: 2_000, leaf: "", remoteAddress: "" };
 const dryRun = { verb: "create", resource: "validatingadmissionpolicies" };
@@ -69,7 +71,7 @@ function setUp(check: ExpressionCheck = { result: "good" }) {
   let checks = 0;
   const handler = kindHandler({
     policySet: () => set,
-    namespaceLabels: async () => ({}),
+    findNamespace: async (name) => namespace(name),
     serverMinor: () => 37,
     checkExpressions: async () => {
       checks++;

@@ -1,18 +1,15 @@
 import { InvalidObjectError, parseShieldPolicy, type ShieldPolicy } from "@shieldx/crds";
-import { compilePolicy, type Labels, PolicyCompileError, type PolicySet } from "@shieldx/policy-engine";
+import { compilePolicy, PolicyCompileError, type PolicySet } from "@shieldx/policy-engine";
 import type { AdmissionAnswer, AdmissionRequest } from "../server/admission-review.ts";
 import type { AdmissionHandler } from "../server/webhook-server.ts";
 import { invalid, judgeException } from "./exceptions.ts";
 import type { ExpressionChecker } from "./expression-check.ts";
+import type { FindNamespace } from "./policies.ts";
 import { leavesSpecAlone } from "./unchanged.ts";
 
 export interface KindHandlerParts {
   readonly policySet: () => PolicySet | undefined;
-  readonly namespaceLabels: (
-    namespace: string,
-    timeoutMs: number,
-    uid: string,
-  ) => Promise<Labels | undefined>;
+  readonly findNamespace: FindNamespace;
   readonly serverMinor: () => number;
   readonly checkExpressions: ExpressionChecker;
   readonly now: () => number;
@@ -27,10 +24,8 @@ export function kindHandler(parts: KindHandlerParts): AdmissionHandler {
         return judgePolicy(request, parts, deadlineMs);
       case "ShieldException": {
         const { namespace } = request;
-        const namespaceLabels =
-          namespace === undefined
-            ? undefined
-            : await parts.namespaceLabels(namespace, deadlineMs / 2, request.uid);
+        const found = await parts.findNamespace(namespace ?? "", deadlineMs / 2, request.uid);
+        const namespaceLabels = found && (found.metadata.labels ?? {});
         return judgeException(request, { policySet: parts.policySet(), namespaceLabels, now: parts.now() });
       }
       default:

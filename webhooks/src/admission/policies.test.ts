@@ -11,6 +11,8 @@ import { policyHandler } from "./policies.ts";
 import { probeHandler } from "./probe.ts";
 import { refusalTeller } from "./refusals.ts";
 
+const namespace = (name: string) => ({ apiVersion: "v1", kind: "Namespace", metadata: { name } });
+
 const context = { deadlineMs: 5_000, leaf: "ab".repeat(32), remoteAddress: "10.0.0.1" };
 const now = Date.UTC(2027, 0, 1);
 
@@ -73,7 +75,7 @@ function setUp(set: PolicySet | undefined, failurePolicy: "Fail" | "Ignore" = "F
   const handler = policyHandler({
     failurePolicy,
     policySet: () => set,
-    namespaceLabels: async (name) => (name === "default" ? {} : undefined),
+    findNamespace: async (name) => (name === "default" ? namespace(name) : undefined),
     now: () => now,
     metrics,
     logger: { debug: record, info: record, warn: record, error: record },

@@ -1,20 +1,18 @@
-import type { Logger } from "@shieldx/controller-runtime";
-import type { FailurePolicy, Finding, Labels, PolicySet, Verdict } from "@shieldx/policy-engine";
+import type { KubeObject, Logger } from "@shieldx/controller-runtime";
+import type { FailurePolicy, Finding, PolicySet, Verdict } from "@shieldx/policy-engine";
 import type { AdmissionAnswer, AdmissionRequest } from "../server/admission-review.ts";
 import type { AdmissionHandler } from "../server/webhook-server.ts";
 import type { AdmissionMetrics, Decision } from "./metrics.ts";
 import type { RefusalTeller } from "./refusals.ts";
 
+/** Undefined when there is none, or it cannot be had within `timeoutMs`. `uid` is of the review that asks. */
+export type FindNamespace = (name: string, timeoutMs: number, uid: string) => Promise<KubeObject | undefined>;
+
 export interface PolicyHandlerParts {
   readonly failurePolicy: FailurePolicy;
   /** The set in force; undefined until the first is complete. */
   readonly policySet: () => PolicySet | undefined;
-  /** Labels of a namespace; undefined when they cannot be had within `timeoutMs`. */
-  readonly namespaceLabels: (
-    namespace: string,
-    timeoutMs: number,
-    uid: string,
-  ) => Promise<Labels | undefined>;
+  readonly findNamespace: FindNamespace;
   readonly now: () => number;
   readonly metrics: AdmissionMetrics;
   readonly refusals: RefusalTeller;
@@ -33,12 +31,13 @@ export function policyHandler(parts: PolicyHandlerParts): AdmissionHandler {
     // Not ready, yet asked: failurePolicy must decide, and it does when the request fails.
     if (set === undefined) throw new Error("no policy set has been loaded yet");
     const { namespace } = request;
-    const namespaceLabels =
+    const namespaceObject =
       namespace === undefined
         ? undefined
-        : await parts.namespaceLabels(namespace, deadlineMs * shareForLookup, request.uid);
+        : await parts.findNamespace(namespace, deadlineMs * shareForLookup, request.uid);
     const verdict = set.evaluate(request, {
-      namespaceLabels,
+      namespaceLabels: namespaceObject && (namespaceObject.metadata.labels ?? {}),
+      namespaceObject,
       now: parts.now(),
       deadlineMs: Math.max(1, deadlineMs - (performance.now() - startedAt)),
       failurePolicy: parts.failurePolicy,

@@ -30,7 +30,7 @@ import type { AdmissionHandler } from "../server/webhook-server.ts";
 import { CertificateLoader } from "./certificate-loader.ts";
 import type { WebhookFlags } from "./flags.ts";
 import { Listeners } from "./listeners.ts";
-import { NamespaceLabels } from "./namespace-labels.ts";
+import { Namespaces } from "./namespaces.ts";
 import { PolicyLoader } from "./policy-loader.ts";
 import { ReplicaLease } from "./replica-lease.ts";
 import { awaitServer } from "./startup.ts";
@@ -77,7 +77,7 @@ class Replica {
   readonly #policies: PolicyLoader;
   readonly #informers: readonly Informer[];
   readonly #background: Promise<void>[] = [];
-  readonly #namespaceLabels: NamespaceLabels;
+  readonly #namespaces: Namespaces;
   readonly #admissionMetrics: AdmissionMetrics;
   #listeners: Listeners | undefined;
   #health: Server | undefined;
@@ -95,7 +95,7 @@ class Replica {
     const cache = { client, clock, logger, metrics: createInformerMetrics(registry) };
     const policies = new Informer({ ...cache, type: ShieldPolicyType });
     const exceptions = new Informer({ ...cache, type: ShieldExceptionType });
-    const namespaces = new Informer({ ...cache, type: Namespace, metadataOnly: true });
+    const namespaces = new Informer({ ...cache, type: Namespace });
     const secrets = new Informer({
       ...cache,
       type: Secret,
@@ -103,7 +103,7 @@ class Replica {
       fieldSelector: `metadata.name=${TLS_SECRET}`,
     });
     this.#informers = [policies, exceptions, namespaces, secrets] as unknown as Informer[];
-    this.#namespaceLabels = new NamespaceLabels(namespaces, client, logger);
+    this.#namespaces = new Namespaces(namespaces, client, logger);
     this.#lease = new ReplicaLease({
       client,
       clock,
@@ -211,8 +211,8 @@ class Replica {
 
   #routes(): ReadonlyMap<string, AdmissionHandler> {
     const policySet = () => this.#policies.current;
-    const namespaceLabels = (name: string, timeoutMs: number, uid: string) =>
-      this.#namespaceLabels.of(name, timeoutMs, uid);
+    const findNamespace = (name: string, timeoutMs: number, uid: string) =>
+      this.#namespaces.find(name, timeoutMs, uid);
     const { client, clock, logger } = this.#parts;
     const now = () => clock.now();
     const owners = new TopmostControllers({ client, clock, logger });
@@ -220,7 +220,7 @@ class Replica {
       events: this.#events.recorderFor("shieldx-webhooks"),
       topmost: (controller) => owners.of(controller),
     });
-    const shared = { policySet, namespaceLabels, now, refusals, logger, metrics: this.#admissionMetrics };
+    const shared = { policySet, findNamespace, now, refusals, logger, metrics: this.#admissionMetrics };
     return new Map([
       [WEBHOOK_PATH.fail, policyHandler({ ...shared, failurePolicy: "Fail" })],
       [WEBHOOK_PATH.ignore, policyHandler({ ...shared, failurePolicy: "Ignore" })],
@@ -228,7 +228,7 @@ class Replica {
         WEBHOOK_PATH.kinds,
         kindHandler({
           policySet,
-          namespaceLabels,
+          findNamespace,
           now,
           serverMinor: () => this.#serverMinor,
           checkExpressions: dryRunChecker(client),

@@ -11,6 +11,8 @@ import type { Labels } from "./selector.ts";
 export interface QuestionContext {
   /** Labels of the namespace; undefined when it could not be looked up. */
   readonly namespaceLabels: Labels | undefined;
+  /** The namespace itself, for expressions; null to them where it is missing. */
+  readonly namespaceObject?: unknown;
   /** Wall clock, milliseconds since the epoch; decides which exceptions have expired. */
   readonly now: number;
 }

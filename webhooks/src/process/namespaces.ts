@@ -6,14 +6,13 @@ import {
   type Logger,
   Namespace,
 } from "@shieldx/controller-runtime";
-import type { Labels } from "@shieldx/policy-engine";
 
 /** A namespace may be younger than the cache: it is then read once, by whoever asks first. */
-export class NamespaceLabels {
+export class Namespaces {
   readonly #cache: Informer<Namespace>;
   readonly #client: Client;
   readonly #logger: Logger;
-  readonly #underWay = new Map<string, Promise<Labels | undefined>>();
+  readonly #underWay = new Map<string, Promise<KubeObject | undefined>>();
 
   constructor(cache: Informer<Namespace>, client: Client, logger: Logger) {
     this.#cache = cache;
@@ -23,11 +22,11 @@ export class NamespaceLabels {
 
   /**
    * @param uid of the review that asks, for the log
-   * @returns undefined when they cannot be had in time, or there is no such namespace
+   * @returns undefined when it cannot be had in time, or there is none
    */
-  async of(name: string, timeoutMs: number, uid?: string): Promise<Labels | undefined> {
+  async find(name: string, timeoutMs: number, uid?: string): Promise<KubeObject | undefined> {
     const cached = this.#cache.store.get(name);
-    if (cached !== undefined) return labelsOf(cached);
+    if (cached !== undefined) return cached;
     // Each name read costs a request to the API server; what cannot be a namespace does not.
     if (!/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name)) return undefined;
     const known = this.#underWay.get(name);
@@ -37,10 +36,10 @@ export class NamespaceLabels {
     return reading;
   }
 
-  async #read(name: string, timeoutMs: number, uid: string | undefined): Promise<Labels | undefined> {
+  async #read(name: string, timeoutMs: number, uid: string | undefined): Promise<KubeObject | undefined> {
     try {
-      const options = { metadataOnly: true, timeoutMs: Math.max(1, Math.floor(timeoutMs)), retries: 0 };
-      return labelsOf(await this.#client.get(Namespace, { name }, options));
+      const options = { timeoutMs: Math.max(1, Math.floor(timeoutMs)), retries: 0 };
+      return await this.#client.get(Namespace, { name }, options);
     } catch (error) {
       if (!isNotFound(error))
         this.#logger.warn(
@@ -50,8 +49,4 @@ export class NamespaceLabels {
       return undefined;
     }
   }
-}
-
-function labelsOf({ metadata }: KubeObject): Labels {
-  return metadata.labels ?? {};
 }
