@@ -13,7 +13,7 @@ export const actions = z.object({
     .enum(["audit", "off"])
     .describe(
       "Whether objects that already exist are judged and reported: audit or off. Left out, it is audit for engine " +
-        "podSecurity and off for the others (anything but off is not yet supported there).",
+        "podSecurity and off for the others.",
     )
     .exactOptional(),
   http: z

@@ -166,11 +166,14 @@ const evaluationRules: readonly SpecRule[] = [
     holds: (spec) => spec.engine !== "podSecurity" || spec.evaluation !== "Native",
   },
   {
-    rule: "self.engine == 'podSecurity' || !has(self.actions.background) || self.actions.background == 'off'",
+    rule: "self.engine == 'podSecurity' || !has(self.paramKind) || !has(self.actions.background) || self.actions.background == 'off'",
     message:
-      "actions.background other than off is not yet supported with engine cel: set background: off or leave it out",
+      "actions.background other than off is not yet supported with paramKind: set background: off or leave it out",
     fieldPath: ".actions.background",
-    holds: (spec) => spec.engine === "podSecurity" || (spec.actions.background ?? "off") === "off",
+    holds: (spec) =>
+      spec.engine === "podSecurity" ||
+      spec.paramKind === undefined ||
+      (spec.actions.background ?? "off") === "off",
   },
   {
     rule: "!has(self.actions.http)",

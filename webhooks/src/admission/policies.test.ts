@@ -76,6 +76,7 @@ function setUp(set: PolicySet | undefined, failurePolicy: "Fail" | "Ignore" = "F
     failurePolicy,
     policySet: () => set,
     findNamespace: async (name) => (name === "default" ? namespace(name) : undefined),
+    askAuthorizer: async () => ({ allowed: false, reason: "" }),
     now: () => now,
     metrics,
     logger: { debug: record, info: record, warn: record, error: record },

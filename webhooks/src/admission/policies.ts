@@ -2,6 +2,7 @@ import type { KubeObject, Logger } from "@shieldx/controller-runtime";
 import type { FailurePolicy, Finding, PolicySet, Verdict } from "@shieldx/policy-engine";
 import type { AdmissionAnswer, AdmissionRequest } from "../server/admission-review.ts";
 import type { AdmissionHandler } from "../server/webhook-server.ts";
+import { type AskAuthorizer, Authorizations } from "./authorizations.ts";
 import type { AdmissionMetrics, Decision } from "./metrics.ts";
 import type { RefusalTeller } from "./refusals.ts";
 
@@ -13,6 +14,7 @@ export interface PolicyHandlerParts {
   /** The set in force; undefined until the first is complete. */
   readonly policySet: () => PolicySet | undefined;
   readonly findNamespace: FindNamespace;
+  readonly askAuthorizer: AskAuthorizer;
   readonly now: () => number;
   readonly metrics: AdmissionMetrics;
   readonly refusals: RefusalTeller;
@@ -35,13 +37,7 @@ export function policyHandler(parts: PolicyHandlerParts): AdmissionHandler {
       namespace === undefined
         ? undefined
         : await parts.findNamespace(namespace, deadlineMs * shareForLookup, request.uid);
-    const verdict = set.evaluate(request, {
-      namespaceLabels: namespaceObject && (namespaceObject.metadata.labels ?? {}),
-      namespaceObject,
-      now: parts.now(),
-      deadlineMs: Math.max(1, deadlineMs - (performance.now() - startedAt)),
-      failurePolicy: parts.failurePolicy,
-    });
+    const verdict = await decide(set, request, namespaceObject, parts, startedAt + deadlineMs);
     const tookMs = performance.now() - startedAt;
     parts.metrics.evaluation.observe({ failure_policy: parts.failurePolicy.toLowerCase() }, tookMs / 1000);
     count(parts.metrics, set, verdict);
@@ -59,9 +55,34 @@ export function policyHandler(parts: PolicyHandlerParts): AdmissionHandler {
   };
 }
 
+/** Evaluates, and again with what the authorizer said, until nothing is left to ask. `until`: by `performance.now`. */
+async function decide(
+  set: PolicySet,
+  request: AdmissionRequest,
+  namespaceObject: KubeObject | undefined,
+  parts: PolicyHandlerParts,
+  until: number,
+): Promise<Verdict> {
+  const authorizations = new Authorizations(parts.askAuthorizer, request.userInfo);
+  for (;;) {
+    const remainingMs = Math.max(1, until - performance.now());
+    const verdict = set.evaluate(request, {
+      namespaceLabels: namespaceObject && (namespaceObject.metadata.labels ?? {}),
+      namespaceObject,
+      authorize: authorizations.lookUp,
+      now: parts.now(),
+      deadlineMs: remainingMs,
+      failurePolicy: parts.failurePolicy,
+    });
+    if (verdict.asks.length === 0) return verdict;
+    await authorizations.find(verdict.asks, remainingMs * shareForLookup);
+  }
+}
+
 /** What the client and the audit log get to know of a verdict. */
 export function answerOf(verdict: Verdict): AdmissionAnswer {
   const annotations = {
+    ...Object.fromEntries([...verdict.annotations].map(([key, values]) => [key, values.join(", ")])),
     ...annotation("denied", verdict.denials),
     ...annotation("warned", verdict.warnings),
     ...annotation("audited", verdict.audits),
@@ -89,13 +110,18 @@ function annotation(key: string, findings: readonly Finding[]): Record<string, s
   return findings.length === 0 ? {} : { [key]: findings.map(({ message }) => message).join("\n") };
 }
 
+const statusCodes = { Unauthorized: 401, Forbidden: 403, Invalid: 422, RequestEntityTooLarge: 413 } as const;
+
 /** A violation is final; where only evaluation failed, trying again may help and the code says so. */
 function statusOf(denials: readonly Finding[]): { code: number; reason: string; message: string } {
   const joined = denials.map(({ message }) => message).join("\n");
   const message =
     joined.length <= longestMessage ? joined : `${joined.slice(0, longestMessage - 1).toWellFormed()}…`;
-  if (denials.some(({ code }) => code === "PolicyViolation"))
-    return { code: 403, reason: "Forbidden", message };
+  const violation = denials.find(({ code }) => code === "PolicyViolation");
+  if (violation !== undefined) {
+    const { statusReason: reason } = violation;
+    return { code: statusCodes[reason], reason, message };
+  }
   if (denials.some(({ code }) => code === "MalformedObject"))
     return { code: 422, reason: "Invalid", message };
   return { code: 503, reason: "ServiceUnavailable", message };

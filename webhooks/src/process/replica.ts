@@ -18,6 +18,7 @@ import {
 import { formatKeptPolicies, TLS_SECRET, WEBHOOK_PATH } from "@shieldx/crds";
 import type { TlsMaterial } from "@shieldx/pki/secret";
 import type { Registry } from "prom-client";
+import { askBySubjectAccessReview } from "../admission/authorizations.ts";
 import { dryRunChecker } from "../admission/expression-check.ts";
 import { kindHandler } from "../admission/kinds.ts";
 import { AdmissionMetrics } from "../admission/metrics.ts";
@@ -220,7 +221,9 @@ class Replica {
       events: this.#events.recorderFor("shieldx-webhooks"),
       topmost: (controller) => owners.of(controller),
     });
-    const shared = { policySet, findNamespace, now, refusals, logger, metrics: this.#admissionMetrics };
+    const askAuthorizer = askBySubjectAccessReview(client, logger);
+    const metrics = this.#admissionMetrics;
+    const shared = { policySet, findNamespace, askAuthorizer, now, refusals, logger, metrics };
     return new Map([
       [WEBHOOK_PATH.fail, policyHandler({ ...shared, failurePolicy: "Fail" })],
       [WEBHOOK_PATH.ignore, policyHandler({ ...shared, failurePolicy: "Ignore" })],

@@ -66,29 +66,41 @@ function decodeRequest(request: Record<string, unknown>): AdmissionRequest {
   const userInfo = record(request, "userInfo");
   const decoded = {
     uid: text(request, "uid", 256),
-    kind: {
-      group: optionalText(record(request, "kind"), "kind.group") ?? "",
-      version: text(record(request, "kind"), "kind.version"),
-      kind: text(record(request, "kind"), "kind.kind"),
-    },
+    kind: groupVersionKind(record(request, "kind"), "kind"),
+    requestKind:
+      request.requestKind === undefined || request.requestKind === null
+        ? undefined
+        : groupVersionKind(record(request, "requestKind"), "requestKind"),
     resource: groupVersionResource(record(request, "resource"), "resource"),
     requestResource:
       request.requestResource === undefined || request.requestResource === null
         ? undefined
         : groupVersionResource(record(request, "requestResource"), "requestResource"),
     subResource: optionalText(request, "subResource"),
+    requestSubResource: optionalText(request, "requestSubResource"),
     name: optionalText(request, "name"),
     namespace: optionalText(request, "namespace"),
     operation: text(request, "operation", 16),
     userInfo: {
       username: optionalText(userInfo, "userInfo.username"),
       groups: texts(userInfo.groups, "userInfo.groups"),
+      uid: optionalText(userInfo, "userInfo.uid"),
+      extra: listsOfTexts(userInfo.extra, "userInfo.extra"),
     },
     object: objectOrNone(request, "object"),
     oldObject: objectOrNone(request, "oldObject"),
     dryRun: optionalBoolean(request, "dryRun"),
+    options: objectOrNone(request, "options"),
   };
   return decoded;
+}
+
+function groupVersionKind(value: Record<string, unknown>, path: string) {
+  return {
+    group: optionalText(value, `${path}.group`) ?? "",
+    version: text(value, `${path}.version`),
+    kind: text(value, `${path}.kind`),
+  };
 }
 
 function groupVersionResource(value: Record<string, unknown>, path: string) {
@@ -133,6 +145,13 @@ function texts(value: unknown, path: string): readonly string[] | undefined {
     throw malformed(`request.${path}`, "a list of strings", value);
   }
   return value;
+}
+
+function listsOfTexts(value: unknown, path: string): Readonly<Record<string, readonly string[]>> | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (!isRecord(value)) throw malformed(`request.${path}`, "an object", value);
+  for (const [key, list] of Object.entries(value)) texts(list, `${path}[${show(key)}]`);
+  return value as Record<string, readonly string[]>;
 }
 
 function optionalBoolean(parent: Record<string, unknown>, path: string): boolean | undefined {

@@ -1,11 +1,6 @@
 /** Requests that must get through whatever a policy says, as expressions for the API server. */
+import { namespaceCleaners } from "../policy-set/left-alone.ts";
 import { celList } from "./cel-text.ts";
-
-/** Who empties a namespace that is being deleted, with and without service accounts of their own for controllers. */
-export const namespaceCleaners: readonly string[] = [
-  "system:serviceaccount:kube-system:namespace-controller",
-  "system:kube-controller-manager",
-];
 
 /**
  * False where an object that is being deleted changes in nothing but its metadata or status: finalizers must go and

@@ -7,6 +7,7 @@ import {
 import { isPodSecurityLevel, isPodSecurityVersion, resolveMinor } from "../pod-security/levels.ts";
 import { podCarriers } from "../pod-security/workload.ts";
 import type { PolicySetMember } from "./digest.ts";
+import { celJudge } from "./engines/cel.ts";
 import { podSecurityJudge } from "./engines/pod-security.ts";
 import { PolicyCompileError } from "./errors.ts";
 import type { ExceptionTerms } from "./exceptions.ts";
@@ -198,20 +199,49 @@ function compileCel(base: CompiledBase, { spec }: ShieldPolicy): CompiledPolicy 
   if ((spec.validations ?? []).length === 0 && (spec.auditAnnotations ?? []).length === 0) {
     throw new PolicyCompileError("Required", "spec.validations", "needs at least one rule to keep");
   }
-  if (spec.evaluation === "Webhook") {
-    throw new PolicyCompileError(
-      "NotYetSupported",
-      "spec.evaluation",
-      "engine cel runs in the API server: use Auto or Native",
-    );
-  }
-  if (base.background !== "off") {
+  const isEvaluatedHere = spec.evaluation === "Webhook";
+  if (isEvaluatedHere) checkCalls(spec);
+  if (base.background === "audit" && spec.paramKind !== undefined) {
     throw new PolicyCompileError(
       "NotYetSupported",
       "spec.actions.background",
-      "engine cel has no background audit yet: use off",
+      "audit of a policy with paramKind is not yet supported: use off",
     );
   }
   const match = compileMatch(spec.matchConstraints, [], "spec.matchConstraints");
-  return { ...base, engine: "cel", match, judge: neverHere, isEvaluatedHere: false };
+  // What the API server evaluates alone need not be understood here.
+  const judge = isEvaluatedHere || base.background === "audit" ? celJudge(spec) : neverHere;
+  return { ...base, engine: "cel", match, judge, isEvaluatedHere };
+}
+
+/** So many calls fit into a webhook configuration beside those of others. */
+const mostCalls = 1_000;
+
+/** What the kind's rules say as well; a file checked offline has not passed those. */
+function checkCalls(spec: ShieldPolicy["spec"]): void {
+  if (spec.paramKind !== undefined) {
+    throw new PolicyCompileError(
+      "NotYetSupported",
+      "spec.evaluation",
+      "Webhook with paramKind is not yet supported: use Auto or Native",
+    );
+  }
+  const path = "spec.matchConstraints.resourceRules";
+  const rules = spec.matchConstraints?.resourceRules ?? [];
+  if (rules.some(({ apiGroups, resources }) => `${apiGroups} ${resources}`.includes("*"))) {
+    throw new PolicyCompileError(
+      "Invalid",
+      path,
+      "evaluation Webhook takes no * in apiGroups and resources: name them, or use Native",
+    );
+  }
+  const calls = rules.reduce(
+    (sum, { apiGroups, apiVersions, resources, operations }) =>
+      sum + apiGroups.length * apiVersions.length * resources.length * operations.length,
+    0,
+  );
+  if (calls > mostCalls) {
+    const message = `come to ${calls} combinations; at most ${mostCalls} with evaluation Webhook: use fewer, or Native`;
+    throw new PolicyCompileError("Invalid", path, message);
+  }
 }

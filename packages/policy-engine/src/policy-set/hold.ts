@@ -32,15 +32,21 @@ function hold(
 ): void {
   const answer = policy.match.answer(subject);
   if (answer === "no") return;
-  builder.matched(policy.name);
   if (answer === "namespaceUnknown") {
+    builder.matched(policy.name);
     const problem = `the labels of namespace "${question.namespace}" are not known`;
     builder.add(failure(policy, action, question, "NamespaceUnknown", problem));
     return;
   }
   const judgement = policy.judge.judge(question);
+  if (judgement.kind === "irrelevant") return;
+  builder.matched(policy.name);
   switch (judgement.kind) {
     case "passes":
+      builder.annotate(policy.name, judgement.annotations);
+      return;
+    case "asks":
+      builder.ask(judgement.checks);
       return;
     case "exempt":
       builder.exempt({ policy: policy.name, ground: judgement.ground, violations: [] });
@@ -49,6 +55,7 @@ function hold(
       builder.add(failure(policy, action, question, judgement.code, judgement.problem));
       return;
     case "breaks": {
+      builder.annotate(policy.name, judgement.annotations);
       const remaining = judgement.isMalformed
         ? judgement.violations
         : withoutExcepted(policy, judgement.violations, question, exceptions, builder);
@@ -59,6 +66,7 @@ function hold(
         code: judgement.isMalformed ? "MalformedObject" : "PolicyViolation",
         message: violationMessage(policy, action, question.about, remaining),
         violations: remaining,
+        statusReason: judgement.statusReason,
       });
       return;
     }
@@ -110,5 +118,6 @@ function failure(
     code,
     message: errorMessage(policy, question.about, problem),
     violations: [],
+    statusReason: "Forbidden",
   };
 }

@@ -1,3 +1,9 @@
+export {
+  type AuthorizationAnswer,
+  type AuthorizationCheck,
+  authorizationCheckKey,
+  serviceAccountUser,
+} from "../cel/kubernetes/authorization-check.ts";
 export { buildPolicySet, type PolicySetInput } from "./build.ts";
 export {
   type CompiledPolicy,
@@ -14,7 +20,7 @@ export {
   type ExceptionTerms,
   standingOf,
 } from "./exceptions.ts";
-export type { Violation } from "./judgement.ts";
+export type { StatusReason, Violation } from "./judgement.ts";
 export { isLeftAlone } from "./left-alone.ts";
 export {
   type AuditVerdict,

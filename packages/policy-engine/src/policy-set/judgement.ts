@@ -1,3 +1,4 @@
+import type { AuthorizationCheck } from "../cel/kubernetes/authorization-check.ts";
 import type { ExemptionGround } from "../pod-security/exemptions.ts";
 import type { Question } from "./question.ts";
 
@@ -13,10 +14,22 @@ export interface Violation {
 
 /** What one policy says of one question. */
 export type Judgement =
-  | { readonly kind: "passes" }
+  /** `annotations`: for the audit log, by key. */
+  | { readonly kind: "passes"; readonly annotations: Annotations }
+  /** The policy is not about this request after all. */
+  | { readonly kind: "irrelevant" }
+  /** Nothing is decided before these are answered. */
+  | { readonly kind: "asks"; readonly checks: readonly AuthorizationCheck[] }
   | { readonly kind: "exempt"; readonly ground: ExemptionGround }
   /** `isMalformed`: the object is not what it says it is; no exception covers that. */
-  | { readonly kind: "breaks"; readonly violations: readonly Violation[]; readonly isMalformed: boolean }
+  | {
+      readonly kind: "breaks";
+      readonly violations: readonly Violation[];
+      readonly isMalformed: boolean;
+      readonly annotations: Annotations;
+      /** Reason of the refusal, and through it the HTTP status. */
+      readonly statusReason: StatusReason;
+    }
   /** Evaluation did not come to an end: failurePolicy decides. */
   | {
       readonly kind: "fails";
@@ -24,7 +37,14 @@ export type Judgement =
       readonly problem: string;
     };
 
-export const passes: Judgement = Object.freeze({ kind: "passes" });
+/** Reasons a validation may give for a refusal. */
+export type StatusReason = "Unauthorized" | "Forbidden" | "Invalid" | "RequestEntityTooLarge";
+
+export type Annotations = ReadonlyMap<string, readonly string[]>;
+
+export const noAnnotations: Annotations = new Map();
+
+export const passes: Judgement = Object.freeze({ kind: "passes", annotations: noAnnotations });
 
 /** The part of a compiled policy that its engine is responsible for. */
 export interface Judge {

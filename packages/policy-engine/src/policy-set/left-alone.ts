@@ -41,3 +41,9 @@ export function isLeftAlone(
       (operation === undefined ? rule.operations.includes("*") : coversOperation(rule, operation)),
   );
 }
+
+/** Who empties a namespace that is being deleted, with and without service accounts of their own for controllers. */
+export const namespaceCleaners: readonly string[] = [
+  "system:serviceaccount:kube-system:namespace-controller",
+  "system:kube-controller-manager",
+];

@@ -1,3 +1,5 @@
+import type { CelQuestion } from "../cel/admission/question.ts";
+import type { AuthorizationLookup } from "../cel/kubernetes/authorization-check.ts";
 import { type PodReading, readPod } from "../pod-security/pod-view.ts";
 import { isJsonObject } from "../pod-security/shape-reader.ts";
 import { podJudgementUnchanged } from "../pod-security/unchanged.ts";
@@ -13,6 +15,8 @@ export interface QuestionContext {
   readonly namespaceLabels: Labels | undefined;
   /** The namespace itself, for expressions; null to them where it is missing. */
   readonly namespaceObject?: unknown;
+  /** What the API server's authorizer says; undefined while it has not been asked. Left out, there is none to ask. */
+  readonly authorize?: AuthorizationLookup;
   /** Wall clock, milliseconds since the epoch; decides which exceptions have expired. */
   readonly now: number;
 }
@@ -29,12 +33,23 @@ export class Question {
   #pod: { readonly extracted: ExtractedPod | undefined } | undefined;
   #reading: PodReading | undefined;
   #isPodUnchanged: boolean | undefined;
+  #forExpressions: CelQuestion | undefined;
 
   constructor(request: AdmissionRequestLike, context: QuestionContext, isLate: () => boolean) {
     this.request = request;
     this.context = context;
     this.isLate = isLate;
     this.subject = matchSubject(request, context.namespaceLabels);
+  }
+
+  /** What expressions see. */
+  get forExpressions(): CelQuestion {
+    const { request, context } = this;
+    const { object, oldObject } = request;
+    const isOfNamespace = this.namespace !== "" && request.resource.resource !== "namespaces";
+    const namespaceObject = isOfNamespace ? context.namespaceObject : undefined;
+    this.#forExpressions ??= { request, object, oldObject, namespaceObject };
+    return this.#forExpressions;
   }
 
   get namespace(): string {

@@ -3,9 +3,11 @@ export interface AdmissionRequestLike {
   readonly uid: string;
   readonly kind: { readonly group: string; readonly version: string; readonly kind: string };
   readonly resource: GroupVersionResource;
+  readonly requestKind?: AdmissionRequestLike["kind"] | undefined;
   /** What the client asked for, where that differs from what the webhook registered for. */
   readonly requestResource?: GroupVersionResource | undefined;
   readonly subResource?: string | undefined;
+  readonly requestSubResource?: string | undefined;
   /** Empty on CREATE with `generateName`. */
   readonly name?: string | undefined;
   readonly namespace?: string | undefined;
@@ -13,10 +15,14 @@ export interface AdmissionRequestLike {
   readonly userInfo: {
     readonly username?: string | undefined;
     readonly groups?: readonly string[] | undefined;
+    readonly uid?: string | undefined;
+    readonly extra?: Readonly<Record<string, readonly string[]>> | undefined;
   };
   readonly object?: unknown;
   readonly oldObject?: unknown;
   readonly dryRun?: boolean | undefined;
+  /** `CreateOptions`, `UpdateOptions` and the like. */
+  readonly options?: unknown;
 }
 
 export interface GroupVersionResource {

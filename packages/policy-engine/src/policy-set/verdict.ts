@@ -1,5 +1,6 @@
+import type { AuthorizationCheck } from "../cel/kubernetes/authorization-check.ts";
 import type { ExemptionGround } from "../pod-security/exemptions.ts";
-import type { Violation } from "./judgement.ts";
+import { type Annotations, noAnnotations, type StatusReason, type Violation } from "./judgement.ts";
 
 export type FindingAction = "deny" | "warn" | "audit";
 
@@ -25,6 +26,8 @@ export interface Finding {
   /** One line for people: policy, object, what is wrong, where to read on. */
   readonly message: string;
   readonly violations: readonly Violation[];
+  /** What a refusal for it is called. */
+  readonly statusReason: StatusReason;
 }
 
 /** A policy that matched and did not judge, or whose refusal was set aside. */
@@ -48,6 +51,10 @@ export interface Verdict {
   readonly exempted: readonly Exempted[];
   /** Names of the policies that matched the request, in order. */
   readonly matched: readonly string[];
+  /** What policies want the audit log to hold: `policy.key` and the values. */
+  readonly annotations: Annotations;
+  /** Not empty: nothing is decided yet; have these answered and evaluate again. */
+  readonly asks: readonly AuthorizationCheck[];
 }
 
 export const nothingToSay: Verdict = Object.freeze({
@@ -57,6 +64,8 @@ export const nothingToSay: Verdict = Object.freeze({
   audits: Object.freeze([]),
   exempted: Object.freeze([]),
   matched: Object.freeze([]),
+  annotations: noAnnotations,
+  asks: Object.freeze([]),
 });
 
 /** Collects what policies say; `verdict` is what the request gets. */
@@ -64,6 +73,8 @@ export class VerdictBuilder {
   readonly #findings: Record<FindingAction, Finding[]> = { deny: [], warn: [], audit: [] };
   readonly #exempted: Exempted[] = [];
   readonly #matched: string[] = [];
+  readonly #annotations = new Map<string, readonly string[]>();
+  readonly #asks: AuthorizationCheck[] = [];
 
   matched(policy: string): void {
     this.#matched.push(policy);
@@ -71,6 +82,14 @@ export class VerdictBuilder {
 
   add(finding: Finding): void {
     this.#findings[finding.action].push(finding);
+  }
+
+  annotate(policy: string, annotations: Annotations): void {
+    for (const [key, values] of annotations) this.#annotations.set(`${policy}.${key}`, values);
+  }
+
+  ask(checks: readonly AuthorizationCheck[]): void {
+    this.#asks.push(...checks);
   }
 
   exempt(exempted: Exempted): void {
@@ -85,6 +104,8 @@ export class VerdictBuilder {
       audits: this.#findings.audit,
       exempted: this.#exempted,
       matched: this.#matched,
+      annotations: this.#annotations,
+      asks: this.#asks,
     };
   }
 }

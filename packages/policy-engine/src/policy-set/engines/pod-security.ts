@@ -2,7 +2,7 @@ import { judgePod, malformed } from "../../pod-security/evaluate.ts";
 import { exemptionGround, type PodSecurityExemptions } from "../../pod-security/exemptions.ts";
 import type { PodSecurityLevel } from "../../pod-security/levels.ts";
 import { podCarriers } from "../../pod-security/workload.ts";
-import { type Judge, type Judgement, passes, type Violation } from "../judgement.ts";
+import { type Judge, type Judgement, noAnnotations, passes, type Violation } from "../judgement.ts";
 import type { Question } from "../question.ts";
 
 export interface PodSecurityTerms {
@@ -42,7 +42,13 @@ function judge(terms: PodSecurityTerms, question: Question): Judgement {
   if (violations === undefined)
     return { kind: "fails", code: "DeadlineExceeded", problem: "time ran out; try again" };
   if (violations.length === 0) return passes;
-  return { kind: "breaks", violations, isMalformed: violations[0]?.checkId === "malformed" };
+  return {
+    kind: "breaks",
+    violations,
+    isMalformed: violations[0]?.checkId === "malformed",
+    annotations: noAnnotations,
+    statusReason: "Forbidden",
+  };
 }
 
 /** Undefined when time ran out. Policies of one level and edition share the result. */

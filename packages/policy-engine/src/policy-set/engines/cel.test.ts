@@ -1,0 +1,188 @@
+import type { ShieldPolicy } from "@shieldx/crds";
+import { describe, expect, it } from "vitest";
+import { admissionRequest, celPolicy, newYear, shieldException } from "../../../testing/objects.ts";
+import { buildPolicySet } from "../build.ts";
+import type { EvaluationContext } from "../policy-set.ts";
+import type { AdmissionRequestLike } from "../request.ts";
+
+const context: EvaluationContext = { namespaceLabels: {}, now: newYear };
+const configMap = (metadata: object = {}, more: object = {}) => ({
+  apiVersion: "v1",
+  kind: "ConfigMap",
+  metadata: { name: "c", namespace: "team-a", ...metadata },
+  ...more,
+});
+const inWebhook = (name: string, spec: Partial<ShieldPolicy["spec"]> = {}) =>
+  celPolicy(name, { evaluation: "Webhook", ...spec });
+const setOf = (...policies: ShieldPolicy[]) => buildPolicySet({ policies, exceptions: [], serverMinor: 37 });
+const everything: NonNullable<ShieldPolicy["spec"]["matchConstraints"]> = {
+  matchPolicy: "Equivalent",
+  resourceRules: [
+    { apiGroups: [""], apiVersions: ["v1"], operations: ["*"], resources: ["configmaps", "namespaces"] },
+  ],
+};
+const deny = [{ expression: "false", message: "never" }];
+
+describe("a policy of engine cel evaluated here", () => {
+  it("refuses what breaks it, in the words of its message, and lets the rest pass", () => {
+    const set = setOf(inWebhook("owned"));
+    const refused = set.evaluate(admissionRequest(configMap()), context);
+    expect(refused.denials).toMatchObject([
+      {
+        policy: "owned",
+        code: "PolicyViolation",
+        message:
+          'ShieldPolicy "owned" refuses ConfigMap "team-a/c": label it with an owner. See: kubectl explain shieldpolicy',
+        violations: [{ checkId: "validations[0]", reason: "Invalid", detail: "label it with an owner" }],
+        statusReason: "Invalid",
+      },
+    ]);
+    const labelled = configMap({ labels: { owner: "x" } });
+    expect(set.evaluate(admissionRequest(labelled), context)).toMatchObject({
+      allowed: true,
+      matched: ["owned"],
+    });
+  });
+
+  it("is left to the API server when it is native, and then not even compiled", () => {
+    const broken = celPolicy("n", { validations: [{ expression: "this is no CEL" }] });
+    expect(setOf(broken).problems).toEqual([]);
+    expect(setOf(broken).evaluate(admissionRequest(configMap()), context).matched).toEqual([]);
+  });
+
+  it("names the field and the place of an expression that cannot be compiled", () => {
+    const { problems } = setOf(inWebhook("b", { validations: [{ expression: "object.x ==" }] }));
+    expect(problems[0]?.error.path).toBe("spec.validations[0].expression");
+    expect(problems[0]?.error.message).toMatch(/line 1, column \d+/);
+  });
+
+  it("is not about requests its matchConditions leave out", () => {
+    const matchConditions = [{ name: "not-alice", expression: "request.userInfo.username != 'alice'" }];
+    const set = setOf(inWebhook("m", { matchConditions, validations: deny }));
+    const alice = { userInfo: { username: "alice" } };
+    expect(set.evaluate(admissionRequest(configMap(), alice), context).matched).toEqual([]);
+    expect(set.evaluate(admissionRequest(configMap()), context).allowed).toBe(false);
+  });
+
+  it("follows failurePolicy when an expression comes to no answer", () => {
+    const validations = [{ expression: "object.data.missing == 'x'" }];
+    const fails = setOf(inWebhook("f", { validations })).evaluate(admissionRequest(configMap()), context);
+    expect(fails.denials).toMatchObject([{ code: "EvaluationError", message: /no such key: data/ }]);
+    const ignores = setOf(inWebhook("i", { validations, failurePolicy: "Ignore" }));
+    const verdict = ignores.evaluate(admissionRequest(configMap()), context);
+    expect(verdict).toMatchObject({ allowed: true, audits: [{ code: "EvaluationError" }] });
+  });
+
+  it("asks the authorizer first, and decides by what it says", () => {
+    const expression =
+      "authorizer.group('').resource('configmaps').namespace('team-a').check('get').allowed()";
+    const set = setOf(inWebhook("a", { validations: [{ expression, message: "may not" }] }));
+    const request = admissionRequest(configMap());
+    const unknown = set.evaluate(request, { ...context, authorize: () => undefined });
+    expect(unknown.asks).toMatchObject([{ kind: "resource", verb: "get", resource: "configmaps" }]);
+    const answered = (allowed: boolean) =>
+      set.evaluate(request, { ...context, authorize: () => ({ allowed, reason: "" }) });
+    expect(answered(true)).toMatchObject({ allowed: true, asks: [] });
+    expect(answered(false).denials[0]?.message).toContain("may not");
+  });
+
+  it("gives the audit log what the policy wants it to hold", () => {
+    const auditAnnotations = [{ key: "size", valueExpression: "string(size(object.metadata.name))" }];
+    const set = setOf(inWebhook("an", { auditAnnotations, validations: [{ expression: "true" }] }));
+    const { annotations } = set.evaluate(admissionRequest(configMap()), context);
+    expect([...annotations]).toEqual([["an.size", ["1"]]]);
+  });
+
+  it("sees the namespace of the request", () => {
+    const validations = [{ expression: "namespaceObject.metadata.labels.team == 'blue'" }];
+    const namespaceObject = { metadata: { name: "team-a", labels: { team: "blue" } } };
+    const set = setOf(inWebhook("ns", { validations }));
+    expect(set.evaluate(admissionRequest(configMap()), { ...context, namespaceObject }).allowed).toBe(true);
+  });
+
+  it("honours exceptions, also for deletions, and none for single checks", () => {
+    const policy = inWebhook("p", { validations: deny, matchConstraints: everything });
+    const evaluate = (spec: object, request: AdmissionRequestLike) =>
+      buildPolicySet({
+        policies: [policy],
+        exceptions: [shieldException("e", { match: { names: ["c"] }, ...spec })],
+        serverMinor: 37,
+      }).evaluate(request, context);
+    const create = admissionRequest(configMap());
+    const remove = admissionRequest(configMap(), {
+      operation: "DELETE",
+      object: null,
+      oldObject: configMap(),
+    });
+    expect(evaluate({}, create)).toMatchObject({ allowed: true, exempted: [{ exception: "team-a/e" }] });
+    expect(evaluate({}, remove).allowed).toBe(true);
+    expect(evaluate({ checks: ["privileged"] }, create).allowed).toBe(false);
+  });
+
+  it("never traps: a namespace can be emptied, finalizers can go, what is ours is left alone", () => {
+    const set = setOf(inWebhook("all", { validations: deny, matchConstraints: everything }));
+    const ask = (change: Partial<AdmissionRequestLike>) =>
+      set.evaluate(admissionRequest(configMap(), change), context).allowed;
+    const gone = { object: null, oldObject: configMap() };
+    expect(ask({ operation: "DELETE", ...gone })).toBe(false);
+    const cleaner = { username: "system:serviceaccount:kube-system:namespace-controller" };
+    expect(ask({ operation: "DELETE", ...gone, userInfo: cleaner })).toBe(true);
+    const going = (more: object, data: string) =>
+      configMap({ deletionTimestamp: "2026-01-01T00:00:00Z", ...more }, { data: { a: data } });
+    const before = going({ finalizers: ["x"] }, "1");
+    expect(ask({ operation: "UPDATE", oldObject: before, object: going({}, "1") })).toBe(true);
+    expect(ask({ operation: "UPDATE", oldObject: before, object: going({}, "2") })).toBe(false);
+    expect(ask({ namespace: "kube-system" })).toBe(true);
+    const namespaces = { group: "", version: "v1", resource: "namespaces" };
+    expect(ask({ operation: "DELETE", ...gone, resource: namespaces })).toBe(true);
+    expect(ask({ operation: "CREATE", resource: namespaces })).toBe(false);
+  });
+
+  it("is held against objects that exist", () => {
+    const set = setOf(celPolicy("audited", { actions: { admission: "deny", background: "audit" } }));
+    const resource = { group: "", version: "v1", resource: "configmaps" };
+    const found = set.judge(configMap(), { ...context, resource });
+    expect(found.findings).toMatchObject([
+      { policy: "audited", violations: [{ checkId: "validations[0]", detail: "label it with an owner" }] },
+    ]);
+    expect(set.judge(configMap({ labels: { owner: "x" } }), { ...context, resource }).findings).toEqual([]);
+    expect(set.judge(configMap(), context).matched).toEqual([]);
+  });
+
+  it("reads nothing from a prototype, polluted or not", () => {
+    const found = ["data", "polluted", "constructor", "__proto__", "toString"];
+    const validations = found.map((key) => ({
+      expression: `!has(object.${key}) && !('${key}' in object)`,
+    }));
+    const set = setOf(inWebhook("proto", { validations }));
+    const judge = () => set.evaluate(admissionRequest(configMap()), context);
+    expect(set.problems).toEqual([]);
+    expect(judge().denials).toEqual([]);
+    try {
+      for (const key of ["data", "polluted"])
+        Object.defineProperty(Object.prototype, key, { value: {}, configurable: true, writable: true });
+      expect(judge().denials.length).toBe(0);
+    } finally {
+      for (const key of ["data", "polluted"]) delete (Object.prototype as Record<string, unknown>)[key];
+    }
+  });
+
+  it("takes neither wildcards nor parameters nor more calls than fit", () => {
+    const rule = { apiGroups: ["*"], apiVersions: ["v1"], operations: ["*" as const], resources: ["pods"] };
+    const constraints = (more: object) => ({
+      matchPolicy: "Equivalent" as const,
+      resourceRules: [{ ...rule, ...more }],
+    });
+    const problem = (spec: Partial<ShieldPolicy["spec"]>) => setOf(inWebhook("x", spec)).problems[0]?.error;
+    expect(problem({ matchConstraints: constraints({}) })?.message).toMatch(/no \* in apiGroups/);
+    const many = Array.from({ length: 64 }, (_, i) => `r${i}`);
+    const groups = Array.from({ length: 32 }, (_, i) => `g${i}.io`);
+    const big = constraints({ apiGroups: groups, resources: many });
+    expect(problem({ matchConstraints: big })?.message).toMatch(/2048 combinations/);
+    const params = {
+      paramKind: { apiVersion: "v1", kind: "ConfigMap" },
+      paramRef: { name: "x", parameterNotFoundAction: "Deny" as const },
+    };
+    expect(problem(params)).toMatchObject({ code: "NotYetSupported", path: "spec.evaluation" });
+  });
+});

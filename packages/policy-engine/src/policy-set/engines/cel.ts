@@ -1,0 +1,90 @@
+import { effectiveFailurePolicy, type ShieldPolicySpec } from "@shieldx/crds";
+import { type CompiledCelRules, compileCelRules } from "../../cel/admission/compile.ts";
+import { CelRulesError } from "../../cel/admission/errors.ts";
+import type { CelFailure, CelOutcome } from "../../cel/admission/outcome.ts";
+import { equals } from "../../cel/equality.ts";
+import type { CelValue } from "../../cel/values.ts";
+import { isJsonObject } from "../../pod-security/shape-reader.ts";
+import { PolicyCompileError } from "../errors.ts";
+import type { Judge, Judgement, Violation } from "../judgement.ts";
+import { isLeftAlone, namespaceCleaners } from "../left-alone.ts";
+import type { Question } from "../question.ts";
+
+/**
+ * Rules in CEL, with the names and meaning of ValidatingAdmissionPolicy.
+ *
+ * @throws PolicyCompileError naming the expression that cannot be compiled, and where in it.
+ */
+export function celJudge(spec: ShieldPolicySpec): Judge {
+  const rules = compileRules(spec);
+  return {
+    basis: "",
+    reaches: (group, resource, subresource) => !isLeftAlone(group, resource, subresource, undefined),
+    mustPass,
+    judge: (question) => judgementOf(rules.evaluate(question.forExpressions, optionsOf(question))),
+    describe: ({ detail }) => detail,
+  };
+}
+
+function compileRules(spec: ShieldPolicySpec): CompiledCelRules {
+  try {
+    return compileCelRules({ ...spec, failurePolicy: effectiveFailurePolicy(spec) });
+  } catch (error) {
+    if (!(error instanceof CelRulesError)) throw error;
+    const [first, ...more] = error.problems;
+    const rest = more.map(({ path, message }) => `; ${path}: ${message}`).join("");
+    throw new PolicyCompileError(
+      "Invalid",
+      first?.path ?? "spec",
+      `${first?.message ?? error.message}${rest}`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+function optionsOf({ context: { authorize }, isLate }: Question) {
+  return { isLate, ...(authorize === undefined ? {} : { authorize }) };
+}
+
+function judgementOf(outcome: CelOutcome): Judgement {
+  const { pending, isMatch, failures, auditAnnotations: annotations } = outcome;
+  if (pending.length > 0) return { kind: "asks", checks: pending };
+  if (!isMatch) return { kind: "irrelevant" };
+  const violations = failures.filter(({ kind }) => kind === "denied").map(violationOf);
+  if (violations.length > 0) {
+    const statusReason = failures.find(({ kind }) => kind === "denied")?.reason ?? "Invalid";
+    return { kind: "breaks", violations, isMalformed: false, annotations, statusReason };
+  }
+  const errors = [...failures, ...outcome.ignoredErrors].map(({ message }) => message);
+  if (errors.length > 0) return { kind: "fails", code: "EvaluationError", problem: errors.join("; ") };
+  return { kind: "passes", annotations };
+}
+
+function violationOf({ index, message, reason }: CelFailure): Violation {
+  return { checkId: index === undefined ? "policy" : `validations[${index}]`, reason, detail: message };
+}
+
+/** What the rendered policy's own conditions let pass (native/must-pass.ts), so that both say the same. */
+function mustPass({ request, isBeingDeleted }: Question): boolean {
+  const { operation, resource, subResource = "", userInfo } = request;
+  if (isLeftAlone(resource.group, resource.resource, subResource, operation)) return true;
+  if (operation === "DELETE") return namespaceCleaners.includes(userInfo.username ?? "");
+  return (
+    operation === "UPDATE" && isBeingDeleted && onlyMetadataOrStatusDiffer(request.oldObject, request.object)
+  );
+}
+
+function onlyMetadataOrStatusDiffer(before: unknown, after: unknown): boolean {
+  if (!isJsonObject(before) || !isJsonObject(after)) return false;
+  const keys = new Set([...Object.keys(before), ...Object.keys(after)]);
+  keys.delete("metadata");
+  keys.delete("status");
+  return [...keys].every(
+    (key) =>
+      Object.hasOwn(before, key) &&
+      Object.hasOwn(after, key) &&
+      equals(before[key] as CelValue, after[key] as CelValue),
+  );
+}
