@@ -64,7 +64,7 @@ function hold(
         policy: policy.name,
         action,
         code: judgement.isMalformed ? "MalformedObject" : "PolicyViolation",
-        message: violationMessage(policy, action, question.about, remaining),
+        message: violationMessage(policy, action, question.about(policy.judge.partOf(question)), remaining),
         violations: remaining,
         statusReason: judgement.statusReason,
       });
@@ -116,7 +116,7 @@ function failure(
     policy: policy.name,
     action: policy.failurePolicy === "Fail" ? action : "audit",
     code,
-    message: errorMessage(policy, question.about, problem),
+    message: errorMessage(policy, question.about(policy.judge.partOf(question)), problem),
     violations: [],
     statusReason: "Forbidden",
   };

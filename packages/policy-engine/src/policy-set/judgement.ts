@@ -57,6 +57,10 @@ export interface Judge {
   judge(question: Question): Judgement;
   /** One violation as part of a sentence. */
   describe(violation: Violation): string;
+  /** Where in the object the judged part sits: `spec.template`; empty for the whole. */
+  partOf(question: Question): string;
+  /** Where to read on; may be empty. */
+  readonly hint: string;
 }
 
 /** Of a policy that the API server evaluates itself. */
@@ -66,4 +70,6 @@ export const neverHere: Judge = Object.freeze({
   mustPass: () => true,
   judge: () => passes,
   describe: ({ detail }: Violation) => detail,
+  partOf: () => "",
+  hint: "",
 });

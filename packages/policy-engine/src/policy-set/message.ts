@@ -20,16 +20,16 @@ export interface MessageSubject {
 
 /** `ShieldPolicy "p" (restricted:latest) refuses Pod "default/bad": privileged (…); hostPorts (…). See: …` */
 export function violationMessage(
-  policy: { readonly name: string; readonly judge: Pick<Judge, "basis" | "describe"> },
+  policy: { readonly name: string; readonly judge: Pick<Judge, "basis" | "describe" | "hint"> },
   action: FindingAction,
   subject: MessageSubject,
   violations: readonly Violation[],
 ): string {
-  const { basis, describe } = policy.judge;
+  const { basis, describe, hint } = policy.judge;
   const what = violations.map(describe).join("; ");
   const by = basis === "" ? "" : ` (${basis})`;
   const head = `ShieldPolicy "${policy.name}"${by} ${verbs[action]} ${subjectName(subject)}: `;
-  const tail = ". See: kubectl explain shieldpolicy";
+  const tail = hint === "" ? "" : `. ${hint}`;
   return head + fit(oneLine(what), maxMessageLength - head.length - tail.length) + tail;
 }
 

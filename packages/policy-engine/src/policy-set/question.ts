@@ -76,9 +76,9 @@ export class Question {
     return this.#isPodUnchanged;
   }
 
-  get about(): MessageSubject {
+  /** `podPath`: where the judged part sits in the object. */
+  about(podPath: string): MessageSubject {
     const { kind } = this.request.kind;
-    const podPath = podCarrierOf(this.request.object) === undefined ? "" : (this.pod?.path ?? "");
     return { kind, namespace: this.namespace, name: displayName(this.request), podPath };
   }
 }

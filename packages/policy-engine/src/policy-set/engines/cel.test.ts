@@ -31,8 +31,7 @@ describe("a policy of engine cel evaluated here", () => {
       {
         policy: "owned",
         code: "PolicyViolation",
-        message:
-          'ShieldPolicy "owned" refuses ConfigMap "team-a/c": label it with an owner. See: kubectl explain shieldpolicy',
+        message: 'ShieldPolicy "owned" refuses ConfigMap "team-a/c": label it with an owner',
         violations: [{ checkId: "validations[0]", reason: "Invalid", detail: "label it with an owner" }],
         statusReason: "Invalid",
       },

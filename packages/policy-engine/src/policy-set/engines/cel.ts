@@ -23,6 +23,8 @@ export function celJudge(spec: ShieldPolicySpec): Judge {
     mustPass,
     judge: (question) => judgementOf(rules.evaluate(question.forExpressions, optionsOf(question))),
     describe: ({ detail }) => detail,
+    partOf: () => "",
+    hint: "",
   };
 }
 

@@ -28,6 +28,8 @@ export function podSecurityJudge(terms: PodSecurityTerms): Judge {
       question.request.operation === "UPDATE" && (question.isBeingDeleted || question.isPodUnchanged),
     judge: (question) => judge(terms, question),
     describe: ({ checkId, detail }) => (detail === "" ? checkId : `${checkId} (${detail})`),
+    partOf: (question) => question.pod?.path ?? "",
+    hint: "See: kubectl explain shieldpolicy",
   };
 }
 
