@@ -44,7 +44,14 @@ beforeAll(async () => {
     file("cel.yaml"),
     policy(
       "native",
-      "  engine: cel\n  matchConstraints:\n    resourceRules: [{apiGroups: [apps], apiVersions: [v1], operations: [CREATE], resources: [deployments]}]\n  validations: [{expression: 'true'}]\n  actions: {admission: deny}\n",
+      "  engine: cel\n  matchConstraints:\n    resourceRules: [{apiGroups: [apps], apiVersions: [v1], operations: [CREATE], resources: [deployments]}]\n  validations: [{expression: 'true'}]\n  paramKind: {apiVersion: v1, kind: ConfigMap}\n  paramRef: {name: limits, parameterNotFoundAction: Deny}\n  actions: {admission: deny}\n",
+    ),
+  );
+  await writeFile(
+    file("no-host-network.yaml"),
+    policy(
+      "no-host-network",
+      "  engine: cel\n  matchConstraints:\n    resourceRules: [{apiGroups: [''], apiVersions: [v1], operations: [CREATE], resources: [pods]}]\n  validations: [{expression: '!has(object.spec.hostNetwork) || !object.spec.hostNetwork', message: no host network}]\n  actions: {admission: deny}\n",
     ),
   );
   await writeFile(
@@ -95,6 +102,16 @@ describe("shieldctl policy check", () => {
       ruleId: "deny-baseline",
       level: "error",
     });
+  });
+  it("evaluates expressions as the API server would", async () => {
+    const check = (pod: string) =>
+      run("policy", "check", "-f", file(pod), "--policies", file("no-host-network.yaml"));
+    const refused = await check("bad-pod.yaml");
+    expect(refused).toMatchObject({
+      code: 1,
+      stdout: expect.stringMatching(/no-host-network +deny +no host network/),
+    });
+    expect((await check("good-pod.yaml")).code).toBe(0);
   });
   it("says which policies it cannot evaluate offline", async () => {
     expect(

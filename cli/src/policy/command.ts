@@ -62,17 +62,25 @@ function summary(report: OfflineReport): string {
   return `${parts.join(", ")}\n`;
 }
 
+/** A reason that only names the kind of refusal says nothing to a person. */
+function whyOf(
+  { statusReason }: LocatedFinding,
+  { reason, detail }: LocatedFinding["violations"][number],
+): string {
+  return reason === statusReason ? detail : `${reason} (${detail})`;
+}
+
 function printTable(report: OfflineReport, terminal: Terminal): void {
   if (report.findings.length > 0) {
     const rows = report.findings.map((finding) => {
       const { file, line } = place(finding);
-      const why = finding.violations.map((v) => `${v.reason} (${v.detail})`).join("; ") || finding.message;
+      const why = finding.violations.map((violation) => whyOf(finding, violation)).join("; ");
       return [
         `${file}:${line}`,
         objectName(finding),
         finding.policy,
         paint(terminal, actionStyle[finding.action], finding.action),
-        why,
+        why || finding.message,
       ];
     });
     terminal.out(table(["where", "object", "policy", "action", "why"], rows));
@@ -118,7 +126,7 @@ export async function runPolicyCheck(options: PolicyCheckOptions, terminal: Term
     throw new UsageError("InvalidPolicy", `${problem.kind} "${problem.name}": ${problem.error.message}`);
   for (const name of report.notOffline) {
     terminal.err(
-      `note: ShieldPolicy "${name}" is not checked offline: its expressions are evaluated by the API server\n`,
+      `note: ShieldPolicy "${name}" is not checked offline: it takes parameters or asks the authorizer, which only a cluster has\n`,
     );
   }
   if (options.output === "json") printJson(report, terminal);

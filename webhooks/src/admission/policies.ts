@@ -75,7 +75,8 @@ async function decide(
       failurePolicy: parts.failurePolicy,
     });
     if (verdict.asks.length === 0) return verdict;
-    await authorizations.find(verdict.asks, remainingMs * shareForLookup);
+    const checks = verdict.asks.map(({ check }) => check);
+    await authorizations.find(checks, remainingMs * shareForLookup);
   }
 }
 

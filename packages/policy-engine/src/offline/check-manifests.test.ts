@@ -14,6 +14,8 @@ const check = (more: Partial<OfflineCheck>) =>
   checkManifests({ objects: [], policies: [podSecurityPolicy("p")], serverMinor: 37, now: newYear, ...more });
 const at = (object: unknown, line = 1) => ({ object, file: "all.yaml", document: 1, line });
 
+const configMap = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "c", namespace: "team-a" } };
+
 describe("checkManifests", () => {
   it("says what the cluster would refuse, and where it stands", () => {
     const report = check({ objects: [at(podObject("good")), at(deploymentOf(offender()), 12)] });
@@ -31,7 +33,11 @@ describe("checkManifests", () => {
     ];
     const { skipped, checked } = check({ objects });
     expect(checked).toBe(0);
-    expect(skipped.map(({ reason }) => reason)).toEqual(["NotAWorkload", "NotAnObject", "NoPolicyApplies"]);
+    expect(skipped.map(({ reason }) => reason)).toEqual([
+      "NoPolicyApplies",
+      "NotAnObject",
+      "NoPolicyApplies",
+    ]);
   });
 
   it("knows the labels of namespaces given or among the objects", () => {
@@ -75,8 +81,55 @@ describe("checkManifests", () => {
   });
 
   it("names policies it cannot evaluate and those that are broken", () => {
-    const report = check({ policies: [celPolicy("c"), podSecurityPolicy("r", { engine: "rego" })] });
-    expect(report.notOffline).toEqual(["c"]);
+    const takesParameters = celPolicy("c", {
+      paramKind: { apiVersion: "v1", kind: "ConfigMap" },
+      paramRef: { name: "limits", parameterNotFoundAction: "Deny" },
+    });
+    const asks = celPolicy("a", {
+      validations: [{ expression: "authorizer.path('/x').check('get').allowed()" }],
+    });
+    const report = check({
+      policies: [takesParameters, asks, podSecurityPolicy("r", { engine: "rego" })],
+      objects: [at(configMap)],
+    });
+    expect(report.notOffline).toEqual(["a", "c"]);
     expect(report.problems).toMatchObject([{ name: "r", error: { code: "NotYetSupported" } }]);
+  });
+
+  it("evaluates what the API server would evaluate itself", () => {
+    const objects = [at(configMap, 7)];
+    const { findings } = check({ policies: [celPolicy("owned")], objects });
+    expect(findings).toMatchObject([
+      { policy: "owned", manifest: { line: 7 }, violations: [{ detail: "label it with an owner" }] },
+    ]);
+  });
+
+  it("knows resources by CustomResourceDefinitions among the objects, and the scope of built-in kinds", () => {
+    const rule = (apiGroups: string[], resources: string[], scope: "Cluster" | "Namespaced") => ({
+      apiGroups,
+      apiVersions: ["*"],
+      operations: ["CREATE" as const],
+      resources,
+      scope,
+    });
+    const resourceRules = [
+      rule(["x.io"], ["geese"], "Cluster"),
+      rule(["networking.k8s.io"], ["networkpolicies"], "Namespaced"),
+      rule([""], ["namespaces"], "Cluster"),
+    ];
+    const policy = celPolicy("c", {
+      matchConstraints: { matchPolicy: "Equivalent", resourceRules },
+      validations: [{ expression: "false", message: "never" }],
+    });
+    const names = { kind: "Goose", plural: "geese" };
+    const definition = { kind: "CustomResourceDefinition", spec: { group: "x.io", scope: "Cluster", names } };
+    const of = (apiVersion: string, kind: string) => at({ apiVersion, kind, metadata: { name: "a" } });
+    const objects = [
+      of("x.io/v1", "Goose"),
+      of("networking.k8s.io/v1", "NetworkPolicy"),
+      of("v1", "Namespace"),
+    ];
+    expect(check({ policies: [policy], objects: [...objects, at(definition)] }).findings).toHaveLength(3);
+    expect(check({ policies: [policy], objects }).findings).toHaveLength(2);
   });
 });

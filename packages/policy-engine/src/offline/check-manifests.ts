@@ -1,12 +1,12 @@
 import { DEFAULT_NAMESPACE, type ShieldException, type ShieldPolicy } from "@shieldx/crds";
-import { podCarrierOf } from "../pod-security/workload.ts";
 import { buildPolicySet } from "../policy-set/build.ts";
 import { nameOf } from "../policy-set/exceptions.ts";
-import { labelsOf, metadataOf } from "../policy-set/match.ts";
+import { labelsOf } from "../policy-set/match.ts";
 import type { PolicySet, PolicySetProblem } from "../policy-set/policy-set.ts";
 import type { AdmissionRequestLike } from "../policy-set/request.ts";
 import type { Labels } from "../policy-set/selector.ts";
 import type { Exempted, Finding } from "../policy-set/verdict.ts";
+import { type DefinedResources, definedResources, namespaceOf, resourceOf } from "./resource-of.ts";
 
 /** An object read from a file, and where it was found. */
 export interface ManifestToCheck {
@@ -42,7 +42,7 @@ export interface OfflineReport {
   /** Objects that at least one policy was held against. */
   readonly checked: number;
   readonly skipped: readonly SkippedObject[];
-  /** Policies that only the API server can evaluate. */
+  /** Policies that cannot be evaluated without a cluster: they take parameters, or ask the authorizer. */
   readonly notOffline: readonly string[];
   /** Policies and exceptions that do not compile. */
   readonly problems: readonly PolicySetProblem[];
@@ -50,7 +50,7 @@ export interface OfflineReport {
 
 export interface SkippedObject {
   readonly manifest: ManifestToCheck;
-  readonly reason: "NotAnObject" | "NotAWorkload" | "NoPolicyApplies";
+  readonly reason: "NotAnObject" | "NoPolicyApplies";
 }
 
 /**
@@ -65,7 +65,9 @@ export function checkManifests(check: OfflineCheck): OfflineReport {
     exceptions: check.exceptions ?? [],
     serverMinor: check.serverMinor,
     neverJudged: [DEFAULT_NAMESPACE],
+    evaluatesNative: true,
   });
+  const defined = definedResources(check.objects.map(({ object }) => object));
   const namespaces = new Map<string, Labels>(Object.entries(check.namespaces ?? {}));
   for (const { object } of check.objects) {
     if (isNamespace(object)) namespaces.set(nameOf(object), labelsOf(object) ?? {});
@@ -73,14 +75,16 @@ export function checkManifests(check: OfflineCheck): OfflineReport {
   const findings: LocatedFinding[] = [];
   const exempted: (Exempted & { manifest: ManifestToCheck })[] = [];
   const skipped: SkippedObject[] = [];
+  const asking = new Set<string>();
   let checked = 0;
   for (const manifest of check.objects) {
-    const request = createRequest(manifest.object, check.defaultNamespace ?? "default");
+    const request = createRequest(manifest.object, defined, check.defaultNamespace ?? "default");
     if (typeof request === "string") {
       skipped.push({ manifest, reason: request });
       continue;
     }
     const verdict = evaluate(set, request, namespaces, check.now);
+    for (const { policy } of verdict.asks) asking.add(policy);
     if (verdict.matched.length === 0) skipped.push({ manifest, reason: "NoPolicyApplies" });
     else checked++;
     for (const finding of [...verdict.denials, ...verdict.warnings, ...verdict.audits]) {
@@ -88,7 +92,9 @@ export function checkManifests(check: OfflineCheck): OfflineReport {
     }
     for (const exemption of verdict.exempted) exempted.push({ ...exemption, manifest });
   }
-  const notOffline = set.policies.filter(({ engine }) => engine !== "podSecurity").map(({ name }) => name);
+  const notOffline = set.policies
+    .filter(({ name, isEvaluatedHere }) => !isEvaluatedHere || asking.has(name))
+    .map(({ name }) => name);
   return { findings, exempted, checked, skipped, notOffline, problems: set.problems };
 }
 
@@ -99,24 +105,27 @@ function evaluate(
   namespaces: Map<string, Labels>,
   now: number,
 ) {
-  return set.evaluate(request, { namespaceLabels: namespaces.get(request.namespace ?? "") ?? {}, now });
+  const { namespace = "" } = request;
+  const namespaceLabels = namespaces.get(namespace) ?? {};
+  const labels = { ...namespaceLabels, "kubernetes.io/metadata.name": namespace };
+  const namespaceObject = { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace, labels } };
+  return set.evaluate(request, { namespaceLabels, namespaceObject, authorize: () => undefined, now });
 }
 
 function createRequest(
   object: unknown,
+  defined: DefinedResources,
   defaultNamespace: string,
 ): AdmissionRequestLike | SkippedObject["reason"] {
-  if (typeof object !== "object" || object === null) return "NotAnObject";
-  const carrier = podCarrierOf(object);
-  if (carrier === undefined) return "NotAWorkload";
-  const { apiVersion } = object as { apiVersion: string };
-  const version = apiVersion.split("/").at(-1) ?? "";
-  const namespace = metadataOf(object)?.namespace;
+  const known = resourceOf(object, defined);
+  if (known === undefined) return "NotAnObject";
+  const { group, version, kind, resource } = known;
   return {
     uid: "",
-    kind: { group: carrier.group, version, kind: carrier.kind },
-    resource: { group: carrier.group, version, resource: carrier.resource },
-    namespace: typeof namespace === "string" && namespace !== "" ? namespace : defaultNamespace,
+    kind: { group, version, kind },
+    resource: { group, version, resource },
+    name: nameOf(object),
+    namespace: namespaceOf(object, known, defaultNamespace),
     operation: "CREATE",
     userInfo: {},
     object,

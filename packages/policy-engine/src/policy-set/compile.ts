@@ -20,6 +20,8 @@ import { compileSelector } from "./selector.ts";
 export interface CompileEnvironment {
   /** Minor version of the API server; what `latest` means. */
   readonly serverMinor: number;
+  /** Also evaluates what the API server would evaluate itself, where it can be: for files, without a server. */
+  readonly evaluatesNative?: boolean | undefined;
 }
 
 interface CompiledBase extends PolicySetMember {
@@ -83,7 +85,7 @@ export function compilePolicy(policy: ShieldPolicy, environment: CompileEnvironm
     case "podSecurity":
       return compilePodSecurity(base, policy, environment);
     case "cel":
-      return compileCel(base, policy);
+      return compileCel(base, policy, environment);
     case "rego":
       throw new PolicyCompileError(
         "NotYetSupported",
@@ -188,7 +190,11 @@ function compilePodSecurity(
   };
 }
 
-function compileCel(base: CompiledBase, { spec }: ShieldPolicy): CompiledPolicy {
+function compileCel(
+  base: CompiledBase,
+  { spec }: ShieldPolicy,
+  { evaluatesNative = false }: CompileEnvironment,
+): CompiledPolicy {
   if ((spec.matchConstraints?.resourceRules ?? []).length === 0) {
     throw new PolicyCompileError(
       "Required",
@@ -199,8 +205,8 @@ function compileCel(base: CompiledBase, { spec }: ShieldPolicy): CompiledPolicy 
   if ((spec.validations ?? []).length === 0 && (spec.auditAnnotations ?? []).length === 0) {
     throw new PolicyCompileError("Required", "spec.validations", "needs at least one rule to keep");
   }
-  const isEvaluatedHere = spec.evaluation === "Webhook";
-  if (isEvaluatedHere) checkCalls(spec);
+  const isEvaluatedHere = spec.evaluation === "Webhook" || (evaluatesNative && spec.paramKind === undefined);
+  if (spec.evaluation === "Webhook") checkCalls(spec);
   if (base.background === "audit" && spec.paramKind !== undefined) {
     throw new PolicyCompileError(
       "NotYetSupported",

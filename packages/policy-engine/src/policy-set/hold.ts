@@ -46,7 +46,7 @@ function hold(
       builder.annotate(policy.name, judgement.annotations);
       return;
     case "asks":
-      builder.ask(judgement.checks);
+      builder.ask(policy.name, judgement.checks);
       return;
     case "exempt":
       builder.exempt({ policy: policy.name, ground: judgement.ground, violations: [] });

@@ -54,7 +54,7 @@ export interface Verdict {
   /** What policies want the audit log to hold: `policy.key` and the values. */
   readonly annotations: Annotations;
   /** Not empty: nothing is decided yet; have these answered and evaluate again. */
-  readonly asks: readonly AuthorizationCheck[];
+  readonly asks: readonly { readonly policy: string; readonly check: AuthorizationCheck }[];
 }
 
 export const nothingToSay: Verdict = Object.freeze({
@@ -74,7 +74,7 @@ export class VerdictBuilder {
   readonly #exempted: Exempted[] = [];
   readonly #matched: string[] = [];
   readonly #annotations = new Map<string, readonly string[]>();
-  readonly #asks: AuthorizationCheck[] = [];
+  readonly #asks: { policy: string; check: AuthorizationCheck }[] = [];
 
   matched(policy: string): void {
     this.#matched.push(policy);
@@ -88,8 +88,8 @@ export class VerdictBuilder {
     for (const [key, values] of annotations) this.#annotations.set(`${policy}.${key}`, values);
   }
 
-  ask(checks: readonly AuthorizationCheck[]): void {
-    this.#asks.push(...checks);
+  ask(policy: string, checks: readonly AuthorizationCheck[]): void {
+    for (const check of checks) this.#asks.push({ policy, check });
   }
 
   exempt(exempted: Exempted): void {

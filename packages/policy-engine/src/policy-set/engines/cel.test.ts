@@ -78,7 +78,9 @@ describe("a policy of engine cel evaluated here", () => {
     const set = setOf(inWebhook("a", { validations: [{ expression, message: "may not" }] }));
     const request = admissionRequest(configMap());
     const unknown = set.evaluate(request, { ...context, authorize: () => undefined });
-    expect(unknown.asks).toMatchObject([{ kind: "resource", verb: "get", resource: "configmaps" }]);
+    expect(unknown.asks).toMatchObject([
+      { policy: "a", check: { kind: "resource", verb: "get", resource: "configmaps" } },
+    ]);
     const answered = (allowed: boolean) =>
       set.evaluate(request, { ...context, authorize: () => ({ allowed, reason: "" }) });
     expect(answered(true)).toMatchObject({ allowed: true, asks: [] });
