@@ -38,8 +38,11 @@ export {
   shieldExceptionSchema,
 } from "./shieldexception/schema.ts";
 export {
+  type EnforcedBy,
   effectiveBackground,
   effectiveFailurePolicy,
+  fitsWebhook,
+  isJudgedByWebhook,
   maxExceptionDurationMs,
 } from "./shieldpolicy/effective.ts";
 export { DEFAULT_MAX_EXCEPTION_DURATION } from "./shieldpolicy/exceptions.ts";

@@ -64,6 +64,12 @@ it("names the calls of a policy that the webhook judges, also of one that lacks 
   expect(calls({ ...bare, actions: { admission: "deny" } })).toEqual({ failurePolicy: "Fail" });
   expect(calls({ ...bare, actions: { admission: "off" } })).toBeUndefined();
   expect(calls({ ...bare, engine: "cel" })).toBeUndefined();
+  expect(webhookCallsOf({ engine: "cel" } as never, "Webhook")).toEqual({
+    engine: "cel",
+    failurePolicy: "Ignore",
+  });
+  expect(webhookCallsOf({ engine: "cel", paramKind: {} } as never, "Webhook")).toBeUndefined();
+  expect(webhookCallsOf({ engine: "cel" } as never, "Native")).toBeUndefined();
   expect(calls({ engine: "cel", evaluation: "Webhook" })).toEqual({ engine: "cel", failurePolicy: "Ignore" });
   const matchConstraints = { objectSelector: { matchLabels: { a: "b" } } };
   const podSecurity = { level: "baseline", exemptions: { namespaces: ["x"] } };

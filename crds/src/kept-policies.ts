@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { type MatchConstraints, matchConstraints } from "./kubernetes/match-resources.ts";
-import { effectiveFailurePolicy } from "./shieldpolicy/effective.ts";
+import { type EnforcedBy, effectiveFailurePolicy, isJudgedByWebhook } from "./shieldpolicy/effective.ts";
 import type { ShieldPolicySpec } from "./shieldpolicy/schema.ts";
 
 /** What the webhook has to be called for. */
@@ -53,11 +53,16 @@ const reportSchema = z.object({
   more: z.int().min(0),
 });
 
-/** Of one version of a policy; undefined when the webhook does not act on requests under it. */
-export function webhookCallsOf(spec: ShieldPolicySpec): WebhookCalls | undefined {
-  if (spec.actions?.admission === "off") return undefined;
+/**
+ * Of one version of a policy; undefined when the webhook does not act on requests under it. `enforcedBy`: who does so
+ * far, by the policy's status.
+ */
+export function webhookCallsOf(
+  spec: ShieldPolicySpec,
+  enforcedBy: EnforcedBy = undefined,
+): WebhookCalls | undefined {
+  if (spec.actions?.admission === "off" || !isJudgedByWebhook(spec, enforcedBy)) return undefined;
   const { engine } = spec;
-  if (engine !== "podSecurity" && !(engine === "cel" && spec.evaluation === "Webhook")) return undefined;
   const exemptNamespaces = spec.podSecurity?.exemptions?.namespaces;
   return {
     ...(engine === "cel" ? { engine } : {}),

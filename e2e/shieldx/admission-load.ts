@@ -11,8 +11,8 @@ export interface AdmissionLoadOptions {
   readonly good: Manifest;
   /** A Pod that must be refused. */
   readonly bad: Manifest;
-  /** What every refusal has to say. */
-  readonly refusal: string;
+  /** What every refusal has to say; or why it is not the right one, undefined when it is. `sentAtMs`: by `performance.now`. */
+  readonly refusal: string | ((message: string, sentAtMs: number) => string | undefined);
   /** A request that has no answer after this long has failed. */
   readonly timeoutMs?: number;
 }
@@ -57,6 +57,12 @@ export function startAdmissionLoad(options: AdmissionLoadOptions): AdmissionLoad
     if (unexpected.length < shownFailures) unexpected.push(`request ${index}: ${what}`);
   };
 
+  function wrongRefusal(error: unknown, sentAtMs: number): string | undefined {
+    if (!(error instanceof ApiError) || (error.code !== 403 && error.code !== 422)) return String(error);
+    if (typeof options.refusal === "function") return options.refusal(error.message, sentAtMs);
+    return error.code === 403 && error.message.includes(options.refusal) ? undefined : String(error);
+  }
+
   async function ask(index: number): Promise<void> {
     const client = clients[index % clients.length];
     if (client === undefined) throw new Error("a load needs at least one client");
@@ -68,10 +74,9 @@ export function startAdmissionLoad(options: AdmissionLoadOptions): AdmissionLoad
       if (mustPass) counts.admitted += 1;
       else fail(index, `${client.server} admitted the bad Pod`);
     } catch (error) {
-      const isRefusal =
-        error instanceof ApiError && error.code === 403 && error.message.includes(options.refusal);
-      if (!mustPass && isRefusal) counts.refused += 1;
-      else fail(index, `${client.server}, ${mustPass ? "good" : "bad"} Pod: ${String(error)}`);
+      const wrong = wrongRefusal(error, sent);
+      if (!mustPass && wrong === undefined) counts.refused += 1;
+      else fail(index, `${client.server}, ${mustPass ? "good" : "bad"} Pod: ${wrong ?? String(error)}`);
     } finally {
       tookMs.push(performance.now() - sent);
     }

@@ -1,4 +1,4 @@
-import type { KeptPolicy } from "@shieldx/crds";
+import type { EnforcedBy, KeptPolicy } from "@shieldx/crds";
 import { buildPolicySet, type PolicySet } from "@shieldx/policy-engine";
 import { DigestHistory, keyOf, type Member } from "./digest-history.ts";
 import { asException, asPolicy, type ShieldExceptionObject, type ShieldPolicyObject } from "./kinds.ts";
@@ -76,6 +76,13 @@ export class PolicyWorld {
   digestOf(member: Member, before: string | undefined): string | undefined {
     const { digest } = this.current();
     return [before, digest].find((candidate) => this.#history.contains(candidate, member));
+  }
+
+  /** Who acts on requests so far, by the status of each policy as it is now. */
+  enforcers(): ReadonlyMap<string, EnforcedBy> {
+    return new Map(
+      this.#sources.policies().map(({ metadata, status }) => [metadata.name, status?.enforcedBy]),
+    );
   }
 
   /** All there are, whether they compile or not. */

@@ -4,7 +4,7 @@
  */
 import { parseDurationMs } from "../kubernetes/duration.ts";
 import { DEFAULT_MAX_EXCEPTION_DURATION } from "./exceptions.ts";
-import type { ShieldPolicySpec } from "./schema.ts";
+import type { ShieldPolicySpec, ShieldPolicyStatus } from "./schema.ts";
 
 /** `actions.background`: audit for engine podSecurity, off for the others, unless given. */
 export function effectiveBackground(spec: Pick<ShieldPolicySpec, "engine" | "actions">): "audit" | "off" {
@@ -16,6 +16,33 @@ export function effectiveFailurePolicy(
   spec: Pick<ShieldPolicySpec, "failurePolicy" | "actions">,
 ): "Fail" | "Ignore" {
   return spec.failurePolicy ?? (spec.actions?.admission === "deny" ? "Fail" : "Ignore");
+}
+
+/** `status.enforcedBy`: who acts on requests so far. */
+export type EnforcedBy = ShieldPolicyStatus["enforcedBy"];
+
+/**
+ * Whether the webhook judges requests under the policy. Where the API server is to take over, the webhook goes on until
+ * the policy's status says that it has: no request is to find nobody.
+ */
+export function isJudgedByWebhook(spec: ShieldPolicySpec, enforcedBy: EnforcedBy): boolean {
+  switch (spec.engine) {
+    case "podSecurity":
+      return true;
+    case "cel":
+      return spec.evaluation === "Webhook" || (enforcedBy === "Webhook" && fitsWebhook(spec));
+    default:
+      return false;
+  }
+}
+
+/** Whether the webhook can judge requests by a policy of engine cel; only the API server has parameters, and takes wildcards. */
+export function fitsWebhook(spec: ShieldPolicySpec): boolean {
+  const rules = spec.matchConstraints?.resourceRules ?? [];
+  return (
+    spec.paramKind === undefined &&
+    rules.every(({ apiGroups, resources }) => !`${apiGroups} ${resources}`.includes("*"))
+  );
 }
 
 /** `exceptions.maxDuration` in milliseconds; 720 h where the policy says nothing. */

@@ -33,7 +33,7 @@ export class PolicyLoader {
     for (const informer of [parts.policies, parts.exceptions]) {
       informer.on({
         added: changed,
-        // Status is ours to write and never changes what is enforced; metadata may (deletion).
+        // Of the status only who enforces matters: the webhook judges until the API server has taken over.
         updated: (before, after) => {
           if (isRelevant(before, after)) changed();
         },
@@ -108,5 +108,14 @@ type Watched = ShieldPolicyObject | ShieldExceptionObject;
 
 function isRelevant(before: Watched, after: Watched): boolean {
   const [a, b] = [before.metadata, after.metadata];
-  return a.uid !== b.uid || a.generation !== b.generation || a.deletionTimestamp !== b.deletionTimestamp;
+  return (
+    a.uid !== b.uid ||
+    a.generation !== b.generation ||
+    a.deletionTimestamp !== b.deletionTimestamp ||
+    enforcedBy(before) !== enforcedBy(after)
+  );
+}
+
+function enforcedBy({ status }: Watched): string | undefined {
+  return status !== undefined && "enforcedBy" in status ? status.enforcedBy : undefined;
 }

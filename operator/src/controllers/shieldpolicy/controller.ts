@@ -16,7 +16,7 @@ import {
   ValidatingWebhookConfiguration,
   watch,
 } from "@shieldx/controller-runtime";
-import { FAIL_CONFIGURATION, IGNORE_CONFIGURATION } from "@shieldx/crds";
+import { FAIL_CONFIGURATION, fitsWebhook, IGNORE_CONFIGURATION } from "@shieldx/crds";
 import { PolicyCompileError, type RenderedPolicy, renderAdmissionPolicy } from "@shieldx/policy-engine";
 import { lookAgain, type OperatorContext, sooner } from "../../context.ts";
 import {
@@ -33,7 +33,8 @@ import { OwnedObjects } from "../../owned-object.ts";
 import { keepStatus } from "../../status.ts";
 import { caSecret, OURS, replicaLeases } from "../../watched.ts";
 import { applyNative, type NativeResult, removeNative, warningsOf } from "./apply.ts";
-import { decideStatus } from "./decide.ts";
+import { decideStatus, type StatusObservation } from "./decide.ts";
+import { HandOvers } from "./hand-over.ts";
 import { cachedNative, observePolicy, type PolicyObservation } from "./observe.ts";
 
 const OWN_STATUS_FIELDS = [
@@ -51,6 +52,7 @@ const OWN_STATUS_FIELDS = [
 export function shieldPolicyController(operator: OperatorContext): ControllerDefinition<ShieldPolicyObject> {
   const owned = new OwnedObjects(FIELD_MANAGER.policy);
   const enforcedBy = new Map<string, string>();
+  const handOvers = new HandOvers();
   const allPolicies = (): ObjectKey[] => operator.world.policyNames().map((name) => ({ name }));
   /** By owner and by name: somebody may have taken the owner away. */
   const ofOwner = ({ metadata }: KubeObject): ObjectKey[] => {
@@ -61,22 +63,65 @@ export function shieldPolicyController(operator: OperatorContext): ControllerDef
     }));
   };
 
+  /** Brings the rendered objects in line, and keeps the former enforcer until the one that is wanted has taken over. */
+  async function bringInLine(
+    observed: PolicyObservation,
+    context: ReconcileContext,
+    now: number,
+  ): Promise<InLine> {
+    const { policy, enforcer, webhook, native: cached } = observed;
+    const { name, uid, generation } = policy.metadata;
+    const wait = (isInPlace: boolean): number | undefined =>
+      handOvers.remainingMs(name, `${uid}/${generation}`, isInPlace, operator.clock.monotonicNow());
+    const isNativeThere = cached.policy !== undefined && cached.binding !== undefined;
+    if (observed.problem === undefined && enforcer.by === "Webhook" && isNativeThere) {
+      const isInPlace = webhook.isPublished && webhook.loaded > 0 && webhook.loaded === webhook.replicas;
+      const waitMs = wait(isInPlace);
+      if (waitMs !== 0) {
+        const state = { refusal: undefined, isInstalled: true, typeWarnings: [] };
+        return {
+          native: { state, requeueAfterMs: undefined },
+          ...former(
+            "Native",
+            "the webhook takes over once all replicas hold this version and are called",
+            waitMs,
+          ),
+        };
+      }
+    }
+    const native = await bringNativeInLine(operator, context, owned, observed, now);
+    const wasWebhook = policy.status?.enforcedBy === "Webhook" && fitsWebhook(asPolicy(policy).spec);
+    if (observed.problem === undefined && enforcer.by === "Native" && wasWebhook) {
+      const state = native?.state;
+      const waitMs = wait(state?.isInstalled === true && state.refusal === undefined);
+      if (waitMs !== 0)
+        return {
+          native,
+          ...former("Webhook", "the API server takes over once it holds the rendered policy", waitMs),
+        };
+    }
+    handOvers.forget(name);
+    return { native, enforcer, handingOver: undefined, waitMs: undefined };
+  }
+
   async function reconcile(key: ObjectKey, context: ReconcileContext): Promise<number | undefined> {
     const policy = context.get(ShieldPolicyType, key);
     if (policy === undefined || policy.metadata.deletionTimestamp !== undefined) {
       operator.world.noteLeftOut(key.name, []);
+      handOvers.forget(key.name);
       countEnforced(operator, enforcedBy, key.name, undefined);
       operator.obstacles.clear(`status of ShieldPolicy ${key.name}`);
       return removeNative(operator, context, owned, key.name, cachedNative(context, key.name));
     }
     const now = operator.clock.now();
     const observed = observePolicy(operator, context, policy, now);
-    const native = await bringNativeInLine(operator, context, owned, observed, now);
+    const { native, enforcer, handingOver, waitMs } = await bringInLine(observed, context, now);
     const status = decideStatus(
       {
         policy: { spec: asPolicy(policy).spec, metadata: { generation: policy.metadata.generation ?? 0 } },
         problem: observed.problem,
-        enforcer: observed.enforcer,
+        enforcer,
+        handingOver,
         native: native?.state,
         webhook: observed.webhook,
         digest: operator.world.digestOf(observed.version.member, policy.status?.digest),
@@ -99,6 +144,7 @@ export function shieldPolicyController(operator: OperatorContext): ControllerDef
     countEnforced(operator, enforcedBy, key.name, isEnforced === true ? status.enforcedBy : undefined);
     return sooner(
       native?.requeueAfterMs,
+      waitMs,
       statusRetryMs,
       observed.nextExpiryMs === undefined ? undefined : observed.nextExpiryMs - now,
       status.enforcedBy === "Webhook" || observed.problem !== undefined
@@ -140,6 +186,21 @@ export function shieldPolicyController(operator: OperatorContext): ControllerDef
     concurrency: 4,
     reconcile: async (key, context) => lookAgain(await reconcile(key, context)),
   });
+}
+
+interface InLine {
+  readonly native: NativeResult | undefined;
+  readonly enforcer: StatusObservation["enforcer"];
+  readonly handingOver: string | undefined;
+  readonly waitMs: number | undefined;
+}
+
+/** How often it is looked whether a successor is in place; events mostly come before. */
+const LOOK_FOR_SUCCESSOR_MS = 1_000;
+
+function former(by: "Native" | "Webhook", why: string, waitMs: number | undefined): Omit<InLine, "native"> {
+  const message = `handing over: ${why}`;
+  return { enforcer: { by, reason: message }, handingOver: message, waitMs: waitMs ?? LOOK_FOR_SUCCESSOR_MS };
 }
 
 async function bringNativeInLine(
@@ -237,6 +298,7 @@ const TRANSIENT: ReadonlySet<string> = new Set([
   "Loading",
   "PartlyLoaded",
   "NotInstalled",
+  "HandingOver",
 ]);
 
 function countEnforced(

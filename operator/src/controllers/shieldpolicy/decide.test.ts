@@ -51,6 +51,7 @@ function observation(spec: Spec, over: Partial<StatusObservation> = {}): StatusO
     digest: "d",
     podSecurityVersion: undefined,
     exceptions: { active: 0, expired: 0 },
+    handingOver: undefined,
     audit: undefined,
     reports: undefined,
     previousConditions: undefined,

@@ -99,6 +99,8 @@ export interface StatusObservation {
   readonly policy: Pick<ShieldPolicy, "spec"> & { readonly metadata: { readonly generation: number } };
   readonly problem: CompileProblem | undefined;
   readonly enforcer: { readonly by: Enforcer; readonly reason: string };
+  /** Who is to follow whom, and what that waits for, while the enforcer is still the former one. */
+  readonly handingOver: string | undefined;
   readonly native: NativeState | undefined;
   readonly webhook: WebhookState;
   /** Whether replicas hold the policy at all (also needed for background only: they do not). */
@@ -151,6 +153,10 @@ function concludeOn(observed: StatusObservation): Conclusion {
     };
   }
   const compiled = { isTrue: true, reason: "Compiled", message: "the policy was understood without error" };
+  if (observed.handingOver !== undefined) {
+    const aspect = { isTrue: true, reason: "HandingOver", message: observed.handingOver };
+    return { compiled, enforced: aspect, degraded: aspect };
+  }
   switch (observed.enforcer.by) {
     case "None":
       return {

@@ -75,7 +75,7 @@ export function observePolicy(
   const problem = compileProblemOf(operator, policy.metadata.name);
   const exceptions = observeExceptions(operator, context, policy, now);
   const { spec } = asPolicy(policy);
-  const newest = { member: memberOf(policy), calls: webhookCallsOf(spec) };
+  const newest = { member: memberOf(policy), calls: webhookCallsOf(spec, policy.status?.enforcedBy) };
   const version = problem === undefined ? newest : (lastGood(operator, policy, now) ?? newest);
   return {
     policy,

@@ -37,9 +37,10 @@ function policiesOf(
   now: number,
 ): WebhookPolicy[] {
   const live = world.liveReplicas(now);
+  const enforcers = world.enforcers();
   const compiled = world.current().policies.map(({ name, uid, generation, source }) => ({
     name,
-    calls: webhookCallsOf(source.spec),
+    calls: webhookCallsOf(source.spec, enforcers.get(name)),
     isLoaded: world.loadedBy(live, [{ name, uid, generation }]) > 0,
   }));
   const kept = world.keptBy(possible).map(({ name, calls }) => ({ name, calls, isLoaded: true }));

@@ -1,4 +1,5 @@
 import {
+  isJudgedByWebhook,
   type KeptPolicy,
   type ShieldException,
   type ShieldPolicy,
@@ -60,7 +61,7 @@ export function buildPolicySet(input: PolicySetInput): PolicySet {
 }
 
 function keptPolicyOf({ name, uid, generation, source }: CompiledPolicy): KeptPolicy {
-  const calls = webhookCallsOf(source.spec);
+  const calls = webhookCallsOf(source.spec, source.status?.enforcedBy);
   return { name, uid, generation, ...(calls === undefined ? {} : { calls }) };
 }
 
@@ -76,6 +77,7 @@ function compileOrKeep(
   if (
     isSameObject &&
     previous.generation === generation &&
+    isSameForWebhook(previous, policy) &&
     input.previous?.serverMinor === input.serverMinor
   ) {
     return previous;
@@ -94,6 +96,13 @@ function compileOrKeep(
     });
     return isSameObject ? previous : undefined;
   }
+}
+
+/** Who acts so far changes without a new generation, and with it who judges. */
+function isSameForWebhook({ source }: CompiledPolicy, { spec, status }: ShieldPolicy): boolean {
+  return (
+    isJudgedByWebhook(source.spec, source.status?.enforcedBy) === isJudgedByWebhook(spec, status?.enforcedBy)
+  );
 }
 
 /** What admission would have said: a policy may be older than a rule of its kind, or written while none was checked. */

@@ -1,6 +1,7 @@
 import {
   effectiveBackground,
   effectiveFailurePolicy,
+  isJudgedByWebhook,
   maxExceptionDurationMs,
   type ShieldPolicy,
 } from "@shieldx/crds";
@@ -192,7 +193,7 @@ function compilePodSecurity(
 
 function compileCel(
   base: CompiledBase,
-  { spec }: ShieldPolicy,
+  { spec, status }: ShieldPolicy,
   { evaluatesNative = false }: CompileEnvironment,
 ): CompiledPolicy {
   if ((spec.matchConstraints?.resourceRules ?? []).length === 0) {
@@ -205,7 +206,7 @@ function compileCel(
   if ((spec.validations ?? []).length === 0 && (spec.auditAnnotations ?? []).length === 0) {
     throw new PolicyCompileError("Required", "spec.validations", "needs at least one rule to keep");
   }
-  const isEvaluatedHere = spec.evaluation === "Webhook" || (evaluatesNative && spec.paramKind === undefined);
+  const isDemanded = spec.evaluation === "Webhook" || (evaluatesNative && spec.paramKind === undefined);
   if (spec.evaluation === "Webhook") checkCalls(spec);
   if (base.background === "audit" && spec.paramKind !== undefined) {
     throw new PolicyCompileError(
@@ -215,9 +216,26 @@ function compileCel(
     );
   }
   const match = compileMatch(spec.matchConstraints, [], "spec.matchConstraints");
+  const policy = { ...base, engine: "cel", match } as const;
+  if (isDemanded || base.background === "audit")
+    return {
+      ...policy,
+      judge: celJudge(spec),
+      isEvaluatedHere: isJudgedByWebhook(spec, status?.enforcedBy) || isDemanded,
+    };
+  if (isJudgedByWebhook(spec, status?.enforcedBy)) return { ...policy, ...untilHandedOver(spec) };
   // What the API server evaluates alone need not be understood here.
-  const judge = isEvaluatedHere || base.background === "audit" ? celJudge(spec) : neverHere;
-  return { ...base, engine: "cel", match, judge, isEvaluatedHere };
+  return { ...policy, judge: neverHere, isEvaluatedHere: false };
+}
+
+/** What the API server is about to evaluate is its to understand; until it does, we go on as well as we can. */
+function untilHandedOver(spec: ShieldPolicy["spec"]): Pick<CompiledPolicy, "judge" | "isEvaluatedHere"> {
+  try {
+    return { judge: celJudge(spec), isEvaluatedHere: true };
+  } catch (error) {
+    if (!(error instanceof PolicyCompileError)) throw error;
+    return { judge: neverHere, isEvaluatedHere: false };
+  }
 }
 
 /** So many calls fit into a webhook configuration beside those of others. */

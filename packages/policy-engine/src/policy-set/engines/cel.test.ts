@@ -49,6 +49,24 @@ describe("a policy of engine cel evaluated here", () => {
     expect(setOf(broken).evaluate(admissionRequest(configMap()), context).matched).toEqual([]);
   });
 
+  it("is judged here until its status says that the API server has taken over", () => {
+    const policy = (enforcedBy: "Webhook" | "Native", expression = "false"): ShieldPolicy => ({
+      ...celPolicy("h", { validations: [{ expression, message: "never" }] }),
+      status: { enforcedBy },
+    });
+    const before = setOf(policy("Webhook"));
+    expect(before.evaluate(admissionRequest(configMap()), context).allowed).toBe(false);
+    const after = buildPolicySet({
+      policies: [policy("Native")],
+      exceptions: [],
+      serverMinor: 37,
+      previous: before,
+    });
+    expect(after.digest).toBe(before.digest);
+    expect(after.evaluate(admissionRequest(configMap()), context).matched).toEqual([]);
+    expect(setOf(policy("Webhook", "only the server knows(")).problems).toEqual([]);
+  });
+
   it("names the field and the place of an expression that cannot be compiled", () => {
     const { problems } = setOf(inWebhook("b", { validations: [{ expression: "object.x ==" }] }));
     expect(problems[0]?.error.path).toBe("spec.validations[0].expression");
