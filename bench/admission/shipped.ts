@@ -21,7 +21,8 @@ export async function startShipped(
 
 const tuned = ["NODE_OPTIONS", "MALLOC_ARENA_MAX", "MALLOC_TRIM_THRESHOLD_"];
 
-async function chartEnvironment(): Promise<Record<string, string>> {
+/** What the chart gives the webhooks beside names. */
+export async function chartEnvironment(): Promise<Record<string, string>> {
   const path = new URL("../../charts/shieldx/templates/webhooks.yaml", import.meta.url).pathname;
   const template = await readFile(path, "utf8");
   return Object.fromEntries(

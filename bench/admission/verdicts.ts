@@ -1,7 +1,7 @@
 import { readUpstreamFixtures } from "@shieldx/policy-engine/testing";
 import { waitFor } from "../../e2e/shieldx/wait.ts";
+import type { Lanes } from "../lib/load.ts";
 import { type Contestant, judges, namespaceOf } from "./contestants.ts";
-import type { Lanes } from "./load.ts";
 
 /** The edition of the standard that the rules in `rules/` are. */
 const edition = "v1.37";

@@ -6,9 +6,13 @@ import { buildGoBinary, type Cluster, type RunningProcess } from "../../../e2e/c
 import { freePort } from "../../../e2e/shieldx/host.ts";
 import { ownAddress } from "./own-address.ts";
 
+export function buildFloor(): Promise<string> {
+  return buildGoBinary({ module: join(import.meta.dirname, "floor"), output: "webhook-floor" });
+}
+
 /** Starts it, registered for Pods created in namespaces labelled `bench=LABEL`. */
 export async function startFloor(cluster: Cluster, label: string): Promise<RunningProcess> {
-  const binary = await buildGoBinary({ module: join(import.meta.dirname, "floor"), output: "webhook-floor" });
+  const binary = await buildFloor();
   const [address, port] = [ownAddress(), await freePort()];
   const authority = await Authority.create("floor-ca");
   const pair = await authority.issue({ commonName: "floor", ipAddresses: [address] }, "server");

@@ -116,20 +116,23 @@ export class Gatekeeper {
     return new Gatekeeper({ cluster, binary, certificates, kubeconfig, port, address });
   }
 
-  /** Templates first: each makes the kind of its constraint. */
+  /** Templates first: each makes the kind of its constraints, which may share it. */
   async applyRules(rules: readonly GatekeeperRule[]): Promise<void> {
-    await applyAll(
-      this.#cluster,
-      rules.map(({ template }) => template),
+    const named = rules.map(
+      ({ template }) => [(template.metadata as { name: string }).name, template] as const,
     );
-    for (const { constraint } of rules) {
-      await waitFor(`a constraint of kind ${constraint.kind} is accepted`, async () => {
-        const { code } = await this.#cluster.kubectl(["apply", "-f", "-"], {
-          input: JSON.stringify(constraint),
+    await applyAll(this.#cluster, [...new Map(named).values()]);
+    const constraints = rules.map(({ constraint }) => JSON.stringify(constraint)).join("\n---\n");
+    await waitFor(
+      `${rules.length} constraints are accepted`,
+      async () => {
+        const applied = await this.#cluster.kubectl(["apply", "--server-side", "-f", "-"], {
+          input: constraints,
         });
-        return code === 0;
-      });
-    }
+        return applied.code === 0;
+      },
+      { timeoutMs: 300_000 },
+    );
   }
 
   /** Registers the webhook as published, but for Pods of the namespaces labelled `bench=` one of `labels`. */

@@ -1,3 +1,5 @@
+import { containersVariable, everyContainer, everyContext, guarded, ifSet } from "./pod-cel.ts";
+
 /**
  * Pod Security `restricted`, edition v1.37, as sixteen rules for the peers: in CEL for a ValidatingAdmissionPolicy and
  * in Rego for Gatekeeper. Written from the standard (kubernetes.io, "Pod Security Standards"); `verdicts.ts` holds both
@@ -13,11 +15,7 @@ export interface RestrictedRule {
 }
 
 export const celVariables = [
-  {
-    name: "containers",
-    expression:
-      "object.spec.containers + (has(object.spec.initContainers) ? object.spec.initContainers : []) + (has(object.spec.ephemeralContainers) ? object.spec.ephemeralContainers : [])",
-  },
+  containersVariable,
   {
     name: "isWindows",
     expression: "has(object.spec.os) && object.spec.os.name == 'windows'",
@@ -81,26 +79,6 @@ const appArmorPrefix = "container.apparmor.security.beta.kubernetes.io/";
 
 const list = (values: readonly string[]): string => `[${values.map((v) => `'${v}'`).join(", ")}]`;
 const set = (values: readonly string[]): string => `{${values.map((v) => `"${v}"`).join(", ")}}`;
-
-/** CEL: the path, each step of it guarded by has(). */
-function guarded(root: string, path: string): string {
-  const steps = path.split(".");
-  return steps.map((_, i) => `has(${root}.${steps.slice(0, i + 1).join(".")})`).join(" && ");
-}
-
-/** CEL: `test` of what is at `path`, or true where there is nothing. */
-function ifSet(root: string, path: string, test: (value: string) => string): string {
-  return `(!(${guarded(root, path)}) || ${test(`${root}.${path}`)})`;
-}
-
-/** CEL: the same of the Pod's security context and every container's. */
-function everyContext(path: string, test: (value: string) => string): string {
-  return `${ifSet("object.spec", `securityContext.${path}`, test)} && variables.containers.all(c, ${ifSet("c", `securityContext.${path}`, test)})`;
-}
-
-function everyContainer(path: string, test: (value: string) => string): string {
-  return `variables.containers.all(c, ${ifSet("c", path, test)})`;
-}
 
 export const restrictedRules: readonly RestrictedRule[] = [
   {

@@ -42,6 +42,38 @@ export interface Answer {
   readonly body: string;
 }
 
+/** Runs `once` again and again, one call under way on each lane; resolves with how long each call took. */
+export async function closedLoop(
+  lanes: number,
+  durationMs: number,
+  once: (lane: number) => Promise<void>,
+): Promise<LoadResult> {
+  const tookMs: number[] = [];
+  const began = performance.now();
+  const loop = async (_: unknown, lane: number): Promise<void> => {
+    while (performance.now() - began < durationMs) {
+      const since = performance.now();
+      await once(lane);
+      tookMs.push(performance.now() - since);
+    }
+  };
+  await Promise.all(Array.from({ length: lanes }, loop));
+  return { seconds: (performance.now() - began) / 1000, requests: tookMs.length, tookMs };
+}
+
+/** Hands the items out to lanes, one under way on each. */
+export async function eachInLane<T>(
+  lanes: number,
+  items: readonly T[],
+  run: (item: T, lane: number) => Promise<void>,
+): Promise<void> {
+  const waiting = items.values();
+  const work = async (_: unknown, lane: number): Promise<void> => {
+    for (const item of waiting) await run(item, lane);
+  };
+  await Promise.all(Array.from({ length: lanes }, work));
+}
+
 /** Connections of their own for each lane: one request under way on each. */
 export class Lanes {
   readonly #clients: readonly Client[];
@@ -51,6 +83,10 @@ export class Lanes {
       { length: count },
       () => new Client(target.url, { connect: { ...target.tls }, pipelining: 1 }),
     );
+  }
+
+  get count(): number {
+    return this.#clients.length;
   }
 
   async close(): Promise<void> {
@@ -71,15 +107,8 @@ export class Lanes {
   }
 
   /** As many requests as get answered, one under way on each lane (a closed loop). Any answer but 201 ends it. */
-  async closedLoop(namespace: string, pod: Buffer, durationMs: number): Promise<LoadResult> {
-    const tookMs: number[] = [];
-    const began = performance.now();
-    await Promise.all(
-      this.#clients.map(async (_, lane) => {
-        while (performance.now() - began < durationMs) tookMs.push(await this.#timed(lane, namespace, pod));
-      }),
-    );
-    return { seconds: (performance.now() - began) / 1000, requests: tookMs.length, tookMs };
+  closedLoop(namespace: string, pod: Buffer, durationMs: number): Promise<LoadResult> {
+    return closedLoop(this.count, durationMs, (lane) => this.#created(lane, namespace, pod));
   }
 
   /** Requests at a fixed rate whatever the answers take (an open loop); latency counts from the moment a request is due. */
@@ -92,9 +121,10 @@ export class Lanes {
       const due = began + (index * 1000) / perSecond;
       const waitMs = due - performance.now();
       if (waitMs > 0.5) await delay(waitMs);
+      const since = Math.max(due, performance.now() - 1);
       underWay.push(
-        this.#timed(index, namespace, pod, Math.max(due, performance.now() - 1)).then((ms) => {
-          tookMs.push(ms);
+        this.#created(index, namespace, pod).then(() => {
+          tookMs.push(performance.now() - since);
         }),
       );
     }
@@ -102,9 +132,8 @@ export class Lanes {
     return { seconds: (performance.now() - began) / 1000, requests: total, tookMs };
   }
 
-  async #timed(lane: number, namespace: string, pod: Buffer, since = performance.now()): Promise<number> {
+  async #created(lane: number, namespace: string, pod: Buffer): Promise<void> {
     const { status, body } = await this.create(lane, namespace, pod);
     if (status !== 201) throw new Error(`${namespace}: answered ${status}: ${body.slice(0, 500)}`);
-    return performance.now() - since;
   }
 }

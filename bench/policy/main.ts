@@ -1,0 +1,32 @@
+/** `make bench-policy`: what judging by many policies costs, by ShieldX and by its peers. See README.md. */
+import { kubernetesReleases } from "../../e2e/cluster/build/kubernetes.ts";
+import { gatekeeperVersion } from "../admission/peers/gatekeeper.ts";
+import { describeMachine } from "../lib/machine.ts";
+import { publishResults } from "../lib/results.ts";
+import { benchOnCluster } from "./cluster-part.ts";
+import { benchEvaluation } from "./evaluation.ts";
+import { joined, type Lines } from "./figures.ts";
+import { benchReviews, benchStarts } from "./lone-part.ts";
+import { type Part, type PolicyBenchSettings, policySettingsFrom } from "./settings.ts";
+
+const settings = policySettingsFrom(process.env);
+
+const runs: Readonly<Record<Part, (settings: PolicyBenchSettings) => Promise<Lines>>> = {
+  evaluation: benchEvaluation,
+  starts: benchStarts,
+  reviews: benchReviews,
+  creates: benchOnCluster,
+};
+
+const parts: Lines[] = [];
+for (const [part, run] of Object.entries(runs)) {
+  if (settings.parts?.includes(part) ?? true) parts.push(await run(settings));
+}
+const { built, unbuilt } = joined(parts);
+const machine = describeMachine([
+  `Kubernetes ${kubernetesReleases["1.37"]}`,
+  ...(settings.gatekeeper === undefined ? [] : [`Gatekeeper ${gatekeeperVersion}`]),
+]);
+for (const line of unbuilt) console.log(JSON.stringify(line));
+const isQuick = settings.isQuick || settings.gatekeeper === undefined;
+publishResults("policy", built, machine, { isQuick });

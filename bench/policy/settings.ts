@@ -1,0 +1,49 @@
+import { type BenchSettings, settingsFrom } from "../lib/settings.ts";
+import type { GatekeeperForm } from "./render/gatekeeper.ts";
+
+export const parts = ["evaluation", "reviews", "starts", "creates"] as const;
+export type Part = (typeof parts)[number];
+
+export interface PolicyBenchSettings extends BenchSettings {
+  /** `SIZES=16,200,1000`: how many policies, one size after the other. */
+  readonly sizes: readonly number[];
+  /** `TURN_SECONDS=3`: how long a contestant creates Pods in its turn, once for each loop. */
+  readonly turnSeconds: number;
+  /** `GATEKEEPER=parameters`; `templates` for one template a rule, `0` for none. */
+  readonly gatekeeper: GatekeeperForm | undefined;
+  /** `PEERS_UP_TO=200`: peers take part up to this size; beyond it they would take hours. */
+  readonly peersUpTo: number;
+}
+
+/** @throws RangeError naming the variable */
+export function policySettingsFrom(env: NodeJS.ProcessEnv): PolicyBenchSettings {
+  const base = settingsFrom(env, parts);
+  return {
+    ...base,
+    sizes: (env.SIZES ?? (base.isQuick ? "16" : "16,200,1000"))
+      .split(",")
+      .map((size) => count("SIZES", size)),
+    turnSeconds: positive("TURN_SECONDS", env.TURN_SECONDS ?? (base.isQuick ? "0.5" : "3")),
+    gatekeeper: gatekeeperForm(env.GATEKEEPER ?? "parameters"),
+    peersUpTo: count("PEERS_UP_TO", env.PEERS_UP_TO ?? "200"),
+  };
+}
+
+function gatekeeperForm(value: string): GatekeeperForm | undefined {
+  if (value === "0") return undefined;
+  if (value === "parameters" || value === "templates") return value;
+  throw new RangeError(`GATEKEEPER=${value}: use parameters, templates or 0`);
+}
+
+function positive(name: string, value: string): number {
+  const number = Number(value);
+  if (!Number.isFinite(number) || number <= 0)
+    throw new RangeError(`${name}=${value}: not a positive number`);
+  return number;
+}
+
+function count(name: string, value: string): number {
+  const number = positive(name, value);
+  if (!Number.isInteger(number)) throw new RangeError(`${name}=${value}: not a count`);
+  return number;
+}

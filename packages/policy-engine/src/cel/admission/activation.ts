@@ -1,0 +1,208 @@
+/** The values expressions see (apiserver pkg/admission/plugin/cel/activation.go and condition.go). */
+import { CelError, CelPending } from "../errors.ts";
+import type { Activation } from "../frame.ts";
+import type { AuthorizationLookup } from "../kubernetes/authorization-check.ts";
+import { AuthorizerValue, type CheckedResource, ResourceCheckValue } from "../kubernetes/authorizer.ts";
+import { CelRecord, type CelValue, isJsonObject, type JsonObject } from "../values.ts";
+import { VARIABLES_TYPE } from "./declarations.ts";
+import type { CelQuestion, CelRequest } from "./question.ts";
+
+/**
+ * `request`: the fields of the admission request but for the objects in it, which have variables of their own. Fields
+ * that Kubernetes' JSON leaves out when empty are left out.
+ */
+export function requestValue(request: CelRequest): JsonObject {
+  const { userInfo = {} } = request;
+  const { extra } = userInfo;
+  return {
+    uid: "",
+    kind: { ...request.kind },
+    resource: { ...request.resource },
+    ...unlessEmpty("subResource", request.subResource),
+    requestKind: { ...(request.requestKind ?? request.kind) },
+    requestResource: { ...(request.requestResource ?? request.resource) },
+    ...unlessEmpty("requestSubResource", request.requestSubResource ?? request.subResource),
+    ...unlessEmpty("name", request.name),
+    ...unlessEmpty("namespace", request.namespace),
+    operation: request.operation,
+    userInfo: {
+      ...unlessEmpty("username", userInfo.username),
+      ...unlessEmpty("uid", userInfo.uid),
+      ...((userInfo.groups?.length ?? 0) > 0 ? { groups: userInfo.groups as readonly string[] } : {}),
+      ...(extra !== undefined && Object.keys(extra).length > 0 ? { extra } : {}),
+    },
+    object: null,
+    oldObject: null,
+    dryRun: request.dryRun ?? false,
+    options: (request.options ?? null) as CelValue,
+  };
+}
+
+function unlessEmpty(name: string, value: string | undefined): Record<string, string> {
+  return value === undefined || value === "" ? {} : { [name]: value };
+}
+
+const namespaceMetadataFields = [
+  "name",
+  "generateName",
+  "namespace",
+  "uid",
+  "resourceVersion",
+  "generation",
+  "creationTimestamp",
+  "deletionTimestamp",
+  "deletionGracePeriodSeconds",
+  "labels",
+  "annotations",
+  "finalizers",
+];
+
+/** `namespaceObject`: spec, status and the metadata an expression may see, without kind and apiVersion. */
+export function namespaceValue(namespace: unknown): CelValue {
+  const whole = (namespace ?? null) as CelValue;
+  if (!isJsonObject(whole)) return null;
+  const own = (object: JsonObject, key: string): CelValue | undefined =>
+    Object.hasOwn(object, key) ? object[key] : undefined;
+  const metadata = own(whole, "metadata") ?? {};
+  const seen: Record<string, CelValue> = {};
+  for (const field of namespaceMetadataFields) {
+    const value = isJsonObject(metadata) ? own(metadata, field) : undefined;
+    if (value !== undefined) seen[field] = value;
+  }
+  return { metadata: seen, spec: own(whole, "spec") ?? {}, status: own(whole, "status") ?? {} };
+}
+
+/** The values of one question, each made when first asked for: the same for all parameters and all expressions. */
+export class QuestionValues {
+  readonly object: CelValue;
+  readonly oldObject: CelValue;
+  readonly #question: CelQuestion;
+  readonly #authorize: AuthorizationLookup | undefined;
+  #request: JsonObject | undefined;
+  #namespace: CelValue | undefined;
+  #authorizer: AuthorizerValue | undefined;
+
+  constructor(question: CelQuestion, authorize: AuthorizationLookup | undefined) {
+    this.object = (question.object ?? null) as CelValue;
+    this.oldObject = (question.oldObject ?? null) as CelValue;
+    this.#question = question;
+    this.#authorize = authorize;
+  }
+
+  get request(): JsonObject {
+    this.#request ??= requestValue(this.#question.request);
+    return this.#request;
+  }
+
+  get namespaceObject(): CelValue {
+    if (this.#namespace === undefined) this.#namespace = namespaceValue(this.#question.namespaceObject);
+    return this.#namespace;
+  }
+
+  /** undefined when there is nobody to ask. */
+  get authorizer(): AuthorizerValue | undefined {
+    if (this.#authorize === undefined) return undefined;
+    this.#authorizer ??= new AuthorizerValue(this.#authorize);
+    return this.#authorizer;
+  }
+
+  /** A check about what the request is for. */
+  get requestResource(): ResourceCheckValue | undefined {
+    const { authorizer } = this;
+    const { request } = this.#question;
+    const { resource, requestResource = resource, subResource = "", namespace = "", name = "" } = request;
+    const { requestSubResource: subresource = subResource } = request;
+    const checked = { ...requestResource, subresource, namespace, name };
+    return authorizer && new ResourceCheckValue(authorizer, requestedResource(checked));
+  }
+}
+
+/** Without the version, which authorization does not look at. */
+function requestedResource({
+  group,
+  resource,
+  subresource,
+  namespace,
+  name,
+}: CheckedResource): CheckedResource {
+  return { group, resource, subresource, namespace, name };
+}
+
+/** Which variables a group of expressions has. */
+export interface ActivationScope {
+  /** undefined: the policy has no paramKind. */
+  readonly params: CelValue | undefined;
+  /** matchConditions see null in its place. */
+  readonly hasNamespace: boolean;
+  readonly hasAuthorizer: boolean;
+}
+
+/** The variables of one group of expressions. */
+export class RuleActivation implements Activation {
+  readonly #values: QuestionValues;
+  readonly #scope: ActivationScope;
+  readonly #variables: LazyVariables | undefined;
+
+  constructor(values: QuestionValues, scope: ActivationScope, variables: LazyVariables | undefined) {
+    this.#values = values;
+    this.#scope = scope;
+    this.#variables = variables;
+  }
+
+  find(name: string): CelValue | undefined {
+    switch (name) {
+      case "object":
+        return this.#values.object;
+      case "oldObject":
+        return this.#values.oldObject;
+      case "request":
+        return this.#values.request;
+      case "namespaceObject":
+        return this.#scope.hasNamespace ? this.#values.namespaceObject : null;
+      case "params":
+        return this.#scope.params;
+      case "variables":
+        return this.#variables;
+      case "authorizer":
+        return this.#scope.hasAuthorizer ? this.#values.authorizer : undefined;
+      case "authorizer.requestResource":
+        return this.#scope.hasAuthorizer ? this.#values.requestResource : undefined;
+      default:
+        return undefined;
+    }
+  }
+}
+
+/**
+ * The value of `variables`: each field is computed when first read, and then kept, its error too. An answer that is
+ * still pending is not kept. `compute` gives the value of the variable of this name, or throws; undefined: none.
+ */
+export class LazyVariables extends CelRecord {
+  readonly typeName = VARIABLES_TYPE.name;
+  readonly #compute: (name: string) => CelValue | undefined;
+  readonly #values = new Map<string, CelValue>();
+  readonly #errors = new Map<string, CelError>();
+
+  constructor(compute: (name: string) => CelValue | undefined) {
+    super();
+    this.#compute = compute;
+  }
+
+  field(name: string): CelValue | undefined {
+    const known = this.#values.get(name);
+    if (known !== undefined) return known;
+    const error = this.#errors.get(name);
+    if (error !== undefined) throw error;
+    try {
+      const value = this.#compute(name);
+      if (value !== undefined) this.#values.set(name, value);
+      return value;
+    } catch (cause) {
+      if (cause instanceof CelPending) throw cause;
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      const failed = new CelError(`composited variable "${name}" fails to evaluate: ${reason}`);
+      this.#errors.set(name, failed);
+      throw failed;
+    }
+  }
+}

@@ -1,0 +1,172 @@
+/**
+ * The CEL environments of admission (apiserver pkg/cel/environment/base.go): which libraries expressions of a
+ * ValidatingAdmissionPolicy have, and the variables of each of its fields.
+ */
+import {
+  type Activation,
+  CelCompileError,
+  CelEnvironment,
+  CelError,
+  type CelIssue,
+  CelPending,
+  check,
+  compile,
+  type Outcome,
+  type Program,
+  type EvaluateOptions as ProgramOptions,
+  type Variable,
+} from "../index.ts";
+import { AUTHORIZER, RESOURCE_CHECK } from "../kubernetes/kubernetes-types.ts";
+import { type CelType, DYN, sameType } from "../types.ts";
+import { NAMESPACE_TYPE, REQUEST_TYPE, VARIABLES_TYPE } from "./declarations.ts";
+import type { CompiledExpression } from "./expression.ts";
+import { admissionLibraries } from "./libraries.ts";
+import { PER_CALL_COST_LIMIT } from "./limits.ts";
+import { checkLiterals } from "./literal-checks.ts";
+import type { AdmissionTypes } from "./variables.ts";
+
+export interface EnvironmentScope {
+  readonly types: AdmissionTypes;
+  readonly hasParams: boolean;
+  readonly hasAuthorizer: boolean;
+  readonly hasVariables: boolean;
+}
+
+/** Types to look for warnings with. */
+export interface TypedScope {
+  readonly types: AdmissionTypes;
+  readonly hasParams: boolean;
+  readonly objectType: CelType;
+  readonly paramsType: CelType;
+}
+
+export interface ExpressionProblem {
+  /** With line and column, for people. */
+  readonly message: string;
+  /** As the API server words it. */
+  readonly detail: string;
+  /** The API server calls it an internal error. */
+  readonly isInternal: boolean;
+  /** The compiler's own text, without what is said around it. */
+  readonly issues: string;
+}
+
+export interface AdmissionEnvironment {
+  /**
+   * Compiles `text`. Messages call it `source`. Its type must be one of `resultTypes`, to the letter: an expression of
+   * unknown type is no bool.
+   */
+  compile(
+    source: string,
+    text: string,
+    resultTypes: readonly CelType[] | undefined,
+  ): CompiledExpression | { readonly problem: ExpressionProblem };
+}
+
+/** The environment for the expressions of a policy: objects and parameters are of unknown type. */
+export function admissionEnvironment(scope: EnvironmentScope): AdmissionEnvironment {
+  return environmentOf(scope.types, [
+    ...requestVariables(DYN),
+    ...(scope.hasParams ? [{ name: "params", type: DYN }] : []),
+    ...(scope.hasVariables ? [{ name: "variables", type: VARIABLES_TYPE }] : []),
+    ...(scope.hasAuthorizer
+      ? [
+          { name: "authorizer", type: AUTHORIZER },
+          { name: "authorizer.requestResource", type: RESOURCE_CHECK },
+        ]
+      : []),
+  ]);
+}
+
+/**
+ * The environment in which warnings are looked for: as upstream's, without authorizer.requestResource
+ * (buildEnvSet in policy/validating/typechecking.go).
+ */
+export function typedEnvironment(scope: TypedScope): AdmissionEnvironment {
+  return environmentOf(scope.types, [
+    ...requestVariables(scope.objectType),
+    ...(scope.hasParams ? [{ name: "params", type: scope.paramsType }] : []),
+    { name: "variables", type: VARIABLES_TYPE },
+    { name: "authorizer", type: AUTHORIZER },
+  ]);
+}
+
+function requestVariables(objectType: CelType): Variable[] {
+  return [
+    { name: "object", type: objectType },
+    { name: "oldObject", type: objectType },
+    { name: "namespaceObject", type: NAMESPACE_TYPE },
+    { name: "request", type: REQUEST_TYPE },
+  ];
+}
+
+function environmentOf(types: AdmissionTypes, variables: readonly Variable[]): AdmissionEnvironment {
+  const environment = new CelEnvironment({
+    libraries: admissionLibraries,
+    variables,
+    types,
+    optionalSyntax: true,
+    // Mixed lists are refused by checkLiterals, which knows the exceptions.
+    homogeneousLiterals: false,
+    crossTypeNumericComparisons: true,
+  });
+  return { compile: (source, text, resultTypes) => compileIn(environment, source, text, resultTypes) };
+}
+
+function compileIn(
+  environment: CelEnvironment,
+  source: string,
+  text: string,
+  resultTypes: readonly CelType[] | undefined,
+): CompiledExpression | { readonly problem: ExpressionProblem } {
+  try {
+    const checked = check(environment.parse(text), environment);
+    checkLiterals(checked, environment);
+    if (resultTypes !== undefined && !resultTypes.some((type) => sameType(type, checked.type)))
+      return { problem: wrongType(resultTypes, checked.type) };
+    return expressionOf(source, checked.type, compile(checked, environment));
+  } catch (error) {
+    if (error instanceof CelCompileError) return { problem: compileProblem(error) };
+    if (!(error instanceof CelError)) throw error;
+    const detail = `program instantiation failed: ${error.message}`;
+    return { problem: { message: error.message, detail, isInternal: true, issues: detail } };
+  }
+}
+
+function expressionOf(source: string, resultType: CelType, program: Program): CompiledExpression {
+  return {
+    source,
+    resultType,
+    evaluate: (activation, isLate) => {
+      const options = { costLimit: PER_CALL_COST_LIMIT, ...(isLate === undefined ? {} : { isLate }) };
+      const { value, error, cost } = guarded(program, activation, options);
+      if (error instanceof CelPending) throw error;
+      return error === undefined ? { kind: "value", value, cost } : { kind: "error", error, cost };
+    },
+  };
+}
+
+/** A mistake in the evaluator must not become one of the request's handling: it is an error of the expression. */
+function guarded(program: Program, activation: Activation, options: ProgramOptions): Outcome {
+  try {
+    return program.tryEvaluate(activation, options);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    return { error: new CelError(`internal error: ${reason}`), cost: PER_CALL_COST_LIMIT };
+  }
+}
+
+function wrongType(wanted: readonly CelType[], found: CelType): ExpressionProblem {
+  const [only] = wanted;
+  const names = wanted.length === 1 ? String(only) : `one of [${wanted.join(" ")}]`;
+  const detail = `must evaluate to ${names} but got ${found}`;
+  return { message: detail, detail, isInternal: false, issues: detail };
+}
+
+function compileProblem(error: CelCompileError): ExpressionProblem {
+  const lines = error.issues.map(
+    ({ line, column, message }: CelIssue) => `line ${line}, column ${column + 1}: ${message}`,
+  );
+  const detail = `compilation failed: ${error.message}`;
+  return { message: lines.join("; "), detail, isInternal: false, issues: error.message };
+}

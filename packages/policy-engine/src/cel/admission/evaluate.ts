@@ -1,0 +1,285 @@
+/**
+ * Evaluates the rules of a policy for one request, as apiserver pkg/admission/plugin/policy/validating does: which
+ * errors count, what is said, and what a spent budget means follow its validator.go and dispatcher.go.
+ */
+import type { AuthorizationCheck, AuthorizationLookup } from "../kubernetes/authorization-check.ts";
+import type { CelValue } from "../values.ts";
+import { type ActivationScope, QuestionValues } from "./activation.ts";
+import type { CompiledExpression, IsLate } from "./expression.ts";
+import {
+  evaluateGroup,
+  type GroupContext,
+  type GroupOutcome,
+  type NamedExpression,
+  OUT_OF_BUDGET,
+} from "./expression-group.ts";
+import {
+  MATCH_CONDITIONS_COST_BUDGET,
+  MAX_AUDIT_ANNOTATION_BYTES,
+  PER_CALL_COST_LIMIT,
+  RULES_COST_BUDGET,
+} from "./limits.ts";
+import { failureMessage, trimGoSpace } from "./message.ts";
+import type { CelFailure, CelIgnoredError, CelOutcome } from "./outcome.ts";
+import { type CelQuestion, jsonValue } from "./question.ts";
+import type { AdmissionReason } from "./reasons.ts";
+import type { ValidationSpec } from "./spec.ts";
+
+export interface CompiledValidation {
+  readonly spec: ValidationSpec;
+  readonly reason: AdmissionReason;
+  readonly expression: CompiledExpression;
+  readonly messageExpression: CompiledExpression | undefined;
+}
+
+export interface CompiledAuditAnnotation {
+  readonly key: string;
+  readonly expression: CompiledExpression;
+}
+
+export interface CompiledParts {
+  readonly failurePolicy: "Fail" | "Ignore";
+  readonly hasParamKind: boolean;
+  readonly hasParamRef: boolean;
+  readonly denyWithoutParams: boolean;
+  readonly matchConditions: readonly CompiledExpression[];
+  readonly variables: readonly NamedExpression[];
+  readonly validations: readonly CompiledValidation[];
+  readonly auditAnnotations: readonly CompiledAuditAnnotation[];
+}
+
+export interface EvaluateOptions {
+  /** Answers what expressions ask of `authorizer`; without it, an expression that asks is in error. */
+  readonly authorize?: AuthorizationLookup;
+  readonly isLate?: IsLate;
+  /** In cel-go's units, for the validations with one parameter object; default what the API server allows. */
+  readonly costBudget?: number;
+}
+
+const NO_PARAMS = "no params found for policy binding with `Deny` parameterNotFoundAction";
+
+export function evaluateParts(
+  parts: CompiledParts,
+  question: CelQuestion,
+  options: EvaluateOptions,
+): CelOutcome {
+  const collector = new Collector(parts.failurePolicy);
+  const params = paramsOf(parts, question);
+  if (typeof params === "string") {
+    collector.fail("configuration", undefined, `failed to configure binding: ${params}`);
+    return collector.outcome();
+  }
+  const values = new QuestionValues(question, options.authorize);
+  params.forEach((param, at) => {
+    collector.param = parts.hasParamRef && parts.hasParamKind ? at : undefined;
+    new ParamEvaluation(parts, values, param, options, collector).run();
+  });
+  return collector.outcome();
+}
+
+/** The parameter objects to evaluate with, each in turn, or why there are none (policy/generic, CollectParams). */
+function paramsOf(parts: CompiledParts, question: CelQuestion): readonly CelValue[] | string {
+  if (!parts.hasParamKind || !parts.hasParamRef) return [null];
+  if (question.paramsError !== undefined) return question.paramsError;
+  const params = question.params ?? [];
+  if (params.length === 0 && parts.denyWithoutParams) return NO_PARAMS;
+  return params.map(jsonValue);
+}
+
+/** Gathers what comes of all parameter objects. */
+class Collector {
+  readonly #failurePolicy: "Fail" | "Ignore";
+  readonly #failures: CelFailure[] = [];
+  readonly #ignored: CelIgnoredError[] = [];
+  readonly #annotations = new Map<string, string[]>();
+  readonly #pending: AuthorizationCheck[] = [];
+  isMatch = false;
+  param: number | undefined;
+
+  constructor(failurePolicy: "Fail" | "Ignore") {
+    this.#failurePolicy = failurePolicy;
+  }
+
+  /** An error: a failure, or passed over, as failurePolicy says. */
+  fail(
+    kind: "error" | "configuration" | "auditAnnotation",
+    index: number | undefined,
+    message: string,
+  ): void {
+    if (this.#failurePolicy === "Ignore") this.#ignored.push({ index, message });
+    else this.#failures.push({ kind, index, message, reason: "Invalid", param: this.param });
+  }
+
+  deny(index: number, message: string, reason: AdmissionReason): void {
+    this.#failures.push({ kind: "denied", index, message, reason, param: this.param });
+  }
+
+  annotate(key: string, value: string): void {
+    const values = this.#annotations.get(key) ?? [];
+    if (!values.includes(value)) values.push(value);
+    this.#annotations.set(key, values);
+  }
+
+  pend(check: AuthorizationCheck): void {
+    this.#pending.push(check);
+  }
+
+  get isPending(): boolean {
+    return this.#pending.length > 0;
+  }
+
+  outcome(): CelOutcome {
+    const pending = this.#pending;
+    if (this.isPending)
+      return { isMatch: this.isMatch, failures: [], ignoredErrors: [], auditAnnotations: new Map(), pending };
+    return {
+      isMatch: this.isMatch || this.#failures.length > 0,
+      failures: this.#failures,
+      ignoredErrors: this.#ignored,
+      auditAnnotations: this.#annotations,
+      pending,
+    };
+  }
+}
+
+/** The rules with one parameter object. */
+class ParamEvaluation {
+  readonly #parts: CompiledParts;
+  readonly #collector: Collector;
+  readonly #options: EvaluateOptions;
+  readonly #budget: number;
+  readonly #values: QuestionValues;
+  readonly #param: CelValue;
+
+  constructor(
+    parts: CompiledParts,
+    values: QuestionValues,
+    param: CelValue,
+    options: EvaluateOptions,
+    collector: Collector,
+  ) {
+    this.#parts = parts;
+    this.#values = values;
+    this.#param = param;
+    this.#options = options;
+    this.#collector = collector;
+    this.#budget = options.costBudget ?? RULES_COST_BUDGET;
+  }
+
+  run(): void {
+    if (!this.#matches()) return;
+    this.#collector.isMatch = true;
+    // An error over all annotations replaces what the validations came to.
+    const annotations = this.#annotate();
+    if (annotations === "outOfBudget") this.#collector.fail("error", undefined, OUT_OF_BUDGET);
+    else this.#validate();
+    if (annotations !== "outOfBudget") this.#keepAnnotations(annotations);
+  }
+
+  /** False when a condition says so, whatever errors others have; errors only count when none does. */
+  #matches(): boolean {
+    const { matchConditions } = this.#parts;
+    if (matchConditions.length === 0) return true;
+    const pending: AuthorizationCheck[] = [];
+    const context = {
+      ...this.#context({ hasNamespace: false, hasAuthorizer: true }),
+      onPending: (check: AuthorizationCheck) => pending.push(check),
+    };
+    const { results, isOutOfBudget } = evaluateGroup(matchConditions, context, MATCH_CONDITIONS_COST_BUDGET);
+    const errors: string[] = [];
+    if (isOutOfBudget) errors.push(OUT_OF_BUDGET);
+    for (const result of results) {
+      if (result?.kind === "value" && result.value === false) return false;
+      if (result?.kind === "error") errors.push(result.message);
+    }
+    for (const check of pending) this.#collector.pend(check);
+    if (errors.length > 0) this.#collector.fail("error", undefined, aggregate(errors));
+    return errors.length === 0 && pending.length === 0;
+  }
+
+  #validate(): void {
+    const { validations } = this.#parts;
+    const context = this.#context({ hasNamespace: true, hasAuthorizer: true });
+    const group = evaluateGroup(
+      validations.map(({ expression }) => expression),
+      context,
+      this.#budget,
+    );
+    if (group.isOutOfBudget) {
+      this.#collector.fail("error", undefined, OUT_OF_BUDGET);
+      return;
+    }
+    const messages = this.#messages(group);
+    validations.forEach((validation, index) => {
+      const result = group.results[index];
+      if (result === undefined || result.kind === "pending") return;
+      if (result.kind === "error") this.#collector.fail("error", index, result.message);
+      else if (messages === "outOfBudget")
+        this.#collector.fail("error", index, `failed messageExpression: ${OUT_OF_BUDGET}`);
+      else if (result.value !== true)
+        this.#collector.deny(index, failureMessage(validation.spec, messages[index]), validation.reason);
+    });
+  }
+
+  /**
+   * Results of the messageExpressions. The server evaluates them whether a rule is broken or not, and their cost can
+   * spend the budget even then; here they are left alone when every rule is kept and they cannot cost that much.
+   */
+  #messages(group: GroupOutcome): readonly unknown[] | "outOfBudget" {
+    const { validations, variables } = this.#parts;
+    const expressions = validations.map(({ messageExpression }) => messageExpression);
+    const count = expressions.filter((expression) => expression !== undefined).length;
+    if (count === 0) return [];
+    const isKept = group.results.every((result) => result?.kind === "value" && result.value === true);
+    if (isKept && (count + variables.length) * 2 * PER_CALL_COST_LIMIT <= group.remainingBudget) return [];
+    const context = this.#context({ hasNamespace: true, hasAuthorizer: false });
+    const messages = evaluateGroup(expressions, context, group.remainingBudget);
+    if (messages.isOutOfBudget) return "outOfBudget";
+    return messages.results.map((result) => (result?.kind === "value" ? result.value : undefined));
+  }
+
+  #annotate(): GroupOutcome | "outOfBudget" {
+    const { auditAnnotations } = this.#parts;
+    const context = this.#context({ hasNamespace: true, hasAuthorizer: false });
+    const group = evaluateGroup(
+      auditAnnotations.map(({ expression }) => expression),
+      context,
+      this.#budget,
+    );
+    return group.isOutOfBudget ? "outOfBudget" : group;
+  }
+
+  #keepAnnotations({ results }: GroupOutcome): void {
+    this.#parts.auditAnnotations.forEach(({ key }, index) => {
+      const result = results[index];
+      if (result?.kind === "error") this.#collector.fail("auditAnnotation", index, result.message);
+      if (result?.kind !== "value" || typeof result.value !== "string") return;
+      const value = trimGoSpace(result.value);
+      if (value !== "") this.#collector.annotate(key, cutToBytes(value, MAX_AUDIT_ANNOTATION_BYTES));
+    });
+  }
+
+  #context(sees: Pick<ActivationScope, "hasNamespace" | "hasAuthorizer">): GroupContext {
+    const params = this.#parts.hasParamKind ? this.#param : undefined;
+    return {
+      values: this.#values,
+      scope: { ...sees, params },
+      variables: this.#parts.variables,
+      isLate: this.#options.isLate,
+      onPending: (check) => this.#collector.pend(check),
+    };
+  }
+}
+
+/** As utilerrors.NewAggregate words several errors: each text once. */
+function aggregate(messages: readonly string[]): string {
+  const unique = [...new Set(messages)];
+  return unique.length === 1 ? (unique[0] ?? "") : `[${unique.join(", ")}]`;
+}
+
+/** The longest prefix of at most so many bytes of UTF-8 (the server may cut a character in two; this does not). */
+function cutToBytes(text: string, bytes: number): string {
+  if (Buffer.byteLength(text) <= bytes) return text;
+  const cut = Buffer.from(text).subarray(0, bytes).toString("utf8");
+  return cut.endsWith("\uFFFD") ? cut.replace(/\uFFFD+$/, "") : cut;
+}

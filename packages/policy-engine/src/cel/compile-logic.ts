@@ -1,0 +1,78 @@
+import { type CallExpr, OPERATOR } from "./ast.ts";
+import type { Compiler } from "./compiler.ts";
+import { CelError } from "./errors.ts";
+import type { Eval, Frame, Node } from "./frame.ts";
+import type { CelValue } from "./values.ts";
+
+const noOverload = (): CelError => new CelError("no such overload");
+
+/** `&&`, `||`, `?:` and the test that ends loops: operators that do not evaluate, or outlive, all their operands. */
+export function compileLogic(compiler: Compiler, expr: CallExpr): Node | undefined {
+  const [first, second, third] = expr.args;
+  if (first === undefined || expr.target !== undefined) return undefined;
+  switch (expr.name) {
+    case OPERATOR.and:
+    case OPERATOR.or:
+      if (second === undefined) return undefined;
+      return { run: logic(compiler.run(first), compiler.run(second), expr.name === OPERATOR.or) };
+    case OPERATOR.conditional:
+      if (second === undefined || third === undefined) return undefined;
+      return { run: conditional(compiler.run(first), compiler.run(second, 0), compiler.run(third, 0)) };
+    case OPERATOR.notStrictlyFalse:
+      return { run: notStrictlyFalse(compiler.run(first)) };
+    default:
+      return undefined;
+  }
+}
+
+/** `decisive` is the value of either side that settles the result: false for `&&`, true for `||`. */
+function logic(left: Eval, right: Eval, decisive: boolean): Eval {
+  return (frame) => {
+    let value: CelValue;
+    try {
+      value = left(frame);
+    } catch (error) {
+      return rescue(right, frame, decisive, error);
+    }
+    if (value === decisive) return value;
+    if (typeof value !== "boolean") return rescue(right, frame, decisive, noOverload());
+    const other = right(frame);
+    if (typeof other !== "boolean") throw noOverload();
+    return other;
+  };
+}
+
+/** A left side without a value is forgotten if the right side settles the result. */
+function rescue(right: Eval, frame: Frame, decisive: boolean, error: unknown): boolean {
+  if (!(error instanceof CelError)) throw error;
+  let other: CelValue;
+  try {
+    other = right(frame);
+  } catch (rightError) {
+    if (!(rightError instanceof CelError)) throw rightError;
+    throw error;
+  }
+  if (other === decisive) return decisive;
+  throw error;
+}
+
+function conditional(condition: Eval, whenTrue: Eval, whenFalse: Eval): Eval {
+  return (frame) => {
+    const value = condition(frame);
+    if (value === true) return whenTrue(frame);
+    if (value === false) return whenFalse(frame);
+    throw noOverload();
+  };
+}
+
+function notStrictlyFalse(operand: Eval): Eval {
+  return (frame) => {
+    frame.cost += 1;
+    try {
+      return operand(frame) !== false;
+    } catch (error) {
+      if (error instanceof CelError) return true;
+      throw error;
+    }
+  };
+}

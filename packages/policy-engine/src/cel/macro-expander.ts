@@ -1,0 +1,113 @@
+import {
+  ACCUMULATOR,
+  type ComprehensionParts,
+  type Expr,
+  type ExprFactory,
+  type ListElement,
+  type MapEntry,
+  type StructField,
+} from "./ast.ts";
+import { copyExpr } from "./copy.ts";
+import type { CelMacro } from "./macro.ts";
+import type { CelValue } from "./values.ts";
+
+/** Most nodes that one expression may have after macros are expanded; `optMap` doubles its target, so nesting it multiplies. */
+const MAX_NODES = 200_000;
+
+type Fail = (at: number, message: string) => never;
+
+/** Makes the parser's nodes and puts macros' code in place of their calls. */
+export class MacroExpander {
+  readonly #macros: ReadonlyMap<string, CelMacro>;
+  readonly #fail: Fail;
+  #nodes = 0;
+
+  constructor(macros: readonly CelMacro[], fail: Fail) {
+    this.#macros = new Map(
+      macros.map((macro) => [macroKey(macro.name, macro.argCount, macro.isMember), macro]),
+    );
+    this.#fail = fail;
+  }
+
+  literalAt(at: number, value: CelValue): Expr {
+    return this.#made({ kind: "literal", at, value });
+  }
+
+  identAt(at: number, name: string): Expr {
+    return this.#made({ kind: "ident", at, name });
+  }
+
+  selectAt(at: number, operand: Expr, field: string): Expr {
+    return this.#made({ kind: "select", at, operand, field, isTest: false });
+  }
+
+  listAt(at: number, elements: readonly ListElement[]): Expr {
+    return this.#made({ kind: "list", at, elements });
+  }
+
+  mapAt(at: number, entries: readonly MapEntry[]): Expr {
+    return this.#made({ kind: "map", at, entries });
+  }
+
+  structAt(at: number, typeName: string, fields: readonly StructField[]): Expr {
+    return this.#made({ kind: "struct", at, typeName, fields });
+  }
+
+  call(at: number, name: string, ...args: readonly Expr[]): Expr {
+    return (
+      this.#expand(at, name, undefined, args) ??
+      this.#made({ kind: "call", at, name, target: undefined, args })
+    );
+  }
+
+  memberCall(at: number, name: string, target: Expr, args: readonly Expr[]): Expr {
+    return this.#expand(at, name, target, args) ?? this.#made({ kind: "call", at, name, target, args });
+  }
+
+  #expand(at: number, name: string, target: Expr | undefined, args: readonly Expr[]): Expr | undefined {
+    const isMember = target !== undefined;
+    const macro =
+      this.#macros.get(macroKey(name, args.length, isMember)) ??
+      this.#macros.get(macroKey(name, "any", isMember));
+    return macro?.expand(this.#factoryAt(at), target, args);
+  }
+
+  #made(expr: Expr): Expr {
+    this.#count(expr.at);
+    return expr;
+  }
+
+  #count(at: number): void {
+    if (++this.#nodes > MAX_NODES)
+      this.#fail(at, `expression too large: more than ${MAX_NODES} nodes after macro expansion`);
+  }
+
+  #factoryAt(at: number): ExprFactory {
+    return {
+      literal: (value) => this.literalAt(at, value),
+      ident: (name) => this.identAt(at, name),
+      accumulator: () => this.identAt(at, ACCUMULATOR),
+      select: (operand, field) => this.selectAt(at, operand, field),
+      presenceTest: (operand, field) => this.#made({ kind: "select", at, operand, field, isTest: true }),
+      call: (name, ...args) => this.#made({ kind: "call", at, name, target: undefined, args }),
+      memberCall: (name, target, ...args) => this.#made({ kind: "call", at, name, target, args }),
+      list: (...elements) =>
+        this.listAt(
+          at,
+          elements.map((value) => ({ value, isOptional: false })),
+        ),
+      emptyMap: () => this.mapAt(at, []),
+      comprehension: (parts) => this.#comprehension(at, parts),
+      copy: (expr) => copyExpr(expr, () => this.#count(expr.at)),
+      fail: (expr, message) => this.#fail(expr.at, message),
+    };
+  }
+
+  #comprehension(at: number, parts: ComprehensionParts): Expr {
+    const { iterVar2, accuVar = ACCUMULATOR, ...rest } = parts;
+    return this.#made({ kind: "comprehension", at, iterVar2, accuVar, ...rest });
+  }
+}
+
+const macroKey = (name: string, argCount: number | "any", isMember: boolean): string =>
+  `${name}:${argCount}:${isMember}`;

@@ -1,0 +1,84 @@
+import type { Ast } from "./ast.ts";
+import type { CheckedAst } from "./checked.ts";
+import { Compiler } from "./compiler.ts";
+import type { CelEnvironment } from "./environment.ts";
+import { CelAbort, CelError } from "./errors.ts";
+import {
+  type Activation,
+  type EmptySlots,
+  type EvaluateOptions,
+  emptySlots,
+  Frame,
+  type Node,
+} from "./frame.ts";
+import type { CelValue } from "./values.ts";
+
+export interface Evaluation {
+  readonly value: CelValue;
+  /** In cel-go's units, of which one is meant to take about 50 ns. */
+  readonly cost: number;
+}
+
+/** How an evaluation ended; what it cost is known either way. */
+export type Outcome =
+  | { readonly value: CelValue; readonly error?: undefined; readonly cost: number }
+  | { readonly value?: undefined; readonly error: CelError | CelAbort; readonly cost: number };
+
+const NO_OPTIONS: EvaluateOptions = {};
+
+/** An expression ready to be evaluated, as often as wanted and without any state kept between. */
+export class Program {
+  readonly #node: Node;
+  readonly #slots: EmptySlots;
+  readonly #globals: EmptySlots;
+
+  constructor(node: Node, slotCount: number, globalCount: number) {
+    this.#node = node;
+    this.#slots = emptySlots(slotCount);
+    this.#globals = emptySlots(globalCount);
+  }
+
+  /** Throws `CelError` when there is no value, and `CelAbort` when the budget, the time or an answer was lacking. */
+  evaluate(activation: Activation, options: EvaluateOptions = NO_OPTIONS): Evaluation {
+    const { value, error, cost } = this.tryEvaluate(activation, options);
+    if (error !== undefined) throw error;
+    return { value, cost };
+  }
+
+  tryEvaluate(activation: Activation, options: EvaluateOptions = NO_OPTIONS): Outcome {
+    const frame = new Frame(activation, this.#slots, this.#globals, options);
+    try {
+      const value = this.#node.run(frame);
+      frame.checkCost();
+      return { value, cost: frame.cost };
+    } catch (error) {
+      return { error: evaluationError(frame, error), cost: frame.cost };
+    }
+  }
+}
+
+function evaluationError(frame: Frame, error: unknown): CelError | CelAbort {
+  if (error instanceof CelAbort) return error;
+  if (error instanceof CelError) {
+    // A budget that ran out before the error was met goes first, as it would have ended the evaluation then.
+    try {
+      frame.checkCost();
+    } catch (abort) {
+      if (abort instanceof CelAbort) return abort;
+    }
+    return error;
+  }
+  // Expressions and values are bounded in depth, but the stack may have been half used up by the caller.
+  if (error instanceof RangeError) return new CelError("expression nested too deeply");
+  throw error;
+}
+
+/**
+ * Makes a program of a parsed or, better, a checked expression. Throws `CelError` for a conversion of a constant that
+ * cannot be (`int("x")`), as the API server refuses such an expression.
+ */
+export function compile(ast: Ast | CheckedAst, env: CelEnvironment): Program {
+  const compiler = new Compiler(env, "references" in ast ? ast : undefined);
+  const node = compiler.compile(ast.expr);
+  return new Program(node, compiler.slotCount, compiler.globalCount);
+}

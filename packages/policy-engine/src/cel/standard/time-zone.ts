@@ -1,0 +1,82 @@
+import { CelError } from "../errors.ts";
+import type { CelTimestamp } from "../values.ts";
+import { parseGoInteger } from "./go-numbers.ts";
+
+/** Formatters cost far more than what they format; names come from policies, so few are in use. */
+const formatters = new Map<string, Intl.DateTimeFormat>();
+const MAX_FORMATTERS = 256;
+
+/**
+ * Seconds east of UTC that clocks of a zone show at a time. A zone is an IANA name or an offset `[+-]hh:mm`, as in
+ * cel-go (common/types/timestamp.go). Throws `CelError` for others.
+ */
+export function zoneOffsetSeconds(zone: string, timestamp: CelTimestamp): number {
+  const colon = zone.indexOf(":");
+  if (colon !== -1) return fixedOffset(zone, zone.slice(0, colon), zone.slice(colon + 1));
+  if (zone === "" || zone === "UTC" || zone === "Local") return 0;
+  return namedOffset(zone, timestamp);
+}
+
+function fixedOffset(zone: string, hourText: string, minuteText: string): number {
+  const hours = decimal(hourText);
+  const minutes = decimal(minuteText);
+  if (minutes < 0 || minutes > 59) {
+    throw new CelError(`timezone offset minutes out of range [0, 59]: ${zone}`);
+  }
+  return 60 * (zone.startsWith("-") ? hours * 60 - minutes : hours * 60 + minutes);
+}
+
+function decimal(text: string): number {
+  const value = parseGoInteger(text);
+  if (value === undefined)
+    throw new CelError(`strconv.Atoi: parsing ${JSON.stringify(text)}: invalid syntax`);
+  if (value < -1_000_000n || value > 1_000_000n) {
+    throw new CelError(`strconv.Atoi: parsing ${JSON.stringify(text)}: value out of range`);
+  }
+  return Number(value);
+}
+
+function namedOffset(zone: string, timestamp: CelTimestamp): number {
+  const parts = new Map(
+    formatterFor(zone)
+      .formatToParts(timestamp.seconds * 1000)
+      .map((part) => [part.type, part.value]),
+  );
+  const number = (type: Intl.DateTimeFormatPartTypes): number => Number(parts.get(type) ?? "0");
+  const wall = new Date(0);
+  wall.setUTCFullYear(
+    parts.get("era") === "BC" ? 1 - number("year") : number("year"),
+    number("month") - 1,
+    number("day"),
+  );
+  const seconds = wall.getTime() / 1000 + number("hour") * 3600 + number("minute") * 60 + number("second");
+  return seconds - timestamp.seconds;
+}
+
+function formatterFor(zone: string): Intl.DateTimeFormat {
+  const known = formatters.get(zone);
+  if (known !== undefined) return known;
+  if (!/^[A-Za-z][A-Za-z0-9_+/-]{0,63}$/.test(zone)) throw unknownZone(zone);
+  let formatter: Intl.DateTimeFormat;
+  try {
+    formatter = new Intl.DateTimeFormat("en-US", {
+      timeZone: zone,
+      hourCycle: "h23",
+      era: "short",
+      year: "numeric",
+      month: "numeric",
+      day: "numeric",
+      hour: "numeric",
+      minute: "numeric",
+      second: "numeric",
+    });
+  } catch (error) {
+    if (error instanceof RangeError) throw unknownZone(zone);
+    throw error;
+  }
+  if (formatters.size >= MAX_FORMATTERS) formatters.clear();
+  formatters.set(zone, formatter);
+  return formatter;
+}
+
+const unknownZone = (zone: string): CelError => new CelError(`unknown time zone ${zone}`);

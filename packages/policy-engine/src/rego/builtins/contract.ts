@@ -1,0 +1,108 @@
+/** What a built-in function is, and what it may use of the world. */
+import type { SourceLocation } from "../plan/statements.ts";
+import type { PlainObject, RegoValue } from "../values.ts";
+
+export interface Builtin {
+  /** As policies call it: `strings.any_prefix_match`. */
+  readonly name: string;
+  /** How many arguments the declaration has; calls with others are refused when a plan is loaded. */
+  readonly arity?: number;
+  /**
+   * Undefined is Rego's undefined. Arguments must not be changed. Throws `BuiltinError` for what OPA reports as
+   * `eval_builtin_error` or `eval_type_error`: the call is then undefined, or ends the query under strict errors.
+   */
+  readonly call: (args: readonly RegoValue[], context: BuiltinContext) => RegoValue | undefined;
+}
+
+export type BuiltinErrorCode = "eval_builtin_error" | "eval_type_error";
+
+/** A built-in refused its arguments. The message is without the built-in's name; the evaluator puts that before it. */
+export class BuiltinError extends Error {
+  readonly code: BuiltinErrorCode;
+  constructor(code: BuiltinErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "BuiltinError";
+    this.code = code;
+  }
+}
+
+export type EvaluationErrorCode =
+  | "eval_internal_error"
+  | "eval_cancel_error"
+  | "eval_conflict_error"
+  | "eval_type_error"
+  | "eval_builtin_error"
+  | "eval_with_merge_error";
+
+/** Evaluation ended without a result, whatever the strictness: out of time or cost, conflicting values, too deep. */
+export class EvaluationError extends Error {
+  readonly code: EvaluationErrorCode;
+  /** Where in the policy, where that is known. */
+  readonly location: SourceLocation | undefined;
+  constructor(
+    code: EvaluationErrorCode,
+    message: string,
+    options?: ErrorOptions & { readonly location?: SourceLocation },
+  ) {
+    super(message, options);
+    this.name = "EvaluationError";
+    this.code = code;
+    this.location = options?.location;
+  }
+}
+
+export interface HttpRequest {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array;
+  readonly timeoutMs: number;
+  /** The whole request object as the policy gave it, for options beyond these. */
+  readonly options: RegoValue;
+}
+
+export interface HttpResponse {
+  /** As in an HTTP/1.1 status line: `200 OK`. */
+  readonly status: string;
+  readonly statusCode: number;
+  readonly headers: Readonly<Record<string, readonly string[]>>;
+  readonly body: Uint8Array;
+}
+
+/** One per query: two calls of `time.now_ns()` in one query give the same answer. */
+export interface BuiltinContext {
+  /** Nanoseconds since 1970. */
+  readonly nowNs: bigint;
+  /** Randomness for `rand.intn` and `uuid.rfc4122`; a seeded source replays a query. */
+  readonly randomBytes: (count: number) => Uint8Array;
+  /** Sink of `print()`; the location is given by the caller. */
+  readonly print: (message: string) => void;
+  /** Sink of `trace()`. */
+  readonly trace: (message: string) => void;
+  /**
+   * Things kept between queries, by a key that begins with the built-in's name (`regex:<pattern>`). Bounded by its
+   * owner, so an entry may be gone at the next call.
+   */
+  readonly cache: BuiltinCache;
+  /** Things kept within this query only (answers that must not change during it: `rand.intn`, `uuid`, `http.send`). */
+  readonly queryCache: Map<string, unknown>;
+  /**
+   * Counts work, in units of about one element or 16 characters touched, against the query's limit, and looks at the
+   * clock now and then. Throws `EvaluationError` once the query is out of either. Call it before work that grows with
+   * the arguments, with the amount about to be done.
+   */
+  readonly spend: (units: number) => void;
+  /** `opa.runtime()`; env is what the caller chooses to show, never the process's own. */
+  readonly runtime: PlainObject;
+  /** Hosts that `http.send` and `net.lookup_ip_addr` may reach; empty by default. */
+  readonly allowedHosts: readonly string[];
+  /** Absent by default: then `http.send` fails with a clear error. */
+  readonly http?: (request: HttpRequest) => HttpResponse;
+  /** Absent by default: then `net.lookup_ip_addr` fails with a clear error. */
+  readonly lookup?: (host: string) => readonly string[];
+}
+
+export interface BuiltinCache {
+  get(key: string): unknown;
+  set(key: string, value: unknown): void;
+}

@@ -1,0 +1,35 @@
+/**
+ * The most one call of a built-in may make. OPA has no such limits and relies on cancellation; here a policy
+ * shares a process with admission, so growth is refused before it happens, with an error that says so.
+ */
+import { BuiltinError } from "./contract.ts";
+
+/** UTF-16 units a made string may have. */
+export const maxTextLength = 16 * 1024 * 1024;
+/** Elements a made array, set or object may have. */
+export const maxElements = 1_000_000;
+/** Bits an integer may have; OPA's parser stops at a binary exponent of 1e5 (v1/ast maxNumberExp). */
+export const maxIntegerBits = 131_072;
+/** Bytes of a pattern (regular expression, glob, template, layout) that is compiled. */
+export const maxPatternLength = 64 * 1024;
+
+export function refuseLongText(length: number): void {
+  if (length > maxTextLength) {
+    throw new BuiltinError(
+      "eval_builtin_error",
+      `the result would be longer than ${maxTextLength} characters`,
+    );
+  }
+}
+
+export function refuseManyElements(count: number): void {
+  if (count > maxElements) {
+    throw new BuiltinError("eval_builtin_error", `the result would have more than ${maxElements} elements`);
+  }
+}
+
+export function refuseLongPattern(pattern: string): void {
+  if (pattern.length > maxPatternLength) {
+    throw new BuiltinError("eval_builtin_error", `a pattern may have at most ${maxPatternLength} characters`);
+  }
+}

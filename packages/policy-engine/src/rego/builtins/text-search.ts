@@ -1,0 +1,93 @@
+/** The built-ins that look for one string in another (OPA's v1/topdown/strings.go). Offsets count runes. */
+import { isArray, isSet, type RegoValue } from "../values.ts";
+import type { Builtin, BuiltinContext } from "./contract.ts";
+import { isAscii, runeCount } from "./go/bytes.ts";
+import { builtin, failure, operand, textListOperand, textOperand, wrongType } from "./operands.ts";
+
+/** Work of a search over a text, in the contract's unit of 16 characters. */
+function spendOnText(context: BuiltinContext, ...texts: readonly string[]): void {
+  let length = 0;
+  for (const text of texts) {
+    length += text.length;
+  }
+  context.spend(1 + Math.floor(length / 16));
+}
+
+function searched(args: readonly RegoValue[], context: BuiltinContext): readonly [string, string] {
+  const text = textOperand(args, 1);
+  const search = textOperand(args, 2);
+  if (search === "") {
+    throw failure("empty search character");
+  }
+  spendOnText(context, text, search);
+  return [text, search];
+}
+
+function indexOf(text: string, search: string): number {
+  const at = text.indexOf(search);
+  return at <= 0 || isAscii(text) ? at : runeCount(text.slice(0, at));
+}
+
+/** Occurrences may overlap. */
+function allIndexes(text: string, search: string): readonly number[] {
+  const found: number[] = [];
+  let counted = 0;
+  let runes = 0;
+  for (let at = text.indexOf(search); at >= 0; at = text.indexOf(search, at + 1)) {
+    runes += runeCount(text.slice(counted, at));
+    counted = at;
+    found.push(runes);
+  }
+  return found;
+}
+
+function countOf(text: string, search: string): number {
+  if (search === "") {
+    return runeCount(text) + 1;
+  }
+  let count = 0;
+  for (let at = text.indexOf(search); at >= 0; at = text.indexOf(search, at + search.length)) {
+    count += 1;
+  }
+  return count;
+}
+
+function textsOf(args: readonly RegoValue[], position: number): readonly string[] {
+  const value = operand(args, position);
+  if (typeof value === "string") {
+    return [value];
+  }
+  if (!isArray(value) && !isSet(value)) {
+    throw wrongType(position, value, "string", "set", "array");
+  }
+  return textListOperand(args, position);
+}
+
+function anyMatch(name: string, matches: (text: string, affix: string) => boolean): Builtin {
+  return builtin(name, 2, (args, context) => {
+    const texts = textsOf(args, 1);
+    const affixes = textsOf(args, 2);
+    context.spend(texts.length * affixes.length);
+    return texts.some((text) => affixes.some((affix) => matches(text, affix)));
+  });
+}
+
+function searching(name: string, answer: (text: string, search: string) => RegoValue): Builtin {
+  return builtin(name, 2, (args, context) => {
+    const text = textOperand(args, 1);
+    const search = textOperand(args, 2);
+    spendOnText(context, text);
+    return answer(text, search);
+  });
+}
+
+export const textSearchBuiltins: readonly Builtin[] = [
+  searching("contains", (text, search) => text.includes(search)),
+  searching("startswith", (text, search) => text.startsWith(search)),
+  searching("endswith", (text, search) => text.endsWith(search)),
+  searching("strings.count", countOf),
+  builtin("indexof", 2, (args, context) => indexOf(...searched(args, context))),
+  builtin("indexof_n", 2, (args, context) => allIndexes(...searched(args, context))),
+  anyMatch("strings.any_prefix_match", (text, affix) => text.startsWith(affix)),
+  anyMatch("strings.any_suffix_match", (text, affix) => text.endsWith(affix)),
+];

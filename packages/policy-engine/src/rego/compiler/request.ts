@@ -1,0 +1,55 @@
+/** What is asked of OPA's compiler, and what it answers. */
+import { createHash } from "node:crypto";
+import type { RegoPlan } from "../plan/index.ts";
+
+export interface CompileRequest {
+  /** Source by path; paths appear in messages. */
+  readonly modules: Readonly<Record<string, string>>;
+  /** References such as `data.shieldx.deny`; the plan calls them `shieldx/deny`. */
+  readonly entrypoints: readonly string[];
+  /** Default v1. */
+  readonly regoVersion?: "v0" | "v1";
+  /** Built-ins the policy may call; a call of another is an error that names its place. */
+  readonly builtins: readonly string[];
+  /** Keep `print()` instead of erasing it. */
+  readonly keepPrint?: boolean;
+}
+
+/** One complaint; rows and columns count from 1, and are absent where no place is to blame. */
+export interface CompileProblem {
+  readonly code: string;
+  readonly message: string;
+  readonly file?: string | undefined;
+  readonly row?: number | undefined;
+  readonly col?: number | undefined;
+}
+
+export type CompileOutcome =
+  | { readonly ok: true; readonly plan: RegoPlan; readonly digest: string }
+  | { readonly ok: false; readonly problems: readonly CompileProblem[]; readonly digest: string };
+
+/** What a plan calls the entrypoint `data.shieldx.deny`: `shieldx/deny`. Throws RangeError for other references. */
+export function planName(reference: string): string {
+  if (!/^data(\.[A-Za-z_]\w*)+$/.test(reference))
+    throw new RangeError(`${JSON.stringify(reference)} is no reference of names below data`);
+  return reference.slice("data.".length).replaceAll(".", "/");
+}
+
+/** The line the compiler reads. Order of modules and built-ins does not matter, so is not in it. */
+export function requestLine(request: CompileRequest, id: string): string {
+  return JSON.stringify({
+    id,
+    modules: Object.fromEntries(Object.entries(request.modules).sort(([a], [b]) => (a < b ? -1 : 1))),
+    entrypoints: request.entrypoints,
+    regoVersion: request.regoVersion ?? "v1",
+    builtins: request.builtins.toSorted(),
+    print: request.keepPrint ?? false,
+  });
+}
+
+/** SHA-256, in hex, of all that decides the plan: the request and the compiler. */
+export function requestDigest(request: CompileRequest, compilerDigest: string): string {
+  return createHash("sha256")
+    .update(`${compilerDigest}\n${requestLine(request, "")}`)
+    .digest("hex");
+}

@@ -1,0 +1,54 @@
+/** The one loop there is: a block for every element of a collection. */
+import type { Statement } from "../plan/statements.ts";
+import { compareStrings, getKey, isArray, isSet, RegoObject, RegoSet, type RegoValue } from "../values.ts";
+import type { CompileBlock } from "./control.ts";
+import type { FunctionScope } from "./function.ts";
+import { isOrderSeen } from "./order.ts";
+import { afterBlock, goOn, type Step } from "./step.ts";
+
+/**
+ * Runs its block for every element, in Rego's order where the block can tell, else in whichever is at hand. Other
+ * values have no elements.
+ */
+export function scan(statement: Statement<"ScanStmt">, compile: CompileBlock, scope: FunctionScope): Step {
+  const source = scope.slot(statement.source);
+  const keySlot = scope.slot(statement.key);
+  const valueSlot = scope.slot(statement.value);
+  const body = compile(statement.block);
+  const isOrdered = isOrderSeen(statement.block);
+  return (locals, run) => {
+    const collection = locals[source];
+    if (typeof collection !== "object" || collection === null) return goOn;
+    const keys = keysOf(collection, isOrdered);
+    const length = keys ? keys.length : lengthOf(collection);
+    run.spend(length);
+    for (let at = 0; at < length; at++) {
+      const key = keys ? keys[at] : at;
+      run.spend(1);
+      locals[keySlot] = key;
+      locals[valueSlot] = elementAt(collection, key);
+      const next = afterBlock(body(locals, run));
+      if (next !== goOn) return next;
+    }
+    return goOn;
+  };
+}
+
+type Collection = Exclude<RegoValue, null | boolean | number | bigint | string>;
+
+/** A list of its own, as the block may add to the collection; arrays need none, their keys are the positions. */
+function keysOf(collection: Collection, isOrdered: boolean): readonly RegoValue[] | undefined {
+  if (isArray(collection)) return undefined;
+  if (collection instanceof RegoSet) return isOrdered ? collection.sorted() : collection.members();
+  if (collection instanceof RegoObject) return isOrdered ? collection.sortedKeys() : collection.keys();
+  const keys = Object.keys(collection);
+  return isOrdered ? keys.sort(compareStrings) : keys;
+}
+
+const lengthOf = (collection: Collection): number => (isArray(collection) ? collection.length : 0);
+
+function elementAt(collection: Collection, key: RegoValue | undefined): RegoValue | undefined {
+  if (isArray(collection)) return typeof key === "number" ? collection[key] : undefined;
+  if (key === undefined || isSet(collection)) return key;
+  return getKey(collection, key);
+}

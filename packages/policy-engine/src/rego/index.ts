@@ -1,0 +1,30 @@
+export {
+  type Builtin,
+  type BuiltinCache,
+  type BuiltinContext,
+  EvaluationError,
+  type EvaluationErrorCode,
+} from "./builtins/contract.ts";
+export { builtins, unsupportedBuiltins } from "./builtins/index.ts";
+export {
+  type CompileOutcome,
+  type CompileProblem,
+  type CompileRequest,
+  type CompilerOptions,
+  CompilerUnavailableError,
+  createRegoCompiler,
+  type PlanCache,
+  planName,
+  type RegoCompiler,
+} from "./compiler/index.ts";
+export {
+  type Bindings,
+  compileRego,
+  MissingBuiltinsError,
+  type QueryContext,
+  type Question,
+  type RegoPolicy,
+} from "./evaluate/index.ts";
+export { compactJson, type RegoJson } from "./json.ts";
+export { loadPlan, PlanError, type RegoPlan } from "./plan/index.ts";
+export type { RegoValue } from "./values.ts";
