@@ -5,6 +5,7 @@ import type { AuthorizationLookup } from "../kubernetes/authorization-check.ts";
 import { AuthorizerValue, type CheckedResource, ResourceCheckValue } from "../kubernetes/authorizer.ts";
 import { CelRecord, type CelValue, isJsonObject, type JsonObject } from "../values.ts";
 import { VARIABLES_TYPE } from "./declarations.ts";
+import type { CompiledExpression, Evaluation } from "./expression.ts";
 import type { CelQuestion, CelRequest } from "./question.ts";
 
 /**
@@ -72,8 +73,21 @@ export function namespaceValue(namespace: unknown): CelValue {
   return { metadata: seen, spec: own(whole, "spec") ?? {}, status: own(whole, "status") ?? {} };
 }
 
+const known = new WeakMap<CelQuestion, QuestionValues>();
+
+/** The values of a question: the same for every policy that is asked it, with the same authorizer to ask. */
+export function valuesOf(question: CelQuestion, authorize: AuthorizationLookup | undefined): QuestionValues {
+  const found = known.get(question);
+  if (found?.isAnsweredBy(authorize) === true) return found;
+  const values = new QuestionValues(question, authorize);
+  known.set(question, values);
+  return values;
+}
+
 /** The values of one question, each made when first asked for: the same for all parameters and all expressions. */
 export class QuestionValues {
+  /** What expressions that are the same in every policy have come to. */
+  readonly shared = new Map<CompiledExpression, Evaluation>();
   readonly object: CelValue;
   readonly oldObject: CelValue;
   readonly #question: CelQuestion;
@@ -87,6 +101,10 @@ export class QuestionValues {
     this.oldObject = (question.oldObject ?? null) as CelValue;
     this.#question = question;
     this.#authorize = authorize;
+  }
+
+  isAnsweredBy(authorize: AuthorizationLookup | undefined): boolean {
+    return this.#authorize === authorize;
   }
 
   get request(): JsonObject {

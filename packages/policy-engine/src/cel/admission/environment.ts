@@ -20,6 +20,7 @@ import { AUTHORIZER, RESOURCE_CHECK } from "../kubernetes/kubernetes-types.ts";
 import { type CelType, DYN, sameType } from "../types.ts";
 import { NAMESPACE_TYPE, REQUEST_TYPE, VARIABLES_TYPE } from "./declarations.ts";
 import type { CompiledExpression } from "./expression.ts";
+import { InternedExpressions, isOfRequestOnly } from "./interned.ts";
 import { admissionLibraries } from "./libraries.ts";
 import { PER_CALL_COST_LIMIT } from "./limits.ts";
 import { checkLiterals } from "./literal-checks.ts";
@@ -65,7 +66,7 @@ export interface AdmissionEnvironment {
 
 /** The environment for the expressions of a policy: objects and parameters are of unknown type. */
 export function admissionEnvironment(scope: EnvironmentScope): AdmissionEnvironment {
-  return environmentOf(scope.types, [
+  const variables = [
     ...requestVariables(DYN),
     ...(scope.hasParams ? [{ name: "params", type: DYN }] : []),
     ...(scope.hasVariables ? [{ name: "variables", type: VARIABLES_TYPE }] : []),
@@ -75,8 +76,12 @@ export function admissionEnvironment(scope: EnvironmentScope): AdmissionEnvironm
           { name: "authorizer.requestResource", type: RESOURCE_CHECK },
         ]
       : []),
-  ]);
+  ];
+  return environmentOf(scope.types, variables, interned);
 }
+
+/** Of all policies: what they have in common is known by its text. */
+const interned = new InternedExpressions();
 
 /**
  * The environment in which warnings are looked for: as upstream's, without authorizer.requestResource
@@ -100,7 +105,11 @@ function requestVariables(objectType: CelType): Variable[] {
   ];
 }
 
-function environmentOf(types: AdmissionTypes, variables: readonly Variable[]): AdmissionEnvironment {
+function environmentOf(
+  types: AdmissionTypes,
+  variables: readonly Variable[],
+  known?: InternedExpressions,
+): AdmissionEnvironment {
   const environment = new CelEnvironment({
     libraries: admissionLibraries,
     variables,
@@ -110,7 +119,16 @@ function environmentOf(types: AdmissionTypes, variables: readonly Variable[]): A
     homogeneousLiterals: false,
     crossTypeNumericComparisons: true,
   });
-  return { compile: (source, text, resultTypes) => compileIn(environment, source, text, resultTypes) };
+  return {
+    compile(source, text, resultTypes) {
+      const key = JSON.stringify([source, text, resultTypes?.map(String)]);
+      const found = known?.get(key);
+      if (found !== undefined) return found;
+      const compiled = compileIn(environment, source, text, resultTypes);
+      if (!("problem" in compiled) && compiled.isShared) known?.add(key, compiled);
+      return compiled;
+    },
+  };
 }
 
 function compileIn(
@@ -120,11 +138,12 @@ function compileIn(
   resultTypes: readonly CelType[] | undefined,
 ): CompiledExpression | { readonly problem: ExpressionProblem } {
   try {
-    const checked = check(environment.parse(text), environment);
+    const parsed = environment.parse(text);
+    const checked = check(parsed, environment);
     checkLiterals(checked, environment);
     if (resultTypes !== undefined && !resultTypes.some((type) => sameType(type, checked.type)))
       return { problem: wrongType(resultTypes, checked.type) };
-    return expressionOf(source, checked.type, compile(checked, environment));
+    return expressionOf(source, checked.type, compile(checked, environment), isOfRequestOnly(parsed));
   } catch (error) {
     if (error instanceof CelCompileError) return { problem: compileProblem(error) };
     if (!(error instanceof CelError)) throw error;
@@ -133,10 +152,16 @@ function compileIn(
   }
 }
 
-function expressionOf(source: string, resultType: CelType, program: Program): CompiledExpression {
+function expressionOf(
+  source: string,
+  resultType: CelType,
+  program: Program,
+  isShared: boolean,
+): CompiledExpression {
   return {
     source,
     resultType,
+    isShared,
     evaluate: (activation, isLate) => {
       const options = { costLimit: PER_CALL_COST_LIMIT, ...(isLate === undefined ? {} : { isLate }) };
       const { value, error, cost } = guarded(program, activation, options);

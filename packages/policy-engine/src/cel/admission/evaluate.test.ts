@@ -25,6 +25,7 @@ function expression(source: string, run: (activation: Activation) => CelValue, c
   return {
     source,
     resultType: BOOL,
+    isShared: false,
     evaluate: (activation) => {
       try {
         return { kind: "value", value: run(activation), cost };

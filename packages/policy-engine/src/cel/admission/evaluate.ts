@@ -4,7 +4,7 @@
  */
 import type { AuthorizationCheck, AuthorizationLookup } from "../kubernetes/authorization-check.ts";
 import type { CelValue } from "../values.ts";
-import { type ActivationScope, QuestionValues } from "./activation.ts";
+import { type ActivationScope, type QuestionValues, valuesOf } from "./activation.ts";
 import type { CompiledExpression, IsLate } from "./expression.ts";
 import {
   evaluateGroup,
@@ -69,7 +69,7 @@ export function evaluateParts(
     collector.fail("configuration", undefined, `failed to configure binding: ${params}`);
     return collector.outcome();
   }
-  const values = new QuestionValues(question, options.authorize);
+  const values = valuesOf(question, options.authorize);
   params.forEach((param, at) => {
     collector.param = parts.hasParamRef && parts.hasParamKind ? at : undefined;
     new ParamEvaluation(parts, values, param, options, collector).run();

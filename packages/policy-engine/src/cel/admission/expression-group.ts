@@ -7,7 +7,7 @@ import type { Activation } from "../frame.ts";
 import type { AuthorizationCheck } from "../kubernetes/authorization-check.ts";
 import type { CelValue } from "../values.ts";
 import { type ActivationScope, LazyVariables, type QuestionValues, RuleActivation } from "./activation.ts";
-import type { CompiledExpression, IsLate } from "./expression.ts";
+import type { CompiledExpression, Evaluation, IsLate } from "./expression.ts";
 
 export type GroupResult =
   | { readonly kind: "value"; readonly value: CelValue }
@@ -86,11 +86,13 @@ function evaluateOne(
 /** The variables of one group, and what computing them has cost since it was last asked. */
 class VariableScope {
   readonly activation: Activation;
+  readonly #values: QuestionValues;
   readonly #variables: readonly NamedExpression[];
   readonly #isLate: IsLate | undefined;
   #cost = 0;
 
   constructor({ values, scope, variables, isLate }: GroupContext) {
+    this.#values = values;
     this.#variables = variables;
     this.#isLate = isLate;
     const lazy = variables.length === 0 ? undefined : new LazyVariables((name) => this.#compute(name));
@@ -103,10 +105,20 @@ class VariableScope {
     return cost;
   }
 
+  /** What it costs counts for every policy, as it does on the server, though it is computed once. */
+  #evaluate(expression: CompiledExpression): Evaluation {
+    if (!expression.isShared) return expression.evaluate(this.activation, this.#isLate);
+    const known = this.#values.shared.get(expression);
+    if (known !== undefined) return known;
+    const evaluation = expression.evaluate(this.activation, this.#isLate);
+    this.#values.shared.set(expression, evaluation);
+    return evaluation;
+  }
+
   #compute(name: string): CelValue | undefined {
     const variable = this.#variables.find((candidate) => candidate.name === name);
     if (variable === undefined) return undefined;
-    const evaluation = variable.expression.evaluate(this.activation, this.#isLate);
+    const evaluation = this.#evaluate(variable.expression);
     this.#cost += evaluation.cost;
     if (evaluation.kind === "error") throw evaluation.error;
     return evaluation.value;

@@ -15,6 +15,8 @@ export interface CompiledExpression {
   /** As it stands in the policy. */
   readonly source: string;
   readonly resultType: CelType;
+  /** It has the same value in every policy: a request computes it once. */
+  readonly isShared: boolean;
   /** Throws nothing but `CelPending`. */
   evaluate(activation: Activation, isLate: IsLate | undefined): Evaluation;
 }
