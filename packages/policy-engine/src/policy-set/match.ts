@@ -19,6 +19,8 @@ export interface MatchSubject {
   readonly oldObject: unknown;
   /** Undefined when the caller does not know the namespace (yet). */
   readonly namespaceLabels: Labels | undefined;
+  /** Those that are known, and the namespace's name, which every namespace bears as a label. */
+  readonly selectableLabels: Labels;
 }
 
 /** `namespaceUnknown`: the answer hangs on labels of a namespace the caller could not find. */
@@ -43,6 +45,7 @@ export function matchSubject(
     object: request.object,
     oldObject: request.oldObject,
     namespaceLabels,
+    selectableLabels: { ...namespaceLabels, [nameLabel]: request.namespace ?? "" },
   };
 }
 
@@ -86,9 +89,9 @@ function matchesNamespace(
     return selector.matches(labels) ? "yes" : "no";
   }
   if (target.namespace === "") return "yes";
-  const known = subject.namespaceLabels;
-  if (known === undefined && selector.keys.some((key) => key !== nameLabel)) return "namespaceUnknown";
-  return selector.matches({ ...known, [nameLabel]: target.namespace }) ? "yes" : "no";
+  if (subject.namespaceLabels === undefined && selector.keys.some((key) => key !== nameLabel))
+    return "namespaceUnknown";
+  return selector.matches(subject.selectableLabels) ? "yes" : "no";
 }
 
 /** Set by the API server on every namespace. */

@@ -149,7 +149,8 @@ export class PolicySet {
   }
 
   #exceptionsFor(policy: CompiledPolicy, question: Question): readonly CompiledException[] {
-    return this.#exceptions.get(exceptionKey(policy.name, question.namespace)) ?? [];
+    if (this.#exceptions.size === 0) return noExceptions;
+    return this.#exceptions.get(exceptionKey(policy.name, question.namespace)) ?? noExceptions;
   }
 }
 
@@ -158,6 +159,8 @@ const nothingFound: AuditVerdict = Object.freeze({
   exempted: Object.freeze([]),
   matched: Object.freeze([]),
 });
+
+const noExceptions: readonly CompiledException[] = [];
 
 function never(): boolean {
   return false;

@@ -83,6 +83,8 @@ class RulesCompiler {
       matchConditions,
       variables,
       validations,
+      validationExpressions: validations.map(({ expression }) => expression),
+      messageExpressions: validations.map(({ messageExpression }) => messageExpression),
       auditAnnotations,
     };
   }

@@ -58,6 +58,7 @@ function validation(rule: CompiledExpression, more: Partial<CompiledValidation> 
 }
 
 function parts(more: Partial<CompiledParts>): CompiledParts {
+  const { validations = [] } = more;
   return {
     failurePolicy: "Fail",
     hasParamKind: false,
@@ -66,6 +67,8 @@ function parts(more: Partial<CompiledParts>): CompiledParts {
     matchConditions: [],
     variables: [],
     validations: [],
+    validationExpressions: validations.map((rule) => rule.expression),
+    messageExpressions: validations.map((rule) => rule.messageExpression),
     auditAnnotations: [],
     ...more,
   };

@@ -45,6 +45,9 @@ export interface CompiledParts {
   readonly matchConditions: readonly CompiledExpression[];
   readonly variables: readonly NamedExpression[];
   readonly validations: readonly CompiledValidation[];
+  /** Of each validation, in order. */
+  readonly validationExpressions: readonly CompiledExpression[];
+  readonly messageExpressions: readonly (CompiledExpression | undefined)[];
   readonly auditAnnotations: readonly CompiledAuditAnnotation[];
 }
 
@@ -89,10 +92,10 @@ function paramsOf(parts: CompiledParts, question: CelQuestion): readonly CelValu
 /** Gathers what comes of all parameter objects. */
 class Collector {
   readonly #failurePolicy: "Fail" | "Ignore";
-  readonly #failures: CelFailure[] = [];
-  readonly #ignored: CelIgnoredError[] = [];
-  readonly #annotations = new Map<string, string[]>();
-  readonly #pending: AuthorizationCheck[] = [];
+  #failures: CelFailure[] | undefined;
+  #ignored: CelIgnoredError[] | undefined;
+  #annotations: Map<string, string[]> | undefined;
+  #pending: AuthorizationCheck[] | undefined;
   isMatch = false;
   param: number | undefined;
 
@@ -106,41 +109,69 @@ class Collector {
     index: number | undefined,
     message: string,
   ): void {
-    if (this.#failurePolicy === "Ignore") this.#ignored.push({ index, message });
-    else this.#failures.push({ kind, index, message, reason: "Invalid", param: this.param });
+    if (this.#failurePolicy === "Fail")
+      this.#add({ kind, index, message, reason: "Invalid", param: this.param });
+    else {
+      this.#ignored ??= [];
+      this.#ignored.push({ index, message });
+    }
   }
 
   deny(index: number, message: string, reason: AdmissionReason): void {
-    this.#failures.push({ kind: "denied", index, message, reason, param: this.param });
+    this.#add({ kind: "denied", index, message, reason, param: this.param });
+  }
+
+  #add(failure: CelFailure): void {
+    this.#failures ??= [];
+    this.#failures.push(failure);
   }
 
   annotate(key: string, value: string): void {
+    this.#annotations ??= new Map();
     const values = this.#annotations.get(key) ?? [];
     if (!values.includes(value)) values.push(value);
     this.#annotations.set(key, values);
   }
 
   pend(check: AuthorizationCheck): void {
+    this.#pending ??= [];
     this.#pending.push(check);
   }
 
-  get isPending(): boolean {
-    return this.#pending.length > 0;
-  }
-
   outcome(): CelOutcome {
-    const pending = this.#pending;
-    if (this.isPending)
-      return { isMatch: this.isMatch, failures: [], ignoredErrors: [], auditAnnotations: new Map(), pending };
+    const { isMatch } = this;
+    const [failures, ignored, annotations] = [this.#failures, this.#ignored, this.#annotations];
+    if (this.#pending !== undefined) return { ...(isMatch ? kept : noMatch), pending: this.#pending };
+    if (failures === undefined && ignored === undefined && annotations === undefined)
+      return isMatch ? kept : noMatch;
     return {
-      isMatch: this.isMatch || this.#failures.length > 0,
-      failures: this.#failures,
-      ignoredErrors: this.#ignored,
-      auditAnnotations: this.#annotations,
-      pending,
+      isMatch: isMatch || failures !== undefined,
+      failures: failures ?? [],
+      ignoredErrors: ignored ?? [],
+      auditAnnotations: annotations ?? new Map(),
+      pending: [],
     };
   }
 }
+
+/** What nearly all requests come to. */
+const kept: CelOutcome = Object.freeze({
+  isMatch: true,
+  failures: Object.freeze([]),
+  ignoredErrors: Object.freeze([]),
+  auditAnnotations: new Map(),
+  pending: Object.freeze([]),
+});
+const noMatch: CelOutcome = Object.freeze({ ...kept, isMatch: false });
+
+const conditionsSee = { hasNamespace: false, hasAuthorizer: true } as const;
+const rulesSee = { hasNamespace: true, hasAuthorizer: true } as const;
+const messagesSee = { hasNamespace: true, hasAuthorizer: false } as const;
+const nothingAnnotated: GroupOutcome = Object.freeze({
+  results: Object.freeze([]),
+  remainingBudget: RULES_COST_BUDGET,
+  isOutOfBudget: false,
+});
 
 /** The rules with one parameter object. */
 class ParamEvaluation {
@@ -182,7 +213,7 @@ class ParamEvaluation {
     if (matchConditions.length === 0) return true;
     const pending: AuthorizationCheck[] = [];
     const context = {
-      ...this.#context({ hasNamespace: false, hasAuthorizer: true }),
+      ...this.#context(conditionsSee),
       onPending: (check: AuthorizationCheck) => pending.push(check),
     };
     const { results, isOutOfBudget } = evaluateGroup(matchConditions, context, MATCH_CONDITIONS_COST_BUDGET);
@@ -198,13 +229,9 @@ class ParamEvaluation {
   }
 
   #validate(): void {
-    const { validations } = this.#parts;
-    const context = this.#context({ hasNamespace: true, hasAuthorizer: true });
-    const group = evaluateGroup(
-      validations.map(({ expression }) => expression),
-      context,
-      this.#budget,
-    );
+    const { validations, validationExpressions } = this.#parts;
+    const context = this.#context(rulesSee);
+    const group = evaluateGroup(validationExpressions, context, this.#budget);
     if (group.isOutOfBudget) {
       this.#collector.fail("error", undefined, OUT_OF_BUDGET);
       return;
@@ -226,30 +253,29 @@ class ParamEvaluation {
    * spend the budget even then; here they are left alone when every rule is kept and they cannot cost that much.
    */
   #messages(group: GroupOutcome): readonly unknown[] | "outOfBudget" {
-    const { validations, variables } = this.#parts;
-    const expressions = validations.map(({ messageExpression }) => messageExpression);
-    const count = expressions.filter((expression) => expression !== undefined).length;
+    const { variables, messageExpressions } = this.#parts;
+    const count = messageExpressions.filter((expression) => expression !== undefined).length;
     if (count === 0) return [];
     const isKept = group.results.every((result) => result?.kind === "value" && result.value === true);
     if (isKept && (count + variables.length) * 2 * PER_CALL_COST_LIMIT <= group.remainingBudget) return [];
-    const context = this.#context({ hasNamespace: true, hasAuthorizer: false });
-    const messages = evaluateGroup(expressions, context, group.remainingBudget);
+    const messages = evaluateGroup(messageExpressions, this.#context(messagesSee), group.remainingBudget);
     if (messages.isOutOfBudget) return "outOfBudget";
     return messages.results.map((result) => (result?.kind === "value" ? result.value : undefined));
   }
 
   #annotate(): GroupOutcome | "outOfBudget" {
     const { auditAnnotations } = this.#parts;
-    const context = this.#context({ hasNamespace: true, hasAuthorizer: false });
+    if (auditAnnotations.length === 0) return nothingAnnotated;
     const group = evaluateGroup(
       auditAnnotations.map(({ expression }) => expression),
-      context,
+      this.#context(messagesSee),
       this.#budget,
     );
     return group.isOutOfBudget ? "outOfBudget" : group;
   }
 
   #keepAnnotations({ results }: GroupOutcome): void {
+    if (results.length === 0) return;
     this.#parts.auditAnnotations.forEach(({ key }, index) => {
       const result = results[index];
       if (result?.kind === "error") this.#collector.fail("auditAnnotation", index, result.message);
@@ -263,7 +289,7 @@ class ParamEvaluation {
     const params = this.#parts.hasParamKind ? this.#param : undefined;
     return {
       values: this.#values,
-      scope: { ...sees, params },
+      scope: { hasNamespace: sees.hasNamespace, hasAuthorizer: sees.hasAuthorizer, params },
       variables: this.#parts.variables,
       isLate: this.#options.isLate,
       onPending: (check) => this.#collector.pend(check),
