@@ -24,6 +24,8 @@ const differences = new Map([
   ["time/time caching", "calls test.sleep, a built-in only OPA's own tests have"],
 ]);
 
+const leastPassing = 0.98;
+
 describe.skipIf(binary === undefined)("OPA's conformance cases", () => {
   it("come out as OPA's own, but for the known differences", { timeout: 300_000 }, async () => {
     const began = performance.now();
@@ -57,6 +59,8 @@ describe.skipIf(binary === undefined)("OPA's conformance cases", () => {
     );
     expect(failures).toEqual([]);
     expect(cases.length).toBeGreaterThan(4_000);
+    // Of all of them, those that call unsupported built-ins included.
+    expect(passed / cases.length).toBeGreaterThanOrEqual(leastPassing);
     expect(known.size, "every known difference is still one").toBe(differences.size);
   });
 });
