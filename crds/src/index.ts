@@ -44,6 +44,7 @@ export {
   fitsWebhook,
   isJudgedByWebhook,
   maxExceptionDurationMs,
+  NATIVE_ONLY_GROUPS,
 } from "./shieldpolicy/effective.ts";
 export { DEFAULT_MAX_EXCEPTION_DURATION } from "./shieldpolicy/exceptions.ts";
 export {

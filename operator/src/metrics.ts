@@ -17,6 +17,7 @@ export interface OperatorMetrics {
   readonly auditReportsOmitted: Gauge;
   readonly policiesEnforced: Gauge<"enforced_by">;
   readonly auditJudged: Counter;
+  readonly auditErrors: Counter;
   readonly auditPassEnded: Gauge;
 }
 
@@ -68,6 +69,11 @@ export function createMetrics(registry: Registry): OperatorMetrics {
     auditJudged: new Counter({
       name: "shieldx_audit_judged_objects_total",
       help: "Objects the background audit has judged; each again whenever something that matters changes.",
+      registers,
+    }),
+    auditErrors: new Counter({
+      name: "shieldx_audit_errors_total",
+      help: "Policies that came to no verdict on an existing object: an expression without a value, or an unknown namespace.",
       registers,
     }),
     auditPassEnded: new Gauge({

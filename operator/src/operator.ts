@@ -85,10 +85,7 @@ export function buildOperator(parts: OperatorParts): OperatorContext {
   });
   const auditor = buildAuditor(parts, operator, {
     policies: () => policies.store.list(),
-    namespaceLabels: (name) => {
-      const found = namespaces.store.get(name);
-      return found === undefined ? undefined : (found.metadata.labels ?? {});
-    },
+    namespace: (name) => namespaces.store.get(name),
   });
 
   // The world first: the controllers' own handlers, added below, run after these and then see it current.

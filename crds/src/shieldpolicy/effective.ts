@@ -41,9 +41,22 @@ export function fitsWebhook(spec: ShieldPolicySpec): boolean {
   const rules = spec.matchConstraints?.resourceRules ?? [];
   return (
     spec.paramKind === undefined &&
-    rules.every(({ apiGroups, resources }) => !`${apiGroups} ${resources}`.includes("*"))
+    rules.every(
+      ({ apiGroups, resources }) =>
+        !`${apiGroups} ${resources}`.includes("*") &&
+        !apiGroups.some((group) => NATIVE_ONLY_GROUPS.includes(group)),
+    )
   );
 }
+
+/** Groups that ShieldX is installed and brought back with: these must not wait for its webhook. */
+export const NATIVE_ONLY_GROUPS: readonly string[] = [
+  "admissionregistration.k8s.io",
+  "apiextensions.k8s.io",
+  "apiregistration.k8s.io",
+  "rbac.authorization.k8s.io",
+  "scheduling.k8s.io",
+];
 
 /** `exceptions.maxDuration` in milliseconds; 720 h where the policy says nothing. */
 export function maxExceptionDurationMs(spec: Pick<ShieldPolicySpec, "exceptions">): number {

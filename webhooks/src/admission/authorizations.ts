@@ -1,10 +1,4 @@
-import {
-  ApiError,
-  type Client,
-  type Logger,
-  SubjectAccessReview,
-  TransportError,
-} from "@shieldx/controller-runtime";
+import { ApiError, type Client, SubjectAccessReview, TransportError } from "@shieldx/controller-runtime";
 import {
   type AdmissionRequestLike,
   type AuthorizationAnswer,
@@ -20,10 +14,15 @@ export type AskAuthorizer = (
   check: AuthorizationCheck,
   user: UserInfo,
   timeoutMs: number,
-) => Promise<AuthorizationAnswer>;
+) => Promise<AuthorizationAnswer | Unanswered>;
+
+/** There is no answer: the expression has no value then, and failurePolicy decides. "No" would be an answer. */
+export class Unanswered extends Error {
+  override readonly name = "Unanswered";
+}
 
 /** By SubjectAccessReviews, the way an API server's own admission policies have no need to go. */
-export function askBySubjectAccessReview(client: Client, logger: Logger): AskAuthorizer {
+export function askBySubjectAccessReview(client: Client): AskAuthorizer {
   return async (check, user, timeoutMs) => {
     try {
       const review = await client.create(
@@ -40,8 +39,7 @@ export function askBySubjectAccessReview(client: Client, logger: Logger): AskAut
       return { allowed, reason, ...(evaluationError === undefined ? {} : { error: evaluationError }) };
     } catch (error) {
       if (!(error instanceof ApiError || error instanceof TransportError)) throw error;
-      logger.warn({ err: error }, "the authorizer could not be asked");
-      return { allowed: false, reason: "", error: error.message };
+      return new Unanswered(`the authorizer could not be asked: ${error.message}`);
     }
   };
 }
@@ -78,23 +76,28 @@ const mostChecks = 64;
 export class Authorizations {
   readonly #ask: AskAuthorizer;
   readonly #user: UserInfo;
-  readonly #answers = new Map<string, AuthorizationAnswer>();
+  readonly #answers = new Map<string, AuthorizationAnswer | Unanswered>();
 
   constructor(ask: AskAuthorizer, user: UserInfo) {
     this.#ask = ask;
     this.#user = user;
   }
 
-  /** Undefined while the check has not been asked. */
+  /**
+   * Undefined while the check has not been asked.
+   * @throws Unanswered
+   */
   readonly lookUp = (check: AuthorizationCheck): AuthorizationAnswer | undefined => {
     const answer = this.#answers.get(authorizationCheckKey(check));
+    if (answer instanceof Unanswered) throw answer;
     if (answer !== undefined || this.#answers.size < mostChecks) return answer;
-    return {
-      allowed: false,
-      reason: "",
-      error: `more than ${mostChecks} authorizer checks for one request`,
-    };
+    throw new Unanswered(`more than ${mostChecks} authorizer checks for one request`);
   };
+
+  /** The first reason why some check has no answer. */
+  get unanswered(): Unanswered | undefined {
+    return [...this.#answers.values()].find((answer) => answer instanceof Unanswered);
+  }
 
   async find(checks: readonly AuthorizationCheck[], timeoutMs: number): Promise<void> {
     const room = mostChecks - this.#answers.size;

@@ -22,6 +22,8 @@ export interface PolicyHandlerParts {
 }
 
 const longestMessage = 16_384;
+/** While policies are held against one request no other is answered: beyond this, failurePolicy decides. */
+const longestEvaluationMs = 500;
 /** Left for the policies when a namespace has to be looked up first. */
 const shareForLookup = 0.5;
 
@@ -71,7 +73,7 @@ async function decide(
       namespaceObject,
       authorize: authorizations.lookUp,
       now: parts.now(),
-      deadlineMs: remainingMs,
+      deadlineMs: Math.min(remainingMs, longestEvaluationMs),
       failurePolicy: parts.failurePolicy,
     });
     if (verdict.asks.length === 0) return verdict;
@@ -123,7 +125,7 @@ function statusOf(denials: readonly Finding[]): { code: number; reason: string; 
     const { statusReason: reason } = violation;
     return { code: statusCodes[reason], reason, message };
   }
-  if (denials.some(({ code }) => code === "MalformedObject"))
+  if (denials.some(({ code }) => code === "MalformedObject" || code === "EvaluationError"))
     return { code: 422, reason: "Invalid", message };
   return { code: 503, reason: "ServiceUnavailable", message };
 }

@@ -221,7 +221,7 @@ class Replica {
       events: this.#events.recorderFor("shieldx-webhooks"),
       topmost: (controller) => owners.of(controller),
     });
-    const askAuthorizer = askBySubjectAccessReview(client, logger);
+    const askAuthorizer = askBySubjectAccessReview(client);
     const metrics = this.#admissionMetrics;
     const shared = { policySet, findNamespace, askAuthorizer, now, refusals, logger, metrics };
     return new Map([

@@ -18,6 +18,7 @@ const finding = (policy: string, ...checks: string[]): AuditFinding => ({
 });
 
 const of = (...findings: AuditFinding[]): Judgement => ({
+  errors: 0,
   matched: findings.map((item) => item.policy),
   findings,
   exempted: [],
@@ -48,8 +49,8 @@ describe("AuditIndex", () => {
 
   it("counts what was held against an object, and what it was let off by exception", () => {
     const index = new AuditIndex();
-    index.set(object("a"), { matched: ["p", "q"], findings: [], exempted: ["q"] });
-    index.set(object("b"), { matched: ["p"], findings: [finding("p", "x", "y")], exempted: [] });
+    index.set(object("a"), { errors: 0, matched: ["p", "q"], findings: [], exempted: ["q"] });
+    index.set(object("b"), { errors: 0, matched: ["p"], findings: [finding("p", "x", "y")], exempted: [] });
     expect(index.policy("p")).toMatchObject({ checked: 2, exempted: 0, violating: 1, findings: 2 });
     expect(index.policy("q")).toMatchObject({ checked: 1, exempted: 1, violating: 0 });
     index.delete("a");

@@ -33,6 +33,8 @@ export interface Offender {
 export interface Judgement {
   /** Policies held against it. */
   readonly matched: readonly string[];
+  /** How many of them came to no verdict. */
+  readonly errors: number;
   readonly findings: readonly AuditFinding[];
   /** Policies it breaks by leave of an exception. */
   readonly exempted: readonly string[];

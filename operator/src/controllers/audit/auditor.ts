@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import {
   type Client,
+  type KubeObject,
   type Logger,
   type ResourceType,
   refusalOf,
@@ -24,7 +25,7 @@ import { AUDIT_STATUS_FIELDS, auditStatus } from "./status.ts";
 /** What the auditor reads besides the objects it judges. */
 export interface AuditSources {
   policies(): readonly ShieldPolicyObject[];
-  namespaceLabels(name: string): Readonly<Record<string, string>> | undefined;
+  namespace(name: string): KubeObject | undefined;
 }
 
 export interface AuditorOptions {
@@ -165,8 +166,9 @@ export class Auditor {
   #findNamedKinds(signal: AbortSignal): void {
     const { operator, logger } = this.#options;
     const policies = namingPolicies(operator.world.current().policies);
+    if (this.#isFinding) return;
     this.#findAgainAt = Number.POSITIVE_INFINITY;
-    if (this.#isFinding || (policies.length === 0 && this.#named.types.length === 0)) return;
+    if (policies.length === 0 && this.#named.types.length === 0) return;
     this.#isFinding = true;
     const revision = operator.world.revision;
     const findAgain = (): void => {
@@ -175,20 +177,21 @@ export class Auditor {
     this.#finder
       .find(policies, signal)
       .then((named) => {
-        const before = new Set(this.#named.types);
-        const isNew = before.size !== named.types.length || named.types.some((type) => !before.has(type));
+        const before = new Set(this.#named.types.map(resourceTypeKey));
+        const isNew =
+          before.size !== named.types.length ||
+          named.types.some((type) => !before.has(resourceTypeKey(type)));
         this.#named = named;
+        this.#isFinding = false;
         this.#tellRefused(policies.map(({ name }) => name));
-        if (named.refused.size > 0) findAgain();
+        findAgain();
         if (isNew || operator.world.revision !== revision) this.policiesChanged();
       })
       .catch((error: unknown) => {
+        this.#isFinding = false;
         if (signal.aborted) return;
         logger.warn({ err: error }, "kinds to audit could not be looked up; will try again");
         findAgain();
-      })
-      .finally(() => {
-        this.#isFinding = false;
       });
   }
 
@@ -196,7 +199,7 @@ export class Auditor {
     const { obstacles, clock } = this.#options.operator;
     for (const name of policies) {
       const refusal = this.#named.refused.get(name);
-      if (refusal === undefined) obstacles.clear(auditSubject(name));
+      if (refusal === undefined || !this.#scans.has(name)) obstacles.clear(auditSubject(name));
       else obstacles.refused(auditSubject(name), refusal, clock.now());
     }
   }
@@ -240,9 +243,11 @@ export class Auditor {
         const cached = this.#caches.get(item.slice(0, space), item.slice(space + 1));
         if (cached === undefined) return;
         const { type, object } = cached;
-        const labels = sources.namespaceLabels(object.metadata.namespace ?? "");
+        const namespace = sources.namespace(object.metadata.namespace ?? "");
         operator.metrics.auditJudged.inc();
-        this.#index.set(auditedObject(object), judgeObject(set, type, object, labels, now));
+        const judgement = judgeObject(set, type, object, namespace, now);
+        if (judgement.errors > 0) operator.metrics.auditErrors.inc(judgement.errors);
+        this.#index.set(auditedObject(object), judgement);
       },
       () => operator.clock.monotonicNow() - startedAt,
       budgetMs,

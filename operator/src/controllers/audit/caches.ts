@@ -22,8 +22,12 @@ export interface AuditCacheEvents {
 
 interface Cache extends CachedKind {
   readonly informer: Informer;
+  readonly startedAtMs: number;
   readonly stop: AbortController;
 }
+
+/** How long results wait for the first list of a kind that policies name. */
+const PATIENCE_MS = 60_000;
 
 /** Caches of the kinds that are audited at present; one starts and stops as policies come and go. */
 export class AuditCaches {
@@ -47,14 +51,18 @@ export class AuditCaches {
       if (kind !== undefined && (cache.isWhole || !kind.isWhole)) continue;
       cache.stop.abort(new Error("no policy audits this kind any more"));
       this.#caches.delete(key);
-      if (kind !== undefined) continue;
+      // Of one that is only begun anew too: what is gone by then would never be missed.
       for (const object of cache.informer.store.list()) this.#events.deleted(object.metadata.uid ?? "");
     }
     for (const [key, kind] of wanted) if (!this.#caches.has(key)) this.#start(kind, signal);
   }
 
+  /** Kinds that policies name may be ones that can never be listed: the others do not wait for them for ever. */
   get isSynced(): boolean {
-    return [...this.#caches.values()].every(({ informer }) => informer.hasSynced);
+    return [...this.#caches.values()].every(
+      ({ informer, isWhole, startedAtMs }) =>
+        informer.hasSynced || (isWhole && performance.now() - startedAtMs > PATIENCE_MS),
+    );
   }
 
   get(type: string, key: string): { readonly type: ResourceType; readonly object: KubeObject } | undefined {
@@ -88,7 +96,13 @@ export class AuditCaches {
       },
       deleted: (last) => this.#events.deleted(last.metadata.uid ?? ""),
     });
-    this.#caches.set(resourceTypeKey(type), { type, isWhole, informer, stop });
+    this.#caches.set(resourceTypeKey(type), {
+      type,
+      isWhole,
+      informer,
+      stop,
+      startedAtMs: performance.now(),
+    });
     informer.start(AbortSignal.any([signal, stop.signal])).catch((error: unknown) => {
       this.#logger.error({ err: error, kind: type.kind }, "an audit cache ended");
     });

@@ -55,15 +55,17 @@ const pod = (name: string, hostNetwork: boolean) => ({
   spec: { hostNetwork, containers: [{ name: "a", image: "a" }] },
   status: { phase: "Running" },
 });
+const namespace = { apiVersion: "v1", kind: "Namespace", metadata: { name: "ns" } };
 const setOf = (exceptions: ShieldException[], over: Partial<ShieldPolicySpec> = {}) =>
   buildPolicySet({ policies: [policy("p", over)], exceptions, serverMinor: 37 });
 
 describe("judgeObject", () => {
   it("finds what a policy would refuse today, and nothing in what it would admit", () => {
-    const bad = judgeObject(setOf([]), Pod, pod("bad", true), {}, NOW);
+    const bad = judgeObject(setOf([]), Pod, pod("bad", true), namespace, NOW);
     expect(bad.matched).toEqual(["p"]);
     expect(bad.findings[0]?.violations[0]?.checkId).toBe("hostNamespaces");
-    expect(judgeObject(setOf([]), Pod, pod("good", false), {}, NOW)).toEqual({
+    expect(judgeObject(setOf([]), Pod, pod("good", false), namespace, NOW)).toEqual({
+      errors: 0,
       matched: ["p"],
       findings: [],
       exempted: [],
@@ -72,9 +74,15 @@ describe("judgeObject", () => {
 
   it("counts an exception while it lasts", () => {
     const allowing = { exceptions: { namespaces: { names: ["ns"] }, maxDuration: "720h" } };
-    const exempt = judgeObject(setOf([exception], allowing), Pod, pod("bad", true), {}, NOW);
-    expect(exempt).toEqual({ matched: ["p"], findings: [], exempted: ["p"] });
-    const later = judgeObject(setOf([exception], allowing), Pod, pod("bad", true), {}, NOW + 2 * 86_400_000);
+    const exempt = judgeObject(setOf([exception], allowing), Pod, pod("bad", true), namespace, NOW);
+    expect(exempt).toEqual({ errors: 0, matched: ["p"], findings: [], exempted: ["p"] });
+    const later = judgeObject(
+      setOf([exception], allowing),
+      Pod,
+      pod("bad", true),
+      namespace,
+      NOW + 2 * 86_400_000,
+    );
     expect(later.findings).toHaveLength(1);
     expect(later.exempted).toEqual([]);
   });
@@ -84,7 +92,9 @@ describe("judgeObject", () => {
     const small = slim(whole);
     expect(small).not.toHaveProperty("status");
     expect(small.metadata).not.toHaveProperty("managedFields");
-    expect(judgeObject(setOf([]), Pod, small, {}, NOW)).toEqual(judgeObject(setOf([]), Pod, whole, {}, NOW));
+    expect(judgeObject(setOf([]), Pod, small, namespace, NOW)).toEqual(
+      judgeObject(setOf([]), Pod, whole, namespace, NOW),
+    );
     expect(auditedObject(small)).toMatchObject({
       kind: "Pod",
       namespace: "ns",
@@ -129,7 +139,7 @@ describe("auditStatus", () => {
   it("shows counts and the worst, and a time only when there is one", () => {
     const index = new AuditIndex();
     const bad = pod("bad", true);
-    index.set(auditedObject(bad), judgeObject(setOf([]), Pod, bad, {}, NOW));
+    index.set(auditedObject(bad), judgeObject(setOf([]), Pod, bad, namespace, NOW));
     expect(auditStatus(index.policy("p"), NOW)).toEqual({
       counts: { checked: 1, violating: 1, violations: 1, exempted: 0, lastScanTime: "2026-01-02T00:00:00Z" },
       worstOffenders: [{ apiVersion: "v1", kind: "Pod", namespace: "ns", name: "bad", violations: 1 }],

@@ -15,19 +15,35 @@ export function auditedObject(object: KubeObject): AuditedObject {
   };
 }
 
+/** One object must not hold up all others, nor what else the process does. */
+const longestJudgementMs = 200;
+
 /** Holds the policies against one object. */
 export function judgeObject(
   set: PolicySet,
   type: ResourceType,
   object: KubeObject,
-  namespaceLabels: Readonly<Record<string, string>> | undefined,
+  namespace: KubeObject | undefined,
   now: number,
 ): Judgement {
   const resource = { group: type.group, version: type.version, resource: type.plural };
-  const { findings, exempted, matched } = set.judge(object, { namespaceLabels, now, resource });
+  const {
+    findings: found,
+    exempted,
+    matched,
+  } = set.judge(object, {
+    namespaceLabels: namespace && (namespace.metadata.labels ?? {}),
+    namespaceObject: namespace,
+    deadlineMs: longestJudgementMs,
+    now,
+    resource,
+  });
+  // What came to no verdict is no finding: see `errors`.
+  const findings = found.filter(({ code }) => code === "PolicyViolation" || code === "MalformedObject");
   const refused = new Set(findings.map((finding) => finding.policy));
   return {
     matched,
+    errors: found.length - findings.length,
     findings: findings.map(({ policy, message, violations }) => ({
       policy,
       message,

@@ -8,7 +8,7 @@ const rule = (apiGroups: string[], apiVersions: string[], resources: string[]) =
 });
 
 describe("namedResources", () => {
-  it("names each resource once, with the first version a rule names, and subresources by their object", () => {
+  it("names each resource once, with the first version a rule names, and no subresources", () => {
     const resourceRules = [
       rule([""], ["v1"], ["pods", "pods/exec", "services"]),
       rule(["apps", "x.io"], ["*"], ["deployments", "things/*"]),
@@ -18,9 +18,8 @@ describe("namedResources", () => {
       { group: "", version: "v1", plural: "pods" },
       { group: "", version: "v1", plural: "services" },
       { group: "apps", version: undefined, plural: "deployments" },
-      { group: "apps", version: undefined, plural: "things" },
       { group: "x.io", version: undefined, plural: "deployments" },
-      { group: "x.io", version: undefined, plural: "things" },
+      { group: "x.io", version: "v1", plural: "things" },
     ]);
   });
 

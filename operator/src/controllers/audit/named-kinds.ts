@@ -1,11 +1,12 @@
 import {
+  ApiError,
   type Client,
   discoverResource,
   findMissingRights,
   groupResourceOf,
   type NamedResource,
   type ResourceType,
-  resourceTypeKey,
+  TransportError,
 } from "@shieldx/controller-runtime";
 import { isLeftAlone } from "@shieldx/policy-engine";
 import type { StandingRefusal } from "../../obstacles.ts";
@@ -27,17 +28,16 @@ export interface NamedKinds {
   readonly refused: ReadonlyMap<string, StandingRefusal>;
 }
 
-/** Resources that rules name; a subresource stands for the object it belongs to. Wildcards name nothing. */
+/** Resources that rules name. Subresources are no objects that exist, and wildcards name nothing. */
 export function namedResources({ resourceRules }: NamingPolicy): NamedResource[] {
   const named = new Map<string, NamedResource>();
   for (const { apiGroups, apiVersions, resources } of resourceRules) {
     const [version] = apiVersions.filter((each) => each !== "*");
     for (const group of apiGroups) {
       for (const resource of resources) {
-        const plural = resource.split("/")[0] ?? "";
-        if (group === "*" || plural.includes("*") || isLeftAlone(group, plural, "", undefined)) continue;
-        const key = `${group}/${plural}`;
-        if (!named.has(key)) named.set(key, { group, version, plural });
+        if (group === "*" || /[*/]/.test(resource) || isLeftAlone(group, resource, "", undefined)) continue;
+        const key = `${group}/${resource}`;
+        if (!named.has(key)) named.set(key, { group, version, plural: resource });
       }
     }
   }
@@ -52,55 +52,66 @@ export function hasWildcard({ resourceRules }: NamingPolicy): boolean {
   );
 }
 
-/**
- * Finds the kinds behind the resources that policies name, and whether ShieldX may read them. What was found stays; what
- * was not is looked for again at each call, for a CustomResourceDefinition or a right may come later.
- */
+/** Finds the kinds behind the resources that policies name, and whether ShieldX may read them. */
 export class NamedKindsFinder {
   readonly #client: Client;
   readonly #namespace: string;
-  readonly #found = new Map<string, ResourceType>();
 
   constructor(client: Client, namespace: string) {
     this.#client = client;
     this.#namespace = namespace;
   }
 
-  /** @throws ApiError, TransportError when the API server cannot be asked */
+  /** Asks about each resource once. What cannot be found out now concerns only the policies that name it. */
   async find(policies: readonly NamingPolicy[], signal: AbortSignal): Promise<NamedKinds> {
+    const answers = new Map<string, Promise<ResourceType | StandingRefusal>>();
+    const ask = (resource: NamedResource): Promise<ResourceType | StandingRefusal> => {
+      const key = `${resource.group}/${resource.version ?? ""}/${resource.plural}`;
+      const asked = answers.get(key) ?? this.#look(resource, signal);
+      answers.set(key, asked);
+      return asked;
+    };
+    /** One form of each kind is kept; whoever names another is told. */
     const types = new Map<string, ResourceType>();
     const refused = new Map<string, StandingRefusal>();
     for (const policy of policies) {
-      if (hasWildcard(policy))
-        refused.set(policy.name, notAudited("rules with * are not audited: name groups and resources"));
-      for (const resource of namedResources(policy)) {
-        const type = await this.#look(resource, signal);
-        if (typeof type === "string") refused.set(policy.name, notAudited(type));
-        else types.set(resourceTypeKey(type), type);
+      const resources = namedResources(policy);
+      if (hasWildcard(policy) || resources.length === 0)
+        refused.set(policy.name, notAudited("name groups and resources, without * and subresources"));
+      for (const resource of resources) {
+        const found = await ask(resource);
+        if ("isPassing" in found) {
+          refused.set(policy.name, found);
+          continue;
+        }
+        const kept = types.get(groupResourceOf(found)) ?? found;
+        types.set(groupResourceOf(found), kept);
+        if (kept.version !== found.version) {
+          const other = `${groupResourceOf(found)} are audited in version ${kept.version}, which another policy names`;
+          refused.set(policy.name, notAudited(`${other}: name that version too`));
+        }
       }
     }
     return { types: [...types.values()], refused };
   }
 
-  async #look(resource: NamedResource, signal: AbortSignal): Promise<ResourceType | string> {
-    const key = `${resource.group}/${resource.version ?? ""}/${resource.plural}`;
-    const known = this.#found.get(key);
-    if (known !== undefined) return known;
-    const type = await discoverResource(this.#client, resource, signal);
+  async #look(resource: NamedResource, signal: AbortSignal): Promise<ResourceType | StandingRefusal> {
     const { group, plural } = resource;
-    if (type === undefined)
-      return `the API server has no ${plural}${group === "" ? "" : `.${group}`} that can be listed`;
-    const needed = { apiGroups: [group], resources: [plural], verbs: ["list", "watch"] };
-    const missing = await findMissingRights(
-      this.#client,
-      { cluster: [needed], namespace: [] },
-      this.#namespace,
-      signal,
-    );
-    if (missing.length > 0)
-      return `ShieldX may not read ${groupResourceOf(type)}: set rbac.auditedKinds of the chart, or grant list and watch on them to the ServiceAccount shieldx-operator`;
-    this.#found.set(key, type);
-    return type;
+    const name = `${plural}${group === "" ? "" : `.${group}`}`;
+    try {
+      const type = await discoverResource(this.#client, resource, signal);
+      if (type === undefined) return notAudited(`the API server has no ${name} that can be listed`);
+      const needed = { apiGroups: [group], resources: [plural], verbs: ["list", "watch"] };
+      const needs = { cluster: [needed], namespace: [] };
+      const missing = await findMissingRights(this.#client, needs, this.#namespace, signal);
+      if (missing.length === 0) return type;
+      return notAudited(
+        `ShieldX may not read ${name}: set rbac.auditedKinds of the chart, or grant list and watch on them to the ServiceAccount shieldx-operator`,
+      );
+    } catch (error) {
+      if (!(error instanceof ApiError || error instanceof TransportError)) throw error;
+      return notAudited(`${name} could not be looked up: ${error.message}`);
+    }
   }
 }
 

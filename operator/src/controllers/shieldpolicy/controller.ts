@@ -33,7 +33,7 @@ import { OwnedObjects } from "../../owned-object.ts";
 import { keepStatus } from "../../status.ts";
 import { caSecret, OURS, replicaLeases } from "../../watched.ts";
 import { applyNative, type NativeResult, removeNative, warningsOf } from "./apply.ts";
-import { decideStatus, type StatusObservation } from "./decide.ts";
+import { decideStatus, type Obstruction, type StatusObservation } from "./decide.ts";
 import { HandOvers } from "./hand-over.ts";
 import { cachedNative, observePolicy, type PolicyObservation } from "./observe.ts";
 
@@ -69,39 +69,58 @@ export function shieldPolicyController(operator: OperatorContext): ControllerDef
     context: ReconcileContext,
     now: number,
   ): Promise<InLine> {
-    const { policy, enforcer, webhook, native: cached } = observed;
-    const { name, uid, generation } = policy.metadata;
-    const wait = (isInPlace: boolean): number | undefined =>
-      handOvers.remainingMs(name, `${uid}/${generation}`, isInPlace, operator.clock.monotonicNow());
-    const isNativeThere = cached.policy !== undefined && cached.binding !== undefined;
-    if (observed.problem === undefined && enforcer.by === "Webhook" && isNativeThere) {
-      const isInPlace = webhook.isPublished && webhook.loaded > 0 && webhook.loaded === webhook.replicas;
-      const waitMs = wait(isInPlace);
-      if (waitMs !== 0) {
-        const state = { refusal: undefined, isInstalled: true, typeWarnings: [] };
-        return {
-          native: { state, requeueAfterMs: undefined },
-          ...former(
-            "Native",
-            "the webhook takes over once all replicas hold this version and are called",
-            waitMs,
-          ),
-        };
-      }
-    }
+    const { policy, enforcer, problem } = observed;
+    const towardsWebhook =
+      problem === undefined && enforcer.by === "Webhook"
+        ? await keepNativeAwhile(observed, context, now)
+        : undefined;
+    if (towardsWebhook !== undefined) return towardsWebhook;
     const native = await bringNativeInLine(operator, context, owned, observed, now);
-    const wasWebhook = policy.status?.enforcedBy === "Webhook" && fitsWebhook(asPolicy(policy).spec);
-    if (observed.problem === undefined && enforcer.by === "Native" && wasWebhook) {
-      const state = native?.state;
-      const waitMs = wait(state?.isInstalled === true && state.refusal === undefined);
-      if (waitMs !== 0)
-        return {
-          native,
-          ...former("Webhook", "the API server takes over once it holds the rendered policy", waitMs),
-        };
-    }
-    handOvers.forget(name);
+    const towardsNative =
+      problem === undefined && enforcer.by === "Native" ? keepWebhookAwhile(observed, native) : undefined;
+    if (towardsNative !== undefined) return towardsNative;
+    handOvers.forget(policy.metadata.name);
     return { native, enforcer, handingOver: undefined, waitMs: undefined };
+  }
+
+  function waitMsFor({ metadata }: ShieldPolicyObject, isInPlace: boolean): number | undefined {
+    const version = `${metadata.uid}/${metadata.generation}`;
+    return handOvers.remainingMs(metadata.name, version, isInPlace, operator.clock.monotonicNow());
+  }
+
+  /** Until the webhook is in place the rendered objects are tended as ever, with the exceptions that count now. */
+  async function keepNativeAwhile(
+    observed: PolicyObservation,
+    context: ReconcileContext,
+    now: number,
+  ): Promise<InLine | undefined> {
+    const { policy, enforcer, webhook, native: cached } = observed;
+    const isNativeThere = cached.policy !== undefined && cached.binding !== undefined;
+    if (!isNativeThere && policy.status?.enforcedBy !== "Native") return undefined;
+    const isInPlace = webhook.isPublished && webhook.loaded > 0 && webhook.loaded === webhook.replicas;
+    const waitMs = waitMsFor(policy, isInPlace);
+    if (waitMs === 0) return undefined;
+    const asNative = { ...observed, enforcer: { ...enforcer, by: "Native" as const } };
+    const native = await bringNativeInLine(operator, context, owned, asNative, now);
+    const why = webhook.obstruction?.message ?? "the webhook takes over once all replicas hold this version";
+    return { native, ...former("Native", why, waitMs, webhook.obstruction) };
+  }
+
+  /** Until the rendered objects are in place the webhook judges by the new version, where it can. */
+  function keepWebhookAwhile(
+    { policy }: PolicyObservation,
+    native: NativeResult | undefined,
+  ): InLine | undefined {
+    if (policy.status?.enforcedBy !== "Webhook" || !fitsWebhook(asPolicy(policy).spec)) return undefined;
+    const refusal = native?.state?.refusal;
+    const waitMs = waitMsFor(policy, native?.state?.isInstalled === true && refusal === undefined);
+    if (waitMs === 0) return undefined;
+    const why =
+      refusal === undefined
+        ? "the API server takes over once it holds the rendered policy"
+        : `the API server does not take the rendered policy: ${refusal.message}`;
+    const nextMs = refusal === undefined ? waitMs : native?.requeueAfterMs;
+    return { native, ...former("Webhook", why, nextMs, refusal) };
   }
 
   async function reconcile(key: ObjectKey, context: ReconcileContext): Promise<number | undefined> {
@@ -191,16 +210,26 @@ export function shieldPolicyController(operator: OperatorContext): ControllerDef
 interface InLine {
   readonly native: NativeResult | undefined;
   readonly enforcer: StatusObservation["enforcer"];
-  readonly handingOver: string | undefined;
+  readonly handingOver: Obstruction | undefined;
   readonly waitMs: number | undefined;
 }
 
 /** How often it is looked whether a successor is in place; events mostly come before. */
 const LOOK_FOR_SUCCESSOR_MS = 1_000;
 
-function former(by: "Native" | "Webhook", why: string, waitMs: number | undefined): Omit<InLine, "native"> {
+function former(
+  by: "Native" | "Webhook",
+  why: string,
+  waitMs: number | undefined,
+  obstruction: Obstruction | undefined,
+): Omit<InLine, "native"> {
+  const reason = obstruction?.reason ?? "HandingOver";
   const message = `handing over: ${why}`;
-  return { enforcer: { by, reason: message }, handingOver: message, waitMs: waitMs ?? LOOK_FOR_SUCCESSOR_MS };
+  return {
+    enforcer: { by, reason: message },
+    handingOver: { reason, message },
+    waitMs: waitMs ?? LOOK_FOR_SUCCESSOR_MS,
+  };
 }
 
 async function bringNativeInLine(

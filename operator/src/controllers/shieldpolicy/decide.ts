@@ -100,7 +100,7 @@ export interface StatusObservation {
   readonly problem: CompileProblem | undefined;
   readonly enforcer: { readonly by: Enforcer; readonly reason: string };
   /** Who is to follow whom, and what that waits for, while the enforcer is still the former one. */
-  readonly handingOver: string | undefined;
+  readonly handingOver: Obstruction | undefined;
   readonly native: NativeState | undefined;
   readonly webhook: WebhookState;
   /** Whether replicas hold the policy at all (also needed for background only: they do not). */
@@ -154,8 +154,10 @@ function concludeOn(observed: StatusObservation): Conclusion {
   }
   const compiled = { isTrue: true, reason: "Compiled", message: "the policy was understood without error" };
   if (observed.handingOver !== undefined) {
-    const aspect = { isTrue: true, reason: "HandingOver", message: observed.handingOver };
-    return { compiled, enforced: aspect, degraded: aspect };
+    const { reason, message } = observed.handingOver;
+    const { enforced } =
+      observed.enforcer.by === "Native" ? concludeNative(observed.native) : concludeWebhook(observed.webhook);
+    return { compiled, enforced, degraded: { isTrue: true, reason, message: bounded(message) } };
   }
   switch (observed.enforcer.by) {
     case "None":

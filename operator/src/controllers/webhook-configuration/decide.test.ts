@@ -243,7 +243,25 @@ describe("a policy of engine cel that the webhook evaluates", () => {
       ],
       ["probe.shieldx.io", [expect.anything()]],
     ]);
-    expect(entries[0]?.matchConditions?.[0]?.expression).toContain("namespace-controller");
+    const [ending, cleanup] = entries[0]?.matchConditions ?? [];
+    expect(ending?.expression).toContain("deletionTimestamp");
+    expect(cleanup?.expression).toContain("namespace-controller");
+  });
+
+  it("keeps calls apart by the versions a policy names, so that none changes what another gets to see", () => {
+    const rule = (apiVersions: string[]) => ({
+      ...{ apiGroups: ["autoscaling"], apiVersions, resources: ["horizontalpodautoscalers"] },
+      operations: ["CREATE"],
+    });
+    const of = (name: string, apiVersions: string[]) =>
+      policy(name, { engine: "cel", resourceRules: [rule(apiVersions)] });
+    const set = [of("a", ["v1"]), of("b", ["v2"]), of("c", ["v2", "v1"]), of("d", ["v1", "v2"])];
+    const entries = decideWebhookConfigurations(observe(set)).fail?.webhooks ?? [];
+    const forms = entries
+      .filter(({ name }) => name !== "probe.shieldx.io")
+      .map(({ rules }) => rules.flatMap(({ apiVersions }) => apiVersions).sort());
+    expect(forms.sort((a, b) => a.join().localeCompare(b.join()))).toEqual([["v1"], ["v1", "v2"], ["v2"]]);
+    expect(new Set(entries.map(({ name }) => name)).size).toBe(4);
   });
 
   it("is never called for what brings a cluster back, nor for everything", () => {
@@ -258,6 +276,8 @@ describe("a policy of engine cel that the webhook evaluates", () => {
       rule([""], ["nodes", "nodes/status", "namespaces/finalize"]),
       rule([""], ["namespaces"], ["DELETE"]),
       rule(["shieldx.io"], ["shieldpolicies", "shieldpolicies/status"]),
+      rule(["authorization.k8s.io"], ["selfsubjectrulesreviews", "subjectaccessreviews"]),
+      rule(["authentication.k8s.io"], ["tokenreviews"]),
       rule(["*"], ["pods"]),
       rule([""], ["*", "pods/*", "*/scale"]),
     ]);

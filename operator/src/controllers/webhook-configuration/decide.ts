@@ -107,7 +107,7 @@ function leftAlone(ownNamespaces: readonly string[]): string[] {
 
 const TIMEOUT_SECONDS: Readonly<Record<FailurePolicy, number>> = { Fail: 5, Ignore: 3 };
 
-/** A change to the metadata of an object being deleted passes without a call: a finalizer can go even while no replica answers. */
+/** What ends a deletion passes without a call: a finalizer can go, and a Pod, even while no replica answers. */
 const NOT_BEING_DELETED = {
   name: "not-being-deleted",
   expression: notFinalizing,
@@ -147,6 +147,7 @@ function callsFor({ engine, resourceRules }: WebhookPolicy): Call[] {
 
 interface Group {
   readonly key: string;
+  readonly form: string;
   readonly namespaceSelector: LabelSelector;
   readonly objectSelector: LabelSelector;
   readonly calls: Map<string, Call>;
@@ -166,9 +167,12 @@ function groupBySelector(
     const key = selectorKey(namespaceSelector, objectSelector);
     const selectsEverything = key === everythingKey;
     const calls = new Map<string, Call>();
-    const group = groups.get(key) ?? { key, namespaceSelector, objectSelector, calls, selectsEverything };
+    const { form } = call;
+    const group = groups.get(`${form} ${key}`) ?? {
+      ...{ key, form, namespaceSelector, objectSelector, calls, selectsEverything },
+    };
     group.calls.set(callKey(call), call);
-    groups.set(key, group);
+    groups.set(`${form} ${key}`, group);
   };
   for (const { namespaceSelector = {}, objectSelector = {}, rules = [] } of observed.held[failurePolicy]) {
     // What somebody else put there is not held: the webhook is never called for everything, nor for these namespaces.
@@ -198,17 +202,15 @@ function groupBySelector(
 
 /** The webhook judges every policy on each call: a call made for all objects need not be made again for some. */
 function withoutCoveredCalls(groups: readonly Group[]): Group[] {
-  const everything = groups.find((group) => group.selectsEverything);
-  if (everything === undefined) return [...groups];
+  const everything = new Map(
+    groups.filter((group) => group.selectsEverything).map((group) => [group.form, group]),
+  );
   return groups
-    .map((group) =>
-      group === everything
-        ? group
-        : {
-            ...group,
-            calls: new Map([...group.calls].filter(([key]) => !everything.calls.has(key))),
-          },
-    )
+    .map((group) => {
+      const covering = everything.get(group.form);
+      if (covering === undefined || covering === group) return group;
+      return { ...group, calls: new Map([...group.calls].filter(([key]) => !covering.calls.has(key))) };
+    })
     .filter((group) => group.calls.size > 0);
 }
 
@@ -223,7 +225,7 @@ function configurationOf(
   const caBundle = Buffer.from(caBundlePem, "utf8").toString("base64");
   const entries = groups.flatMap((group) =>
     splitByOperation(group).map(({ prefix, calls, matchConditions }) => ({
-      name: `${prefix}${group.selectsEverything ? "" : `selector-${shortHash(group.key)}.`}policies.shieldx.io`,
+      name: `${prefix}${selectorPart(group)}${formPart(group)}policies.shieldx.io`,
       clientConfig: clientConfigOf(observed.address, "admit", path, caBundle),
       rules: rulesOf(calls),
       failurePolicy,
@@ -245,6 +247,14 @@ function configurationOf(
   };
 }
 
+function selectorPart({ selectsEverything, key }: Group): string {
+  return selectsEverything ? "" : `selector-${shortHash(key)}.`;
+}
+
+function formPart({ form }: Group): string {
+  return form === "v1" ? "" : `versions-${shortHash(form)}.`;
+}
+
 /** Whoever empties a namespace that is being deleted passes without a call, so that it can go, too. */
 const NOT_NAMESPACE_CLEANUP = { name: "not-namespace-cleanup", expression: notNamespaceCleanup } as const;
 
@@ -263,7 +273,11 @@ function splitByOperation(group: Group): {
   return [
     { prefix: "", calls: having("CREATE", "CONNECT") },
     { prefix: "updates.", calls: having("UPDATE"), matchConditions: [NOT_BEING_DELETED] },
-    { prefix: "deletions.", calls: having("DELETE"), matchConditions: [NOT_NAMESPACE_CLEANUP] },
+    {
+      prefix: "deletions.",
+      calls: having("DELETE"),
+      matchConditions: [NOT_BEING_DELETED, NOT_NAMESPACE_CLEANUP],
+    },
   ].filter((entry) => entry.calls.length > 0);
 }
 

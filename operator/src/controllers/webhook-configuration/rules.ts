@@ -46,6 +46,12 @@ export interface Call {
   readonly operation: string;
   /** `Namespaced`, `Cluster` or `*`, as in a rule. */
   readonly scope: string;
+  /**
+   * The versions its policy names for the resource, in one fixed order. An object comes in the version that was asked for
+   * if an entry names that, else converted: entries of different forms are kept apart, or a policy about one version
+   * would change what one about another gets to see.
+   */
+  readonly form: string;
 }
 
 const WORKLOADS: readonly Pick<Call, "apiGroup" | "apiVersion" | "resource">[] = [
@@ -72,7 +78,7 @@ export function podSecurityCalls(requested: readonly RequestedRule[] | undefined
   for (const workload of WORKLOADS) {
     for (const operation of OPERATIONS) {
       if (workload.resource === "pods/ephemeralcontainers" && operation === "CREATE") continue;
-      const call = { ...workload, operation, scope: "Namespaced" };
+      const call = { ...workload, operation, scope: "Namespaced", form: "v1" };
       if (
         requested === undefined ||
         requested.length === 0 ||
@@ -178,6 +184,7 @@ export function callsOf(rules: readonly Rule[]): Call[] {
             resource,
             operation,
             scope: rule.scope ?? "*",
+            form: [...rule.apiVersions].sort().join(),
           })),
         ),
       ),

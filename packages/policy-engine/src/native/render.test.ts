@@ -93,8 +93,10 @@ describe("renderAdmissionPolicy", () => {
     expect(excluded(["", "nodes"])).toEqual(["nodes", "nodes/status"]);
     expect(excluded(["coordination.k8s.io", "*"])).toEqual(["leases"]);
     expect(excluded(["*", "*/*"])).toEqual([
-      ...["leases", "nodes", "nodes/status", "namespaces", "namespaces/finalize", "namespaces/status", "*/*"],
+      ...["leases", "nodes", "nodes/status", "namespaces", "namespaces/finalize", "namespaces/status"],
+      ...["*/*", "*/*"],
     ]);
+    expect(excluded(["authorization.k8s.io", "subjectaccessreviews"])).toEqual(["*/*"]);
   });
 
   it("lets the namespace controller empty a namespace when the policy is about deletions", () => {

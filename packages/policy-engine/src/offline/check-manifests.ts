@@ -1,5 +1,6 @@
 import { DEFAULT_NAMESPACE, type ShieldException, type ShieldPolicy } from "@shieldx/crds";
 import { buildPolicySet } from "../policy-set/build.ts";
+import { mentions } from "../policy-set/engines/cel.ts";
 import { nameOf } from "../policy-set/exceptions.ts";
 import { labelsOf } from "../policy-set/match.ts";
 import type { PolicySet, PolicySetProblem } from "../policy-set/policy-set.ts";
@@ -93,7 +94,9 @@ export function checkManifests(check: OfflineCheck): OfflineReport {
     for (const exemption of verdict.exempted) exempted.push({ ...exemption, manifest });
   }
   const notOffline = set.policies
-    .filter(({ name, isEvaluatedHere }) => !isEvaluatedHere || asking.has(name))
+    .filter(({ name, isEvaluatedHere, source }) => {
+      return !isEvaluatedHere || asking.has(name) || mentions(source.spec, /\buserInfo\b/);
+    })
     .map(({ name }) => name);
   return { findings, exempted, checked, skipped, notOffline, problems: set.problems };
 }

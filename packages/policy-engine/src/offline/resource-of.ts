@@ -48,12 +48,12 @@ export function resourceOf(object: unknown, defined: DefinedResources): KnownRes
   };
 }
 
-/** As `meta.UnsafeGuessKindToResource` (k8s.io/apimachinery) guesses; right for all built-in kinds. */
+/** English plurals, as kinds are mostly named; right for all built-in kinds. */
 export function pluralOf(kind: string): string {
   const singular = kind.toLowerCase();
   if (singular === "endpoints") return singular;
-  if (singular.endsWith("s")) return `${singular}es`;
-  if (singular.endsWith("y")) return `${singular.slice(0, -1)}ies`;
+  if (/(?:s|x|z|ch|sh)$/.test(singular)) return `${singular}es`;
+  if (/[^aeiou]y$/.test(singular)) return `${singular.slice(0, -1)}ies`;
   return `${singular}s`;
 }
 

@@ -3,12 +3,13 @@ import {
   effectiveFailurePolicy,
   isJudgedByWebhook,
   maxExceptionDurationMs,
+  NATIVE_ONLY_GROUPS,
   type ShieldPolicy,
 } from "@shieldx/crds";
 import { isPodSecurityLevel, isPodSecurityVersion, resolveMinor } from "../pod-security/levels.ts";
 import { podCarriers } from "../pod-security/workload.ts";
 import type { PolicySetMember } from "./digest.ts";
-import { celJudge } from "./engines/cel.ts";
+import { celJudge, mentions } from "./engines/cel.ts";
 import { podSecurityJudge } from "./engines/pod-security.ts";
 import { PolicyCompileError } from "./errors.ts";
 import type { ExceptionTerms } from "./exceptions.ts";
@@ -215,6 +216,13 @@ function compileCel(
       "audit of a policy with paramKind is not yet supported: use off",
     );
   }
+  if (base.background === "audit" && mentions(spec, /\b(?:authorizer|userInfo)\b/)) {
+    throw new PolicyCompileError(
+      "Invalid",
+      "spec.actions.background",
+      "a policy that looks at who asks cannot be held against objects that exist: use off",
+    );
+  }
   const match = compileMatch(spec.matchConstraints, [], "spec.matchConstraints");
   const policy = { ...base, engine: "cel", match } as const;
   if (isDemanded || base.background === "audit")
@@ -258,6 +266,13 @@ function checkCalls(spec: ShieldPolicy["spec"]): void {
       path,
       "evaluation Webhook takes no * in apiGroups and resources: name them, or use Native",
     );
+  }
+  const reserved = rules
+    .flatMap(({ apiGroups }) => apiGroups)
+    .find((group) => NATIVE_ONLY_GROUPS.includes(group));
+  if (reserved !== undefined) {
+    const message = `evaluation Webhook cannot be about ${reserved}, which ShieldX is brought back with: use Native`;
+    throw new PolicyCompileError("Invalid", path, message);
   }
   const calls = rules.reduce(
     (sum, { apiGroups, apiVersions, resources, operations }) =>

@@ -1,6 +1,6 @@
 import type { CompiledPolicy } from "./compile.ts";
 import { type CompiledException, standingOf } from "./exceptions.ts";
-import type { Violation } from "./judgement.ts";
+import type { Judgement, Violation } from "./judgement.ts";
 import type { MatchSubject } from "./match.ts";
 import { errorMessage, violationMessage } from "./message.ts";
 import type { Question } from "./question.ts";
@@ -22,6 +22,8 @@ export function holdPolicy(
   }
 }
 
+const late: Judgement = { kind: "fails", code: "DeadlineExceeded", problem: "time ran out; try again" };
+
 function hold(
   policy: CompiledPolicy,
   action: FindingAction,
@@ -38,7 +40,7 @@ function hold(
     builder.add(failure(policy, action, question, "NamespaceUnknown", problem));
     return;
   }
-  const judgement = policy.judge.judge(question);
+  const judgement: Judgement = question.isLate() ? late : policy.judge.judge(question);
   if (judgement.kind === "irrelevant") return;
   builder.matched(policy.name);
   switch (judgement.kind) {
@@ -51,9 +53,22 @@ function hold(
     case "exempt":
       builder.exempt({ policy: policy.name, ground: judgement.ground, violations: [] });
       return;
-    case "fails":
+    case "fails": {
+      // An exception sets aside what the rules would say; here they would have said something, only not what.
+      const exception =
+        judgement.code === "EvaluationError" ? coveringException(policy, question, exceptions) : undefined;
+      if (exception !== undefined) {
+        builder.exempt({
+          policy: policy.name,
+          ground: "exception",
+          exception: exception.key,
+          violations: [],
+        });
+        return;
+      }
       builder.add(failure(policy, action, question, judgement.code, judgement.problem));
       return;
+    }
     case "breaks": {
       builder.annotate(policy.name, judgement.annotations);
       const remaining = judgement.isMalformed
@@ -82,13 +97,9 @@ function withoutExcepted(
   exceptions: readonly CompiledException[],
   builder: VerdictBuilder,
 ): readonly Violation[] {
-  const { object, oldObject, kind } = question.request;
-  const excepted = object ?? oldObject;
   let remaining = violations;
   for (const exception of exceptions) {
-    if (!exception.covers(excepted, kind.kind)) continue;
-    const { now, namespaceLabels } = question.context;
-    if (!standingOf(policy.exceptions, exception, now, namespaceLabels).honoured) continue;
+    if (!isHonoured(policy, exception, question)) continue;
     const isSetAside = ({ checkId }: Violation) =>
       exception.checks === undefined || exception.checks.has(checkId);
     const setAside = remaining.filter(isSetAside);
@@ -102,6 +113,24 @@ function withoutExcepted(
     remaining = remaining.filter((violation) => !isSetAside(violation));
   }
   return remaining;
+}
+
+function isHonoured(policy: CompiledPolicy, exception: CompiledException, question: Question): boolean {
+  const { object, oldObject, kind } = question.request;
+  if (!exception.covers(object ?? oldObject, kind.kind)) return false;
+  const { now, namespaceLabels } = question.context;
+  return standingOf(policy.exceptions, exception, now, namespaceLabels).honoured;
+}
+
+/** One that is not limited to single checks. */
+function coveringException(
+  policy: CompiledPolicy,
+  question: Question,
+  exceptions: readonly CompiledException[],
+): CompiledException | undefined {
+  return exceptions.find(
+    (exception) => exception.checks === undefined && isHonoured(policy, exception, question),
+  );
 }
 
 /** By failurePolicy Fail the failure counts like a violation, by Ignore it is only noted (as ValidatingAdmissionPolicy does). */

@@ -33,7 +33,7 @@ export type Judgement =
   /** Evaluation did not come to an end: failurePolicy decides. */
   | {
       readonly kind: "fails";
-      readonly code: "DeadlineExceeded" | "EvaluationError";
+      readonly code: "DeadlineExceeded" | "EvaluationError" | "NamespaceUnknown";
       readonly problem: string;
     };
 

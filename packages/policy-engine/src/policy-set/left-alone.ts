@@ -16,6 +16,12 @@ export const alwaysLeftAlone: readonly {
     operations: ["*"],
     why: "namespace deletion",
   },
+  {
+    apiGroups: ["authentication.k8s.io", "authorization.k8s.io"],
+    resources: ["*/*"],
+    operations: ["*"],
+    why: "every component asks who may do what, ShieldX at its start",
+  },
   { apiGroups: ["shieldx.io"], resources: ["*/*"], operations: ["*"], why: "ShieldX's own resources" },
 ];
 

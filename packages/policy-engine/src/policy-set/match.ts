@@ -14,7 +14,10 @@ export interface MatchConstraintsLike {
 
 /** What a request and its namespace say, worked out once for all policies. */
 export interface MatchSubject {
-  readonly targets: { readonly Exact: RequestTarget; readonly Equivalent: RequestTarget };
+  /** In the form in which the object came. */
+  readonly target: RequestTarget;
+  /** What the client asked for, where that is another group, version or resource. */
+  readonly asked: RequestTarget | undefined;
   readonly object: unknown;
   readonly oldObject: unknown;
   /** Undefined when the caller does not know the namespace (yet). */
@@ -36,17 +39,20 @@ export function matchSubject(
   request: AdmissionRequestLike,
   namespaceLabels: Labels | undefined,
 ): MatchSubject {
-  const equivalent = targetOf(request, "Equivalent");
+  const target = targetOf(request, "Equivalent");
+  const asked = targetOf(request, "Exact");
   return {
-    targets: {
-      Equivalent: equivalent,
-      Exact: request.requestResource ? targetOf(request, "Exact") : equivalent,
-    },
+    target,
+    asked: isSameResource(target, asked) ? undefined : asked,
     object: request.object,
     oldObject: request.oldObject,
     namespaceLabels,
     selectableLabels: { ...namespaceLabels, [nameLabel]: request.namespace ?? "" },
   };
+}
+
+function isSameResource(a: RequestTarget, b: RequestTarget): boolean {
+  return a.group === b.group && a.version === b.version && a.resource === b.resource;
 }
 
 /** @throws PolicyCompileError when a selector is malformed. */
@@ -65,9 +71,13 @@ export function compileMatch(
     resourceRules: rules,
     matchPolicy,
     answer(subject) {
-      const target = subject.targets[matchPolicy];
+      const { target, asked } = subject;
       if (!rules.some((rule) => ruleCovers(rule, target))) return "no";
-      if (excluded.some((rule) => ruleCovers(rule, target))) return "no";
+      // The API server calls for each form that policies name: this one is judged in the form its own rules cover.
+      if (asked !== undefined && (matchPolicy === "Exact" || rules.some((rule) => ruleCovers(rule, asked))))
+        return "no";
+      const isExcluded = (form: RequestTarget): boolean => excluded.some((rule) => ruleCovers(rule, form));
+      if (isExcluded(target) || (asked !== undefined && isExcluded(asked))) return "no";
       if (!matchesObject(objects, subject)) return "no";
       return matchesNamespace(namespaces, target, subject);
     },

@@ -36,8 +36,7 @@ export class PolicyIndex {
       if (!judge.reaches(group, resource, subresource)) return false;
       return match.resourceRules.some(
         (rule) =>
-          // Exact compares what the client asked for, which may bear another group: `match` decides.
-          (match.matchPolicy === "Exact" || coversResource(rule, group, resource, subresource)) &&
+          coversResource(rule, group, resource, subresource) &&
           (operation === undefined || coversOperation(rule, operation)),
       );
     });

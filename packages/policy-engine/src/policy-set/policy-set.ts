@@ -17,16 +17,19 @@ import {
 } from "./request.ts";
 import { type Exempted, type Finding, nothingToSay, type Verdict, VerdictBuilder } from "./verdict.ts";
 
-export interface EvaluationContext extends QuestionContext {
+interface TimedContext extends QuestionContext {
   /** How long this call may take, in milliseconds. Policies it does not get to follow their failurePolicy. */
   readonly deadlineMs?: number;
-  /** Only policies with this failurePolicy are evaluated; all when left out. */
-  readonly failurePolicy?: FailurePolicy;
   /** A clock that never goes back, in milliseconds; `performance.now` unless a test says otherwise. */
   readonly monotonicNow?: () => number;
 }
 
-export interface JudgeContext extends QuestionContext {
+export interface EvaluationContext extends TimedContext {
+  /** Only policies with this failurePolicy are evaluated; all when left out. */
+  readonly failurePolicy?: FailurePolicy;
+}
+
+export interface JudgeContext extends TimedContext {
   /** What the object is, for kinds other than the built-in workloads. */
   readonly resource?: GroupVersionResource;
 }
@@ -106,9 +109,7 @@ export class PolicySet {
     const candidates = this.#admission.of(request);
     if (candidates.length === 0 || this.#neverJudged.has(request.namespace ?? "")) return nothingToSay;
 
-    const clock = context.monotonicNow ?? monotonicNow;
-    const until = context.deadlineMs === undefined ? undefined : clock() + context.deadlineMs;
-    const question = new Question(request, context, until === undefined ? never : () => clock() >= until);
+    const question = new Question(request, context, lateness(context));
     const builder = new VerdictBuilder();
     for (const policy of candidates) {
       if (context.failurePolicy !== undefined && policy.failurePolicy !== context.failurePolicy) continue;
@@ -122,7 +123,9 @@ export class PolicySet {
   judge(object: unknown, context: JudgeContext): AuditVerdict {
     const resource = context.resource ?? resourceOf(object);
     if (resource === undefined || !isJsonObject(object) || isBeingDeleted(object)) return nothingFound;
-    const namespace = stringOf(metadataOf(object)?.namespace);
+    // A request about a Namespace carries its name.
+    const isNamespace = resource.group === "" && resource.resource === "namespaces";
+    const namespace = isNamespace ? nameOf(object) : stringOf(metadataOf(object)?.namespace);
     if (this.#neverJudged.has(namespace)) return nothingFound;
     const asIf = (operation: string): AdmissionRequestLike => ({
       uid: "",
@@ -137,7 +140,7 @@ export class PolicySet {
     const candidates = this.#background.ofAnyOperation(asIf("CREATE"));
     if (candidates.length === 0) return nothingFound;
 
-    const question = new Question(asIf("CREATE"), context, never);
+    const question = new Question(asIf("CREATE"), context, lateness(context));
     const onUpdate = matchSubject(asIf("UPDATE"), context.namespaceLabels);
     const builder = new VerdictBuilder();
     for (const policy of candidates) {
@@ -161,6 +164,12 @@ const nothingFound: AuditVerdict = Object.freeze({
 });
 
 const noExceptions: readonly CompiledException[] = [];
+
+function lateness({ deadlineMs, monotonicNow: clock = monotonicNow }: TimedContext): () => boolean {
+  if (deadlineMs === undefined) return never;
+  const until = clock() + deadlineMs;
+  return () => clock() >= until;
+}
 
 function never(): boolean {
   return false;

@@ -46,10 +46,20 @@ export class Question {
   get forExpressions(): CelQuestion {
     const { request, context } = this;
     const { object, oldObject } = request;
-    const isOfNamespace = this.namespace !== "" && request.resource.resource !== "namespaces";
-    const namespaceObject = isOfNamespace ? context.namespaceObject : undefined;
+    const namespaceObject = this.#isInNamespace ? context.namespaceObject : undefined;
     this.#forExpressions ??= { request, object, oldObject, namespaceObject };
     return this.#forExpressions;
+  }
+
+  /** What is in a namespace has one to look at; a Namespace itself is in none. */
+  get #isInNamespace(): boolean {
+    const { group, resource } = this.request.resource;
+    return this.namespace !== "" && !(group === "" && resource === "namespaces");
+  }
+
+  /** It is in a namespace which the caller does not know. */
+  get lacksNamespace(): boolean {
+    return this.#isInNamespace && this.context.namespaceObject === undefined;
   }
 
   get namespace(): string {

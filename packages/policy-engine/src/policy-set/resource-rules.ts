@@ -71,9 +71,9 @@ function listed(patterns: readonly string[], value: string): boolean {
 }
 
 /** A Namespace is cluster-scoped although a request about it carries a namespace. */
-function inScope(scope: string | undefined, { namespace, resource }: RequestTarget): boolean {
+function inScope(scope: string | undefined, { group, namespace, resource }: RequestTarget): boolean {
   if (scope === undefined || scope === "*") return true;
-  const isNamespaced = namespace !== "" && resource !== "namespaces";
+  const isNamespaced = namespace !== "" && !(group === "" && resource === "namespaces");
   return scope === "Namespaced" ? isNamespaced : !isNamespaced;
 }
 

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { AuthorizationCheck } from "../cel/kubernetes/authorization-check.ts";
 import type { ExemptionGround } from "../pod-security/exemptions.ts";
 import { type Annotations, noAnnotations, type StatusReason, type Violation } from "./judgement.ts";
@@ -51,7 +52,7 @@ export interface Verdict {
   readonly exempted: readonly Exempted[];
   /** Names of the policies that matched the request, in order. */
   readonly matched: readonly string[];
-  /** What policies want the audit log to hold: `policy.key` and the values. */
+  /** What policies want the audit log to hold, by `policy_key`. */
   readonly annotations: Annotations;
   /** Not empty: nothing is decided yet; have these answered and evaluate again. */
   readonly asks: readonly { readonly policy: string; readonly check: AuthorizationCheck }[];
@@ -85,7 +86,7 @@ export class VerdictBuilder {
   }
 
   annotate(policy: string, annotations: Annotations): void {
-    for (const [key, values] of annotations) this.#annotations.set(`${policy}.${key}`, values);
+    for (const [key, values] of annotations) this.#annotations.set(annotationKey(policy, key), values);
   }
 
   ask(policy: string, checks: readonly AuthorizationCheck[]): void {
@@ -108,4 +109,14 @@ export class VerdictBuilder {
       asks: this.#asks,
     };
   }
+}
+
+/** The API server takes names of so many characters; a policy's has no `_`, so that no two meet. */
+const longestKey = 63;
+
+function annotationKey(policy: string, key: string): string {
+  const whole = `${policy}_${key}`;
+  if (whole.length <= longestKey) return whole;
+  const hash = createHash("sha256").update(whole).digest("hex").slice(0, 10);
+  return `${whole.slice(0, longestKey - hash.length - 1)}_${hash}`;
 }

@@ -109,7 +109,7 @@ describe("a policy of engine cel evaluated here", () => {
     const auditAnnotations = [{ key: "size", valueExpression: "string(size(object.metadata.name))" }];
     const set = setOf(inWebhook("an", { auditAnnotations, validations: [{ expression: "true" }] }));
     const { annotations } = set.evaluate(admissionRequest(configMap()), context);
-    expect([...annotations]).toEqual([["an.size", ["1"]]]);
+    expect([...annotations]).toEqual([["an_size", ["1"]]]);
   });
 
   it("sees the namespace of the request", () => {
@@ -138,6 +138,67 @@ describe("a policy of engine cel evaluated here", () => {
     expect(evaluate({ checks: ["privileged"] }, create).allowed).toBe(false);
   });
 
+  it("sets an exception above an expression that has no value, as the rendered conditions do", () => {
+    const policy = inWebhook("p", { validations: [{ expression: "object.data.owner != ''" }] });
+    const exceptions = [shieldException("e", { match: { names: ["c"] } })];
+    const set = buildPolicySet({ policies: [policy], exceptions, serverMinor: 37 });
+    expect(set.evaluate(admissionRequest(configMap()), context)).toMatchObject({
+      allowed: true,
+      exempted: [{ exception: "team-a/e" }],
+    });
+  });
+
+  it("judges an object in the version its own rules name, whatever other policies name", () => {
+    const named = (name: string, apiVersions: string[], matchPolicy: "Equivalent" | "Exact" = "Equivalent") =>
+      inWebhook(name, {
+        validations: deny,
+        matchConstraints: {
+          matchPolicy,
+          resourceRules: [
+            { apiGroups: ["x.io"], apiVersions, operations: ["CREATE"], resources: ["things"] },
+          ],
+          excludeResourceRules: [],
+        },
+      });
+    const set = setOf(
+      named("one", ["v1"]),
+      named("two", ["v2"]),
+      named("both", ["v1", "v2"]),
+      named("exact", ["v2"], "Exact"),
+    );
+    const thing = (version: string) => ({ group: "x.io", version, resource: "things" });
+    const asked = (resource: string, requestResource: string) =>
+      set.evaluate(
+        admissionRequest(configMap(), { resource: thing(resource), requestResource: thing(requestResource) }),
+        context,
+      ).matched;
+    expect(asked("v1", "v1")).toEqual(["both", "one"]);
+    expect(asked("v2", "v2")).toEqual(["both", "exact", "two"]);
+    // The call of an entry for v1, about a request in v2: "both" and "exact" are asked in v2.
+    expect(asked("v1", "v2")).toEqual(["one"]);
+  });
+
+  it("takes a namespace that could not be looked up for none only where there is none", () => {
+    const validations = [{ expression: "namespaceObject == null || namespaceObject.metadata.name != 'x'" }];
+    const set = setOf(inWebhook("ns", { validations, matchConstraints: everything }));
+    const unknown = set.evaluate(admissionRequest(configMap()), context);
+    expect(unknown.denials).toMatchObject([{ code: "NamespaceUnknown" }]);
+    const namespaces = { group: "", version: "v1", resource: "namespaces" };
+    expect(set.evaluate(admissionRequest(configMap(), { resource: namespaces }), context).allowed).toBe(true);
+  });
+
+  it("keeps names of audit annotations apart, and short enough", () => {
+    const of = (name: string, key: string) =>
+      inWebhook(name, {
+        auditAnnotations: [{ key, valueExpression: "'x'" }],
+        validations: [{ expression: "true" }],
+      });
+    const set = setOf(of("a", "b.c"), of("a.b", "c"), of("p".repeat(60), "k".repeat(60)));
+    const keys = [...set.evaluate(admissionRequest(configMap()), context).annotations.keys()];
+    expect(new Set(keys).size).toBe(3);
+    expect(Math.max(...keys.map((key) => key.length))).toBeLessThanOrEqual(63);
+  });
+
   it("never traps: a namespace can be emptied, finalizers can go, what is ours is left alone", () => {
     const set = setOf(inWebhook("all", { validations: deny, matchConstraints: everything }));
     const ask = (change: Partial<AdmissionRequestLike>) =>
@@ -146,6 +207,8 @@ describe("a policy of engine cel evaluated here", () => {
     expect(ask({ operation: "DELETE", ...gone })).toBe(false);
     const cleaner = { username: "system:serviceaccount:kube-system:namespace-controller" };
     expect(ask({ operation: "DELETE", ...gone, userInfo: cleaner })).toBe(true);
+    const ending = { object: null, oldObject: configMap({ deletionTimestamp: "2026-01-01T00:00:00Z" }) };
+    expect(ask({ operation: "DELETE", ...ending })).toBe(true);
     const going = (more: object, data: string) =>
       configMap({ deletionTimestamp: "2026-01-01T00:00:00Z", ...more }, { data: { a: data } });
     const before = going({ finalizers: ["x"] }, "1");
@@ -198,6 +261,8 @@ describe("a policy of engine cel evaluated here", () => {
     const groups = Array.from({ length: 32 }, (_, i) => `g${i}.io`);
     const big = constraints({ apiGroups: groups, resources: many });
     expect(problem({ matchConstraints: big })?.message).toMatch(/2048 combinations/);
+    const roles = constraints({ apiGroups: ["rbac.authorization.k8s.io"] });
+    expect(problem({ matchConstraints: roles })?.message).toMatch(/brought back with: use Native/);
     const params = {
       paramKind: { apiVersion: "v1", kind: "ConfigMap" },
       paramRef: { name: "x", parameterNotFoundAction: "Deny" as const },

@@ -17,14 +17,41 @@ import type { Question } from "../question.ts";
  */
 export function celJudge(spec: ShieldPolicySpec): Judge {
   const rules = compileRules(spec);
+  const readsNamespace = mentions(spec, /\bnamespaceObject\b/);
   return {
     basis: "",
     reaches: (group, resource, subresource) => !isLeftAlone(group, resource, subresource, undefined),
     mustPass,
-    judge: (question) => judgementOf(rules.evaluate(question.forExpressions, optionsOf(question))),
+    judge(question) {
+      if (readsNamespace && question.lacksNamespace) return namespaceUnknown(question.namespace);
+      return judgementOf(rules.evaluate(question.forExpressions, optionsOf(question)));
+    },
     describe: ({ detail }) => detail,
     partOf: () => "",
     hint: "",
+  };
+}
+
+/** Whether some expression of the policy speaks of that. */
+export function mentions(spec: ShieldPolicySpec, name: RegExp): boolean {
+  const expressions = [
+    ...(spec.matchConditions ?? []).map(({ expression }) => expression),
+    ...(spec.variables ?? []).map(({ expression }) => expression),
+    ...(spec.validations ?? []).flatMap(({ expression, messageExpression = "" }) => [
+      expression,
+      messageExpression,
+    ]),
+    ...(spec.auditAnnotations ?? []).map(({ valueExpression }) => valueExpression),
+  ];
+  return expressions.some((expression) => name.test(expression));
+}
+
+/** To expressions a namespace that could not be looked up must not look like none. */
+function namespaceUnknown(namespace: string): Judgement {
+  return {
+    kind: "fails",
+    code: "NamespaceUnknown",
+    problem: `namespace "${namespace}" could not be looked up`,
   };
 }
 
@@ -72,7 +99,8 @@ function violationOf({ index, message, reason }: CelFailure): Violation {
 function mustPass({ request, isBeingDeleted }: Question): boolean {
   const { operation, resource, subResource = "", userInfo } = request;
   if (isLeftAlone(resource.group, resource.resource, subResource, operation)) return true;
-  if (operation === "DELETE") return namespaceCleaners.includes(userInfo.username ?? "");
+  // Who was let begin a deletion must be let end it: kubelets delete a Pod that is being deleted once more.
+  if (operation === "DELETE") return isBeingDeleted || namespaceCleaners.includes(userInfo.username ?? "");
   return (
     operation === "UPDATE" && isBeingDeleted && onlyMetadataOrStatusDiffer(request.oldObject, request.object)
   );
