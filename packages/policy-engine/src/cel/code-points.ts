@@ -1,8 +1,15 @@
+import { spend } from "./work.ts";
+
 // Sizes and positions of CEL strings count code points; JavaScript's count UTF-16 units. Most text has no
 // surrogates, so that is looked for first.
 
+/** What reading a character takes, in units of work.ts: alone, and when it becomes a string of its own. */
+const READ = 1 / 8;
+const MADE = 2;
+
 /** Whether a string holds code points of two UTF-16 units each. */
 export function hasSurrogates(text: string): boolean {
+  spend(text.length * READ);
   for (let i = 0; i < text.length; i++) {
     const unit = text.charCodeAt(i);
     if (unit >= 0xd800 && unit <= 0xdfff) return true;
@@ -13,6 +20,7 @@ export function hasSurrogates(text: string): boolean {
 /** The number of code points. */
 export function codePointLength(text: string): number {
   let length = text.length;
+  spend(length * READ);
   for (let i = 0; i + 1 < text.length; i++) {
     const unit = text.charCodeAt(i);
     if (unit < 0xd800 || unit > 0xdbff) continue;
@@ -26,12 +34,15 @@ export function codePointLength(text: string): number {
 }
 
 /** The code points as strings, so that they can be indexed. */
-export const codePoints = (text: string): readonly string[] =>
-  hasSurrogates(text) ? [...text] : text.split("");
+export function codePoints(text: string): readonly string[] {
+  spend(text.length * MADE);
+  return hasSurrogates(text) ? [...text] : text.split("");
+}
 
 /** The number of bytes in UTF-8. */
 export function utf8Length(text: string): number {
   let length = text.length;
+  spend(length * READ);
   for (let i = 0; i < text.length; i++) {
     const unit = text.charCodeAt(i);
     if (unit < 0x80) continue;

@@ -2,7 +2,9 @@ import { CelError } from "./errors.ts";
 import type { FunctionDeclaration, Overload } from "./library.ts";
 import { type TypeTest, typeTest } from "./matches-type.ts";
 import { noOperator } from "./standard/arithmetic.ts";
+import type { TypeKind } from "./types.ts";
 import { type CelValue, typeOf } from "./values.ts";
+import { spend, workOf } from "./work.ts";
 
 /** A function made ready to be called with values. */
 export interface Call {
@@ -36,10 +38,11 @@ export function dispatcher(
   const isEager = singleton !== undefined || only !== undefined;
   const costs = { ...costOf(candidates, only), isEager };
   if (singleton !== undefined) {
-    return { ...costs, invoke: (args) => singleton(...args), unary: singleton, binary: singleton };
+    const call = only !== undefined && isSmall(only) ? singleton : counted(singleton, declaration?.work);
+    return { ...costs, invoke: (args) => call(...args), unary: call, binary: call };
   }
   const guarded = candidates.map((overload) => ({
-    call: overload.call,
+    call: isSmall(overload) ? overload.call : counted(overload.call, overload.work),
     tests: overload.params.map(typeTest),
   }));
   const [first] = guarded;
@@ -58,6 +61,32 @@ export function dispatcher(
     invoke: choose,
     unary: (a) => (testA === undefined || testA(a) ? call(a) : choose([a])),
     binary: (a, b) => (testA?.(a) === true && testB?.(b) === true ? call(a, b) : choose([a, b])),
+  };
+}
+
+/** Types whose values are all of about one size. */
+const smallKinds: ReadonlySet<TypeKind> = new Set<TypeKind>([
+  ...(["bool", "double", "duration", "int", "null", "timestamp", "type", "uint"] as const),
+]);
+
+/** Whether calls take no more than their cost tells: the arguments are small whatever they are. */
+function isSmall({ params, work }: Overload): boolean {
+  return work === undefined && params.every(({ kind }) => smallKinds.has(kind));
+}
+
+/** The call with its work counted first. */
+function counted(call: Overload["call"], work: Overload["work"]): (...args: CelValue[]) => CelValue {
+  if (work !== undefined) {
+    return (...args) => {
+      spend(work(...args));
+      return call(...args);
+    };
+  }
+  return (...args) => {
+    let units = 0;
+    for (const arg of args) units += workOf(arg);
+    if (units > 0) spend(units);
+    return call(...args);
   };
 }
 

@@ -126,7 +126,8 @@ function merge(a: FunctionDeclaration, b: FunctionDeclaration): FunctionDeclarat
 
 /** Overloads with the implementation that they share put into each. */
 function bound(declaration: FunctionDeclaration): readonly Overload[] {
-  const { singleton } = declaration;
+  const { singleton, work } = declaration;
   if (singleton === undefined) return declaration.overloads;
-  return declaration.overloads.map((overload) => ({ ...overload, call: singleton }));
+  const shared = work === undefined ? { call: singleton } : { call: singleton, work };
+  return declaration.overloads.map((overload) => ({ ...overload, ...shared }));
 }

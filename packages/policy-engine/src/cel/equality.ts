@@ -14,6 +14,7 @@ import {
   type CelValue,
   isMap,
 } from "./values.ts";
+import { spend } from "./work.ts";
 
 /** Values nested deeper than this do not compare; JSON from the API server stays far below. */
 const MAX_DEPTH = 1000;
@@ -27,6 +28,9 @@ export function equals(a: CelValue, b: CelValue): boolean {
 }
 
 function equalsAt(a: CelValue, b: CelValue, depth: number): boolean {
+  spend(1);
+  // Two strings of one length are read to their first difference, many characters at once.
+  if (typeof a === "string" && typeof b === "string" && a.length === b.length) spend(a.length / 64);
   if (a === b) return true;
   if (typeof a === "string" || typeof a === "boolean" || a === null) return false;
   // What a library adds decides itself, also about values of other types: Kubernetes' refuse them.
@@ -63,7 +67,9 @@ function mapsEqual(
 }
 
 function bytesEqual(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, at) => byte === b[at]);
+  if (a.length !== b.length) return false;
+  spend(a.length);
+  return a.every((byte, at) => byte === b[at]);
 }
 
 function boxedEqual(a: CelBoxed, b: CelValue, depth: number): boolean {

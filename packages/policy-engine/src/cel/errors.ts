@@ -43,6 +43,14 @@ export class CelDeadlineError extends CelAbort {
   }
 }
 
+/** Thrown when an evaluation touches or makes more than any policy needs (work.ts), whatever its cost by cel-go's rules. */
+export class CelWorkError extends CelAbort {
+  readonly name = "CelWorkError";
+  constructor(message = "operation cancelled: too much work") {
+    super(message);
+  }
+}
+
 /** Thrown where upstream's own code gives way: the words are those of Go's runtime, as the API server passes them on. */
 export class CelPanicError extends CelAbort {
   readonly name = "CelPanicError";

@@ -1,5 +1,6 @@
 import { CelCostError, CelDeadlineError, CelError } from "./errors.ts";
 import { CelBoxed, type CelValue } from "./values.ts";
+import { WorkMeter } from "./work.ts";
 
 /** Where an evaluation finds variables. */
 export interface Activation {
@@ -15,7 +16,7 @@ export function bindings(values: Readonly<Record<string, CelValue>>): Activation
 export interface EvaluateOptions {
   /** Most that the evaluation may cost, in cel-go's units; unbounded when left out. */
   readonly costLimit?: number;
-  /** Asked now and then in loops; true ends the evaluation with `CelDeadlineError`. */
+  /** Asked now and then in loops and during long work; true ends the evaluation with `CelDeadlineError`. */
   readonly isLate?: () => boolean;
 }
 
@@ -50,6 +51,8 @@ export class Frame {
   iterations = 0;
   /** What was spent so far. Nodes add to it; loops and the end of the evaluation compare it with the limit. */
   cost = 0;
+  /** What was touched and made so far, which the cost does not tell. */
+  readonly work: WorkMeter;
 
   constructor(activation: Activation, slots: EmptySlots, globals: EmptySlots, options: EvaluateOptions) {
     this.activation = activation;
@@ -57,6 +60,7 @@ export class Frame {
     this.slots = slots.slice();
     this.globals = globals.slice();
     this.isLate = options.isLate;
+    this.work = new WorkMeter(options.isLate);
   }
 
   /** Throws when the budget is spent. */

@@ -11,6 +11,7 @@ export {
   CelError,
   type CelIssue,
   CelPending,
+  CelWorkError,
   formatIssue,
 } from "./errors.ts";
 export { encodersLibrary } from "./ext/encoders.ts";

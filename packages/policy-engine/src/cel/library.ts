@@ -22,6 +22,11 @@ export interface Overload {
   readonly isCostStatic?: boolean;
   /** `cost` goes by the arguments alone and is charged before the call, which may take long. */
   readonly isCostAhead?: boolean;
+  /**
+   * What a call touches and makes, in units of work.ts, for arguments that fit; counted before the call. The sizes of
+   * the arguments when left out. What only shows during the call is counted by `spend` there.
+   */
+  readonly work?: (...args: CelValue[]) => number;
 }
 
 export interface FunctionDeclaration {
@@ -29,6 +34,8 @@ export interface FunctionDeclaration {
   readonly overloads: readonly Overload[];
   /** One implementation for all overloads, in place of theirs: it sorts out the types of its arguments by itself. */
   readonly singleton?: (...args: CelValue[]) => CelValue;
+  /** `work` of the singleton, for arguments of any type. */
+  readonly work?: (...args: CelValue[]) => number;
 }
 
 /** An object type: what `Name{...}` may build and which fields a selection may name. */

@@ -7,6 +7,7 @@ import {
   type MapEntry,
   type StructField,
 } from "./ast.ts";
+import { childrenOf } from "./children.ts";
 import { copyExpr } from "./copy.ts";
 import type { CelMacro } from "./macro.ts";
 import type { CelValue } from "./values.ts";
@@ -14,12 +15,20 @@ import type { CelValue } from "./values.ts";
 /** Most nodes that one expression may have after macros are expanded; `optMap` doubles its target, so nesting it multiplies. */
 const MAX_NODES = 200_000;
 
+/**
+ * Deepest expression, counted over nodes of every kind. cel-go bounds what nests within brackets and what follows one
+ * another by dots apart, and each at 250 (parser.ts); together they multiply, and all that walks an expression recurs.
+ */
+const MAX_DEPTH = 500;
+
 type Fail = (at: number, message: string) => never;
 
 /** Makes the parser's nodes and puts macros' code in place of their calls. */
 export class MacroExpander {
   readonly #macros: ReadonlyMap<string, CelMacro>;
   readonly #fail: Fail;
+  /** Levels of nodes from each down to its deepest leaf. */
+  readonly #depths = new WeakMap<Expr, number>();
   #nodes = 0;
 
   constructor(macros: readonly CelMacro[], fail: Fail) {
@@ -74,7 +83,18 @@ export class MacroExpander {
 
   #made(expr: Expr): Expr {
     this.#count(expr.at);
+    if (expr.kind === "literal" || expr.kind === "ident") return expr;
+    let below = 1;
+    for (const child of childrenOf(expr)) below = Math.max(below, this.#depths.get(child) ?? 1);
+    if (below >= MAX_DEPTH) this.#fail(expr.at, "expression nested too deeply");
+    this.#depths.set(expr, below + 1);
     return expr;
+  }
+
+  #copy(expr: Expr): Expr {
+    const copy = copyExpr(expr, () => this.#count(expr.at));
+    this.#depths.set(copy, this.#depths.get(expr) ?? 1);
+    return copy;
   }
 
   #count(at: number): void {
@@ -98,7 +118,7 @@ export class MacroExpander {
         ),
       emptyMap: () => this.mapAt(at, []),
       comprehension: (parts) => this.#comprehension(at, parts),
-      copy: (expr) => copyExpr(expr, () => this.#count(expr.at)),
+      copy: (expr) => this.#copy(expr),
       fail: (expr, message) => this.#fail(expr.at, message),
     };
   }

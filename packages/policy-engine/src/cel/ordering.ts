@@ -1,11 +1,16 @@
 import { CelError } from "./errors.ts";
 import { compareNumbers, isNumeric } from "./numbers.ts";
 import { CelDuration, CelTimestamp, type CelValue } from "./values.ts";
+import { spend } from "./work.ts";
+
+/** Characters or bytes compared one by one that are a unit of work.ts. */
+const COMPARED_PER_UNIT = 3;
 
 /** Code-point order, which is also the order of the UTF-8 forms; UTF-16 order differs above U+D800. */
 export function compareStrings(a: string, b: string): number {
   if (a === b) return 0;
   const length = Math.min(a.length, b.length);
+  spend(length / COMPARED_PER_UNIT);
   for (let i = 0; i < length; i++) {
     const left = a.charCodeAt(i);
     const right = b.charCodeAt(i);
@@ -20,6 +25,7 @@ export function compareStrings(a: string, b: string): number {
 
 function compareBytes(a: Uint8Array, b: Uint8Array): number {
   const length = Math.min(a.length, b.length);
+  spend(length / COMPARED_PER_UNIT);
   for (let i = 0; i < length; i++) {
     const difference = (a[i] ?? 0) - (b[i] ?? 0);
     if (difference !== 0) return Math.sign(difference);

@@ -2,7 +2,7 @@ import type { Ast } from "./ast.ts";
 import type { CheckedAst } from "./checked.ts";
 import { Compiler } from "./compiler.ts";
 import type { CelEnvironment } from "./environment.ts";
-import { CelAbort, CelError } from "./errors.ts";
+import { CelAbort, CelError, CelWorkError } from "./errors.ts";
 import {
   type Activation,
   type EmptySlots,
@@ -12,6 +12,7 @@ import {
   type Node,
 } from "./frame.ts";
 import type { CelValue } from "./values.ts";
+import { countWith } from "./work.ts";
 
 export interface Evaluation {
   readonly value: CelValue;
@@ -47,12 +48,15 @@ export class Program {
 
   tryEvaluate(activation: Activation, options: EvaluateOptions = NO_OPTIONS): Outcome {
     const frame = new Frame(activation, this.#slots, this.#globals, options);
+    const outer = countWith(frame.work);
     try {
       const value = this.#node.run(frame);
       frame.checkCost();
       return { value, cost: frame.cost };
     } catch (error) {
       return { error: evaluationError(frame, error), cost: frame.cost };
+    } finally {
+      countWith(outer);
     }
   }
 }
@@ -69,9 +73,13 @@ function evaluationError(frame: Frame, error: unknown): CelError | CelAbort {
     return error;
   }
   // Expressions and values are bounded in depth, but the stack may have been half used up by the caller.
-  if (error instanceof RangeError) return new CelError("expression nested too deeply");
+  if (error instanceof RangeError)
+    return isStackOverflow(error) ? new CelError("expression nested too deeply") : new CelWorkError();
   throw error;
 }
+
+/** Other range errors are of strings and buffers that would be too long. */
+const isStackOverflow = (error: RangeError): boolean => error.message.includes("call stack");
 
 /**
  * Makes a program of a parsed or, better, a checked expression. Throws `CelError` for a conversion of a constant that

@@ -22,6 +22,13 @@ export type TypeKind =
   | "wrapper";
 
 /**
+ * Largest type, in parts counted as they are written out, and how deep they may nest. `{v: v}` doubles a type, and types
+ * are walked again and again: what is larger is dyn. No schema and no literal that means something comes near it.
+ */
+const MAX_PARTS = 1_000;
+const MAX_DEPTH = 64;
+
+/**
  * A CEL type: what declarations and the checker speak of, and at the same time the value that `type(x)` gives.
  * `name` is the run-time name (`google.protobuf.Timestamp`, `null_type`, `list`); `params` are the element types
  * of lists, maps, optionals and opaque types, or the inner type of `wrapper` (nullable) and `type`.
@@ -30,12 +37,25 @@ export class CelType extends CelBoxed {
   readonly kind: TypeKind;
   readonly name: string;
   readonly params: readonly CelType[];
+  /** The number of types it is made of, itself among them. */
+  readonly parts: number;
+  readonly depth: number;
 
+  /** A type that would be too large comes out as dyn. */
   constructor(kind: TypeKind, name: string, params: readonly CelType[] = []) {
     super();
-    this.kind = kind;
-    this.name = name;
-    this.params = params;
+    let parts = 1;
+    let depth = 1;
+    for (const param of params) {
+      parts += param.parts;
+      depth = Math.max(depth, param.depth + 1);
+    }
+    const isTooLarge = parts > MAX_PARTS || depth > MAX_DEPTH;
+    this.kind = isTooLarge ? "dyn" : kind;
+    this.name = isTooLarge ? "dyn" : name;
+    this.params = isTooLarge ? [] : params;
+    this.parts = isTooLarge ? 1 : parts;
+    this.depth = isTooLarge ? 1 : depth;
   }
 
   override toString(): string {

@@ -1,4 +1,8 @@
+import { CelCompileError } from "./errors.ts";
 import { CelType, isOptionalType, sameType, typeParam } from "./types.ts";
+
+/** Most steps that matching the types of one expression may take: parameters that stand for parameters multiply them. */
+const MAX_STEPS = 20_000_000;
 
 export const isDyn = (type: CelType): boolean => type.kind === "dyn" || type.kind === "any";
 const isDynOrError = (type: CelType): boolean => isDyn(type) || type.kind === "error";
@@ -16,7 +20,10 @@ export class Unification {
   readonly #bound = new Map<string, CelType>();
   /** What to put back when a match fails: names with what they stood for before. */
   readonly #trail: (readonly [string, CelType | undefined])[] = [];
+  /** What types came to by the parameters known so far, with parameters left as they are and with dyn in their place. */
+  readonly #substituted = { open: new Map<CelType, CelType>(), dyn: new Map<CelType, CelType>() };
   #variables = 0;
+  #steps = 0;
 
   /** A type that is not known yet. */
   newVariable(): CelType {
@@ -40,15 +47,39 @@ export class Unification {
       return toDyn ? DYN_TYPE : type;
     }
     if (type.params.length === 0) return type;
+    const known = toDyn ? this.#substituted.dyn : this.#substituted.open;
+    const found = known.get(type);
+    if (found !== undefined) return found;
+    this.#step(1);
     const params = type.params.map((param) => this.substitute(param, toDyn));
-    return params.every((param, at) => param === type.params[at])
-      ? type
-      : new CelType(type.kind, type.name, params);
+    const isSame = params.every((param, at) => param === type.params[at]);
+    const substituted = isSame ? type : new CelType(type.kind, type.name, params);
+    known.set(type, substituted);
+    return substituted;
+  }
+
+  #step(count: number): void {
+    this.#steps += count;
+    if (this.#steps > MAX_STEPS)
+      throw new CelCompileError([
+        { line: -1, column: -1, message: "types of the expression are too complex" },
+      ]);
+  }
+
+  #same(a: CelType, b: CelType): boolean {
+    this.#step(a === b ? 1 : Math.min(a.parts, b.parts));
+    return sameType(a, b);
+  }
+
+  #forget(): void {
+    if (this.#substituted.open.size > 0) this.#substituted.open.clear();
+    if (this.#substituted.dyn.size > 0) this.#substituted.dyn.clear();
   }
 
   #attempt(match: () => boolean): boolean {
     const mark = this.#trail.length;
     if (match()) return true;
+    if (this.#trail.length > mark) this.#forget();
     while (this.#trail.length > mark) {
       const [name, before] = this.#trail.pop() ?? ["", undefined];
       if (before === undefined) this.#bound.delete(name);
@@ -60,9 +91,11 @@ export class Unification {
   #bind(param: CelType, type: CelType): void {
     this.#trail.push([param.name, this.#bound.get(param.name)]);
     this.#bound.set(param.name, type);
+    this.#forget();
   }
 
   #assign(a: CelType, b: CelType): boolean {
+    this.#step(1);
     if (b.kind === "param") {
       const { isValid, isKnown } = this.#substitutes(a, b);
       if (isValid) return true;
@@ -72,7 +105,7 @@ export class Unification {
     if (isDynOrError(a) || isDynOrError(b)) return true;
     if (a.kind === "null") return isNullable(b);
     if (b.kind === "null") return isNullable(a);
-    if (a.kind === "wrapper" || b.kind === "wrapper") return sameType(unwrapNullable(a), unwrapNullable(b));
+    if (a.kind === "wrapper" || b.kind === "wrapper") return this.#same(unwrapNullable(a), unwrapNullable(b));
     switch (a.kind) {
       case "type":
         return b.kind === "type";
@@ -81,7 +114,7 @@ export class Unification {
       case "map":
         return a.kind === b.kind && a.name === b.name && this.#assignAll(a.params, b.params);
       default:
-        return sameType(a, b);
+        return this.#same(a, b);
     }
   }
 
@@ -95,14 +128,14 @@ export class Unification {
 
   /** Whether `type` may be what `param` stands for; and whether that was already settled. */
   #substitutes(type: CelType, param: CelType): { isValid: boolean; isKnown: boolean } {
-    if (sameType(type, param)) return { isValid: true, isKnown: true };
+    if (this.#same(type, param)) return { isValid: true, isKnown: true };
     const bound = this.#bound.get(param.name);
     if (bound === undefined) {
       const isValid = this.#isFree(param, type);
       if (isValid) this.#bind(param, type);
       return { isValid, isKnown: false };
     }
-    if (sameType(type, bound)) return { isValid: true, isKnown: true };
+    if (this.#same(type, bound)) return { isValid: true, isKnown: true };
     if (!this.#assign(type, bound)) return { isValid: false, isKnown: true };
     const general = mostGeneral(type, bound);
     if (this.#isFree(param, general)) this.#bind(param, general);
@@ -110,13 +143,17 @@ export class Unification {
   }
 
   /** Whether `param` does not occur in `within`. */
-  #isFree(param: CelType, within: CelType): boolean {
-    if (sameType(param, within)) return false;
+  #isFree(param: CelType, within: CelType, seen: Set<CelType> = new Set()): boolean {
+    if (this.#same(param, within)) return false;
+    if (seen.has(within)) return true;
     if (within.kind === "param") {
+      seen.add(within);
       const bound = this.#bound.get(within.name);
-      return bound === undefined || this.#isFree(param, bound);
+      return bound === undefined || this.#isFree(param, bound, seen);
     }
-    return within.params.every((inner) => this.#isFree(param, inner));
+    if (within.params.length === 0) return true;
+    seen.add(within);
+    return within.params.every((inner) => this.#isFree(param, inner, seen));
   }
 }
 

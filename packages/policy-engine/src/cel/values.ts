@@ -128,6 +128,8 @@ export class CelOptional extends CelBoxed {
 /** A value that a library adds (URL, quantity, authorizer…). */
 export abstract class CelOpaque extends CelBoxed {
   abstract readonly type: CelType;
+  /** What it takes to go through the value once, in units of work.ts. */
+  readonly work: number = 1;
   abstract equals(other: CelValue): boolean;
 }
 

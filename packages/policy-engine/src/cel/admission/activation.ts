@@ -1,5 +1,5 @@
 /** The values expressions see (apiserver pkg/admission/plugin/cel/activation.go and condition.go). */
-import { CelError, CelPending } from "../errors.ts";
+import { CelDeadlineError, CelError, CelPending, CelWorkError } from "../errors.ts";
 import type { Activation } from "../frame.ts";
 import type { AuthorizationLookup } from "../kubernetes/authorization-check.ts";
 import { AuthorizerValue, type CheckedResource, ResourceCheckValue } from "../kubernetes/authorizer.ts";
@@ -191,9 +191,14 @@ export class RuleActivation implements Activation {
   }
 }
 
+function endsReader(cause: unknown): boolean {
+  return cause instanceof CelPending || cause instanceof CelDeadlineError || cause instanceof CelWorkError;
+}
+
 /**
- * The value of `variables`: each field is computed when first read, and then kept, its error too. An answer that is
- * still pending is not kept. `compute` gives the value of the variable of this name, or throws; undefined: none.
+ * The value of `variables`: each field is computed when first read, and then kept, its error too. That an answer is
+ * pending, that time is over or that the work is too much ends the reader as well and is not kept; a spent budget is an
+ * error like others, as it is on the server (policy/composition.go). `compute` gives the value of the variable of this name, or throws; undefined: none.
  */
 export class LazyVariables extends CelRecord {
   readonly typeName = VARIABLES_TYPE.name;
@@ -216,7 +221,7 @@ export class LazyVariables extends CelRecord {
       if (value !== undefined) this.#values.set(name, value);
       return value;
     } catch (cause) {
-      if (cause instanceof CelPending) throw cause;
+      if (endsReader(cause)) throw cause;
       const reason = cause instanceof Error ? cause.message : String(cause);
       const failed = new CelError(`composited variable "${name}" fails to evaluate: ${reason}`);
       this.#errors.set(name, failed);

@@ -228,6 +228,98 @@ describe("evaluating rules", () => {
     expect(late[0]?.message).toContain("operation interrupted");
   });
 
+  it("asks for the time before each expression, and evaluates none after it is over", () => {
+    const rules = compileCelRules({
+      validations: [{ expression: "object.x == 1" }, { expression: "2 > 3" }, { expression: "1 > 2" }],
+    });
+    let asked = 0;
+    const { failures } = rules.evaluate(question, { isLate: () => ++asked > 1 });
+    expect(failures.map(({ kind }) => kind)).toEqual(["error", "error", "error"]);
+    expect(failures[0]?.message).toContain("no such key");
+    expect(failures[1]?.message).toBe("expression '2 > 3' resulted in error: operation interrupted");
+    expect(asked).toBe(2);
+  });
+
+  it("ends an expression whose variable ran out of time, and lets another policy compute the value", () => {
+    const slow = { name: "slow", expression: "lists.range(400).all(a, a >= 0)" };
+    const [first, second] = ["variables.slow || true", "variables.slow"].map((expression) =>
+      compileCelRules({ variables: [slow], validations: [{ expression }] }),
+    );
+    const asked = { ...question };
+    let looks = 0;
+    const late = first?.evaluate(asked, { isLate: () => ++looks > 1 }).failures;
+    expect(late?.[0]?.message).toContain("resulted in error: operation interrupted");
+    expect(second?.evaluate(asked).failures).toEqual([]);
+  });
+
+  it("ends an expression whose variable takes too much work", () => {
+    const rules = compileCelRules({
+      variables: [{ name: "v", expression: "object.l.map(x, object.l + object.l).size() > 0" }],
+      validations: [{ expression: "variables.v || true" }],
+    });
+    const { failures } = rules.evaluate({ ...question, object: { l: Array<number>(10_000).fill(0) } });
+    expect(failures[0]?.message).toContain("resulted in error: operation cancelled: too much work");
+  });
+
+  it("keeps what one policy does to a quantity from others that have the same variable", () => {
+    const q = { name: "q", expression: "quantity(object.q)" };
+    const big = { name: "big", expression: "quantity('100000000000000000000000')" };
+    const compares = compileCelRules({
+      variables: [q, big],
+      validations: [{ expression: "dyn(variables.q).isLessThan(dyn(variables.big))" }],
+    });
+    const reads = compileCelRules({
+      variables: [q],
+      validations: [{ expression: "!variables.q.isInteger() || variables.q.asInteger() <= 10" }],
+    });
+    const both = compileCelRules({
+      variables: [q, big],
+      validations: [
+        { expression: "dyn(variables.q).isLessThan(dyn(variables.big)) && variables.q.isInteger()" },
+      ],
+    });
+    const asked = { ...question, object: { q: "1000" } };
+    expect(compares.evaluate(asked).failures).toEqual([]);
+    expect(reads.evaluate(asked).failures).toMatchObject([{ kind: "denied" }]);
+    // Within a policy it is as on the server: compared with a decimal, a quantity is no integer any more.
+    expect(both.evaluate(asked).failures).toMatchObject([{ kind: "denied" }]);
+  });
+
+  it("refuses expressions that nest too deeply, however they do it", () => {
+    const deep = [
+      Array.from({ length: 20 }).reduce<string>((e) => `[${e}]${".a".repeat(245)}`, "object"),
+      Array.from({ length: 40 }).reduce<string>((e) => `[${e}]${"[0]".repeat(180)}`, "object"),
+      Array.from({ length: 200 }).reduce<string>((e) => `[1].map(x, ${e})`, "object"),
+    ];
+    for (const expression of deep) {
+      expect(() => compileCelRules({ validations: [{ expression: `${expression} == 1` }] })).toThrow(
+        "expression nested too deeply",
+      );
+    }
+    const allowed = [
+      Array.from({ length: 150 }).reduce<string>((e) => `[1].map(x, ${e})`, "object"),
+      Array.from({ length: 2 }).reduce<string>((e) => `[${e}]${"[0]".repeat(240)}`, "[object]"),
+      Array.from({ length: 240 }).reduce<string>((e) => `(true ? ${e} : 1)`, "object"),
+    ];
+    for (const expression of allowed) {
+      const rules = compileCelRules({ validations: [{ expression: `dyn(${expression}) == 1` }] });
+      expect(rules.evaluate(question).failures[0]?.message).not.toContain("nested");
+    }
+  });
+
+  it("compiles types that double with every step in little time", () => {
+    const started = process.threadCpuUsage();
+    let nested = "true";
+    for (let at = 60; at > 0; at--) nested = `[{v${at - 1}: v${at - 1}}].all(v${at}, ${nested})`;
+    const variables = Array.from({ length: 60 }, (_, at) => ({
+      name: `v${at}`,
+      expression: at === 0 ? "1" : `{variables.v${at - 1}: variables.v${at - 1}}`,
+    }));
+    compileCelRules({ variables, validations: [{ expression: `[1].all(v0, ${nested})` }] });
+    const { user, system } = process.threadCpuUsage(started);
+    expect((user + system) / 1_000).toBeLessThan(2_000);
+  });
+
   it("never throws for what is in the question", () => {
     let nested: unknown = 1;
     for (let depth = 0; depth < 20_000; depth++) nested = [nested];

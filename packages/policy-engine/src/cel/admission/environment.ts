@@ -143,9 +143,16 @@ function compileIn(
     checkLiterals(checked, environment);
     if (resultTypes !== undefined && !resultTypes.some((type) => sameType(type, checked.type)))
       return { problem: wrongType(resultTypes, checked.type) };
-    return expressionOf(source, checked.type, compile(checked, environment), isOfRequestOnly(parsed));
+    return expressionOf(
+      source,
+      checked.type,
+      compile(checked, environment),
+      isOfRequestOnly(parsed, checked.type),
+    );
   } catch (error) {
     if (error instanceof CelCompileError) return { problem: compileProblem(error) };
+    // The parser bounds the depth, but the caller may have used up most of the stack.
+    if (error instanceof RangeError) return { problem: compileProblem(tooDeep()) };
     if (!(error instanceof CelError)) throw error;
     const detail = `program instantiation failed: ${error.message}`;
     return { problem: { message: error.message, detail, isInternal: true, issues: detail } };
@@ -179,6 +186,10 @@ function guarded(program: Program, activation: Activation, options: ProgramOptio
     const reason = cause instanceof Error ? cause.message : String(cause);
     return { error: new CelError(`internal error: ${reason}`), cost: PER_CALL_COST_LIMIT };
   }
+}
+
+function tooDeep(): CelCompileError {
+  return new CelCompileError([{ line: -1, column: -1, message: "expression nested too deeply" }]);
 }
 
 function wrongType(wanted: readonly CelType[], found: CelType): ExpressionProblem {

@@ -2,7 +2,7 @@
  * Evaluates expressions one after the other within a common cost budget (apiserver pkg/admission/plugin/cel,
  * condition.go and activation.go): one group of them computes each variable at most once.
  */
-import { CelPending } from "../errors.ts";
+import { CelDeadlineError, CelPending } from "../errors.ts";
 import type { Activation } from "../frame.ts";
 import type { AuthorizationCheck } from "../kubernetes/authorization-check.ts";
 import type { CelValue } from "../values.ts";
@@ -49,9 +49,16 @@ export function evaluateGroup(
   const scope = new VariableScope(context);
   const results: (GroupResult | undefined)[] = [];
   let remaining = budget;
+  let isLate = false;
   for (const expression of expressions) {
     if (expression === undefined) {
       results.push(undefined);
+      continue;
+    }
+    // Short expressions never look at the clock themselves.
+    isLate ||= context.isLate?.() === true;
+    if (isLate) {
+      results.push(errorOf(expression, new CelDeadlineError()));
       continue;
     }
     const { result, cost } = evaluateOne(expression, scope, context);
@@ -73,14 +80,17 @@ function evaluateOne(
     const evaluation = expression.evaluate(scope.activation, context.isLate);
     const { cost } = evaluation;
     if (evaluation.kind === "value") return { result: { kind: "value", value: evaluation.value }, cost };
-    const message = `expression '${expression.source}' resulted in error: ${evaluation.error.message}`;
-    return { result: { kind: "error", message }, cost };
+    return { result: errorOf(expression, evaluation.error), cost };
   } catch (error) {
     if (!(error instanceof CelPending)) throw error;
     // Nothing but the authorizer library throws it.
     context.onPending((error as CelPending<AuthorizationCheck>).attributes);
     return { result: { kind: "pending" }, cost: 0 };
   }
+}
+
+function errorOf({ source }: CompiledExpression, { message }: Error): GroupResult {
+  return { kind: "error", message: `expression '${source}' resulted in error: ${message}` };
 }
 
 /** The variables of one group, and what computing them has cost since it was last asked. */
@@ -111,6 +121,8 @@ class VariableScope {
     const known = this.#values.shared.get(expression);
     if (known !== undefined) return known;
     const evaluation = expression.evaluate(this.activation, this.#isLate);
+    // That one policy ran out of time says nothing about the value.
+    if (evaluation.kind === "error" && evaluation.error instanceof CelDeadlineError) return evaluation;
     this.#values.shared.set(expression, evaluation);
     return evaluation;
   }

@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import { CelEnvironment } from "../environment.ts";
+import { BOOL, DYN } from "../types.ts";
 import { compileCelRules } from "./compile.ts";
 import { isOfRequestOnly } from "./interned.ts";
 import type { CelQuestion } from "./question.ts";
@@ -16,7 +17,12 @@ it.each([
   ["authorizer.path('/x').check('get').allowed()", false],
   ["[1].all(variables, variables > 0)", false],
 ])("%s is the same in every policy: %s", (text, expected) => {
-  expect(isOfRequestOnly(environment.parse(text))).toBe(expected);
+  expect(isOfRequestOnly(environment.parse(text), DYN)).toBe(expected);
+});
+
+it("does not share values that hold a quantity, which changes as it is compared", () => {
+  expect(isOfRequestOnly(environment.parse("[quantity(object.q)]"), DYN)).toBe(false);
+  expect(isOfRequestOnly(environment.parse("quantity(object.q).isInteger()"), BOOL)).toBe(true);
 });
 
 const question = (count: number): CelQuestion => ({

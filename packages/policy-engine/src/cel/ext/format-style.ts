@@ -17,6 +17,7 @@ import {
   isMap,
   typeOf,
 } from "../values.ts";
+import { spend, workOf } from "../work.ts";
 import { groupThousands, superscript, toExactFixed, toExponent } from "./decimal-text.ts";
 import { quoteGo } from "./text.ts";
 
@@ -32,6 +33,8 @@ export interface FormatStyle {
   readonly hexError: string;
 }
 
+/** What writing an element of a list or map takes, in units of work.ts. */
+const ELEMENT_WORK = 4;
 /** Values nested deeper than this are not written. */
 const MAX_DEPTH = 500;
 const STRING_ERROR =
@@ -61,6 +64,7 @@ function special(value: number, infinity: string): string | undefined {
 
 /** Elements of lists and maps, written so that types can be told apart. */
 function localizedElement(value: CelValue, depth: number): string {
+  spend(ELEMENT_WORK);
   if (depth > MAX_DEPTH) throw new CelError("value nested too deeply to format");
   if (typeof value === "string") return quoteGo(value);
   if (isDouble(value)) {
@@ -161,6 +165,7 @@ function plainDouble(value: CelValue, message: string): number {
 }
 
 function plainText(value: CelValue, depth = 0): string {
+  spend(ELEMENT_WORK + workOf(value));
   if (depth > MAX_DEPTH) throw new CelError("value nested too deeply to format");
   if (value === null) return "null";
   if (isDouble(value)) {

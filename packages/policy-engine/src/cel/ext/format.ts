@@ -1,10 +1,16 @@
 import { CelError } from "../errors.ts";
 import { CelUint, type CelValue, isInt, typeOf } from "../values.ts";
+import { spend, workOf } from "../work.ts";
 import type { FormatStyle } from "./format-style.ts";
 
 export { LOCALIZED, PLAIN } from "./format-style.ts";
 
 const DEFAULT_PRECISION = 6;
+/** What a clause takes, in units of work.ts, and a digit after the point. */
+const CLAUSE_WORK = 4;
+const DIGIT_WORK = 8;
+/** What writing a double exactly takes on top: it may have hundreds of digits. */
+const DOUBLE_WORK = 100;
 /** Longest result, in UTF-16 units. */
 const MAX_LENGTH = 16_000_000;
 
@@ -17,6 +23,7 @@ export function formatText(text: string, args: readonly CelValue[], style: Forma
   let used = 0;
   for (const piece of formatPieces(text, args.length, style)) {
     out += typeof piece === "string" ? piece : formatClause(piece, args[used++] ?? null, style);
+    spend(CLAUSE_WORK);
     if (out.length > MAX_LENGTH) throw new CelError(`format: result of more than ${MAX_LENGTH} characters`);
   }
   return out;
@@ -84,6 +91,7 @@ function parsePrecision(digits: string, isAtEnd: boolean, style: FormatStyle): n
 }
 
 function formatClause({ verb, precision }: Clause, arg: CelValue, style: FormatStyle): string {
+  spend(workOf(arg) + (verb === "f" || verb === "e" ? DOUBLE_WORK + precision * DIGIT_WORK : 0));
   try {
     switch (verb) {
       case "s":
@@ -116,5 +124,6 @@ function inBase(arg: CelValue, base: number, message: string): string {
 function hex(arg: CelValue, style: FormatStyle): string {
   const bytes = typeof arg === "string" ? new TextEncoder().encode(arg) : arg;
   if (!(bytes instanceof Uint8Array)) return inBase(arg, 16, style.hexError);
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  spend(bytes.length);
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("hex");
 }

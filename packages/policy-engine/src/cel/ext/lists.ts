@@ -22,6 +22,7 @@ import {
   UINT,
 } from "../types.ts";
 import { type CelValue, isInt, isList, typeOf } from "../values.ts";
+import { spend } from "../work.ts";
 
 const T = typeParam("T");
 const LIST_T = listType(T);
@@ -71,6 +72,7 @@ function slice(value: CelValue, from: CelValue, to: CelValue): CelValue {
   if (start < 0 || end < 0) throw new CelError(`${call}, negative indexes not supported`);
   if (start > end) throw new CelError(`${call}, start index must be less than or equal to end index`);
   if (list.length < end) throw new CelError(`${call}, list is length ${list.length}`);
+  spend(end - start);
   return list.slice(start, end);
 }
 
@@ -85,6 +87,7 @@ function flatten(value: CelValue, depth: CelValue | undefined): CelValue {
 }
 
 function flattenInto(out: CelValue[], list: readonly CelValue[], depth: number): CelValue[] {
+  spend(list.length * 2);
   for (const element of list) {
     if (Array.isArray(element) && depth > 0) flattenInto(out, listOf(element), depth - 1);
     else out.push(element);
@@ -121,6 +124,7 @@ function range(size: CelValue): CelValue {
   if (length > MAX_RANGE) {
     throw new CelError(`lists.range: size ${String(size)} exceeds maximum allowed (${MAX_RANGE})`);
   }
+  spend(length);
   return Array.from({ length }, (_, at) => at);
 }
 

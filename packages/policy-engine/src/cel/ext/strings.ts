@@ -1,10 +1,11 @@
-import { codePoints, utf8Length } from "../code-points.ts";
+import { codePoints, hasSurrogates, utf8Length } from "../code-points.ts";
 import { CelError } from "../errors.ts";
 import { formatValue } from "../format-value.ts";
 import type { FunctionDeclaration, Library, Overload } from "../library.ts";
 import { costSize, traversalCost } from "../size.ts";
 import { type CelType, DYN, INT, listType, STRING } from "../types.ts";
 import type { CelValue } from "../values.ts";
+import { spend, textWork } from "../work.ts";
 import { formatText, LOCALIZED, PLAIN } from "./format.ts";
 import {
   indexOfText,
@@ -41,22 +42,33 @@ const byResult: Cost = (_args, result) => traversalCost(costSize(result), 2);
 const bytesOnce: Cost = (args) => Math.floor(utf8Length(text(args[0])) * 0.1);
 
 function charAt(value: CelValue, index: CelValue): CelValue {
-  const points = codePoints(text(value));
+  const whole = text(value);
+  const points = hasSurrogates(whole) ? codePoints(whole) : whole;
   const at = int(index);
   if (at < 0 || at > points.length) throw new CelError(`index out of range: ${String(index)}`);
   return points[at] ?? "";
 }
 
 function join(list: CelValue, separator: CelValue | undefined): CelValue {
+  let length = 0;
   const parts = (list as readonly CelValue[]).map((element) => {
     if (typeof element !== "string") throw new CelError(`join: invalid input: ${formatValue(element)}`);
+    length += element.length;
     return element;
   });
-  return parts.join(separator === undefined ? "" : text(separator));
+  const between = separator === undefined ? "" : text(separator);
+  spend(textWork(length + between.length * parts.length));
+  return parts.join(between);
 }
 
-const lowerAscii = (value: string): string => value.replace(/[A-Z]+/g, (upper) => upper.toLowerCase());
-const upperAscii = (value: string): string => value.replace(/[a-z]+/g, (lower) => lower.toUpperCase());
+const lowerAscii = (value: string): string => replaceRuns(value, /[A-Z]+/g, (upper) => upper.toLowerCase());
+const upperAscii = (value: string): string => replaceRuns(value, /[a-z]+/g, (lower) => lower.toUpperCase());
+
+function replaceRuns(value: string, runs: RegExp, replace: (run: string) => string): string {
+  // At worst every other character is a run of its own.
+  if (value.search(runs) !== -1) spend(value.length * 2);
+  return value.replace(runs, replace);
+}
 
 const LIST_OF_STRING = listType(STRING);
 
@@ -205,7 +217,7 @@ function formatFunction(version: number): FunctionDeclaration {
 
 const REVERSE: FunctionDeclaration = {
   name: "reverse",
-  overloads: [method("string_reverse", [STRING], STRING, (s) => [...text(s)].reverse().join(""))],
+  overloads: [method("string_reverse", [STRING], STRING, (s) => [...codePoints(text(s))].reverse().join(""))],
 };
 
 /** Functions on strings (ext/strings.go of cel-go). */

@@ -2,6 +2,7 @@ import { codePointLength } from "../code-points.ts";
 import { mapEntries } from "../maps.ts";
 import { regexCost, traversalCost } from "../size.ts";
 import { type CelValue, isMap } from "../values.ts";
+import { spend } from "../work.ts";
 import { FormatValue } from "./format-value.ts";
 import { byteLength } from "./go-strings.ts";
 import { IpValue, PrefixValue } from "./network-values.ts";
@@ -42,6 +43,7 @@ const visitAll: CallCost = ([value]) => visit(value ?? null, 0);
 const maxDepth = 1000;
 
 function visit(value: CelValue, depth: number): number {
+  spend(1);
   if (typeof value === "string") return Math.trunc(byteLength(value) * 0.1);
   if (value instanceof Uint8Array) return Math.trunc(value.length * 0.1);
   if (depth > maxDepth) return 1;

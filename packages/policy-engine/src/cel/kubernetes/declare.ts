@@ -1,10 +1,11 @@
 import type { FunctionDeclaration, Overload } from "../library.ts";
 import type { CelType } from "../types.ts";
 import type { CelValue } from "../values.ts";
+import { workOf } from "../work.ts";
 import { kubernetesCost } from "./cost.ts";
 
 /** What an overload does, its name and kind aside. */
-type OverloadShape = Pick<Overload, "id" | "params" | "result"> & {
+type OverloadShape = Pick<Overload, "id" | "params" | "result" | "work"> & {
   readonly call: (...args: CelValue[]) => CelValue;
 };
 
@@ -20,7 +21,25 @@ export function functions(name: string, ...shapes: readonly OverloadShape[]): Fu
 
 function overload(name: string, shape: OverloadShape, isMember: boolean): Overload {
   const cost = kubernetesCost(name, shape.id);
-  return cost === undefined ? { ...shape, isMember } : { ...shape, isMember, cost };
+  const factor = readerWork.get(name);
+  const work = factor === undefined ? {} : { work: sizesTimes(factor) };
+  return cost === undefined ? { ...work, ...shape, isMember } : { ...work, ...shape, isMember, cost };
+}
+
+/**
+ * How much more the readers of text take than to read it once: they go by single characters, and make values of the
+ * parts they find.
+ */
+const readerWork: ReadonlyMap<string, number> = new Map([
+  ...["url", "isURL", "validate"].map((name) => [name, 200] as const),
+  ...["semver", "isSemver"].map((name) => [name, 100] as const),
+  ...["cidr", "isCIDR", "ip", "isIP", "ip.isCanonical"].map((name) => [name, 40] as const),
+  ...["quantity", "isQuantity"].map((name) => [name, 100] as const),
+  ...["fieldSelector", "labelSelector"].map((name) => [name, 100] as const),
+]);
+
+function sizesTimes(factor: number): NonNullable<Overload["work"]> {
+  return (...args) => factor * args.reduce((sum: number, arg) => sum + workOf(arg), 0);
 }
 
 /** One overload, for `methods` and `functions`. */

@@ -3,6 +3,7 @@
  * a character cut in half as `\xNN`. The parsers here work on "byte strings" (one JS character a byte), so that
  * offsets, lengths and error texts agree with the API server's.
  */
+import { MAX_SHOWN } from "../shortened.ts";
 
 const nonAscii = /[^\0-\x7f]/;
 
@@ -90,18 +91,24 @@ function quotedRune(rune: number): string {
   return rune < 0x10000 ? `\\u${hex(rune, 4)}` : `\\U${hex(rune, 8)}`;
 }
 
-/** A byte string in double quotes as Go's `strconv.Quote` (and `%q`) writes it. */
-export function quoteBytes(bytes: string): string {
+/** A byte string in double quotes as Go's `strconv.Quote` (and `%q`) writes it; cut to what an error shows. */
+export function quoteBytes(bytes: string, longest = MAX_SHOWN): string {
+  const end = Math.min(bytes.length, longest);
   let quoted = '"';
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < end; ) {
     const { rune, width, invalid } = runeAt(bytes, at);
     quoted += invalid ? `\\x${hex(bytes.charCodeAt(at), 2)}` : quotedRune(rune);
     at += width;
   }
-  return `${quoted}"`;
+  return end < bytes.length ? `${quoted}..."` : `${quoted}"`;
 }
 
-/** `text` as Go's `%q` prints it. */
+/** `text` as Go's `%q` prints it, all of it: for texts that are compared. */
+export function quoteWhole(text: string): string {
+  return quoteBytes(toByteString(text), Number.POSITIVE_INFINITY);
+}
+
+/** `text` as Go's `%q` prints it; cut to what an error shows. */
 export function quote(text: string): string {
   return quoteBytes(toByteString(text));
 }

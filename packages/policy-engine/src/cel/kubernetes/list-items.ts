@@ -1,4 +1,4 @@
-import { quote } from "./go-strings.ts";
+import { quoteWhole } from "./go-strings.ts";
 import { isJsonList, isJsonRecord, type Json, type JsonRecord, ownValue } from "./json.ts";
 import type { ListAtom } from "./structural-schema.ts";
 
@@ -23,7 +23,7 @@ function keyedIdentity(list: ListAtom, item: Json): ItemIdentity {
     if (value !== undefined) fields.push(`${key}=${formatValue(value)}`);
   }
   if (fields.length > 0) return { step: `[${fields.sort().join(",")}]` };
-  const keys = list.keys.map(quote).join(" ");
+  const keys = list.keys.map(quoteWhole).join(" ");
   return {
     flaw: `associative list with keys has an element that omits all key fields [${keys}] (and doesn't have default values for any key fields)`,
   };
@@ -57,5 +57,5 @@ function setIdentity(item: Json): ItemIdentity {
 
 /** A scalar as it stands in a field path. */
 function formatValue(value: Json): string {
-  return typeof value === "string" ? quote(value) : JSON.stringify(value);
+  return typeof value === "string" ? quoteWhole(value) : JSON.stringify(value);
 }

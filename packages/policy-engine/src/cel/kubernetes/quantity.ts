@@ -22,11 +22,14 @@ export class QuantityValue extends KubernetesValue {
   readonly type = QUANTITY;
   /** The result of `add` or `sub`. */
   readonly isComputed: boolean;
+  /** Large ones are compared digit by digit. */
+  override readonly work: number;
   #quantity: Quantity;
 
   constructor(quantity: Quantity, isComputed = false) {
     super();
     this.#quantity = quantity;
+    this.work = quantityWork(quantity);
     this.isComputed = isComputed;
   }
 
@@ -50,6 +53,16 @@ export class QuantityValue extends KubernetesValue {
     return order;
   }
 }
+
+/** What an operation on a quantity takes, in units of work.ts. */
+function quantityWork({ unscaled, exponent }: Quantity): number {
+  if (BigInt.asIntN(64, unscaled) === unscaled && Math.abs(exponent) < 20) return 1;
+  return (unscaled.toString(16).length + Math.min(Math.abs(exponent), MAX_WRITTEN_OUT)) * DIGIT_WORK;
+}
+
+const DIGIT_WORK = 10;
+/** Powers of ten beyond this are never written out (resource-quantity.ts). */
+const MAX_WRITTEN_OUT = 10_000;
 
 const computed = (quantity: Quantity): QuantityValue => new QuantityValue(quantity, true);
 

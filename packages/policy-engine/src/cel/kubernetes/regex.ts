@@ -1,18 +1,21 @@
-import { CelDeadlineError, CelError } from "../errors.ts";
+import { CelError, CelWorkError } from "../errors.ts";
 import type { Library } from "../library.ts";
 import { compileRegex } from "../standard/regex.ts";
 import { INT, listType, STRING } from "../types.ts";
 import type { CelValue } from "../values.ts";
+import { spend } from "../work.ts";
 import { methods, shape } from "./declare.ts";
 import { asText } from "./kubernetes-types.ts";
 
 /** apiserver's pkg/cel/library/regex.go: RE2 syntax, each match found in linear time. */
 
-type Matcher = ReturnType<ReturnType<typeof compileRegex>["matcher"]>;
+type Matcher = ReturnType<ReturnType<typeof compileRegex>["compiled"]["matcher"]>;
 
 function matcher(text: string, pattern: CelValue): Matcher {
   try {
-    return compileRegex(asText(pattern)).matcher(text);
+    const { compiled, workPerCharacter } = compileRegex(asText(pattern));
+    spend(text.length * workPerCharacter);
+    return compiled.matcher(text);
   } catch (error) {
     if (error instanceof CelError) throw new CelError(`Illegal regex: ${error.message}`);
     throw error;
@@ -29,10 +32,12 @@ function find(text: string, pattern: CelValue): string {
  * Longest that one search for all matches may compute, in ms. To find one match may mean to read all of the text, so
  * that the time grows with the square of its length (`a.*b|a` in "aaa…"), which the cost does not tell.
  */
-const maxSearchMs = 500;
+const maxSearchMs = 100;
 
-/** The clock is looked at after so many characters that may have been read: never in a search that must be short. */
+/** The clocks are looked at after so many characters that may have been read: never in a search that must be short. */
 const charactersPerLook = 100_000;
+/** Units of work.ts that have the caller's clock looked at. */
+const workPerLook = 10_000;
 
 /**
  * At most `limit` matches; all of them for a negative limit. No empty match stands right behind another match, as
@@ -53,8 +58,9 @@ function findAll(text: string, pattern: CelValue, limit: number, computedMs: () 
     read += text.length;
     if (read < charactersPerLook) continue;
     read = 0;
+    spend(workPerLook);
     start ??= computedMs();
-    if (computedMs() - start > maxSearchMs) throw new CelDeadlineError();
+    if (computedMs() - start > maxSearchMs) throw new CelWorkError();
   }
   return matches;
 }

@@ -17,9 +17,11 @@ import {
 export class SemverValue extends KubernetesValue {
   readonly type = SEMVER;
   readonly version: SemanticVersion;
+  override readonly work: number;
 
   constructor(version: SemanticVersion) {
     super();
+    this.work = 1 + version.prerelease.length;
     this.version = version;
   }
 

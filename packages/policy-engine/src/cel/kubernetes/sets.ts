@@ -1,6 +1,7 @@
 import type { Library } from "../library.ts";
 import { BOOL, listType, typeParam } from "../types.ts";
 import { type CelValue, isList } from "../values.ts";
+import { workOf } from "../work.ts";
 import { functions, shape } from "./declare.ts";
 import { noSuchOverload } from "./kubernetes-types.ts";
 import { isSame } from "./search.ts";
@@ -24,10 +25,9 @@ const intersects = (a: CelValue, b: CelValue): boolean =>
   asList(a).some((element) => has(asList(b), element));
 
 function relation(name: string, id: string, holds: (a: CelValue, b: CelValue) => boolean) {
-  return functions(
-    name,
-    shape(id, [LIST_OF_T, LIST_OF_T], BOOL, (a = null, b = null) => holds(a, b)),
-  );
+  const related = shape(id, [LIST_OF_T, LIST_OF_T], BOOL, (a = null, b = null) => holds(a, b));
+  // Every element of one may be compared with every one of the other; what is beyond MAX_WORK is far beyond the cost.
+  return functions(name, { ...related, work: (a = null, b = null) => workOf(a) * workOf(b) });
 }
 
 export const setsLibrary: Library = {

@@ -166,6 +166,9 @@ export function toType(value: CelValue): CelValue {
 
 const identity = (value: CelValue): CelValue => value;
 
+/** What reading a character of a duration takes, in units of work.ts: each may be a part with a unit of its own. */
+const DURATION_WORK = 8;
+
 function conversion(id: string, from: CelType, to: CelType, call: (value: CelValue) => CelValue): Overload {
   return { id, isMember: false, params: [from], result: to, call };
 }
@@ -196,7 +199,10 @@ export const CONVERSIONS: Readonly<Record<string, readonly Overload[]>> = {
   ],
   duration: [
     conversion("duration_to_duration", DURATION, DURATION, identity),
-    conversion("string_to_duration", STRING, DURATION, toDuration),
+    {
+      ...conversion("string_to_duration", STRING, DURATION, toDuration),
+      work: (text = null) => (typeof text === "string" ? text.length * DURATION_WORK : 0),
+    },
   ],
   int: [
     conversion("int64_to_int64", INT, INT, identity),

@@ -19,6 +19,7 @@ import {
   UINT,
 } from "../types.ts";
 import type { CelValue } from "../values.ts";
+import { workOf } from "../work.ts";
 import { add, divide, modulo, multiply, negate, subtract } from "./arithmetic.ts";
 
 // The operators, with their overloads named as cel-go names them (common/overloads/overloads.go). One implementation
@@ -44,6 +45,9 @@ function overload(id: string, params: readonly CelType[], result: CelType, cost?
 const sizeAt = (args: readonly CelValue[], at: number): number => costSize(args[at] ?? null);
 const smaller: Cost = (args) => traversalCost(Math.min(sizeAt(args, 0), sizeAt(args, 1)));
 const both: Cost = (args) => traversalCost(sizeAt(args, 0) + sizeAt(args, 1));
+
+/** Comparing counts what it looks at as it goes on. */
+const counted = (): number => 0;
 
 /** Kinds of number as overload ids spell them. */
 const NUMBERS: ReadonlyArray<readonly [string, CelType]> = [
@@ -115,11 +119,13 @@ export const OPERATORS: readonly FunctionDeclaration[] = [
     name: OPERATOR.equals,
     overloads: [overload("equals", [A, A], BOOL, smaller)],
     singleton: (a, b) => equals(a, b),
+    work: counted,
   },
   {
     name: OPERATOR.notEquals,
     overloads: [overload("not_equals", [A, A], BOOL, smaller)],
     singleton: (a, b) => !equals(a, b),
+    work: counted,
   },
   {
     name: OPERATOR.add,
@@ -165,5 +171,6 @@ export const OPERATORS: readonly FunctionDeclaration[] = [
       overload("in_map", [A, MAP_AB], BOOL),
     ],
     singleton: (value, container) => isIn(value, container),
+    work: (value = null) => workOf(value),
   },
 ];

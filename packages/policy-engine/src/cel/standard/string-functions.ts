@@ -1,8 +1,10 @@
 import { CelError } from "../errors.ts";
 import type { FunctionDeclaration, Overload } from "../library.ts";
 import { costSize, regexCost, sizeOf, traversalCost } from "../size.ts";
+import { indexIn } from "../text-search.ts";
 import { BOOL, BYTES, type CelType, INT, listType, mapType, STRING, typeParam } from "../types.ts";
 import type { CelValue } from "../values.ts";
+import { workOf } from "../work.ts";
 import { noOperator } from "./arithmetic.ts";
 import { regexMatches } from "./regex.ts";
 
@@ -25,6 +27,7 @@ function stringTest(
     overloads: [
       { id, isMember: true, params: [STRING, STRING], result: BOOL, call: never, cost, isCostStatic: true },
     ],
+    work: (_text = null, other = null) => workOf(other),
     singleton: (text, other) => {
       if (typeof text !== "string" || typeof other !== "string") throw new CelError("no such overload");
       return test(text, other);
@@ -70,12 +73,14 @@ export const STRING_FUNCTIONS: readonly FunctionDeclaration[] = [
       ...sizeOverloads("string", STRING),
     ],
     singleton: size,
+    // Characters and keys are counted as they are read.
+    work: () => 1,
   },
   stringTest(
     "contains",
     "contains_string",
     (args) => traversalCost(sizeAt(args, 0)) * traversalCost(sizeAt(args, 1)),
-    (text, other) => text.includes(other),
+    (text, other) => indexIn(text, other) !== -1,
   ),
   stringTest("endsWith", "ends_with_string", ofArgument, (text, other) => text.endsWith(other)),
   stringTest("startsWith", "starts_with_string", ofArgument, (text, other) => text.startsWith(other)),
