@@ -43,10 +43,15 @@ function keyText(key: RegoValue): string {
   return typeof key === "string" ? key : compactJson(toJson(key));
 }
 
+function scalarText(value: null | boolean | number | bigint | string): string {
+  if (typeof value !== "string") return String(value);
+  countWork(value.length >>> 4);
+  return JSON.stringify(value);
+}
+
 /** JSON text without spaces, keys sorted; unlike `JSON.stringify` it writes bigint. */
 export function compactJson(value: RegoJson): string {
-  if (typeof value !== "object" || value === null)
-    return typeof value === "string" ? JSON.stringify(value) : String(value);
+  if (typeof value !== "object" || value === null) return scalarText(value);
   if (Array.isArray(value)) return `[${value.map(compactJson).join()}]`;
   const members = Object.entries(value)
     .sort(([a], [b]) => compareStrings(a, b))

@@ -88,6 +88,21 @@ export function canonicalKey(value: RegoValue, depth = 0): string {
   return `{${parts.sort().join()}}`;
 }
 
+/** Lists up to this length are sorted at once. */
+const shortList = 1_024;
+/** Comparisons counted together. */
+const comparisons = 64;
+
+/** Sorts a list in place. A long one is counted while it is sorted, a unit of work for four comparisons. */
+export function sorted<T>(list: T[], compare: (a: T, b: T) => number): T[] {
+  if (list.length <= shortList) return list.sort(compare);
+  let made = 0;
+  return list.sort((a, b) => {
+    if (++made % comparisons === 0) countWork(comparisons / 4);
+    return compare(a, b);
+  });
+}
+
 /** Composite members up to which comparing with each is cheaper than making keys. */
 const fewComposites = 8;
 
@@ -102,7 +117,10 @@ export class RegoSet implements Iterable<RegoValue> {
   #sorted: readonly RegoValue[] | undefined;
 
   constructor(values: Iterable<RegoValue> = []) {
-    for (const value of values) this.add(value);
+    for (const value of values) {
+      countWork(1);
+      this.add(value);
+    }
   }
 
   get size(): number {
@@ -141,7 +159,7 @@ export class RegoSet implements Iterable<RegoValue> {
   }
 
   sorted(): readonly RegoValue[] {
-    this.#sorted ??= this.members().sort(compareValues);
+    this.#sorted ??= sorted(this.members(), compareValues);
     return this.#sorted;
   }
 
@@ -165,7 +183,10 @@ export class RegoObject {
   #sorted: readonly RegoValue[] | undefined;
 
   constructor(entries: Iterable<readonly [RegoValue, RegoValue]> = []) {
-    for (const [key, value] of entries) this.set(key, value);
+    for (const [key, value] of entries) {
+      countWork(1);
+      this.set(key, value);
+    }
   }
 
   get size(): number {
@@ -203,7 +224,7 @@ export class RegoObject {
   }
 
   sortedKeys(): readonly RegoValue[] {
-    this.#sorted ??= this.keys().sort(compareValues);
+    this.#sorted ??= sorted(this.keys(), compareValues);
     return this.#sorted;
   }
 }
@@ -225,7 +246,7 @@ export function entriesOf(object: AnyObject): Iterable<readonly [RegoValue, Rego
 
 /** Keys in Rego's order. */
 export function sortedKeysOf(object: AnyObject): readonly RegoValue[] {
-  return object instanceof RegoObject ? object.sortedKeys() : Object.keys(object).sort(compareStrings);
+  return object instanceof RegoObject ? object.sortedKeys() : sorted(Object.keys(object), compareStrings);
 }
 
 const rank = { null: 0, boolean: 1, number: 2, string: 3, array: 4, object: 5, set: 6 } satisfies Record<

@@ -11,18 +11,21 @@ import {
   type RegoNumber,
   type RegoValue,
   sizeOf,
+  sorted,
 } from "../values.ts";
+import { countWork } from "../work-meter.ts";
 import { add, multiply, ofFloat } from "./arithmetic.ts";
 import type { Builtin, BuiltinContext } from "./contract.ts";
 import { bigFloatOf, floatOfInteger, multiplyToDouble } from "./go/big-float.ts";
 import { runeCount } from "./go/bytes.ts";
-import { builtin, listOf, operand, toBigInt, wrongElement, wrongType } from "./operands.ts";
+import { builtin, freeBuiltin, listOf, operand, toBigInt, wrongElement, wrongType } from "./operands.ts";
 
-function count(value: RegoValue): number {
+function count(value: RegoValue, context: BuiltinContext): number {
   if (isArray(value)) {
     return value.length;
   }
   if (typeof value === "string") {
+    context.spend(1 + (value.length >>> 4));
     return runeCount(value);
   }
   if (isSet(value)) {
@@ -86,6 +89,7 @@ function isMember(value: RegoValue, collection: RegoValue): boolean {
   }
   if (isObject(collection)) {
     for (const [, item] of entriesOf(collection)) {
+      countWork(1);
       if (equalValues(item, value)) {
         return true;
       }
@@ -109,11 +113,13 @@ function isEntry(key: RegoValue, value: RegoValue, collection: RegoValue): boole
 }
 
 function spendOn(collection: RegoValue, context: BuiltinContext): void {
-  context.spend(isArray(collection) ? collection.length : 1);
+  if (isArray(collection)) {
+    context.spend(collection.length);
+  }
 }
 
 export const aggregateBuiltins: readonly Builtin[] = [
-  builtin("count", 1, (args) => count(operand(args, 1))),
+  freeBuiltin("count", 1, (args, context) => count(operand(args, 1), context)),
   builtin("sum", 1, (args, context) => numbersOf(args, context).reduce(add, 0)),
   builtin("product", 1, (args, context) => product(numbersOf(args, context))),
   extreme("max", 1),
@@ -121,15 +127,17 @@ export const aggregateBuiltins: readonly Builtin[] = [
   builtin("sort", 1, (args, context) => {
     const list = elements(args, context);
     context.spend(list.length * Math.ceil(Math.log2(list.length + 1)));
-    return isSet(operand(args, 1)) ? [...list] : [...list].sort(compareValues);
+    return isSet(operand(args, 1)) ? [...list] : sorted([...list], compareValues);
   }),
   builtin("all", 1, (args, context) =>
     elements(args, context, "array", "set").every((item) => item === true),
   ),
   builtin("any", 1, (args, context) => elements(args, context, "array", "set").some((item) => item === true)),
-  builtin("internal.member_2", 2, (args, context) => {
+  freeBuiltin("internal.member_2", 2, (args, context) => {
     spendOn(operand(args, 2), context);
     return isMember(operand(args, 1), operand(args, 2));
   }),
-  builtin("internal.member_3", 3, (args) => isEntry(operand(args, 1), operand(args, 2), operand(args, 3))),
+  freeBuiltin("internal.member_3", 3, (args) =>
+    isEntry(operand(args, 1), operand(args, 2), operand(args, 3)),
+  ),
 ];

@@ -3,7 +3,8 @@
  * (OPA's v1/topdown/arithmetic.go), and `-` of sets.
  */
 import { integer, isNumber, isSet, type RegoNumber, RegoSet, type RegoValue } from "../values.ts";
-import type { Builtin } from "./contract.ts";
+import { countWork } from "../work-meter.ts";
+import { type Builtin, LimitError } from "./contract.ts";
 import {
   addFloat,
   type BigFloat,
@@ -21,7 +22,7 @@ const LARGEST = 1n << BigInt(maxIntegerBits);
 /** A result an integer operation made, refused when it has grown out of all proportion. */
 export function boundedInteger(value: bigint): RegoNumber {
   if (value > LARGEST || value < -LARGEST) {
-    throw failure(`the result is an integer of more than ${maxIntegerBits} bits`);
+    throw new LimitError(`the result is an integer of more than ${maxIntegerBits} bits`);
   }
   return integer(value);
 }
@@ -103,6 +104,7 @@ function minus(x: RegoValue, y: RegoValue): RegoValue {
 export function difference(x: RegoSet, y: RegoSet): RegoSet {
   const result = new RegoSet();
   for (const item of x) {
+    countWork(1);
     if (!y.has(item)) {
       result.add(item);
     }

@@ -2,7 +2,7 @@
 import { isArray, type RegoValue } from "../values.ts";
 import type { Builtin } from "./contract.ts";
 import { refuseManyElements } from "./limits.ts";
-import { arrayOperand, builtin, intOperand } from "./operands.ts";
+import { arrayOperand, builtin, freeBuiltin, intOperand } from "./operands.ts";
 
 const clamp = (value: number, low: number, high: number) => Math.max(low, Math.min(value, high));
 
@@ -26,7 +26,7 @@ export const arrayBuiltins: readonly Builtin[] = [
     }
     return result;
   }),
-  builtin("array.slice", 3, (args, context) => {
+  freeBuiltin("array.slice", 3, (args, context) => {
     const list = arrayOperand(args, 1);
     const start = intOperand(args, 2);
     const stop = clamp(intOperand(args, 3), 0, list.length);

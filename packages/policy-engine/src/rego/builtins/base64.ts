@@ -33,10 +33,13 @@ export function base64UrlBytes(text: string): Uint8Array {
   }
 }
 
+const isHexDigit = (byte: number): boolean =>
+  (byte >= 0x30 && byte <= 0x39) || ((byte | 0x20) >= 0x61 && (byte | 0x20) <= 0x66);
+
 export function hexBytes(text: string): Uint8Array {
   const bytes = bytesOf(text);
   for (const byte of bytes) {
-    if (!/^[0-9a-fA-F]$/.test(String.fromCharCode(byte))) {
+    if (!isHexDigit(byte)) {
       const shown = quoteRune(byte, "'");
       throw failure(
         `encoding/hex: invalid byte: U+${byte.toString(16).toUpperCase().padStart(4, "0")} '${shown}'`,

@@ -1,10 +1,10 @@
 /** `bits.*`: operations on integers of any size, negative ones in two's complement (OPA's v1/topdown/bits.go). */
 import { integer } from "../values.ts";
 import { boundedInteger } from "./arithmetic.ts";
-import type { Builtin, BuiltinContext } from "./contract.ts";
+import { type Builtin, type BuiltinContext, LimitError } from "./contract.ts";
 import { bitLength } from "./go/big-float.ts";
 import { maxIntegerBits } from "./limits.ts";
-import { bigIntOperand, builtin, failure, operandError } from "./operands.ts";
+import { bigIntOperand, builtin, operandError } from "./operands.ts";
 
 function binary(name: string, operation: (x: bigint, y: bigint, context: BuiltinContext) => bigint): Builtin {
   return builtin(name, 2, (args, context) =>
@@ -22,7 +22,7 @@ function shiftLeft(value: bigint, count: bigint, context: BuiltinContext): bigin
   refuseNegativeShift(count);
   const bits = bitLength(value < 0n ? -value : value);
   if (value !== 0n && BigInt(bits) + count > BigInt(maxIntegerBits)) {
-    throw failure(`the result is an integer of more than ${maxIntegerBits} bits`);
+    throw new LimitError(`the result is an integer of more than ${maxIntegerBits} bits`);
   }
   context.spend(Math.ceil(bits / 64));
   return value === 0n ? 0n : value << count;

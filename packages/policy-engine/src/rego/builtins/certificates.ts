@@ -4,7 +4,7 @@ import { getKey, isNumber, type PlainObject, type RegoValue, sortedKeysOf } from
 import { base64Bytes } from "./base64.ts";
 import { verifiedChain } from "./certificate-chain.ts";
 import { type CertificateFacts, readCertificate, readRequest } from "./certificate-shape.ts";
-import { type Builtin, type BuiltinContext, BuiltinError } from "./contract.ts";
+import { type Builtin, type BuiltinContext, BuiltinError, LimitError } from "./contract.ts";
 import { bytesOf, textOf } from "./go/bytes.ts";
 import { DerError, derChildren, tags } from "./go/der.ts";
 import { decodePem } from "./go/pem.ts";
@@ -26,7 +26,7 @@ function fromDer(bytes: Uint8Array): readonly CertificateFacts[] {
   try {
     const values = derChildren(bytes);
     if (values.length > maxCertificates) {
-      throw failure(`more than ${maxCertificates} certificates`);
+      throw new LimitError(`more than ${maxCertificates} certificates`);
     }
     return values.map((value) => {
       if (value.tag !== tags.sequence) {
@@ -46,7 +46,7 @@ function fromPem(text: string): readonly CertificateFacts[] {
       throw failure(`PEM block type is '${block.type}', expected CERTIFICATE`);
     }
     if (parts.length >= maxCertificates) {
-      throw failure(`more than ${maxCertificates} certificates`);
+      throw new LimitError(`more than ${maxCertificates} certificates`);
     }
     parts.push(block.bytes);
   }
@@ -277,7 +277,9 @@ export const certificateBuiltins: readonly Builtin[] = [
     try {
       return parsePair(certificate, key);
     } catch (error) {
-      throw error instanceof BuiltinError ? error : failure("tls: failed to parse the pair", error);
+      throw error instanceof BuiltinError || error instanceof LimitError
+        ? error
+        : failure("tls: failed to parse the pair", error);
     }
   }),
 ];

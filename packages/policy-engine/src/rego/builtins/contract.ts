@@ -8,6 +8,11 @@ export interface Builtin {
   /** How many arguments the declaration has; calls with others are refused when a plan is loaded. */
   readonly arity?: number;
   /**
+   * Whether the time a call takes does not depend on how large its arguments are, or the built-in charges for that
+   * itself. All others are charged for the size of their arguments before they run.
+   */
+  readonly isFree?: boolean;
+  /**
    * Undefined is Rego's undefined. Arguments must not be changed. Throws `BuiltinError` for what OPA reports as
    * `eval_builtin_error` or `eval_type_error`: the call is then undefined, or ends the query under strict errors.
    */
@@ -48,6 +53,17 @@ export class EvaluationError extends Error {
     this.name = "EvaluationError";
     this.code = code;
     this.location = options?.location;
+  }
+}
+
+/**
+ * A call would go beyond a limit that OPA does not have. It ends the query: were the call undefined, as after a
+ * `BuiltinError`, a rule that denies would not fire, and a large enough input would be let through.
+ */
+export class LimitError extends EvaluationError {
+  constructor(message: string, options?: ErrorOptions) {
+    super("eval_cancel_error", message, options);
+    this.name = "LimitError";
   }
 }
 
@@ -104,5 +120,6 @@ export interface BuiltinContext {
 
 export interface BuiltinCache {
   get(key: string): unknown;
-  set(key: string, value: unknown): void;
+  /** `size` is what the entry takes of the bound on all together, in instructions of a compiled pattern. */
+  set(key: string, value: unknown, size?: number): void;
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { equalValues, RegoObject, RegoSet } from "../values.ts";
+import { equalValues, RegoObject, RegoSet, ValueDepthError } from "../values.ts";
 import { call } from "./builtins.test-kit.ts";
+import { LimitError } from "./contract.ts";
 
 describe("json", () => {
   it("keeps integers exact and keys its own", () => {
@@ -25,10 +26,14 @@ describe("json", () => {
     ["01", "invalid character '1' after top-level value"],
     ["tru", "unexpected EOF"],
     ['"\n"', "invalid character '\\n' in string literal"],
-    ["[".repeat(5_000), "exceeded max depth"],
   ])("refuses %j", (text, message) => {
     expect(() => call("json.unmarshal", text)).toThrow(message);
     expect(call("json.is_valid", text)).toBe(false);
+  });
+
+  it("ends the query where a text is nested deeper than values may be", () => {
+    expect(() => call("json.unmarshal", "[".repeat(5_000))).toThrow(ValueDepthError);
+    expect(() => call("json.is_valid", "[".repeat(5_000))).toThrow(ValueDepthError);
   });
 });
 
@@ -86,7 +91,8 @@ describe("yaml", () => {
     }
     expect(() => call("yaml.unmarshal", bomb.join("\n"))).toThrow("yaml:");
     expect(() => call("yaml.unmarshal", "[".repeat(100_000))).toThrow("nested");
-    expect(call("yaml.is_valid", "- ".repeat(100_000))).toBe(false);
+    // Neither valid nor invalid: the query ends, and whoever asked it decides.
+    expect(() => call("yaml.is_valid", "- ".repeat(100_000))).toThrow(LimitError);
   });
 });
 

@@ -41,7 +41,7 @@ function compiled(pattern: string, separators: readonly string[], context: Built
   context.spend(1 + pattern.length);
   try {
     const glob = compileGlob(pattern, separators);
-    context.cache.set(key, glob);
+    context.cache.set(key, glob, 1 + pattern.length);
     return glob;
   } catch (error) {
     throw error instanceof GlobSyntaxError ? failure(error.message, error) : error;

@@ -4,7 +4,7 @@
  *
  * Every pair of positions is looked at once, so the time is bounded by the product of the lengths.
  */
-import type { BuiltinContext } from "./contract.ts";
+import { type BuiltinContext, LimitError } from "./contract.ts";
 import { refuseLongPattern } from "./limits.ts";
 import { failure } from "./operands.ts";
 
@@ -238,7 +238,7 @@ export function globsIntersect(left: string, right: string, context: BuiltinCont
   const tokens = [left, right].map((pattern) => new Tokenizer(pattern).tokens());
   const [first = [], second = []] = tokens;
   if (first.length + second.length > maxTokens) {
-    throw failure(`the two patterns have more than ${maxTokens} tokens`);
+    throw new LimitError(`the two patterns have more than ${maxTokens} tokens`);
   }
   return new Intersection([first, second], context.spend).plain(0, 0);
 }

@@ -12,9 +12,9 @@ import {
   sortedKeysOf,
   ValueDepthError,
 } from "../values.ts";
-import type { Builtin, BuiltinContext } from "./contract.ts";
+import { type Builtin, type BuiltinContext, LimitError } from "./contract.ts";
 import { maxElements, refuseManyElements } from "./limits.ts";
-import { builtin, failure, listOf, objectOperand, operand, wrongType } from "./operands.ts";
+import { builtin, listOf, objectOperand, operand, wrongType } from "./operands.ts";
 
 /** Vertices of one path; the search recurses. */
 const maxGraphPath = 1_000;
@@ -100,7 +100,7 @@ class PathSearch {
       return;
     }
     if (this.#path.length >= maxGraphPath) {
-      throw failure(`a path has more than ${maxGraphPath} vertices`);
+      throw new LimitError(`a path has more than ${maxGraphPath} vertices`);
     }
     const key = canonicalKey(vertex);
     this.#path.push(vertex);
@@ -149,7 +149,7 @@ class Walk {
     this.#context.spend(path.length + 1);
     this.#pathElements += path.length + 1;
     if (this.#pathElements > 8 * maxElements) {
-      throw failure(`the paths have more than ${8 * maxElements} elements in total`);
+      throw new LimitError(`the paths have more than ${8 * maxElements} elements in total`);
     }
     this.pairs.push([path, value]);
     if (isArray(value)) {

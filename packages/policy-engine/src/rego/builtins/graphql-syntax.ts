@@ -24,6 +24,7 @@ import {
   type ValueNode,
 } from "graphql";
 import { Parser } from "graphql/language/parser.js";
+import { countWork } from "../work-meter.ts";
 import { maxDocumentLength, maxNameLength, maxNesting } from "./graphql-limits.ts";
 
 export type DocumentKind = "query" | "schema";
@@ -96,6 +97,7 @@ class BoundedLexer extends Lexer {
 
   override advance(): Token {
     const token = super.advance();
+    countWork(4);
     if (token.kind !== TokenKind.EOF && ++this.#tokens > this.#maxTokens)
       throw new GraphqlLimitError(`a GraphQL ${this.#kind} may have at most ${this.#maxTokens} tokens`);
     if (token.kind === TokenKind.BRACE_L || token.kind === TokenKind.BRACKET_L) this.#open++;

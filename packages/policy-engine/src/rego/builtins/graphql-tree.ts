@@ -25,6 +25,7 @@ import {
   type VariableDefinitionNode,
 } from "graphql";
 import type { PlainObject, RegoValue } from "../values.ts";
+import { countWork } from "../work-meter.ts";
 import {
   commentsBefore,
   commentsBeforeEnd,
@@ -34,8 +35,12 @@ import {
 } from "./graphql-comments.ts";
 import { directivesOf, isDirectiveExtension } from "./graphql-syntax.ts";
 
+/** Units of work a node takes, with the comments that are looked for before it. */
+const treeCost = 16;
+
 /** Members in gqlparser's order; those that are undefined or empty fall away. */
 function tree(members: Readonly<Record<string, RegoValue | undefined>>): PlainObject {
+  countWork(treeCost);
   const kept: Record<string, RegoValue> = {};
   for (const [name, value] of Object.entries(members))
     if (value !== undefined && !(Array.isArray(value) && value.length === 0)) kept[name] = value;

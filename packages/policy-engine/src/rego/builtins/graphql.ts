@@ -1,7 +1,7 @@
 /** `graphql.*` (OPA's v1/topdown/graphql.go). Queries and schemas come as text or as the trees these give. */
 import type { DocumentNode, GraphQLSchema } from "graphql";
 import { isObject, type PlainObject, type RegoValue } from "../values.ts";
-import { type Builtin, type BuiltinContext, BuiltinError } from "./contract.ts";
+import { type Builtin, type BuiltinContext, BuiltinError, LimitError } from "./contract.ts";
 import { maxQueryTokens, maxSchemaTokens } from "./graphql-limits.ts";
 import { comparisonCost, firstFault } from "./graphql-query.ts";
 import { buildSchema } from "./graphql-schema.ts";
@@ -19,18 +19,30 @@ import { builtin, failure, operand, textOperand, wrongType } from "./operands.ts
 
 const maxTokens = { query: maxQueryTokens, schema: maxSchemaTokens } as const;
 
+/**
+ * Units of work a token costs, for what cannot be interrupted and so is charged beforehand: to become a value; checking
+ * and building a schema, 10 µs; checking a query. With them no document that a query has work for takes longer than
+ * about 200 ms in one piece.
+ */
+const treeCost = 16;
+const schemaCost = 200;
+const queryCost = 64;
+/** The same for a unit of `comparisonCost`. */
+const comparisonWeight = 12;
+
 /** What the modules below throw, in OPA's words; anything else is a fault of this program. */
-function asFailure(error: unknown): BuiltinError {
+function asFailure(error: unknown): BuiltinError | LimitError {
   if (error instanceof GraphqlSyntaxError)
     return failure(`${error.message} in GraphQL string at location ${error.row}:${error.column}`, error);
   if (error instanceof GraphqlSchemaError)
     return failure(`Error in gqlparser SchemaDocument to Schema conversion: ${error.message}`, error);
-  if (error instanceof GraphqlLimitError || error instanceof GraphqlTreeError)
-    return failure(error.message, error);
+  if (error instanceof GraphqlLimitError) return new LimitError(error.message, { cause: error });
+  if (error instanceof GraphqlTreeError) return failure(error.message, error);
   // By its name: bundles and test runners may load the library twice, as module and as CommonJS.
   if (error instanceof Error && error.name === "GraphQLError") return failure(error.message, error);
   // graphql-js's rules recurse along fragments; the token limit keeps them short, but not whoever calls this.
-  if (error instanceof RangeError) return failure("a GraphQL document nests too deeply", error);
+  if (error instanceof RangeError)
+    return new LimitError("a GraphQL document nests too deeply", { cause: error });
   throw error;
 }
 
@@ -45,7 +57,7 @@ function guarded<T>(work: () => T): T {
 function parsed(text: string, kind: DocumentKind, context: BuiltinContext): ParsedDocument {
   context.spend(1 + Math.floor(text.length / 8));
   const document = guarded(() => parseDocument(text, kind, maxTokens[kind]));
-  context.spend(document.tokens);
+  context.spend(treeCost * document.tokens);
   return document;
 }
 
@@ -60,7 +72,7 @@ function documentOf(
   if (!isObject(value)) throw wrongType(position, value, "string", "object");
   const read = kind === "query" ? readQuery : readSchema;
   const document = guarded(() => read(value, maxTokens[kind]));
-  context.spend(document.tokens);
+  context.spend(treeCost * document.tokens);
   return document;
 }
 
@@ -82,10 +94,9 @@ function checkedSchema(value: RegoValue, position: number, context: BuiltinConte
   const cached = key === undefined ? undefined : context.cache.get(key);
   if (cached instanceof CheckedSchema) return cached;
   const { document, tokens } = documentOf(value, "schema", position, context);
-  // Checking and building a schema takes about 10 µs a token; a unit of work is under one.
-  context.spend(12 * tokens);
+  context.spend(schemaCost * tokens);
   const checked = guarded(() => new CheckedSchema(buildSchema(document), schemaDocumentTree(document)));
-  if (key !== undefined) context.cache.set(key, checked);
+  if (key !== undefined) context.cache.set(key, checked, 2 * tokens);
   return checked;
 }
 
@@ -94,8 +105,8 @@ function checkQuery(
   { document, tokens }: ParsedDocument,
   context: BuiltinContext,
 ): void {
-  context.spend(1 + 8 * tokens);
-  context.spend(comparisonCost(document));
+  context.spend(1 + queryCost * tokens);
+  context.spend(comparisonWeight * comparisonCost(document));
   const fault = guarded(() => firstFault(schema, document));
   if (!fault) return;
   const message = fault.message.endsWith(".") ? fault.message.slice(0, -1) : fault.message;

@@ -16,7 +16,7 @@ import {
   sizeOf,
   typeName,
 } from "../values.ts";
-import type { Builtin, BuiltinContext } from "./contract.ts";
+import { type Builtin, type BuiltinContext, LimitError } from "./contract.ts";
 import { isDigit } from "./go/number-text.ts";
 import { parsePath } from "./json-paths.ts";
 import { refuseManyElements } from "./limits.ts";
@@ -308,7 +308,7 @@ function apply(patch: Patch, operation: AnyObject): void {
 function patchAll(args: readonly RegoValue[], context: BuiltinContext): RegoValue | undefined {
   const operations = arrayOperand(args, 2);
   if (operations.length > maxOperations) {
-    throw failure(`a patch may have at most ${maxOperations} operations`);
+    throw new LimitError(`a patch may have at most ${maxOperations} operations`);
   }
   const patch = new Patch(operand(args, 1), context);
   for (const operation of operations) {

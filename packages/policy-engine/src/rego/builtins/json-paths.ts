@@ -14,7 +14,7 @@ import {
   type RegoValue,
   typeName,
 } from "../values.ts";
-import type { Builtin, BuiltinContext } from "./contract.ts";
+import { type Builtin, type BuiltinContext, LimitError } from "./contract.ts";
 import { builtin, listOf, objectOperand, operand, operandError, wrongType } from "./operands.ts";
 
 /** Keys of one path; deeper documents cannot be. */
@@ -28,7 +28,7 @@ function unescapePointer(segment: string): string {
 export function parsePath(path: RegoValue): readonly RegoValue[] {
   const keys = pathKeys(path);
   if (keys.length > maxPathLength) {
-    throw operandError(2, `has a path of more than ${maxPathLength} segments`);
+    throw new LimitError(`a path has more than ${maxPathLength} segments`);
   }
   return keys;
 }

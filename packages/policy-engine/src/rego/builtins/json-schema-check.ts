@@ -2,7 +2,9 @@
  * Whether a value is a JSON Schema (drafts 4, 6 and 7 together, as OPA's internal/gojsonschema takes them). Schemas
  * elsewhere are not fetched: a reference stays within its document.
  */
+
 import { type AnyObject, entriesOf, getKey, isArray, isNumber, isObject, type RegoValue } from "../values.ts";
+import { LimitError } from "./contract.ts";
 import { failure } from "./operands.ts";
 import { isPattern } from "./patterns.ts";
 
@@ -150,9 +152,13 @@ function checkDependencies(value: RegoValue, depth: number, progress: Progress):
 }
 
 function check(schema: RegoValue, depth: number, progress: Progress): void {
-  must(depth < maxSchemaDepth, `schemas are nested more than ${maxSchemaDepth} deep`);
+  if (depth >= maxSchemaDepth) {
+    throw new LimitError(`schemas are nested more than ${maxSchemaDepth} deep`);
+  }
   progress.schemas += 1;
-  must(progress.schemas < maxSchemas, `more than ${maxSchemas} schemas`);
+  if (progress.schemas >= maxSchemas) {
+    throw new LimitError(`a schema of more than ${maxSchemas} schemas`);
+  }
   if (typeof schema === "boolean") {
     return;
   }

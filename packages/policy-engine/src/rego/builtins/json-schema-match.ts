@@ -17,7 +17,7 @@ import {
   sizeOf,
   sortedKeysOf,
 } from "../values.ts";
-import type { BuiltinContext } from "./contract.ts";
+import { type BuiltinContext, LimitError } from "./contract.ts";
 import { runeCount } from "./go/bytes.ts";
 import { formatFloat } from "./go/float-text.ts";
 import { jsonText } from "./go/json-text.ts";
@@ -25,7 +25,7 @@ import { decimalParts } from "./go/number-text.ts";
 import { hasFormat } from "./json-schema-formats.ts";
 import { better, inner, nameOf, Outcome, type Place, type SchemaError } from "./json-schema-outcome.ts";
 import { failure } from "./operands.ts";
-import { compiledPattern } from "./patterns.ts";
+import { compiledPattern, isMatch } from "./patterns.ts";
 
 /** Schemas applied within one another, references followed. */
 const maxDepth = 300;
@@ -99,10 +99,10 @@ export class SchemaMatch {
     this.#context.spend(4);
     this.#applications += 1;
     if (this.#applications > maxApplications) {
-      throw failure(`the match takes more than ${maxApplications} steps`);
+      throw new LimitError(`the match takes more than ${maxApplications} steps`);
     }
     if (place.depth >= maxDepth) {
-      throw failure(`schemas apply more than ${maxDepth} deep`);
+      throw new LimitError(`schemas apply more than ${maxDepth} deep`);
     }
     return { path: place.path, depth: place.depth + 1 };
   }
@@ -443,7 +443,7 @@ export class SchemaMatch {
 
   #matches(pattern: string, text: string): boolean {
     this.#context.spend(1 + Math.floor(text.length / 4));
-    return compiledPattern(pattern, this.#context).matcher(text).find();
+    return isMatch(compiledPattern(pattern, this.#context), text);
   }
 
   #text(schema: AnyObject, value: string, place: Place, outcome: Outcome): void {

@@ -1,6 +1,6 @@
 /** `json.marshal` and its kin (OPA's v1/topdown/encoding.go). */
 import { getKey, type RegoValue, sortedKeysOf } from "../values.ts";
-import type { Builtin, BuiltinContext } from "./contract.ts";
+import { type Builtin, type BuiltinContext, LimitError } from "./contract.ts";
 import { JsonSyntaxError, parseJson } from "./go/json-parse.ts";
 import { jsonText } from "./go/json-text.ts";
 import { refuseLongText } from "./limits.ts";
@@ -28,7 +28,7 @@ function affix(key: string, value: RegoValue): string {
     throw operandError(2, `key ${valueText(key)} failed cast to string: operand 2 must be string`);
   }
   if (value.length > maxAffixLength) {
-    throw operandError(2, `key ${valueText(key)} may have at most ${maxAffixLength} characters`);
+    throw new LimitError(`${valueText(key)} may have at most ${maxAffixLength} characters`);
   }
   return value;
 }

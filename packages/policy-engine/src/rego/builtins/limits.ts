@@ -1,8 +1,9 @@
 /**
  * The most one call of a built-in may make. OPA has no such limits and relies on cancellation; here a policy
- * shares a process with admission, so growth is refused before it happens, with an error that says so.
+ * shares a process with admission, so growth is refused before it happens, with an error that ends the query.
  */
-import { BuiltinError } from "./contract.ts";
+import { countWork } from "../work-meter.ts";
+import { LimitError } from "./contract.ts";
 
 /** UTF-16 units a made string may have. */
 export const maxTextLength = 16 * 1024 * 1024;
@@ -15,21 +16,31 @@ export const maxPatternLength = 64 * 1024;
 
 export function refuseLongText(length: number): void {
   if (length > maxTextLength) {
-    throw new BuiltinError(
-      "eval_builtin_error",
-      `the result would be longer than ${maxTextLength} characters`,
-    );
+    throw new LimitError(`the result would be longer than ${maxTextLength} characters`);
   }
 }
 
 export function refuseManyElements(count: number): void {
   if (count > maxElements) {
-    throw new BuiltinError("eval_builtin_error", `the result would have more than ${maxElements} elements`);
+    throw new LimitError(`the result would have more than ${maxElements} elements`);
   }
 }
 
 export function refuseLongPattern(pattern: string): void {
   if (pattern.length > maxPatternLength) {
-    throw new BuiltinError("eval_builtin_error", `a pattern may have at most ${maxPatternLength} characters`);
+    throw new LimitError(`a pattern may have at most ${maxPatternLength} characters`);
+  }
+}
+
+/** Counts a text that is written part by part, as work and against the limit of its length. */
+export class TextLength {
+  #length = 0;
+
+  /** Throws once all parts together are too long. */
+  grown(part: string): string {
+    this.#length += part.length;
+    refuseLongText(this.#length);
+    countWork(1 + (part.length >>> 4));
+    return part;
   }
 }

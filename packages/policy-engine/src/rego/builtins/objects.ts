@@ -14,9 +14,18 @@ import {
   sizeOf,
   ValueDepthError,
 } from "../values.ts";
+import { countWork } from "../work-meter.ts";
 import { type Builtin, type BuiltinContext, BuiltinError } from "./contract.ts";
 import { refuseManyElements } from "./limits.ts";
-import { arrayOperand, builtin, objectOperand, operand, wrongElement, wrongType } from "./operands.ts";
+import {
+  arrayOperand,
+  builtin,
+  freeBuiltin,
+  objectOperand,
+  operand,
+  wrongElement,
+  wrongType,
+} from "./operands.ts";
 
 /** The right side wins; objects on both sides are merged. */
 function merged(left: AnyObject, right: AnyObject, context: BuiltinContext, depth = 0): AnyObject {
@@ -70,6 +79,7 @@ function keysOperand(args: readonly RegoValue[]): RegoSet {
 function keysOf(object: AnyObject): RegoSet {
   const keys = new RegoSet();
   for (const [key] of entriesOf(object)) {
+    countWork(1);
     keys.add(key);
   }
   return keys;
@@ -79,9 +89,9 @@ function keysOf(object: AnyObject): RegoSet {
 function selected(args: readonly RegoValue[], context: BuiltinContext, wanted: boolean): RegoObject {
   const object = objectOperand(args, 1);
   const keys = keysOperand(args);
-  context.spend(sizeOf(object));
   const result = new RegoObject();
   for (const [key, value] of entriesOf(object)) {
+    context.spend(1);
     if (keys.has(key) === wanted) {
       result.set(key, value);
     }
@@ -138,6 +148,7 @@ function isObjectSubset(
 
 function isSetSubset(superset: RegoSet, subset: RegoSet): boolean {
   for (const item of subset) {
+    countWork(1);
     if (!superset.has(item)) {
       return false;
     }
@@ -205,7 +216,7 @@ export const objectBuiltins: readonly Builtin[] = [
   builtin("object.union_n", 1, unionAll),
   builtin("object.remove", 2, (args, context) => selected(args, context, false)),
   builtin("object.filter", 2, (args, context) => selected(args, context, true)),
-  builtin("object.get", 3, get),
+  freeBuiltin("object.get", 3, get),
   builtin("object.keys", 1, (args, context) => {
     const object = objectOperand(args, 1);
     context.spend(sizeOf(object));

@@ -15,6 +15,7 @@ import {
   type RegoValue,
   typeName,
 } from "../values.ts";
+import { countWork } from "../work-meter.ts";
 import { type Builtin, type BuiltinContext, BuiltinError } from "./contract.ts";
 
 export type Call = (args: readonly RegoValue[], context: BuiltinContext) => RegoValue | undefined;
@@ -22,6 +23,11 @@ export type Call = (args: readonly RegoValue[], context: BuiltinContext) => Rego
 /** A declared built-in; families are lists of these. */
 export function builtin(name: string, arity: number, call: Call): Builtin {
   return { name, arity, call };
+}
+
+/** One that takes no longer for larger arguments, or charges for them itself (see `Builtin.isFree`). */
+export function freeBuiltin(name: string, arity: number, call: Call): Builtin {
+  return { name, arity, call, isFree: true };
 }
 
 /** The arguments have the right types, and the call still makes no sense. */
@@ -169,6 +175,7 @@ export function textListOperand(
     throw wrongType(position, value, ...kinds);
   }
   return list.map((item) => {
+    countWork(1);
     if (typeof item !== "string") {
       throw wrongElement(position, value, item, "string");
     }

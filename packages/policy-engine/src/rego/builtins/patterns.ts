@@ -3,12 +3,44 @@
  * here: re2js takes lookbehind, which Go refuses, so it is refused here too.
  */
 import { RE2JS, RE2JSSyntaxException } from "re2js";
-import type { BuiltinContext } from "./contract.ts";
+import { estimatedProgramSize } from "../../cel/standard/regex-size.ts";
+import { countWork } from "../work-meter.ts";
+import { type BuiltinContext, LimitError } from "./contract.ts";
 import { refuseLongPattern } from "./limits.ts";
+import { MeteredText } from "./metered-text.ts";
 import { failure } from "./operands.ts";
 
-/** Work to compile a pattern, per character of it. */
-const compileCost = 8;
+/** Work to compile an instruction. */
+const compileCost = 12;
+/** The largest program that is compiled, by estimate: some 50 ms. OPA has Go's limits, which are far higher. */
+const maxProgram = 20_000;
+/** Texts up to this length are searched uncounted. */
+const shortText = 256;
+
+/** Charges for a pattern that is about to be compiled. Throws `LimitError` for one that is too large. */
+export function spendOnCompiling(pattern: string, context: BuiltinContext): void {
+  refuseLongPattern(pattern);
+  context.spend(1 + (pattern.length >>> 2));
+  const estimate = estimatedProgramSize(pattern);
+  if (estimate > maxProgram) {
+    throw new LimitError(`a regular expression may come to at most ${maxProgram} instructions`);
+  }
+  context.spend(1 + estimate * compileCost);
+}
+
+/** A text as a pattern is to be given it. */
+function searched(pattern: RE2JS, text: string): string {
+  // A String object is no string to TypeScript, but is one to re2js.
+  return text.length <= shortText && pattern.programSize() <= shortText
+    ? text
+    : (new MeteredText(text, pattern.programSize()) as unknown as string);
+}
+
+/** Whether a pattern matches anywhere in a text. */
+export function isMatch(pattern: RE2JS, text: string): boolean {
+  countWork(Math.min(text.length, shortText) >>> 2);
+  return pattern.test(searched(pattern, text));
+}
 
 function hasLookbehind(pattern: string): boolean {
   return pattern.includes("(?<=") || pattern.includes("(?<!");
@@ -45,15 +77,14 @@ export function compiledPattern(pattern: string, context: BuiltinContext): RE2JS
   if (known instanceof RE2JS) {
     return known;
   }
-  refuseLongPattern(pattern);
-  context.spend(1 + pattern.length * compileCost);
+  spendOnCompiling(pattern, context);
   let compiled: RE2JS;
   try {
     compiled = compile(pattern);
   } catch (error) {
     throw failure(syntaxMessage(error), error);
   }
-  context.cache.set(key, compiled);
+  context.cache.set(key, compiled, compiled.programSize() + pattern.length);
   return compiled;
 }
 
@@ -70,12 +101,17 @@ export interface Match {
  * @param limit how many; negative is all.
  */
 export function* matchesOf(pattern: RE2JS, text: string, limit: number): Generator<Match> {
-  const matcher = pattern.matcher(text);
+  const matcher = pattern.matcher(searched(pattern, text));
   const groupCount = matcher.groupCount();
   let at = 0;
   let previousEnd = -1;
   let found = 0;
-  while (at <= text.length && (limit < 0 || found < limit) && matcher.find(at)) {
+  // A short text is not counted as it is read, but may be read to its end for every match.
+  const find = (): boolean => {
+    countWork(1 + (Math.min(text.length, shortText) >>> 2));
+    return matcher.find(at);
+  };
+  while (at <= text.length && (limit < 0 || found < limit) && find()) {
     const start = matcher.start();
     const end = matcher.end();
     const accepted = end > start || start !== previousEnd;

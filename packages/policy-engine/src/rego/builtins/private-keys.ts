@@ -2,7 +2,7 @@
 import { createPrivateKey, type JsonWebKey, type KeyObject } from "node:crypto";
 import { integer, type PlainObject, type RegoValue } from "../values.ts";
 import { base64Bytes } from "./base64.ts";
-import { type Builtin, BuiltinError } from "./contract.ts";
+import { type Builtin, BuiltinError, LimitError } from "./contract.ts";
 import { textOf } from "./go/bytes.ts";
 import { decodePem } from "./go/pem.ts";
 import { builtin, failure, textOperand } from "./operands.ts";
@@ -44,7 +44,7 @@ function keysOf(text: string): readonly KeyObject[] {
     }
     rest = block.rest;
   }
-  throw failure(`more than ${maxBlocks} PEM blocks`);
+  throw new LimitError(`more than ${maxBlocks} PEM blocks`);
 }
 
 function base64Text(text: string): string | undefined {

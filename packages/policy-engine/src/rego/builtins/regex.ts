@@ -5,23 +5,12 @@ import type { Builtin, BuiltinContext } from "./contract.ts";
 import { globsIntersect } from "./globs-match.ts";
 import { isAscii } from "./go/bytes.ts";
 import { goQuote } from "./go/quote.ts";
-import { maxPatternLength, refuseLongText, refuseManyElements } from "./limits.ts";
+import { refuseLongText, refuseManyElements } from "./limits.ts";
 import { builtin, failure, intOperand, operand, textOperand } from "./operands.ts";
-import { compiledPattern, isPattern, type Match, matchesOf } from "./patterns.ts";
+import { compiledPattern, isMatch, isPattern, type Match, matchesOf, spendOnCompiling } from "./patterns.ts";
 
-function spendOnMatching(pattern: string, text: string, context: BuiltinContext): void {
-  context.spend(1 + Math.floor((text.length * (1 + pattern.length / 64)) / 4));
-}
-
-function patternOperand(
-  args: readonly RegoValue[],
-  position: number,
-  text: string,
-  context: BuiltinContext,
-): RE2JS {
-  const pattern = textOperand(args, position);
-  spendOnMatching(pattern, text, context);
-  return compiledPattern(pattern, context);
+function patternOperand(args: readonly RegoValue[], position: number, context: BuiltinContext): RE2JS {
+  return compiledPattern(textOperand(args, position), context);
 }
 
 function collect(matches: Iterable<Match>, context: BuiltinContext): readonly Match[] {
@@ -39,7 +28,7 @@ function collect(matches: Iterable<Match>, context: BuiltinContext): readonly Ma
 function match(args: readonly RegoValue[], context: BuiltinContext): boolean {
   textOperand(args, 1);
   const text = textOperand(args, 2);
-  return patternOperand(args, 1, text, context).matcher(text).find();
+  return isMatch(patternOperand(args, 1, context), text);
 }
 
 /** Matches of operand 1 in operand 2, at most operand 3 of them. */
@@ -47,14 +36,14 @@ function find(args: readonly RegoValue[], context: BuiltinContext): readonly Mat
   textOperand(args, 1);
   const text = textOperand(args, 2);
   const limit = intOperand(args, 3);
-  return collect(matchesOf(patternOperand(args, 1, text, context), text, limit), context);
+  return collect(matchesOf(patternOperand(args, 1, context), text, limit), context);
 }
 
 /** Go's Regexp.Split: an empty match at the very start cuts nothing. */
 function split(args: readonly RegoValue[], context: BuiltinContext): readonly string[] {
   const pattern = textOperand(args, 1);
   const text = textOperand(args, 2);
-  const compiled = patternOperand(args, 1, text, context);
+  const compiled = patternOperand(args, 1, context);
   if (pattern !== "" && text === "") {
     return [""];
   }
@@ -131,7 +120,7 @@ function replace(args: readonly RegoValue[], context: BuiltinContext): string {
   const text = textOperand(args, 1);
   textOperand(args, 2);
   const pieces = replacementPieces(textOperand(args, 3));
-  const pattern = patternOperand(args, 2, text, context);
+  const pattern = patternOperand(args, 2, context);
   const names = new Map(Object.entries(pattern.namedGroups()));
   const parts: string[] = [];
   let length = 0;
@@ -210,8 +199,7 @@ function templateMatch(args: readonly RegoValue[], context: BuiltinContext): boo
     last = to;
   }
   pattern += `${quoteMeta(template.slice(last))}$`;
-  spendOnMatching(pattern, text, context);
-  return compiledPattern(pattern, context).matcher(text).find();
+  return isMatch(compiledPattern(pattern, context), text);
 }
 
 export const regexBuiltins: readonly Builtin[] = [
@@ -219,10 +207,10 @@ export const regexBuiltins: readonly Builtin[] = [
   builtin("re_match", 2, match),
   builtin("regex.is_valid", 1, (args, context) => {
     const pattern = operand(args, 1);
-    if (typeof pattern !== "string" || pattern.length > maxPatternLength) {
+    if (typeof pattern !== "string") {
       return false;
     }
-    context.spend(1 + pattern.length * 8);
+    spendOnCompiling(pattern, context);
     return isPattern(pattern);
   }),
   builtin("regex.find_n", 3, (args, context) => find(args, context).map(({ groups }) => groups[0] ?? "")),

@@ -1,6 +1,6 @@
 /** `semver.*`: Semantic Versioning 2.0.0 with an optional leading `v` (OPA's internal/semver). */
 import { compareNumbers, compareStrings, type RegoValue } from "../values.ts";
-import type { Builtin } from "./contract.ts";
+import { type Builtin, LimitError } from "./contract.ts";
 import { isDigit, skipDigits } from "./go/number-text.ts";
 import { goQuote } from "./go/quote.ts";
 import { builtin, failure, isInt64, operand, textOperand } from "./operands.ts";
@@ -46,7 +46,14 @@ function cut(text: string, separator: string): readonly [string, string | undefi
   return at < 0 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)];
 }
 
+/** UTF-16 units of a version. OPA has no such limit, and no version comes near it. */
+const maxVersionLength = 64 * 1024;
+
+/** Throws `LimitError` for a version beyond all measure. */
 export function parseSemver(text: string): Version | undefined {
+  if (text.length > maxVersionLength) {
+    throw new LimitError(`a version may have at most ${maxVersionLength} characters`);
+  }
   const [withoutMetadata, metadata] = cut(text.startsWith("v") ? text.slice(1) : text, "+");
   if (metadata !== undefined && !metadata.split(".").every(isIdentifier)) {
     return undefined;

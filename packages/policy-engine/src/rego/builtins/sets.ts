@@ -7,9 +7,9 @@ import { asSet, builtin, setOperand } from "./operands.ts";
 
 function intersect(left: RegoSet, right: RegoSet, context: BuiltinContext): RegoSet {
   const [small, large] = left.size <= right.size ? [left, right] : [right, left];
-  context.spend(small.size);
   const result = new RegoSet();
   for (const item of small) {
+    context.spend(1);
     if (large.has(item)) {
       result.add(item);
     }
@@ -20,8 +20,8 @@ function intersect(left: RegoSet, right: RegoSet, context: BuiltinContext): Rego
 function unite(sets: readonly RegoSet[], context: BuiltinContext): RegoSet {
   const result = new RegoSet();
   for (const set of sets) {
-    context.spend(set.size);
     for (const item of set) {
+      context.spend(1);
       result.add(item);
     }
     refuseManyElements(result.size);

@@ -1,6 +1,6 @@
 /** `strings.render_template`: Go's text/template over an object of variables (OPA's v1/topdown/template.go). */
 import type { RegoValue } from "../values.ts";
-import type { Builtin, BuiltinContext } from "./contract.ts";
+import { type Builtin, type BuiltinContext, LimitError } from "./contract.ts";
 import { templateData } from "./go/template-functions.ts";
 import { parseTemplate } from "./go/template-parse.ts";
 import { runTemplate } from "./go/template-run.ts";
@@ -25,7 +25,7 @@ function render(args: readonly RegoValue[], context: BuiltinContext): string {
       steps += 1;
       refuseLongText(length);
       if (steps > maxSteps) {
-        throw failure(`the template takes more than ${maxSteps} steps`);
+        throw new LimitError(`the template takes more than ${maxSteps} steps`);
       }
       context.spend(1 + Math.floor(text.length / 16));
       parts.push(text);

@@ -1,8 +1,10 @@
 /** The built-ins that make a new string of others (OPA's v1/topdown/strings.go). */
 import { type AnyObject, getKey, type RegoValue, sortedKeysOf } from "../values.ts";
 import type { Builtin, BuiltinContext } from "./contract.ts";
-import { isAscii } from "./go/bytes.ts";
+import { runeOffset } from "./go/bytes.ts";
 import { toLower, toUpper } from "./go/letter-case.ts";
+import { bigIntText } from "./go/number-text.ts";
+import { splitAt } from "./go/text-search.ts";
 import { refuseLongText, refuseManyElements } from "./limits.ts";
 import {
   builtin,
@@ -39,7 +41,7 @@ function formatInt(args: readonly RegoValue[]): string {
   if (!RADIXES.has(base)) {
     throw operandError(2, "must be one of {2, 8, 10, 16}");
   }
-  return BigInt(typeof value === "bigint" ? value : Math.trunc(value)).toString(base);
+  return bigIntText(BigInt(typeof value === "bigint" ? value : Math.trunc(value)), base);
 }
 
 function substring(args: readonly RegoValue[], context: BuiltinContext): string {
@@ -50,12 +52,13 @@ function substring(args: readonly RegoValue[], context: BuiltinContext): string 
     throw failure("negative offset");
   }
   spendOn(context, text.length);
-  const end = length < 0 ? undefined : offset + length;
-  return isAscii(text) ? text.slice(offset, end) : Array.from(text).slice(offset, end).join("");
+  const start = runeOffset(text, offset);
+  const rest = text.slice(start);
+  return length < 0 ? rest : rest.slice(0, runeOffset(rest, length));
 }
 
 function splitBy(text: string, delimiter: string): string[] {
-  return delimiter === "" ? Array.from(text) : text.split(delimiter);
+  return delimiter === "" ? Array.from(text) : splitAt(text, delimiter);
 }
 
 function split(args: readonly RegoValue[], context: BuiltinContext): readonly string[] {
@@ -104,8 +107,16 @@ class Replacer {
     }
   }
 
-  #match(text: string, at: number): Replacement | undefined {
-    return this.#byFirst.get(text.charAt(at))?.find(({ from }) => text.startsWith(from, at));
+  /** Each pattern is compared to its first difference, 4 characters a unit of work. */
+  #match(text: string, at: number, context: BuiltinContext): Replacement | undefined {
+    return this.#byFirst.get(text.charAt(at))?.find(({ from }) => {
+      let equal = 1;
+      while (equal < from.length && text.charCodeAt(at + equal) === from.charCodeAt(equal)) {
+        equal += 1;
+      }
+      context.spend(4 + (equal >>> 2));
+      return equal === from.length;
+    });
   }
 
   replace(text: string, context: BuiltinContext): string {
@@ -129,7 +140,7 @@ class Replacer {
         continue;
       }
       afterEmpty = false;
-      const found = this.#match(text, at);
+      const found = this.#match(text, at, context);
       if (found !== undefined) {
         emit(text.slice(last, at));
         emit(found.to);
@@ -162,7 +173,13 @@ function replace(args: readonly RegoValue[], context: BuiltinContext): string {
   const from = textOperand(args, 2);
   const to = textOperand(args, 3);
   spendOn(context, text.length);
-  return new Replacer([{ from, to }]).replace(text, context);
+  if (from === "") {
+    return new Replacer([{ from, to }]).replace(text, context);
+  }
+  const parts = splitAt(text, from);
+  refuseLongText(text.length + (parts.length - 1) * (to.length - from.length));
+  context.spend(parts.length + (((parts.length - 1) * to.length) >>> 4));
+  return parts.join(to);
 }
 
 function replaceN(args: readonly RegoValue[], context: BuiltinContext): string {

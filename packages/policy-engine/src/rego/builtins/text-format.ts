@@ -3,6 +3,7 @@
  * (OPA's v1/topdown/strings.go, template_string.go, print.go).
  */
 import { isNumber, isSet, type RegoValue, typeName } from "../values.ts";
+import { countWork } from "../work-meter.ts";
 import { type Builtin, type BuiltinContext, EvaluationError } from "./contract.ts";
 import { type PrintfArgument, printf } from "./go/printf.ts";
 import { refuseLongText } from "./limits.ts";
@@ -53,6 +54,7 @@ function combinations(
     for (const line of lines) {
       for (const text of texts) {
         if (next.length < limit) {
+          countWork(line.length + 1);
           next.push([...line, text]);
         }
       }
@@ -62,20 +64,25 @@ function combinations(
   return lines;
 }
 
+function spendOnParts(parts: readonly string[], context: BuiltinContext): void {
+  const length = parts.reduce((total, part) => total + part.length, 0);
+  refuseLongText(length);
+  context.spend(1 + parts.length + Math.floor(length / 16));
+}
+
 function templateString(args: readonly RegoValue[], context: BuiltinContext): string {
   const lines = combinations(arrayOperand(args, 1).map(operandTexts), 2);
   if (lines.length > 1) {
     throw new EvaluationError("eval_conflict_error", "template-strings must not produce multiple outputs");
   }
-  const text = (lines[0] ?? []).join("");
-  refuseLongText(text.length);
-  context.spend(1 + Math.floor(text.length / 16));
-  return text;
+  const parts = lines[0] ?? [];
+  spendOnParts(parts, context);
+  return parts.join("");
 }
 
 function print(args: readonly RegoValue[], context: BuiltinContext): boolean {
   for (const line of combinations(arrayOperand(args, 1).map(operandTexts), maxPrintedLines)) {
-    context.spend(1 + line.length);
+    spendOnParts(line, context);
     context.print(line.join(" "));
   }
   return true;

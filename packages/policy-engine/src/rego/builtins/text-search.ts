@@ -2,6 +2,8 @@
 import { isArray, isSet, type RegoValue } from "../values.ts";
 import type { Builtin, BuiltinContext } from "./contract.ts";
 import { isAscii, runeCount } from "./go/bytes.ts";
+import { indexIn, TextSearch } from "./go/text-search.ts";
+import { refuseManyElements } from "./limits.ts";
 import { builtin, failure, operand, textListOperand, textOperand, wrongType } from "./operands.ts";
 
 /** Work of a search over a text, in the contract's unit of 16 characters. */
@@ -24,7 +26,7 @@ function searched(args: readonly RegoValue[], context: BuiltinContext): readonly
 }
 
 function indexOf(text: string, search: string): number {
-  const at = text.indexOf(search);
+  const at = indexIn(text, search);
   return at <= 0 || isAscii(text) ? at : runeCount(text.slice(0, at));
 }
 
@@ -33,7 +35,8 @@ function allIndexes(text: string, search: string): readonly number[] {
   const found: number[] = [];
   let counted = 0;
   let runes = 0;
-  for (let at = text.indexOf(search); at >= 0; at = text.indexOf(search, at + 1)) {
+  for (const at of new TextSearch(search).all(text)) {
+    refuseManyElements(found.length);
     runes += runeCount(text.slice(counted, at));
     counted = at;
     found.push(runes);
@@ -46,7 +49,8 @@ function countOf(text: string, search: string): number {
     return runeCount(text) + 1;
   }
   let count = 0;
-  for (let at = text.indexOf(search); at >= 0; at = text.indexOf(search, at + search.length)) {
+  const occurrences = new TextSearch(search);
+  for (let at = occurrences.next(text, 0); at >= 0; at = occurrences.next(text, at + search.length)) {
     count += 1;
   }
   return count;
@@ -67,7 +71,8 @@ function anyMatch(name: string, matches: (text: string, affix: string) => boolea
   return builtin(name, 2, (args, context) => {
     const texts = textsOf(args, 1);
     const affixes = textsOf(args, 2);
-    context.spend(texts.length * affixes.length);
+    const length = affixes.reduce((total, affix) => total + affix.length, 0);
+    context.spend(texts.length * (affixes.length + (length >>> 9)));
     return texts.some((text) => affixes.some((affix) => matches(text, affix)));
   });
 }
@@ -82,7 +87,7 @@ function searching(name: string, answer: (text: string, search: string) => RegoV
 }
 
 export const textSearchBuiltins: readonly Builtin[] = [
-  searching("contains", (text, search) => text.includes(search)),
+  searching("contains", (text, search) => indexIn(text, search) >= 0),
   searching("startswith", (text, search) => text.startsWith(search)),
   searching("endswith", (text, search) => text.endsWith(search)),
   searching("strings.count", countOf),

@@ -14,8 +14,8 @@ import {
   verify,
   X509Certificate,
 } from "node:crypto";
-import { type AnyObject, getKey, isArray, isObject, type RegoValue } from "../values.ts";
-import { type BuiltinContext, BuiltinError } from "./contract.ts";
+import { type AnyObject, getKey, isArray, isObject, type RegoValue, ValueDepthError } from "../values.ts";
+import { type BuiltinContext, BuiltinError, LimitError } from "./contract.ts";
 import { bytesOf } from "./go/bytes.ts";
 import { JsonSyntaxError, parseJson } from "./go/json-parse.ts";
 import { decodePem } from "./go/pem.ts";
@@ -86,7 +86,7 @@ export function parseJwks(text: string): readonly TokenKey[] {
     const set = isObject(value) ? getKey(value, "keys") : undefined;
     const keys: readonly RegoValue[] = set !== undefined && isArray(set) ? set : [value];
     if (keys.length > maxKeys) {
-      throw failure(`more than ${maxKeys} keys`);
+      throw new LimitError(`more than ${maxKeys} keys`);
     }
     return keys.map((key) => {
       if (!isObject(key)) {
@@ -95,7 +95,7 @@ export function parseJwks(text: string): readonly TokenKey[] {
       return keyOfJwk(key);
     });
   } catch (error) {
-    if (error instanceof BuiltinError) {
+    if (error instanceof BuiltinError || error instanceof LimitError || error instanceof ValueDepthError) {
       throw error;
     }
     throw failure(error instanceof JsonSyntaxError ? error.message : "malformed key", error);

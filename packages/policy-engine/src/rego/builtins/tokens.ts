@@ -11,7 +11,7 @@ import {
   type RegoValue,
 } from "../values.ts";
 import { base64UrlBytes } from "./base64.ts";
-import type { Builtin, BuiltinContext } from "./contract.ts";
+import { type Builtin, type BuiltinContext, LimitError } from "./contract.ts";
 import { bytesOf, textOf } from "./go/bytes.ts";
 import { JsonSyntaxError, parseJson } from "./go/json-parse.ts";
 import { jsonText } from "./go/json-text.ts";
@@ -59,7 +59,7 @@ function trimQuotes(text: string): string {
 /** Header, payload, and signature in hex, of the innermost token; nothing is verified. */
 function decode(token: string, depth = 0): RegoValue {
   if (depth >= maxNesting) {
-    throw failure(`tokens nested more than ${maxNesting} deep`);
+    throw new LimitError(`tokens nested more than ${maxNesting} deep`);
   }
   const parts = splitToken(token);
   const header = decodeHeader(parts);
@@ -232,7 +232,7 @@ function unwrap(token: string, constraints: Constraints, context: BuiltinContext
     }
     current = payload;
   }
-  throw failure(`tokens nested more than ${maxNesting} deep`);
+  throw new LimitError(`tokens nested more than ${maxNesting} deep`);
 }
 
 /** A token for an audience needs one of that name; one for none must not be asked for one (RFC 7519 4.1.3). */

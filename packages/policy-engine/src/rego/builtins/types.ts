@@ -3,7 +3,7 @@ import { isSet, type RegoNumber, RegoSet, type RegoValue, type TypeName, typeNam
 import type { Builtin } from "./contract.ts";
 import { decimalParts, isDigit, numberOfParts } from "./go/number-text.ts";
 import { goQuote } from "./go/quote.ts";
-import { builtin, failure, listOf, operand, operandError, wrongType } from "./operands.ts";
+import { builtin, failure, freeBuiltin, listOf, operand, operandError, wrongType } from "./operands.ts";
 
 const NOT_NUMBERS: ReadonlySet<string> = new Set(["inf", "infinity", "nan"]);
 
@@ -55,7 +55,7 @@ function toNumber(value: RegoValue): RegoNumber {
 }
 
 function typeTest(type: TypeName): Builtin {
-  return builtin(`is_${type}`, 1, (args) => typeName(operand(args, 1)) === type);
+  return freeBuiltin(`is_${type}`, 1, (args) => typeName(operand(args, 1)) === type);
 }
 
 /** A cast to a type nothing else converts to: it only checks. */
@@ -79,7 +79,7 @@ function castList(value: RegoValue): readonly RegoValue[] {
 
 export const typeBuiltins: readonly Builtin[] = [
   ...(["null", "boolean", "number", "string", "array", "object", "set"] as const).map(typeTest),
-  builtin("type_name", 1, (args) => typeName(operand(args, 1))),
+  freeBuiltin("type_name", 1, (args) => typeName(operand(args, 1))),
   builtin("to_number", 1, (args) => toNumber(operand(args, 1))),
   ...(["null", "boolean", "string", "object"] as const).map(checkingCast),
   builtin("cast_array", 1, (args) => castList(operand(args, 1))),

@@ -3,7 +3,7 @@
  * (OPA's v1/topdown/parse_units.go, parse_bytes.go).
  */
 import { integer, type RegoNumber } from "../values.ts";
-import type { Builtin } from "./contract.ts";
+import { type Builtin, LimitError } from "./contract.ts";
 import { bitLength, floatOfInteger, multiplyFloat, ratio, truncateFloat } from "./go/big-float.ts";
 import { decimalParts, isDigit, skipDigits } from "./go/number-text.ts";
 import { maxIntegerBits } from "./limits.ts";
@@ -77,13 +77,16 @@ function numberEnd(text: string): number {
 }
 
 function rational(text: string): Rational | undefined {
-  const parts = text.length <= maxDigits ? decimalParts(text) : undefined;
+  if (text.length > maxDigits) {
+    throw new LimitError(`an amount may have at most ${maxDigits} characters`);
+  }
+  const parts = decimalParts(text);
   if (parts === undefined) {
     return undefined;
   }
   const exponent = Number(parts.exponent);
   if (Math.abs(exponent) > maxExponent) {
-    throw new ExponentTooLarge();
+    throw new LimitError(`an exponent may be at most ${maxExponent}`);
   }
   const scale = exponent - parts.fraction.length;
   const digits = BigInt(parts.whole + parts.fraction);
@@ -147,7 +150,7 @@ function decimalOf(numerator: bigint, denominator: bigint): number {
 
 function refuseLarge(value: bigint): bigint {
   if (bitLength(value < 0n ? -value : value) > maxIntegerBits) {
-    throw failure(`the result is an integer of more than ${maxIntegerBits} bits`);
+    throw new LimitError(`the result is an integer of more than ${maxIntegerBits} bits`);
   }
   return value;
 }

@@ -2,14 +2,24 @@
  * `yaml.*` (OPA's v1/topdown/encoding.go and internal/yaml): YAML 1.2's core schema with merge keys, the first
  * document of a stream whose rest must parse too, the last of equal keys.
  */
-import { type Document, parseAllDocuments, Scalar, type ScalarTag, stringify, YAMLParseError } from "yaml";
-import { isArray, isNumber, isSet, maxValueDepth, type RegoValue, ValueDepthError } from "../values.ts";
-import { type Builtin, BuiltinError } from "./contract.ts";
+import { Scalar, type ScalarTag, stringify, YAMLParseError } from "yaml";
+import {
+  enterValue,
+  isArray,
+  isNumber,
+  isSet,
+  maxValueDepth,
+  type RegoValue,
+  ValueDepthError,
+} from "../values.ts";
+import { countWork } from "../work-meter.ts";
+import { type Builtin, BuiltinError, EvaluationError, LimitError } from "./contract.ts";
 import { formatFloat } from "./go/float-text.ts";
 import { jsonEntries } from "./go/json-text.ts";
 import { isDigit, parseDecimal } from "./go/number-text.ts";
-import { refuseLongText } from "./limits.ts";
+import { refuseLongText, TextLength } from "./limits.ts";
 import { builtin, failure, operand, textOperand, toBigInt } from "./operands.ts";
+import { type Documents, readDocuments } from "./yaml-documents.ts";
 
 /** How many values aliases may stand for in total. */
 const maxAliases = 10_000;
@@ -38,10 +48,11 @@ function tooNested(text: string): boolean {
   return false;
 }
 
-function line(document: Document.Parsed): string {
-  const error = document.errors[0];
-  const at = error?.linePos?.[0].line ?? 1;
-  return `yaml: line ${at}: did not find expected structure: ${error?.message.split("\n")[0] ?? ""}`;
+function lineMessage({ documents, lineOf }: Documents): string | undefined {
+  const error = documents.flatMap((document) => document.errors)[0];
+  if (error === undefined) return undefined;
+  const what = error.message.split("\n")[0] ?? "";
+  return `yaml: line ${lineOf(error.pos[0])}: did not find expected structure: ${what}`;
 }
 
 /** Keys as they stand in JSON. */
@@ -53,6 +64,14 @@ function keyText(key: unknown): string {
     return String(key);
   }
   throw failure("unsupported map key of a composite type");
+}
+
+function wholeNumber(value: bigint): RegoValue {
+  const number = parseDecimal(value.toString());
+  if (number === undefined) {
+    throw failure("json: a number is too big");
+  }
+  return number;
 }
 
 /** A parsed node's value as a Rego value; numbers beyond float64 stay exact. */
@@ -67,7 +86,7 @@ function regoOf(value: unknown, depth: number): RegoValue {
     return value;
   }
   if (typeof value === "bigint") {
-    return parseDecimal(value.toString()) ?? null;
+    return wholeNumber(value);
   }
   if (typeof value === "number") {
     if (!Number.isFinite(value)) {
@@ -88,32 +107,36 @@ function regoOf(value: unknown, depth: number): RegoValue {
   throw failure("unsupported YAML value");
 }
 
-function documentsOf(text: string): readonly Document.Parsed[] {
+function documentsOf(text: string): Documents {
   if (tooNested(text)) {
-    throw failure(`yaml: nested more than ${maxBrackets} levels deep`);
+    throw new LimitError(`yaml: nested more than ${maxBrackets} levels deep`);
   }
-  const documents = parseAllDocuments(text, {
-    merge: true,
-    uniqueKeys: false,
-    intAsBigInt: true,
-    logLevel: "silent",
-    prettyErrors: true,
-  });
-  return Array.isArray(documents) ? documents : [];
+  return readDocuments(text);
 }
 
 /** @throws BuiltinError when a text is no YAML. */
 export function parseYaml(text: string): RegoValue {
   try {
-    const documents = documentsOf(text);
-    const broken = documents.find((document) => document.errors.length > 0);
+    const read = documentsOf(text);
+    const broken = lineMessage(read);
     if (broken !== undefined) {
-      throw failure(line(broken));
+      throw failure(broken);
     }
-    return regoOf(documents[0]?.toJS({ mapAsMap: true, maxAliasCount: maxAliases }), 0);
+    return regoOf(read.documents[0]?.toJS({ mapAsMap: true, maxAliasCount: maxAliases }), 0);
   } catch (error) {
-    if (error instanceof BuiltinError || error instanceof ValueDepthError) {
+    if (
+      error instanceof BuiltinError ||
+      error instanceof EvaluationError ||
+      error instanceof ValueDepthError
+    ) {
       throw error;
+    }
+    // The library's own limit, which OPA does not have as such.
+    if (error instanceof ReferenceError && error.message.includes("alias count")) {
+      throw new LimitError("yaml: the aliases stand for too many values", { cause: error });
+    }
+    if (error instanceof RangeError && error.message.includes("call stack")) {
+      throw new LimitError("yaml: nested too deep", { cause: error });
     }
     if (error instanceof YAMLParseError || error instanceof ReferenceError || error instanceof RangeError) {
       throw failure(`yaml: ${error.message}`, error);
@@ -177,40 +200,53 @@ class FloatText {
   }
 }
 
+/** Units of work the library takes for a scalar (twice) and for a collection. */
+const scalarCost = 8;
+const collectionCost = 16;
+
 const floatTag: ScalarTag = {
   tag: "tag:yaml.org,2002:float",
   default: true,
-  identify: (value) => value instanceof FloatText,
+  // Asked of every scalar as it is turned into a node and again as it is written, so work is counted here.
+  identify: (value) => {
+    countWork(scalarCost + (typeof value === "string" ? value.length >>> 2 : 0));
+    return value instanceof FloatText;
+  },
   resolve: (text) => new FloatText(text),
   test: /^(?!)/,
   stringify: ({ value }) => (value instanceof FloatText ? value.text : ""),
 };
 
 /** The value as the YAML writer takes it: sorted keys, sets as arrays, no prototype within reach. */
-function plainOf(value: RegoValue, depth: number): unknown {
-  if (depth >= maxValueDepth) {
-    throw new ValueDepthError();
-  }
+function plainOf(value: RegoValue, depth: number, length: TextLength): unknown {
   if (isNumber(value)) {
     const exact = toBigInt(value);
     const isInteger = exact !== undefined && exact >= -(2n ** 63n) && exact < 2n ** 64n;
     return isInteger ? exact : new FloatText(formatFloat(Number(value), "g", -1));
   }
   if (typeof value === "string") {
-    return textNode(value);
+    return textNode(length.grown(value));
   }
+  length.grown("null");
   if (typeof value !== "object" || value === null) {
     return value;
   }
+  enterValue(depth);
+  countWork(collectionCost);
   if (isArray(value) || isSet(value)) {
     const list = isSet(value) ? value.sorted() : value;
-    return list.map((item) => plainOf(item, depth + 1));
+    return list.map((item) => plainOf(item, depth + 1, length));
   }
-  return new Map(jsonEntries(value).map(([key, item]) => [textNode(key), plainOf(item, depth + 1)]));
+  return new Map(
+    jsonEntries(value, depth + 1).map(([key, item]) => [
+      textNode(length.grown(key)),
+      plainOf(item, depth + 1, length),
+    ]),
+  );
 }
 
 function marshalYaml(value: RegoValue): string {
-  return stringify(plainOf(value, 0), {
+  return stringify(plainOf(value, 0, new TextLength()), {
     indent: 2,
     lineWidth: 0,
     aliasDuplicateObjects: false,

@@ -1,5 +1,7 @@
 /** Calls of rules, functions and built-ins. */
-import { type Builtin, BuiltinError, EvaluationError } from "../builtins/contract.ts";
+
+import { argumentCost } from "../builtins/argument-cost.ts";
+import { type Builtin, BuiltinError, EvaluationError, LimitError } from "../builtins/contract.ts";
 import type { SourceLocation, Statement } from "../plan/statements.ts";
 import type { RegoValue } from "../values.ts";
 import type { CompiledFunction, FunctionScope } from "./function.ts";
@@ -104,7 +106,7 @@ function builtinCall(
       if (value === undefined) return leave;
       args.push(value);
     }
-    run.spend(1);
+    run.spend(builtin.isFree ? 1 : 1 + argumentCost(args));
     const value = answerOf(builtin, args, run, location);
     locals[result] = value;
     return value === undefined ? leave : goOn;
@@ -120,6 +122,8 @@ function answerOf(
   try {
     return builtin.call(args, run.context);
   } catch (error) {
+    if (error instanceof LimitError)
+      throw new EvaluationError(error.code, `${builtin.name}: ${error.message}`, { cause: error, location });
     if (!(error instanceof BuiltinError)) throw error;
     if (!run.strictErrors) return undefined;
     throw new EvaluationError(error.code, `${builtin.name}: ${error.message}`, { cause: error, location });

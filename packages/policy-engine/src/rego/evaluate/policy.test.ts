@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type Builtin, BuiltinError } from "../builtins/contract.ts";
+import { type Builtin, BuiltinError, LimitError } from "../builtins/contract.ts";
 import { loadPlan } from "../plan/index.ts";
 import {
   block,
@@ -28,6 +28,14 @@ const builtins = new Map<string, Builtin>(
         },
       },
       {
+        name: "too_large",
+        arity: 0,
+        call: () => {
+          throw new LimitError("the result would have more than 10 elements");
+        },
+      },
+      { name: "look_at", arity: 1, call: () => true },
+      {
         name: "broken",
         arity: 0,
         call: () => {
@@ -47,7 +55,16 @@ const builtins = new Map<string, Builtin>(
   ).map((each) => [each.name, each]),
 );
 
-const arities = { plus: 2, count_calls: 0, fail: 0, broken: 0, print: 1, set_of: 1 };
+const arities = {
+  plus: 2,
+  count_calls: 0,
+  fail: 0,
+  too_large: 0,
+  look_at: 1,
+  broken: 0,
+  print: 1,
+  set_of: 1,
+};
 
 function answers(
   plan: Json,
@@ -388,4 +405,24 @@ it("prints in order, and where nobody listens does not fail", () => {
   answers(plan, { b: 1, a: 1 }, { print: (line) => printed.push(line) });
   expect(printed).toEqual(["a", "b"]);
   expect(answers(plan, { b: 1 })).toEqual([]);
+});
+
+it("ends the query at a limit OPA does not have, however strict it is", () => {
+  const plan = query([call("too_large", [], 2), ...draft.result(2, 3)]);
+  for (const strictErrors of [false, true])
+    expect(() => answers(plan, 1, { strictErrors })).toThrow(
+      expect.objectContaining({
+        code: "eval_cancel_error",
+        message: "too_large: the result would have more than 10 elements",
+      }),
+    );
+});
+
+it("charges every call for the size of what it is given", () => {
+  const plan = query([call("look_at", [local(0)], 2), ...draft.result(2, 3)]);
+  const limited = (input: RegoValue) => answers(plan, input, { costLimit: 1_000 });
+  expect(limited("a".repeat(10_000))).toEqual([true]);
+  expect(() => limited("a".repeat(20_000))).toThrow("units of work");
+  expect(() => limited(Array(2_000).fill(0))).toThrow("units of work");
+  expect(() => limited(1n << 20_000n)).toThrow("units of work");
 });

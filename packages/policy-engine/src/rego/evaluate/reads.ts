@@ -1,4 +1,5 @@
 /** Statements that look at values: lookups, lengths, comparisons, kinds. */
+import { runeCount } from "../builtins/go/bytes.ts";
 import type { Operand, Statement } from "../plan/statements.ts";
 import {
   equalValues,
@@ -11,6 +12,7 @@ import {
   sizeOf,
 } from "../values.ts";
 import type { FunctionScope } from "./function.ts";
+import type { Run } from "./run.ts";
 import { goOn, leave, type Step } from "./step.ts";
 
 /** The element of an array, the value of a key, or the member of a set; undefined where there is none. */
@@ -46,12 +48,11 @@ export function dot(statement: Statement<"DotStmt">, scope: FunctionScope): Step
 }
 
 /** Elements of a collection, characters (code points) of a string; other values have no length. */
-function lengthOf(value: RegoValue | undefined): number | undefined {
+function lengthOf(value: RegoValue | undefined, run: Run): number | undefined {
   if (value === undefined) return undefined;
   if (typeof value === "string") {
-    let count = 0;
-    for (const _ of value) count++;
-    return count;
+    run.spend(value.length >>> 4);
+    return runeCount(value);
   }
   if (isArray(value)) return value.length;
   if (isSet(value)) return value.size;
@@ -61,26 +62,32 @@ function lengthOf(value: RegoValue | undefined): number | undefined {
 export function length(statement: Statement<"LenStmt">, scope: FunctionScope): Step {
   const read = scope.read(statement.source);
   const target = scope.slot(statement.target);
-  return (locals) => {
-    const size = lengthOf(read(locals));
+  return (locals, run) => {
+    const size = lengthOf(read(locals), run);
     locals[target] = size;
     return size === undefined ? leave : goOn;
   };
 }
 
-function areEqual(a: RegoValue, b: RegoValue): boolean {
-  return a === b || (typeof a !== "string" && typeof b !== "string" && equalValues(a, b));
+/** Characters from which on comparing two strings counts as work: less is done at once. */
+const longText = 1_024;
+
+function areEqual(a: RegoValue, b: RegoValue, run: Run): boolean {
+  if (typeof a !== "string" || typeof b !== "string") return a === b || equalValues(a, b);
+  if (a.length !== b.length) return false;
+  if (a.length >= longText) run.spend(a.length >>> 9);
+  return a === b;
 }
 
 /** An equality that must hold, or must not; undefined on either side is undefined. */
 export function equality(a: Operand, b: Operand, wanted: boolean, scope: FunctionScope): Step {
   const readA = scope.read(a);
   const readB = scope.read(b);
-  return (locals) => {
+  return (locals, run) => {
     const left = readA(locals);
     const right = readB(locals);
     if (left === undefined || right === undefined) return leave;
-    return areEqual(left, right) === wanted ? goOn : leave;
+    return areEqual(left, right, run) === wanted ? goOn : leave;
   };
 }
 

@@ -1,6 +1,15 @@
 /** The one loop there is: a block for every element of a collection. */
 import type { Statement } from "../plan/statements.ts";
-import { compareStrings, getKey, isArray, isSet, RegoObject, RegoSet, type RegoValue } from "../values.ts";
+import {
+  getKey,
+  isArray,
+  isSet,
+  RegoObject,
+  RegoSet,
+  type RegoValue,
+  sizeOf,
+  sortedKeysOf,
+} from "../values.ts";
 import type { CompileBlock } from "./control.ts";
 import type { FunctionScope } from "./function.ts";
 import { isOrderSeen } from "./order.ts";
@@ -19,9 +28,11 @@ export function scan(statement: Statement<"ScanStmt">, compile: CompileBlock, sc
   return (locals, run) => {
     const collection = locals[source];
     if (typeof collection !== "object" || collection === null) return goOn;
+    run.spend(
+      isArray(collection) ? collection.length : isSet(collection) ? collection.size : sizeOf(collection),
+    );
     const keys = keysOf(collection, isOrdered);
     const length = keys ? keys.length : lengthOf(collection);
-    run.spend(length);
     for (let at = 0; at < length; at++) {
       const key = keys ? keys[at] : at;
       run.spend(1);
@@ -41,8 +52,7 @@ function keysOf(collection: Collection, isOrdered: boolean): readonly RegoValue[
   if (isArray(collection)) return undefined;
   if (collection instanceof RegoSet) return isOrdered ? collection.sorted() : collection.members();
   if (collection instanceof RegoObject) return isOrdered ? collection.sortedKeys() : collection.keys();
-  const keys = Object.keys(collection);
-  return isOrdered ? keys.sort(compareStrings) : keys;
+  return isOrdered ? sortedKeysOf(collection) : Object.keys(collection);
 }
 
 const lengthOf = (collection: Collection): number => (isArray(collection) ? collection.length : 0);

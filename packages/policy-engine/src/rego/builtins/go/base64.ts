@@ -12,8 +12,13 @@ export class Base64Error extends Error {
 
 const COMMON = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
-function alphabet(last: string): ReadonlyMap<number, number> {
-  return new Map(Array.from(COMMON + last, (character, index) => [character.charCodeAt(0), index]));
+/** The value of each byte; -1 for one that is none of the alphabet's. */
+function alphabet(last: string): Int8Array {
+  const values = new Int8Array(256).fill(-1);
+  for (const [index, character] of Array.from(COMMON + last).entries()) {
+    values[character.charCodeAt(0)] = index;
+  }
+  return values;
 }
 
 const STANDARD = alphabet("+/");
@@ -24,38 +29,42 @@ const isNewline = (byte: number | undefined): boolean => byte === 0x0a || byte =
 
 class Decoder {
   readonly #source: Uint8Array;
-  readonly #values: ReadonlyMap<number, number>;
-  readonly #output: number[] = [];
+  readonly #values: Int8Array;
+  readonly #output: Uint8Array;
+  #written = 0;
   #at = 0;
+  /** The group being read: its six-bit values in one number, and how many there are. */
+  #bits = 0;
+  #count = 0;
 
-  constructor(source: Uint8Array, values: ReadonlyMap<number, number>) {
+  constructor(source: Uint8Array, values: Int8Array) {
     this.#source = source;
     this.#values = values;
+    this.#output = new Uint8Array(Math.ceil(source.length / 4) * 3);
   }
 
   decode(): Uint8Array {
-    let group: number[] = [];
     while (this.#at < this.#source.length) {
       const byte = this.#source[this.#at] ?? 0;
-      const value = this.#values.get(byte);
-      if (value !== undefined) {
-        group.push(value);
+      const value = this.#values[byte] ?? -1;
+      if (value >= 0) {
         this.#at += 1;
-        if (group.length === 4) {
-          this.#write(group);
-          group = [];
+        this.#bits = (this.#bits << 6) | value;
+        this.#count += 1;
+        if (this.#count === 4) {
+          this.#write();
         }
       } else if (isNewline(byte)) {
         this.#at += 1;
       } else {
-        this.#padding(group, byte);
-        return Uint8Array.from(this.#output);
+        this.#padding(byte);
+        return this.#output.slice(0, this.#written);
       }
     }
-    if (group.length > 0) {
-      throw new Base64Error(this.#at - group.length);
+    if (this.#count > 0) {
+      throw new Base64Error(this.#at - this.#count);
     }
-    return Uint8Array.from(this.#output);
+    return this.#output.slice(0, this.#written);
   }
 
   #skipNewlines(): void {
@@ -65,12 +74,12 @@ class Decoder {
   }
 
   /** The end of the text: one or two `=` that fill the last group. */
-  #padding(group: readonly number[], byte: number): void {
-    if (byte !== PAD || group.length < 2) {
+  #padding(byte: number): void {
+    if (byte !== PAD || this.#count < 2) {
       throw new Base64Error(this.#at);
     }
     this.#at += 1;
-    if (group.length === 2) {
+    if (this.#count === 2) {
       this.#skipNewlines();
       if (this.#at === this.#source.length) {
         throw new Base64Error(this.#at);
@@ -84,14 +93,17 @@ class Decoder {
     if (this.#at < this.#source.length) {
       throw new Base64Error(this.#at);
     }
-    this.#write(group);
+    this.#write();
   }
 
-  #write(group: readonly number[]): void {
-    const [a = 0, b = 0, c = 0, d = 0] = group;
-    const bits = (a << 18) | (b << 12) | (c << 6) | d;
-    const bytes = [(bits >> 16) & 0xff, (bits >> 8) & 0xff, bits & 0xff];
-    this.#output.push(...bytes.slice(0, group.length - 1));
+  #write(): void {
+    const bits = this.#bits << (6 * (4 - this.#count));
+    for (let shift = 16, left = this.#count - 1; left > 0; shift -= 8, left -= 1) {
+      this.#output[this.#written] = (bits >> shift) & 0xff;
+      this.#written += 1;
+    }
+    this.#bits = 0;
+    this.#count = 0;
   }
 }
 

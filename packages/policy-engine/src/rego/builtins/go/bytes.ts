@@ -51,7 +51,9 @@ function textOfInvalid(bytes: Uint8Array): string {
       at += width;
       continue;
     }
-    parts.push(strictDecoder.decode(bytes.subarray(start, at)));
+    if (at > start) {
+      parts.push(strictDecoder.decode(bytes.subarray(start, at)));
+    }
     parts.push(String.fromCharCode(0xdc00 + (bytes[at] ?? 0)));
     at += 1;
     start = at;
@@ -101,12 +103,20 @@ export function isAscii(text: string): boolean {
 
 /** How many runes a string has. */
 export function runeCount(text: string): number {
-  if (isAscii(text)) {
-    return text.length;
+  let pairs = 0;
+  for (let index = 1; index < text.length; index += 1) {
+    if ((text.charCodeAt(index) & 0xfc00) === 0xdc00 && (text.charCodeAt(index - 1) & 0xfc00) === 0xd800) {
+      pairs += 1;
+    }
   }
-  let count = 0;
-  for (const _rune of text) {
-    count += 1;
+  return text.length - pairs;
+}
+
+/** The offset in units at which the rune of that number begins; the text's length where there are fewer. */
+export function runeOffset(text: string, runes: number): number {
+  let at = 0;
+  for (let passed = 0; passed < runes && at < text.length; passed += 1) {
+    at += (text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1;
   }
-  return count;
+  return at;
 }

@@ -1,4 +1,5 @@
 /** Reads DER (X.690), strictly enough for certificates: definite lengths, bounded nesting left to the caller. */
+import { LimitError } from "../contract.ts";
 
 export class DerError extends Error {
   constructor(message: string) {
@@ -145,7 +146,10 @@ export function derOid(content: Uint8Array): readonly number[] {
   let value = 0;
   for (const byte of content) {
     value = value * 128 + (byte & 0x7f);
-    if (!Number.isSafeInteger(value) || parts.length > maxOidParts) {
+    if (parts.length > maxOidParts) {
+      throw new LimitError(`an object identifier has more than ${maxOidParts} numbers`);
+    }
+    if (!Number.isSafeInteger(value)) {
       throw new DerError("too large an object identifier");
     }
     if (byte < 0x80) {

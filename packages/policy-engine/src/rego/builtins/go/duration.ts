@@ -1,4 +1,5 @@
 /** Go's time.ParseDuration, with OPA's days, weeks and years of 365 days (v1/topdown/time.go). */
+import { LimitError } from "../contract.ts";
 import { formatFloat } from "./float-text.ts";
 import { skipDigits } from "./number-text.ts";
 import { goQuote } from "./quote.ts";
@@ -30,7 +31,7 @@ const HOURS: ReadonlyMap<string, number> = new Map([
 /** Durations are int64; the most negative one has no positive counterpart. */
 const LIMIT = 2n ** 63n;
 
-/** No number that fits has more digits. */
+/** Digits of one number, zeros in front and behind the point included. */
 const maxDigits = 400;
 
 interface Segment {
@@ -49,7 +50,10 @@ function segmentAt(text: string, at: number, original: string): readonly [Segmen
   const fractionStart = text[wholeEnd] === "." ? wholeEnd + 1 : wholeEnd;
   const fractionEnd = fractionStart > wholeEnd ? skipDigits(text, fractionStart) : wholeEnd;
   const digits = wholeEnd - at + (fractionEnd - fractionStart);
-  if (digits === 0 || digits > maxDigits) {
+  if (digits > maxDigits) {
+    throw new LimitError(`a duration's number may have at most ${maxDigits} digits`);
+  }
+  if (digits === 0) {
     throw new DurationError("invalid duration", original);
   }
   let end = fractionEnd;

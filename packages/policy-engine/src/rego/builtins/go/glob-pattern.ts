@@ -2,6 +2,7 @@
  * gobwas/glob v1 patterns: `*` and `?` stop at separators, `**` does not; `[abc]`, `[!a-z]`, `{a,b*}` nest
  * freely, a backslash makes any character literal. Outside braces `,` and `}` are literals.
  */
+import { LimitError } from "../contract.ts";
 
 /** @see syntax error texts of gobwas/glob; the offset counts UTF-16 units, not bytes. */
 export class GlobSyntaxError extends Error {
@@ -131,7 +132,7 @@ class Parser {
 
   #braces(level: number): void {
     if (level > maxBraces) {
-      throw this.#fail(`braces nested more than ${maxBraces} levels deep`);
+      throw new LimitError(`braces nested more than ${maxBraces} levels deep`);
     }
     const targets: number[] = [];
     this.#add({ kind: "split", targets });

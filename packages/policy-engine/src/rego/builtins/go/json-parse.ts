@@ -2,7 +2,7 @@
  * Go's encoding/json reading into Rego values: numbers exact, of equal keys the last, and every key an object's own.
  * The messages are those of Go's decoder.
  */
-import { maxValueDepth, type RegoNumber, type RegoValue } from "../../values.ts";
+import { maxValueDepth, type RegoNumber, type RegoValue, ValueDepthError } from "../../values.ts";
 import { decimalParts, numberOfParts, skipDigits } from "./number-text.ts";
 import { isPrintable } from "./quote.ts";
 
@@ -14,7 +14,7 @@ export class JsonSyntaxError extends Error {
   }
 }
 
-/** Parses one JSON document. @throws JsonSyntaxError, also when it is nested too deep. */
+/** Parses one JSON document. @throws JsonSyntaxError, and ValueDepthError when it is nested too deep. */
 export function parseJson(text: string): RegoValue {
   const reader = new JsonReader(text);
   const value = reader.value(0);
@@ -70,7 +70,7 @@ class JsonReader {
 
   value(depth: number): RegoValue {
     if (depth >= maxValueDepth) {
-      throw new JsonSyntaxError("exceeded max depth");
+      throw new ValueDepthError();
     }
     this.#space();
     switch (this.#text[this.#at]) {

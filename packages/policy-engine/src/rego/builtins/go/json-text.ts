@@ -4,14 +4,16 @@
  */
 import {
   compareStrings,
+  enterValue,
   entriesOf,
   isArray,
   isSet,
-  maxValueDepth,
   type RegoValue,
-  ValueDepthError,
+  sizeOf,
+  sorted,
 } from "../../values.ts";
-import { refuseLongText } from "../limits.ts";
+import { countWork } from "../../work-meter.ts";
+import { refuseLongText, TextLength } from "../limits.ts";
 import { numberText } from "./number-text.ts";
 
 const HTML: ReadonlyMap<string, string> = new Map([
@@ -22,24 +24,17 @@ const HTML: ReadonlyMap<string, string> = new Map([
   ["\u2029", "\\u2029"],
 ]);
 
+const ESCAPED = /[<>&\u2028\u2029]/g;
+
 export function jsonString(text: string): string {
+  countWork(text.length >>> 4);
   const plain = JSON.stringify(text.isWellFormed() ? text : text.toWellFormed());
-  const parts: string[] = [];
-  let start = 0;
-  for (let index = 0; index < plain.length; index += 1) {
-    const escaped = HTML.get(plain.charAt(index));
-    if (escaped !== undefined) {
-      parts.push(plain.slice(start, index), escaped);
-      start = index + 1;
-    }
-  }
-  parts.push(plain.slice(start));
-  return parts.join("");
+  return plain.replace(ESCAPED, (character) => HTML.get(character) ?? character);
 }
 
 /** The key under which a Rego key is written. */
-export function jsonKey(key: RegoValue): string {
-  return typeof key === "string" ? key : jsonText(key);
+export function jsonKey(key: RegoValue, depth = 0): string {
+  return typeof key === "string" ? key : new JsonWriter(undefined).write(key, depth);
 }
 
 interface Layout {
@@ -53,18 +48,20 @@ export function jsonText(value: RegoValue, layout?: Layout): string {
 }
 
 /** An object's entries under their JSON keys, sorted. */
-export function jsonEntries(value: RegoValue & object): readonly (readonly [string, RegoValue])[] {
+export function jsonEntries(value: RegoValue & object, depth = 0): readonly (readonly [string, RegoValue])[] {
   if (isArray(value) || isSet(value)) {
     return [];
   }
-  const entries = Array.from(entriesOf(value), ([key, item]) => [jsonKey(key), item] as const);
-  return entries.sort(([left], [right]) => compareStrings(left, right));
+  countWork(sizeOf(value));
+  const entries = Array.from(entriesOf(value), ([key, item]) => [jsonKey(key, depth), item] as const);
+  return sorted(entries, ([left], [right]) => compareStrings(left, right));
 }
 
 class JsonWriter {
   readonly #layout: Layout | undefined;
   /** What indentation has added so far; it can outgrow the value by far. */
   #indented = 0;
+  readonly #length = new TextLength();
 
   constructor(layout: Layout | undefined) {
     this.#layout = layout;
@@ -83,17 +80,15 @@ class JsonWriter {
 
   write(value: RegoValue, depth: number): string {
     if (value === null || typeof value === "boolean") {
-      return String(value);
+      return this.#length.grown(String(value));
     }
     if (typeof value === "string") {
-      return jsonString(value);
+      return this.#length.grown(jsonString(value));
     }
     if (typeof value === "number" || typeof value === "bigint") {
-      return numberText(value);
+      return this.#length.grown(numberText(value));
     }
-    if (depth >= maxValueDepth) {
-      throw new ValueDepthError();
-    }
+    enterValue(depth);
     if (isArray(value) || isSet(value)) {
       const list = isSet(value) ? value.sorted() : value;
       return this.#group(
@@ -104,8 +99,8 @@ class JsonWriter {
       );
     }
     const colon = this.#layout === undefined ? ":" : ": ";
-    const items = jsonEntries(value).map(
-      ([key, item]) => jsonString(key) + colon + this.write(item, depth + 1),
+    const items = jsonEntries(value, depth + 1).map(
+      ([key, item]) => this.#length.grown(jsonString(key)) + colon + this.write(item, depth + 1),
     );
     return this.#group("{", items, "}", depth);
   }

@@ -2,7 +2,10 @@
  * Decimal text to numbers, exact for integers of any size, `1e30` included: OPA keeps a number's text
  * (v1/ast NumberChecked) and refuses one whose binary exponent is beyond ±1e5.
  */
+
 import { integer, type RegoNumber } from "../../values.ts";
+import { countWork } from "../../work-meter.ts";
+import { LimitError } from "../contract.ts";
 
 /** Decimal digits that certainly fit 1e5 bits. */
 const maxDecimalExponent = 30_000;
@@ -66,8 +69,11 @@ export function numberOfParts(parts: DecimalParts): RegoNumber | undefined {
   const scale = Number(parts.exponent) - parts.fraction.length;
   const digits = parts.whole + parts.fraction;
   const sign = parts.negative ? "-" : "";
-  if (Math.abs(Number(parts.exponent)) > maxDecimalExponent || digits.length > maxDecimalExponent) {
+  if (Math.abs(Number(parts.exponent)) > maxDecimalExponent || isBeyondDigits(parts.whole)) {
     return undefined;
+  }
+  if (digits.length > maxDecimalExponent) {
+    throw new LimitError(`a number may have at most ${maxDecimalExponent} digits`);
   }
   const trimmed = scale < 0 ? trimZeros(digits, -scale) : digits;
   if (trimmed === undefined) {
@@ -75,6 +81,15 @@ export function numberOfParts(parts: DecimalParts): RegoNumber | undefined {
     return value === 0 ? 0 : value;
   }
   return integer(BigInt(sign + (trimmed === "" ? "0" : trimmed) + "0".repeat(Math.max(0, scale))));
+}
+
+/** Whether an integer is too big for OPA; zeros in front of it do not count. */
+function isBeyondDigits(whole: string): boolean {
+  let zeros = 0;
+  while (whole.charCodeAt(zeros) === 0x30) {
+    zeros += 1;
+  }
+  return whole.length - zeros > maxDecimalExponent;
 }
 
 /** The digits without their last `count`, when all of those are zeros. */
@@ -94,13 +109,23 @@ export function parseDecimal(text: string): RegoNumber | undefined {
   return parts === undefined ? undefined : numberOfParts(parts);
 }
 
+const WIDE = 1n << 1_024n;
+
+/** An integer's digits. Those of the widest take milliseconds, unlike their hexadecimal ones. */
+export function bigIntText(value: bigint, radix = 10): string {
+  if (value > WIDE || value < -WIDE) {
+    countWork(value.toString(16).length);
+  }
+  return value.toString(radix);
+}
+
 /**
  * A number as JSON. Integers are written in full up to 1e21, with the digits the float64 really has: JavaScript
  * would write 2^60 as 1152921504606847000.
  */
 export function numberText(value: RegoNumber): string {
   if (typeof value === "bigint") {
-    return value.toString();
+    return bigIntText(value);
   }
   if (Number.isInteger(value) && !Number.isSafeInteger(value) && Math.abs(value) < 1e21) {
     return BigInt(value).toString();

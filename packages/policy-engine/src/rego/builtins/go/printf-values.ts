@@ -4,9 +4,11 @@
  * One thing differs, of necessity: a Rego number here does not remember whether it was written `100` or `100.0`.
  * The float verbs therefore take integers too, where OPA prints `%!f(int64=100)`.
  */
+import { countWork } from "../../work-meter.ts";
 import { bitLength, decomposeDouble } from "./big-float.ts";
 import { bytesOf, runeCount } from "./bytes.ts";
 import { type FloatVerb, formatFloat } from "./float-text.ts";
+import { bigIntText } from "./number-text.ts";
 import { goQuote, isPrintable, quoteRune } from "./quote.ts";
 
 export type PrintfArgument = string | number | bigint;
@@ -37,7 +39,9 @@ export function goType(value: PrintfArgument): string {
 }
 
 function padding(flags: Flags, text: string, zeros = flags.zero): string {
-  const missing = (flags.width ?? 0) - runeCount(text);
+  const width = flags.width ?? 0;
+  // A rune has at most two units.
+  const missing = text.length >= 2 * width ? 0 : width - runeCount(text);
   if (missing <= 0) {
     return text;
   }
@@ -51,12 +55,21 @@ function truncated(flags: Flags, text: string): string {
   if (flags.precision === undefined) {
     return text;
   }
-  return Array.from(text).slice(0, flags.precision).join("");
+  if (text.length <= flags.precision) {
+    return text;
+  }
+  // A rune has at most two units.
+  return Array.from(text.slice(0, 2 * flags.precision))
+    .slice(0, flags.precision)
+    .join("");
 }
 
 /** `%x` of a string: the bytes in hex. */
 function hexOfText(flags: Flags, text: string, upper: boolean): string {
-  const bytes = bytesOf(text).subarray(0, flags.precision);
+  // A unit has at least one byte; one more, as the last may be half of a pair.
+  const shown = flags.precision === undefined ? text : text.slice(0, flags.precision + 1);
+  countWork(shown.length);
+  const bytes = bytesOf(shown).subarray(0, flags.precision);
   const prefix = flags.sharp ? (upper ? "0X" : "0x") : "";
   const pairs = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0"));
   const digits = upper ? pairs.map((pair) => pair.toUpperCase()) : pairs;
@@ -133,7 +146,7 @@ function formatInteger(flags: Flags, value: bigint, verb: string, radix: number)
   if (flags.precision === 0 && value === 0n) {
     return padding(flags, "", false);
   }
-  const plain = (negative ? -value : value).toString(radix);
+  const plain = bigIntText(negative ? -value : value, radix);
   const digits = verb === "X" ? plain.toUpperCase() : plain;
   let least = flags.precision ?? 0;
   if (flags.precision === undefined && flags.zero && !flags.minus) {
@@ -269,7 +282,9 @@ function formatDouble(flags: Flags, value: number, verb: string): string | undef
 
 function formatBigInt(flags: Flags, value: bigint, verb: string): string {
   const radix = verb === "s" ? 10 : RADIX.get(verb);
-  return radix === undefined ? `%!${verb}(big.Int=${value})` : formatInteger(flags, value, verb, radix);
+  return radix === undefined
+    ? `%!${verb}(big.Int=${bigIntText(value)})`
+    : formatInteger(flags, value, verb, radix);
 }
 
 export function formatArgument(flags: Flags, value: PrintfArgument, verb: string): string {

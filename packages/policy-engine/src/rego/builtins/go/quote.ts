@@ -3,6 +3,7 @@
  * What is printable is Unicode's letters, marks, numbers, punctuation, symbols and the ASCII space
  * (strconv.IsPrint).
  */
+import { countWork } from "../../work-meter.ts";
 
 const SHORT: ReadonlyMap<number, string> = new Map([
   [0x07, "\\a"],
@@ -53,11 +54,33 @@ export function quoteRune(code: number, quote: string, asciiOnly = false): strin
   return code <= 0xffff ? `\\u${hex(code, 4)}` : `\\U${hex(code, 8)}`;
 }
 
+/** Printable ASCII but the quote and the backslash: what stands for itself. */
+const PLAIN = /^[ !#-[\]-~]*$/;
+/** UTF-16 units quoted at a time. */
+const stretch = 1_024;
+
+/** Never between the halves of a surrogate pair. */
+function stretchEnd(text: string, at: number): number {
+  const isSplit = (text.codePointAt(at - 1) ?? 0) > 0xffff;
+  return isSplit ? at + 1 : at;
+}
+
 /** A string in double quotes. */
 export function goQuote(text: string, asciiOnly = false): string {
   const parts = ['"'];
-  for (const character of text) {
-    parts.push(quoteRune(character.codePointAt(0) ?? 0, '"', asciiOnly));
+  // In stretches, so that the quoting of a long text is counted while it is done.
+  for (let at = 0; at < text.length; ) {
+    countWork(1 + (Math.min(stretch, text.length - at) >>> 2));
+    const end = stretchEnd(text, at + stretch);
+    const part = text.slice(at, end);
+    if (PLAIN.test(part)) {
+      parts.push(part);
+    } else {
+      for (const character of part) {
+        parts.push(quoteRune(character.codePointAt(0) ?? 0, '"', asciiOnly));
+      }
+    }
+    at = end;
   }
   parts.push('"');
   return parts.join("");

@@ -1,6 +1,7 @@
 /** The values templates compute with, and the functions they call on them (Go's text/template/funcs.go). */
 import {
   compareValues,
+  enterValue,
   equalValues,
   getKey,
   isArray,
@@ -11,6 +12,7 @@ import {
   sizeOf,
   sortedKeysOf,
 } from "../../values.ts";
+import { countWork } from "../../work-meter.ts";
 import { byteLength } from "./bytes.ts";
 import { jsonEntries } from "./json-text.ts";
 import { numberText } from "./number-text.ts";
@@ -19,23 +21,22 @@ import { isPrintable } from "./quote.ts";
 import { TemplateError } from "./template-tokens.ts";
 import { escapeUrl } from "./url.ts";
 
-/** Values within values. */
-const maxDepth = 1_000;
+/** Units of work beyond a look: a copy takes memory. */
+const copyCost = 8;
 
 /**
  * The variables as OPA hands them to a template: numbers are json.Number there, which is a string to every function
  * and test. `{{if .count}}` holds for 0, and `eq .count 3` compares a string with a number.
  */
 export function templateData(value: RegoValue, depth = 0): RegoValue {
-  if (depth > maxDepth) {
-    throw new TemplateError("a value is nested too deep");
-  }
   if (isNumber(value)) {
     return numberText(value);
   }
   if (typeof value !== "object" || value === null) {
     return value;
   }
+  enterValue(depth);
+  countWork(copyCost);
   if (isArray(value) || isSet(value)) {
     const list = isSet(value) ? value.sorted() : value;
     return list.map((item) => templateData(item, depth + 1));
@@ -55,15 +56,17 @@ export function goText(value: Value, depth = 0): string {
   if (value === undefined || value === null) {
     return depth === 0 ? "<no value>" : "<nil>";
   }
-  if (typeof value === "string" || typeof value === "boolean") {
+  if (typeof value === "string") {
+    countWork(value.length >>> 4);
+    return value;
+  }
+  if (typeof value === "boolean") {
     return String(value);
   }
   if (isNumber(value)) {
     return numberText(value);
   }
-  if (depth > maxDepth) {
-    throw new TemplateError("a value is nested too deep");
-  }
+  enterValue(depth);
   if (isArray(value) || isSet(value)) {
     const list = isSet(value) ? value.sorted() : value;
     return `[${list.map((item) => goText(item, depth + 1)).join(" ")}]`;

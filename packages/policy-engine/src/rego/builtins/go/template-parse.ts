@@ -4,6 +4,7 @@
  */
 
 import type { RegoValue } from "../../values.ts";
+import { LimitError } from "../contract.ts";
 import { isSpace, TemplateError, type Token, tokenize } from "./template-tokens.ts";
 
 export type Operand =
@@ -153,7 +154,7 @@ class ActionParser {
 
   pipeline(depth = 0): Pipeline {
     if (depth > maxNesting) {
-      throw new TemplateError(`parentheses nested more than ${maxNesting} deep`);
+      throw new LimitError(`template parentheses nested more than ${maxNesting} deep`);
     }
     const { variables, declares } = this.#declaration();
     const commands: Command[] = [this.#command(depth)];
@@ -269,7 +270,7 @@ class TemplateParser {
 
   #list(depth: number): { readonly nodes: readonly Node[]; readonly ending: Ending } {
     if (depth > maxNesting) {
-      throw new TemplateError(`blocks nested more than ${maxNesting} deep`);
+      throw new LimitError(`template blocks nested more than ${maxNesting} deep`);
     }
     const nodes: Node[] = [];
     while (this.#at < this.#pieces.length) {

@@ -1,5 +1,7 @@
 /** Runs a parsed text/template over a Rego value (Go's text/template/exec.go). */
+
 import { getKey, isArray, isNumber, isSet, type RegoValue, sortedKeysOf } from "../../values.ts";
+import { LimitError } from "../contract.ts";
 import { field, goText, isTrue, templateFunctions, type Value } from "./template-functions.ts";
 import type { Command, Node, Operand, Pipeline, Template, Term } from "./template-parse.ts";
 import { TemplateError } from "./template-tokens.ts";
@@ -32,7 +34,7 @@ class Runner {
 
   list(nodes: readonly Node[], dot: Value, depth: number): Stop | undefined {
     if (depth > maxDepth) {
-      throw new TemplateError(`templates nested more than ${maxDepth} deep`);
+      throw new LimitError(`templates nested more than ${maxDepth} deep`);
     }
     const known = this.#variables.length;
     for (const node of nodes) {
