@@ -24,7 +24,7 @@ function wordsOfTypes(text: string, type: RegExp): string[] {
 const operator = sources("operator/src/**/*.ts");
 const shown = new Set([
   ...found(operator, /\breason: "([A-Z]\w+)"/g),
-  ...found(operator, /\bno\(\s*"([A-Z]\w+)"/g),
+  ...found(operator, /\b(?:no|notEnforced)\(\s*"([A-Z]\w+)"/g),
   ...found(operator, /\breason: \w[^,;]* \? "([A-Z]\w+)"/g),
   ...found(operator, /\breason: \w[^,;]* \? "\w+" : "([A-Z]\w+)"/g),
   ...found(operator, /\bcode: "([A-Z]\w+)"/g),
