@@ -42,6 +42,7 @@ export {
   effectiveBackground,
   effectiveFailurePolicy,
   fitsWebhook,
+  hasWildcard,
   isJudgedByWebhook,
   maxExceptionDurationMs,
   NATIVE_ONLY_GROUPS,

@@ -1,5 +1,15 @@
+import { type KubeObject, resourceType } from "@shieldx/controller-runtime";
 import type { Cluster } from "../cluster/index.ts";
 import { waitFor } from "./wait.ts";
+
+/** For requests by a client instead of kubectl. */
+export const ShieldPolicy = resourceType<KubeObject>({
+  group: "shieldx.io",
+  version: "v1alpha1",
+  kind: "ShieldPolicy",
+  plural: "shieldpolicies",
+  namespaced: false,
+});
 
 export type Manifest = Readonly<Record<string, unknown>>;
 
@@ -37,24 +47,27 @@ export function podSecurityPolicy(name: string, spec: Manifest = {}): Manifest {
   };
 }
 
-/** At most five replicas for a new Deployment, enforced natively, with `spec` laid over it. */
-export function replicaLimit(name: string, spec: Manifest = {}): Manifest {
+/** A policy of engine cel that denies, with `spec` laid over it. */
+export function celPolicy(name: string, spec: Manifest): Manifest {
   return {
     apiVersion: "shieldx.io/v1alpha1",
     kind: "ShieldPolicy",
     metadata: { name },
-    spec: {
-      engine: "cel",
-      matchConstraints: {
-        resourceRules: [
-          { apiGroups: ["apps"], apiVersions: ["v1"], operations: ["CREATE"], resources: ["deployments"] },
-        ],
-      },
-      validations: [{ expression: "object.spec.replicas <= 5", message: "at most 5 replicas" }],
-      actions: { admission: "deny" },
-      ...spec,
-    },
+    spec: { engine: "cel", actions: { admission: "deny" }, ...spec },
   };
+}
+
+/** At most five replicas for a new Deployment, enforced natively, with `spec` laid over it. */
+export function replicaLimit(name: string, spec: Manifest = {}): Manifest {
+  return celPolicy(name, {
+    matchConstraints: {
+      resourceRules: [
+        { apiGroups: ["apps"], apiVersions: ["v1"], operations: ["CREATE"], resources: ["deployments"] },
+      ],
+    },
+    validations: [{ expression: "object.spec.replicas <= 5", message: "at most 5 replicas" }],
+    ...spec,
+  });
 }
 
 export interface Outcome {

@@ -42,11 +42,20 @@ export function fitsWebhook(spec: ShieldPolicySpec): boolean {
   return (
     spec.paramKind === undefined &&
     rules.every(
-      ({ apiGroups, resources }) =>
-        !`${apiGroups} ${resources}`.includes("*") &&
-        !apiGroups.some((group) => NATIVE_ONLY_GROUPS.includes(group)),
+      (rule) => !hasWildcard(rule) && !rule.apiGroups.some((group) => NATIVE_ONLY_GROUPS.includes(group)),
     )
   );
+}
+
+/** Whether a rule reaches groups, resources or subresources that it does not name. */
+export function hasWildcard({
+  apiGroups,
+  resources,
+}: {
+  readonly apiGroups: readonly string[];
+  readonly resources: readonly string[];
+}): boolean {
+  return [...apiGroups, ...resources].some((name) => name.includes("*"));
 }
 
 /** Groups that ShieldX is installed and brought back with: these must not wait for its webhook. */

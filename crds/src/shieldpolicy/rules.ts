@@ -1,5 +1,6 @@
 /** Cross-field rules of `ShieldPolicy.spec`: each once in CEL for the API server and once in TypeScript. */
 import { type Rule, rule } from "../structural/server-check.ts";
+import { hasWildcard } from "./effective.ts";
 import type { SpecFields } from "./spec.ts";
 
 type SpecRule = Rule<SpecFields>;
@@ -152,12 +153,7 @@ const evaluationRules: readonly SpecRule[] = [
     message:
       "evaluation Webhook takes no * in apiGroups and resources, or the whole cluster would wait for ShieldX: name them, or use Native",
     fieldPath: ".matchConstraints.resourceRules",
-    holds: (spec) =>
-      !isCelInWebhook(spec) ||
-      (spec.matchConstraints?.resourceRules ?? []).every(
-        (rules) =>
-          !rules.apiGroups.includes("*") && rules.resources.every((resource) => !resource.includes("*")),
-      ),
+    holds: (spec) => !isCelInWebhook(spec) || !(spec.matchConstraints?.resourceRules ?? []).some(hasWildcard),
   },
   {
     rule: "self.engine != 'podSecurity' || self.evaluation != 'Native'",

@@ -6,7 +6,6 @@ import {
   type KubeObject,
   Pod,
   type ResourceType,
-  resourceType,
 } from "@shieldx/controller-runtime";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Cluster, startCluster } from "../../cluster/index.ts";
@@ -19,6 +18,7 @@ import {
   podSecurityPolicy,
   replicaLimit,
   restrictedPod,
+  ShieldPolicy,
 } from "../../shieldx/objects.ts";
 
 /** How soon a changed policy is in force: from the API server's answer to the change to its first other verdict. */
@@ -31,14 +31,6 @@ const sanityMs = 10_000;
  * second, or every one would begin right after a refresh and wait for the whole of the next.
  */
 const nativeRefreshMs = 1_000;
-
-const ShieldPolicy = resourceType<KubeObject>({
-  group: "shieldx.io",
-  version: "v1alpha1",
-  kind: "ShieldPolicy",
-  plural: "shieldpolicies",
-  namespaced: false,
-});
 
 interface Subject {
   readonly policy: (action: "warn" | "deny") => Manifest;

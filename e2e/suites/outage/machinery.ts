@@ -7,19 +7,10 @@ import {
   Namespace,
   Node,
   Pod,
-  resourceType,
 } from "@shieldx/controller-runtime";
-import { restrictedPod } from "../../shieldx/objects.ts";
+import { restrictedPod, ShieldPolicy } from "../../shieldx/objects.ts";
 import { waitFor } from "../../shieldx/wait.ts";
 import { asObject, namespace, type OutageBed } from "./bed.ts";
-
-export const ShieldPolicy = resourceType({
-  group: "shieldx.io",
-  version: "v1alpha1",
-  kind: "ShieldPolicy",
-  plural: "shieldpolicies",
-  namespaced: false,
-});
 
 /** Made while all is well, to be taken away while it is not. */
 export async function prepareMachinery(bed: OutageBed, row: string): Promise<void> {

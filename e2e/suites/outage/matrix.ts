@@ -2,6 +2,7 @@
 // hand, and what slipped by meanwhile is found and reported.
 import { Namespace, Pod, resourceType } from "@shieldx/controller-runtime";
 import { afterAll, beforeAll, describe, expect, it, onTestFailed } from "vitest";
+import { ShieldPolicy } from "../../shieldx/objects.ts";
 import { waitFor } from "../../shieldx/wait.ts";
 import {
   applyObject,
@@ -14,7 +15,7 @@ import {
   startOutageBed,
   tooManyReplicas,
 } from "./bed.ts";
-import { checkMachinery, prepareMachinery, ShieldPolicy } from "./machinery.ts";
+import { checkMachinery, prepareMachinery } from "./machinery.ts";
 import { type Outage, outages } from "./outages.ts";
 import { judge } from "./verdict.ts";
 

@@ -1,12 +1,12 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { ApiError, type Client, type KubeObject, Pod, resourceType } from "@shieldx/controller-runtime";
+import { ApiError, type Client, type KubeObject, Pod } from "@shieldx/controller-runtime";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { type Etcd, openEtcd } from "../../cluster/etcd.ts";
 import { type Cluster, startCluster } from "../../cluster/index.ts";
 import { percentiles, startAdmissionLoad } from "../../shieldx/admission-load.ts";
 import { clientsOf } from "../../shieldx/clients.ts";
 import { type ShieldxOnHost, startShieldxOnHost } from "../../shieldx/host.ts";
-import { apply, enforce, type Manifest, restrictedPod } from "../../shieldx/objects.ts";
+import { apply, enforce, type Manifest, restrictedPod, ShieldPolicy } from "../../shieldx/objects.ts";
 import { waitFor } from "../../shieldx/wait.ts";
 import { readTrust, requestRotation } from "../certificates/webhook-trust.ts";
 import { otherPolicies, rules, versioned, versionedPolicy, versionIn } from "./versions.ts";
@@ -17,13 +17,6 @@ export interface ReloadSuiteOptions {
   readonly perSecond?: number;
 }
 
-const ShieldPolicy = resourceType<KubeObject>({
-  group: "shieldx.io",
-  version: "v1alpha1",
-  kind: "ShieldPolicy",
-  plural: "shieldpolicies",
-  namespaced: false,
-});
 const key = Buffer.from(`/registry/shieldx.io/shieldpolicies/${versioned}`).toString("base64");
 const pod = (verdict: string): Manifest => ({
   ...restrictedPod(verdict),

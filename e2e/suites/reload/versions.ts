@@ -1,5 +1,5 @@
 /** A policy whose refusals tell which version of it was in force, and whether all of it was. */
-import type { Manifest } from "../../shieldx/objects.ts";
+import { celPolicy, type Manifest } from "../../shieldx/objects.ts";
 
 export const versioned = "versioned";
 export const rules = 8;
@@ -12,18 +12,11 @@ const aboutPods = {
 const keeps = "!has(object.metadata.labels) || object.metadata.labels[?'verdict'].orValue('') != 'bad'";
 
 function policy(name: string, messages: readonly string[]): Manifest {
-  return {
-    apiVersion: "shieldx.io/v1alpha1",
-    kind: "ShieldPolicy",
-    metadata: { name },
-    spec: {
-      engine: "cel",
-      evaluation: "Webhook",
-      matchConstraints: aboutPods,
-      validations: messages.map((message) => ({ expression: keeps, message })),
-      actions: { admission: "deny" },
-    },
-  };
+  return celPolicy(name, {
+    evaluation: "Webhook",
+    matchConstraints: aboutPods,
+    validations: messages.map((message) => ({ expression: keeps, message })),
+  });
 }
 
 export function versionedPolicy(version: number): Manifest {

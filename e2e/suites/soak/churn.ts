@@ -1,10 +1,10 @@
 import { ApiError, type Client, type KubeObject, Pod, type ResourceType } from "@shieldx/controller-runtime";
 import type { Cluster } from "../../cluster/index.ts";
-import { type Manifest, restrictedPod, untilCondition } from "../../shieldx/objects.ts";
+import { type Manifest, restrictedPod, ShieldPolicy, untilCondition } from "../../shieldx/objects.ts";
 import { waitFor } from "../../shieldx/wait.ts";
 import { readTrust, requestRotation } from "../certificates/webhook-trust.ts";
 import type { Repeated } from "./repeating.ts";
-import { churned, exceptionFor, rootPod, ShieldException, ShieldPolicy, toggled } from "./soak-policies.ts";
+import { churned, exceptionFor, rootPod, ShieldException, toggled } from "./soak-policies.ts";
 
 const fieldManager = "soak-test";
 /** So many Pods exist at a time. */

@@ -8,14 +8,6 @@ import {
 } from "@shieldx/controller-runtime";
 import { type Manifest, podSecurityPolicy, replicaLimit, restrictedPod } from "../../shieldx/objects.ts";
 
-export const ShieldPolicy = resourceType<KubeObject>({
-  group: "shieldx.io",
-  version: "v1alpha1",
-  kind: "ShieldPolicy",
-  plural: "shieldpolicies",
-  namespaced: false,
-});
-
 export const ShieldException = resourceType<KubeObject>({
   group: "shieldx.io",
   version: "v1alpha1",

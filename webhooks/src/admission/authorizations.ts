@@ -46,7 +46,8 @@ export function askBySubjectAccessReview(client: Client): AskAuthorizer {
 
 /** `spec` of the SubjectAccessReview that asks the same (authorization.k8s.io/v1). */
 export function reviewOf(check: AuthorizationCheck, user: UserInfo): SubjectAccessReview["spec"] {
-  const { username, groups = [], uid, extra } = check.user === "request" ? user : accountOf(check.user);
+  const asked: UserInfo = check.user === "request" ? user : serviceAccountUser(check.user);
+  const { username, groups = [], uid, extra } = asked;
   const who = {
     ...(username === undefined ? {} : { user: username }),
     groups: [...groups],
@@ -63,10 +64,6 @@ export function reviewOf(check: AuthorizationCheck, user: UserInfo): SubjectAcce
     ...(labelSelector === undefined ? {} : { labelSelector: { requirements: labelSelector } }),
   };
   return { ...who, resourceAttributes };
-}
-
-function accountOf(account: { readonly namespace: string; readonly name: string }): UserInfo {
-  return serviceAccountUser(account);
 }
 
 /** So that an expression over a long list does not become as many requests to the API server. */
@@ -93,11 +90,6 @@ export class Authorizations {
     if (answer !== undefined || this.#answers.size < mostChecks) return answer;
     throw new Unanswered(`more than ${mostChecks} authorizer checks for one request`);
   };
-
-  /** The first reason why some check has no answer. */
-  get unanswered(): Unanswered | undefined {
-    return [...this.#answers.values()].find((answer) => answer instanceof Unanswered);
-  }
 
   async find(checks: readonly AuthorizationCheck[], timeoutMs: number): Promise<void> {
     const room = mostChecks - this.#answers.size;

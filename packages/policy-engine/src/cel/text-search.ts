@@ -1,7 +1,5 @@
-/**
- * Searching a text for another in linear time. JavaScript's own search takes the product of both lengths at worst ("a…a"
- * for "a…ab"), so it is left alone with large ones.
- */
+/** Searches as JavaScript's own, in time that is charged, and in linear time where its own could take the product of lengths. */
+import { bordersOf, splitAt as splitLinearly, TextSearch } from "../text-search.ts";
 import { spend, textWork } from "./work.ts";
 
 /** Up to this product of lengths JavaScript's own search is used: at worst a millisecond. */
@@ -14,8 +12,9 @@ const isSmall = (text: string, part: string): boolean =>
 export function indexIn(text: string, part: string, from = 0): number {
   spend(textWork(text.length));
   if (isSmall(text, part)) return text.indexOf(part, from);
-  for (const at of occurrences(text, part, from)) return at;
-  return -1;
+  if (part.length > text.length) return -1;
+  spend(part.length + text.length);
+  return new TextSearch(part).next(text, Math.max(0, from));
 }
 
 /** As `text.lastIndexOf(part, from)`. */
@@ -24,14 +23,14 @@ export function lastIndexIn(text: string, part: string, from: number): number {
   if (isSmall(text, part)) return text.lastIndexOf(part, from);
   if (part.length > text.length) return -1;
   const end = Math.min(text.length, from + part.length);
-  const last = part.length - 1;
-  const fails = failureTable(part.length, (at) => part.charCodeAt(last - at));
-  spend(end);
+  spend(part.length + end);
+  const backwards = part.split("").reverse().join("");
+  const borders = bordersOf(backwards);
   let matched = 0;
   for (let at = end - 1; at >= 0; at--) {
     const unit = text.charCodeAt(at);
-    while (matched > 0 && part.charCodeAt(last - matched) !== unit) matched = fails[matched - 1] ?? 0;
-    if (part.charCodeAt(last - matched) === unit) matched++;
+    while (matched > 0 && backwards.charCodeAt(matched) !== unit) matched = borders[matched - 1] ?? 0;
+    if (backwards.charCodeAt(matched) === unit) matched++;
     if (matched === part.length) return at;
   }
   return -1;
@@ -41,41 +40,6 @@ export function lastIndexIn(text: string, part: string, from: number): number {
 export function splitAt(text: string, separator: string): string[] {
   spend(textWork(text.length));
   if (isSmall(text, separator)) return text.split(separator);
-  const parts: string[] = [];
-  let start = 0;
-  for (const at of occurrences(text, separator, 0)) {
-    parts.push(text.slice(start, at));
-    start = at + separator.length;
-  }
-  parts.push(text.slice(start));
-  return parts;
-}
-
-/** Where `part` occurs, from left to right and without overlap (Knuth, Morris and Pratt). */
-function* occurrences(text: string, part: string, from: number): Generator<number> {
-  if (part.length > text.length) return;
-  const fails = failureTable(part.length, (at) => part.charCodeAt(at));
-  spend(text.length);
-  let matched = 0;
-  for (let at = Math.max(0, from); at < text.length; at++) {
-    const unit = text.charCodeAt(at);
-    while (matched > 0 && part.charCodeAt(matched) !== unit) matched = fails[matched - 1] ?? 0;
-    if (part.charCodeAt(matched) === unit) matched++;
-    if (matched < part.length) continue;
-    matched = 0;
-    yield at + 1 - part.length;
-  }
-}
-
-/** For every prefix of a pattern: the length of the longest shorter prefix that it ends with. */
-function failureTable(length: number, unitAt: (at: number) => number): Int32Array {
-  spend(length);
-  const fails = new Int32Array(length);
-  let matched = 0;
-  for (let at = 1; at < length; at++) {
-    while (matched > 0 && unitAt(at) !== unitAt(matched)) matched = fails[matched - 1] ?? 0;
-    if (unitAt(at) === unitAt(matched)) matched++;
-    fails[at] = matched;
-  }
-  return fails;
+  if (separator.length <= text.length) spend(separator.length + text.length);
+  return splitLinearly(text, separator);
 }

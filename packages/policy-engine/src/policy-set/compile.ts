@@ -1,6 +1,7 @@
 import {
   effectiveBackground,
   effectiveFailurePolicy,
+  hasWildcard,
   isJudgedByWebhook,
   maxExceptionDurationMs,
   NATIVE_ONLY_GROUPS,
@@ -225,13 +226,10 @@ function compileCel(
   }
   const match = compileMatch(spec.matchConstraints, [], "spec.matchConstraints");
   const policy = { ...base, engine: "cel", match } as const;
+  const isJudged = isJudgedByWebhook(spec, status?.enforcedBy);
   if (isDemanded || base.background === "audit")
-    return {
-      ...policy,
-      judge: celJudge(spec),
-      isEvaluatedHere: isJudgedByWebhook(spec, status?.enforcedBy) || isDemanded,
-    };
-  if (isJudgedByWebhook(spec, status?.enforcedBy)) return { ...policy, ...untilHandedOver(spec) };
+    return { ...policy, judge: celJudge(spec), isEvaluatedHere: isJudged || isDemanded };
+  if (isJudged) return { ...policy, ...untilHandedOver(spec) };
   // What the API server evaluates alone need not be understood here.
   return { ...policy, judge: neverHere, isEvaluatedHere: false };
 }
@@ -260,7 +258,7 @@ function checkCalls(spec: ShieldPolicy["spec"]): void {
   }
   const path = "spec.matchConstraints.resourceRules";
   const rules = spec.matchConstraints?.resourceRules ?? [];
-  if (rules.some(({ apiGroups, resources }) => `${apiGroups} ${resources}`.includes("*"))) {
+  if (rules.some(hasWildcard)) {
     throw new PolicyCompileError(
       "Invalid",
       path,

@@ -39,8 +39,8 @@ export function matchSubject(
   request: AdmissionRequestLike,
   namespaceLabels: Labels | undefined,
 ): MatchSubject {
-  const target = targetOf(request, "Equivalent");
-  const asked = targetOf(request, "Exact");
+  const target = targetOf(request, request.resource);
+  const asked = targetOf(request, request.requestResource ?? request.resource);
   return {
     target,
     asked: isSameResource(target, asked) ? undefined : asked,

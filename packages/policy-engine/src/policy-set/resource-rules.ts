@@ -1,4 +1,4 @@
-import type { AdmissionRequestLike } from "./request.ts";
+import type { AdmissionRequestLike, GroupVersionResource } from "./request.ts";
 
 /** One rule of `resourceRules` or `excludeResourceRules`, as in ValidatingAdmissionPolicy. */
 export interface ResourceRuleLike {
@@ -21,13 +21,12 @@ export interface RequestTarget {
   readonly name: string;
 }
 
-export function targetOf(request: AdmissionRequestLike, matchPolicy: "Exact" | "Equivalent"): RequestTarget {
-  const { group, version, resource } =
-    matchPolicy === "Exact" ? (request.requestResource ?? request.resource) : request.resource;
+/** The request as one about this form of the resource. */
+export function targetOf(request: AdmissionRequestLike, form: GroupVersionResource): RequestTarget {
   return {
-    group,
-    version,
-    resource,
+    group: form.group,
+    version: form.version,
+    resource: form.resource,
     subresource: request.subResource ?? "",
     operation: request.operation,
     namespace: request.namespace ?? "",

@@ -1,8 +1,8 @@
 import { RE2JS } from "re2js";
+import { estimatedProgramSize } from "../../regex-size.ts";
 import { CelError } from "../errors.ts";
 import { shortened } from "../shortened.ts";
 import { spend } from "../work.ts";
-import { estimatedProgramSize } from "./regex-size.ts";
 
 export interface Regex {
   readonly compiled: RE2JS;

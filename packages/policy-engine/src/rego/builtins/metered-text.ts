@@ -1,5 +1,5 @@
+import { indexIn } from "../../text-search.ts";
 import { countWork } from "../work-meter.ts";
-import { indexIn } from "./go/text-search.ts";
 
 /** Characters read between two counts. */
 const stride = 64;

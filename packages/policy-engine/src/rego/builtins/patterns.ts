@@ -3,7 +3,7 @@
  * here: re2js takes lookbehind, which Go refuses, so it is refused here too.
  */
 import { RE2JS, RE2JSSyntaxException } from "re2js";
-import { estimatedProgramSize } from "../../cel/standard/regex-size.ts";
+import { estimatedProgramSize } from "../../regex-size.ts";
 import { countWork } from "../work-meter.ts";
 import { type BuiltinContext, LimitError } from "./contract.ts";
 import { refuseLongPattern } from "./limits.ts";

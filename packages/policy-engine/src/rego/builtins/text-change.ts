@@ -1,10 +1,11 @@
 /** The built-ins that make a new string of others (OPA's v1/topdown/strings.go). */
+
+import { splitAt } from "../../text-search.ts";
 import { type AnyObject, getKey, type RegoValue, sortedKeysOf } from "../values.ts";
 import type { Builtin, BuiltinContext } from "./contract.ts";
 import { runeOffset } from "./go/bytes.ts";
 import { toLower, toUpper } from "./go/letter-case.ts";
 import { bigIntText } from "./go/number-text.ts";
-import { splitAt } from "./go/text-search.ts";
 import { refuseLongText, refuseManyElements } from "./limits.ts";
 import {
   builtin,

@@ -1,8 +1,9 @@
 /** The built-ins that look for one string in another (OPA's v1/topdown/strings.go). Offsets count runes. */
+
+import { indexIn, TextSearch } from "../../text-search.ts";
 import { isArray, isSet, type RegoValue } from "../values.ts";
 import type { Builtin, BuiltinContext } from "./contract.ts";
 import { isAscii, runeCount } from "./go/bytes.ts";
-import { indexIn, TextSearch } from "./go/text-search.ts";
 import { refuseManyElements } from "./limits.ts";
 import { builtin, failure, operand, textListOperand, textOperand, wrongType } from "./operands.ts";
 

@@ -51,7 +51,8 @@ export class TextSearch {
   }
 }
 
-function bordersOf(pattern: string): Int32Array {
+/** For every beginning of a pattern: how long a shorter beginning it also ends with. */
+export function bordersOf(pattern: string): Int32Array {
   const borders = new Int32Array(pattern.length);
   let length = 0;
   for (let at = 1; at < pattern.length; at++) {
