@@ -102,7 +102,8 @@ export function parseJwks(text: string): readonly TokenKey[] {
   }
 }
 
-function pemKeys(text: string): readonly TokenKey[] | undefined {
+/** Of a certificate or public key; undefined for a text that is not PEM. @throws BuiltinError */
+export function pemKeys(text: string): readonly TokenKey[] | undefined {
   const block = decodePem(text);
   if (block === undefined) {
     return undefined;
@@ -158,6 +159,12 @@ export function verificationKeys(text: string, context: BuiltinContext): readonl
   const keys = parseKeys(text);
   context.cache.set(cacheKey, keys);
   return keys;
+}
+
+/** Whether a key is of the kind an algorithm of tokens works with. */
+export function keyFits(key: KeyObject, alg: string): boolean {
+  const algorithm = tokenAlgorithms.get(alg);
+  return algorithm !== undefined && fits(key, algorithm.family);
 }
 
 function fits(key: KeyObject, family: Family): boolean {

@@ -14,12 +14,23 @@ export class JsonSyntaxError extends Error {
   }
 }
 
-/** Parses one JSON document. @throws JsonSyntaxError, and ValueDepthError when it is nested too deep. */
-export function parseJson(text: string): RegoValue {
-  const reader = new JsonReader(text);
+/**
+ * Parses one JSON document. @throws JsonSyntaxError, and ValueDepthError when it is nested too deep.
+ * @param numberOf makes a number of what is written; undefined where it is none.
+ */
+export function parseJson(
+  text: string,
+  numberOf: (literal: string) => RegoNumber | undefined = exactNumber,
+): RegoValue {
+  const reader = new JsonReader(text, numberOf);
   const value = reader.value(0);
   reader.end();
   return value;
+}
+
+function exactNumber(literal: string): RegoNumber | undefined {
+  const parts = decimalParts(literal);
+  return parts === undefined ? undefined : numberOfParts(parts);
 }
 
 const ESCAPES: ReadonlyMap<string, string> = new Map([
@@ -35,10 +46,12 @@ const ESCAPES: ReadonlyMap<string, string> = new Map([
 
 class JsonReader {
   readonly #text: string;
+  readonly #numberOf: (literal: string) => RegoNumber | undefined;
   #at = 0;
 
-  constructor(text: string) {
+  constructor(text: string, numberOf: (literal: string) => RegoNumber | undefined) {
     this.#text = text;
+    this.#numberOf = numberOf;
   }
 
   #fail(context: string): JsonSyntaxError {
@@ -124,8 +137,7 @@ class JsonReader {
       }
       this.#digits("in exponent of numeric literal");
     }
-    const parts = decimalParts(this.#text.slice(start, this.#at));
-    const value = parts === undefined ? undefined : numberOfParts(parts);
+    const value = this.#numberOf(this.#text.slice(start, this.#at));
     if (value === undefined) {
       throw new JsonSyntaxError("invalid number: number too big");
     }
