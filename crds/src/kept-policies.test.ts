@@ -68,7 +68,10 @@ it("names the calls of a policy that the webhook judges, also of one that lacks 
     engine: "cel",
     failurePolicy: "Ignore",
   });
-  expect(webhookCallsOf({ engine: "cel", paramKind: {} } as never, "Webhook")).toBeUndefined();
+  const everything = { resourceRules: [{ apiGroups: ["*"], resources: ["pods"] }] };
+  expect(
+    webhookCallsOf({ engine: "cel", matchConstraints: everything } as never, "Webhook"),
+  ).toBeUndefined();
   expect(webhookCallsOf({ engine: "cel" } as never, "Native")).toBeUndefined();
   expect(calls({ engine: "cel", evaluation: "Webhook" })).toEqual({ engine: "cel", failurePolicy: "Ignore" });
   const matchConstraints = { objectSelector: { matchLabels: { a: "b" } } };

@@ -36,14 +36,11 @@ export function isJudgedByWebhook(spec: ShieldPolicySpec, enforcedBy: EnforcedBy
   }
 }
 
-/** Whether the webhook can judge requests by a policy of engine cel; only the API server has parameters, and takes wildcards. */
+/** Whether the webhook can judge requests by a policy of engine cel; only the API server takes wildcards. */
 export function fitsWebhook(spec: ShieldPolicySpec): boolean {
   const rules = spec.matchConstraints?.resourceRules ?? [];
-  return (
-    spec.paramKind === undefined &&
-    rules.every(
-      (rule) => !hasWildcard(rule) && !rule.apiGroups.some((group) => NATIVE_ONLY_GROUPS.includes(group)),
-    )
+  return rules.every(
+    (rule) => !hasWildcard(rule) && !rule.apiGroups.some((group) => NATIVE_ONLY_GROUPS.includes(group)),
   );
 }
 

@@ -140,12 +140,6 @@ const podSecurityMatchRules: readonly SpecRule[] = [
 
 const evaluationRules: readonly SpecRule[] = [
   {
-    rule: "self.engine != 'cel' || self.evaluation != 'Webhook' || !has(self.paramKind)",
-    message: "evaluation Webhook with paramKind is not yet supported: use Auto or Native",
-    fieldPath: ".evaluation",
-    holds: (spec) => !isCelInWebhook(spec) || spec.paramKind === undefined,
-  },
-  {
     rule:
       "self.engine != 'cel' || self.evaluation != 'Webhook' || !has(self.matchConstraints) || " +
       "!has(self.matchConstraints.resourceRules) || self.matchConstraints.resourceRules.all(r, " +
@@ -160,16 +154,6 @@ const evaluationRules: readonly SpecRule[] = [
     message: "evaluation Native with engine podSecurity is not yet supported: use Auto or Webhook",
     fieldPath: ".evaluation",
     holds: (spec) => spec.engine !== "podSecurity" || spec.evaluation !== "Native",
-  },
-  {
-    rule: "self.engine == 'podSecurity' || !has(self.paramKind) || !has(self.actions.background) || self.actions.background == 'off'",
-    message:
-      "actions.background other than off is not yet supported with paramKind: set background: off or leave it out",
-    fieldPath: ".actions.background",
-    holds: (spec) =>
-      spec.engine === "podSecurity" ||
-      spec.paramKind === undefined ||
-      (spec.actions.background ?? "off") === "off",
   },
   {
     rule: "!has(self.actions.http)",

@@ -17,11 +17,6 @@ import { PolicyCompileError } from "./errors.ts";
 const environment = { serverMinor: 37 };
 const none = { exceptions: [], ...environment };
 
-const params = {
-  paramKind: { apiVersion: "v1", kind: "ConfigMap" },
-  paramRef: { name: "limits", parameterNotFoundAction: "Deny" as const },
-};
-
 describe("compilePolicy", () => {
   it.each<[string, string, Partial<ShieldPolicy["spec"]>]>([
     ["NotYetSupported", "spec.engine", { engine: "rego" }],
@@ -73,12 +68,6 @@ describe("compilePolicy", () => {
   it.each<[string, string, Partial<ShieldPolicy["spec"]>]>([
     ["Required", "spec.matchConstraints.resourceRules", { matchConstraints: { matchPolicy: "Equivalent" } }],
     ["Required", "spec.validations", { validations: [] }],
-    ["NotYetSupported", "spec.evaluation", { evaluation: "Webhook", ...params }],
-    [
-      "NotYetSupported",
-      "spec.actions.background",
-      { actions: { admission: "deny", background: "audit" }, ...params },
-    ],
   ])("refuses a cel policy with %s at %s", (code, path, spec) => {
     const compile = () => compilePolicy(celPolicy("c", spec), environment);
     expect(compile).toThrow(expect.objectContaining({ code, path }) as Error);

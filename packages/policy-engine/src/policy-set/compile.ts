@@ -208,15 +208,8 @@ function compileCel(
   if ((spec.validations ?? []).length === 0 && (spec.auditAnnotations ?? []).length === 0) {
     throw new PolicyCompileError("Required", "spec.validations", "needs at least one rule to keep");
   }
-  const isDemanded = spec.evaluation === "Webhook" || (evaluatesNative && spec.paramKind === undefined);
+  const isDemanded = spec.evaluation === "Webhook" || evaluatesNative;
   if (spec.evaluation === "Webhook") checkCalls(spec);
-  if (base.background === "audit" && spec.paramKind !== undefined) {
-    throw new PolicyCompileError(
-      "NotYetSupported",
-      "spec.actions.background",
-      "audit of a policy with paramKind is not yet supported: use off",
-    );
-  }
   if (base.background === "audit" && mentions(spec, /\b(?:authorizer|userInfo)\b/)) {
     throw new PolicyCompileError(
       "Invalid",
@@ -249,13 +242,6 @@ const mostCalls = 1_000;
 
 /** What the kind's rules say as well; a file checked offline has not passed those. */
 function checkCalls(spec: ShieldPolicy["spec"]): void {
-  if (spec.paramKind !== undefined) {
-    throw new PolicyCompileError(
-      "NotYetSupported",
-      "spec.evaluation",
-      "Webhook with paramKind is not yet supported: use Auto or Native",
-    );
-  }
   const path = "spec.matchConstraints.resourceRules";
   const rules = spec.matchConstraints?.resourceRules ?? [];
   if (rules.some(hasWildcard)) {

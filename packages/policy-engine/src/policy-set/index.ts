@@ -23,6 +23,12 @@ export {
 export type { StatusReason, Violation } from "./judgement.ts";
 export { isLeftAlone } from "./left-alone.ts";
 export {
+  type ParamLookup,
+  type ParamObjects,
+  type ParamReference,
+  paramReferences,
+} from "./params.ts";
+export {
   type AuditVerdict,
   type EvaluationContext,
   type JudgeContext,

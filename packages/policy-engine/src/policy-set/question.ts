@@ -7,6 +7,7 @@ import { type ExtractedPod, extractPodSpec, podCarrierOf } from "../pod-security
 import type { Violation } from "./judgement.ts";
 import { type MatchSubject, matchSubject, metadataOf } from "./match.ts";
 import type { MessageSubject } from "./message.ts";
+import type { ParamLookup } from "./params.ts";
 import type { AdmissionRequestLike } from "./request.ts";
 import type { Labels } from "./selector.ts";
 
@@ -17,6 +18,8 @@ export interface QuestionContext {
   readonly namespaceObject?: unknown;
   /** What the API server's authorizer says; undefined while it has not been asked. Left out, there is none to ask. */
   readonly authorize?: AuthorizationLookup;
+  /** Where policies with a paramKind find their parameters; left out, nowhere. */
+  readonly params?: ParamLookup | undefined;
   /** Wall clock, milliseconds since the epoch; decides which exceptions have expired. */
   readonly now: number;
 }

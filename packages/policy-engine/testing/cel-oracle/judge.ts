@@ -86,12 +86,12 @@ export class Judge {
       object,
       oldObject,
       namespaceObject: isNamespace ? null : this.#surroundings.namespace,
-      params: this.#params(policy.paramRef),
     };
+    const params = { objects: this.#params(policy.paramRef) };
     const authorize = this.#authorizations.lookup(user);
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const start = performance.now();
-      const outcome = rules.evaluate(question, { authorize });
+      const outcome = rules.evaluate(question, { authorize, params });
       this.#evaluationMs += performance.now() - start;
       if (outcome.pending.length === 0) return outcome;
       for (const check of outcome.pending) await this.#authorizations.ask(user, check);

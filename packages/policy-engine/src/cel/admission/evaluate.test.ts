@@ -208,8 +208,8 @@ describe("parameters", () => {
   const withParams = { hasParamKind: true, hasParamRef: true, validations: [validation(ruleOn)] };
 
   it("are taken one after the other", () => {
-    const asked = { ...question, params: [named("bad"), named("good"), named("worse")] };
-    const outcome = evaluateParts(parts(withParams), asked, {});
+    const params = { objects: [named("bad"), named("good"), named("worse")] };
+    const outcome = evaluateParts(parts(withParams), question, { params });
     expect(outcome.failures.map(({ param }) => param)).toEqual([0, 2]);
   });
 
@@ -219,8 +219,18 @@ describe("parameters", () => {
       "failed to configure binding: no params found for policy binding with `Deny` parameterNotFoundAction",
     ]);
     expect(messages({ ...withParams, denyWithoutParams: true, failurePolicy: "Ignore" })).toEqual([]);
-    expect(messages(withParams, { paramsError: "unknown kind" })).toEqual([
-      "failed to configure binding: unknown kind",
+    const { failures } = evaluateParts(parts(withParams), question, { params: { problem: "unknown kind" } });
+    expect(failures).toMatchObject([{ kind: "configuration", message: "unknown kind" }]);
+  });
+
+  it("end with one message when time is over", () => {
+    const params = { objects: [named("bad"), named("bad"), named("bad")] };
+    let looks = 0;
+    const isLate = () => ++looks > 1;
+    const { failures } = evaluateParts(parts(withParams), question, { params, isLate });
+    expect(failures.map(({ kind, param }) => [kind, param])).toEqual([
+      ["denied", 0],
+      ["error", 1],
     ]);
   });
 

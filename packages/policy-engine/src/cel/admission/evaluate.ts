@@ -3,6 +3,7 @@
  * errors count, what is said, and what a spent budget means follow its validator.go and dispatcher.go.
  */
 import type { AuthorizationCheck, AuthorizationLookup } from "../kubernetes/authorization-check.ts";
+import { CelDeadlineError } from "../errors.ts";
 import type { CelValue } from "../values.ts";
 import { type ActivationScope, type QuestionValues, valuesOf } from "./activation.ts";
 import type { CompiledExpression, IsLate } from "./expression.ts";
@@ -21,7 +22,7 @@ import {
 } from "./limits.ts";
 import { failureMessage, trimGoSpace } from "./message.ts";
 import type { CelFailure, CelIgnoredError, CelOutcome } from "./outcome.ts";
-import { type CelQuestion, jsonValue } from "./question.ts";
+import { type CelParams, type CelQuestion, jsonValue } from "./question.ts";
 import type { AdmissionReason } from "./reasons.ts";
 import type { ValidationSpec } from "./spec.ts";
 
@@ -55,11 +56,14 @@ export interface EvaluateOptions {
   /** Answers what expressions ask of `authorizer`; without it, an expression that asks is in error. */
   readonly authorize?: AuthorizationLookup;
   readonly isLate?: IsLate;
+  /** Looked at only by a policy with a paramKind, which is evaluated with each of them; default none. */
+  readonly params?: CelParams | undefined;
   /** In cel-go's units, for the validations with one parameter object; default what the API server allows. */
   readonly costBudget?: number;
 }
 
-const NO_PARAMS = "no params found for policy binding with `Deny` parameterNotFoundAction";
+const NO_PARAMS =
+  "failed to configure binding: no params found for policy binding with `Deny` parameterNotFoundAction";
 
 export function evaluateParts(
   parts: CompiledParts,
@@ -67,26 +71,33 @@ export function evaluateParts(
   options: EvaluateOptions,
 ): CelOutcome {
   const collector = new Collector(parts.failurePolicy);
-  const params = paramsOf(parts, question);
+  const params = paramsOf(parts, options.params);
   if (typeof params === "string") {
-    collector.fail("configuration", undefined, `failed to configure binding: ${params}`);
+    collector.fail("configuration", undefined, params);
     return collector.outcome();
   }
   const values = valuesOf(question, options.authorize);
-  params.forEach((param, at) => {
+  for (const [at, param] of params.entries()) {
     collector.param = parts.hasParamRef && parts.hasParamKind ? at : undefined;
+    // That time is over is said once, however many there are.
+    if (at > 0 && options.isLate?.() === true) {
+      collector.fail("error", undefined, new CelDeadlineError().message);
+      break;
+    }
     new ParamEvaluation(parts, values, param, options, collector).run();
-  });
+  }
   return collector.outcome();
 }
 
 /** The parameter objects to evaluate with, each in turn, or why there are none (policy/generic, CollectParams). */
-function paramsOf(parts: CompiledParts, question: CelQuestion): readonly CelValue[] | string {
+function paramsOf(
+  parts: CompiledParts,
+  params: CelParams = { objects: [] },
+): readonly CelValue[] | string {
   if (!parts.hasParamKind || !parts.hasParamRef) return [null];
-  if (question.paramsError !== undefined) return question.paramsError;
-  const params = question.params ?? [];
-  if (params.length === 0 && parts.denyWithoutParams) return NO_PARAMS;
-  return params.map(jsonValue);
+  if ("problem" in params) return params.problem;
+  if (params.objects.length === 0 && parts.denyWithoutParams) return NO_PARAMS;
+  return params.objects.map(jsonValue);
 }
 
 /** Gathers what comes of all parameter objects. */

@@ -5,7 +5,7 @@ export type { IsLate } from "./expression.ts";
 export { escapeFieldName } from "./field-names.ts";
 export { MATCH_CONDITIONS_COST_BUDGET, PER_CALL_COST_LIMIT, RULES_COST_BUDGET } from "./limits.ts";
 export type { CelFailure, CelIgnoredError, CelOutcome } from "./outcome.ts";
-export type { CelQuestion, CelRequest } from "./question.ts";
+export type { CelParams, CelQuestion, CelRequest } from "./question.ts";
 export { type AdmissionReason, acceptedReasons, statusCodeOf } from "./reasons.ts";
 export {
   celTypesFromSchema,

@@ -16,7 +16,7 @@ export interface CelFailure {
   /** What the API server writes after "denied request: ". */
   readonly message: string;
   readonly reason: AdmissionReason;
-  /** The parameter object it was evaluated with, as an index into the question's params. */
+  /** The parameter object it was evaluated with, as an index into the params given. */
   readonly param: number | undefined;
 }
 

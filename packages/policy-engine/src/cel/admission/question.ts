@@ -45,11 +45,13 @@ export interface CelQuestion {
   readonly oldObject?: unknown;
   /** The Namespace the request is in; null or left out for cluster-scoped objects and Namespaces themselves. */
   readonly namespaceObject?: unknown;
-  /** The parameter objects that paramRef selects, with apiVersion and kind; looked at only with a paramKind. */
-  readonly params?: readonly unknown[];
-  /** Why the parameter objects could not be had; counts as a configuration error. */
-  readonly paramsError?: string;
 }
+
+/** The parameter objects that a policy's paramRef selects, with apiVersion and kind, or why they cannot be had. */
+export type CelParams =
+  | { readonly objects: readonly unknown[] }
+  /** Counts as an error of configuration; `problem` is all that is told. */
+  | { readonly problem: string };
 
 /** JSON from outside as a CEL value: an absent object is null. */
 export function jsonValue(json: unknown): CelValue {

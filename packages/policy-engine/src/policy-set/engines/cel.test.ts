@@ -249,7 +249,7 @@ describe("a policy of engine cel evaluated here", () => {
     }
   });
 
-  it("takes neither wildcards nor parameters nor more calls than fit", () => {
+  it("takes neither wildcards nor more calls than fit", () => {
     const rule = { apiGroups: ["*"], apiVersions: ["v1"], operations: ["*" as const], resources: ["pods"] };
     const constraints = (more: object) => ({
       matchPolicy: "Equivalent" as const,
@@ -263,10 +263,52 @@ describe("a policy of engine cel evaluated here", () => {
     expect(problem({ matchConstraints: big })?.message).toMatch(/2048 combinations/);
     const roles = constraints({ apiGroups: ["rbac.authorization.k8s.io"] });
     expect(problem({ matchConstraints: roles })?.message).toMatch(/brought back with: use Native/);
-    const params = {
-      paramKind: { apiVersion: "v1", kind: "ConfigMap" },
-      paramRef: { name: "x", parameterNotFoundAction: "Deny" as const },
-    };
-    expect(problem(params)).toMatchObject({ code: "NotYetSupported", path: "spec.evaluation" });
+  });
+});
+
+describe("a policy with parameters", () => {
+  const limit = inWebhook("limit", {
+    actions: { admission: "deny", background: "audit" },
+    paramKind: { apiVersion: "v1", kind: "ConfigMap" },
+    paramRef: { selector: {}, parameterNotFoundAction: "Deny" },
+    validations: [
+      {
+        expression: "params.data.owner in object.metadata.?labels.orValue({})",
+        messageExpression: "'asks for ' + params.data.owner",
+      },
+    ],
+  });
+  const lookUp = (...owners: string[]) => ({
+    params: () => ({
+      state: "known" as const,
+      isNamespaced: true,
+      get: () => undefined,
+      list: () => owners.map((owner) => ({ metadata: { name: owner }, data: { owner } })),
+    }),
+  });
+
+  it("is held against each of them, on requests and on what exists", () => {
+    const set = setOf(limit);
+    expect(set.problems).toEqual([]);
+    const asked = { ...context, ...lookUp("b", "a", "c") };
+    const object = configMap({ labels: { b: "x" } });
+    const [denial] = set.evaluate(admissionRequest(object), asked).denials;
+    expect(denial?.violations.map(({ detail }) => detail)).toEqual(["asks for a", "asks for c"]);
+    const resource = { group: "", version: "v1", resource: "configmaps" };
+    expect(set.judge(object, { ...asked, resource }).findings).toMatchObject([
+      { violations: [{ detail: "asks for a" }, { detail: "asks for c" }] },
+    ]);
+    expect(set.evaluate(admissionRequest(object), { ...context, ...lookUp("b") }).allowed).toBe(true);
+  });
+
+  it("fails where there are none, or they are not known", () => {
+    const set = setOf(limit);
+    const problem = (more: object) =>
+      set.evaluate(admissionRequest(configMap()), { ...context, ...more }).denials[0];
+    expect(problem(lookUp())).toMatchObject({
+      code: "EvaluationError",
+      message: expect.stringContaining("no params found for policy binding with `Deny`"),
+    });
+    expect(problem({})?.message).toContain("there is no cluster to look for parameters in");
   });
 });

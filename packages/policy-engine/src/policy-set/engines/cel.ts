@@ -8,6 +8,7 @@ import { isJsonObject } from "../../pod-security/shape-reader.ts";
 import { PolicyCompileError } from "../errors.ts";
 import type { Judge, Judgement, Violation } from "../judgement.ts";
 import { isLeftAlone, namespaceCleaners } from "../left-alone.ts";
+import { type ParamFinder, paramFinder, paramReferenceOf } from "../params.ts";
 import type { Question } from "../question.ts";
 
 /**
@@ -18,13 +19,15 @@ import type { Question } from "../question.ts";
 export function celJudge(spec: ShieldPolicySpec): Judge {
   const rules = compileRules(spec);
   const readsNamespace = mentions(spec, /\bnamespaceObject\b/);
+  const reference = paramReferenceOf(spec);
+  const findParams = reference && paramFinder(reference);
   return {
     basis: "",
     reaches: (group, resource, subresource) => !isLeftAlone(group, resource, subresource, undefined),
     mustPass,
     judge(question) {
       if (readsNamespace && question.lacksNamespace) return namespaceUnknown(question.namespace);
-      return judgementOf(rules.evaluate(question.forExpressions, optionsOf(question)));
+      return judgementOf(rules.evaluate(question.forExpressions, optionsOf(question, findParams)));
     },
     describe: ({ detail }) => detail,
     partOf: () => "",
@@ -73,8 +76,13 @@ function compileRules(spec: ShieldPolicySpec): CompiledCelRules {
   }
 }
 
-function optionsOf({ context: { authorize }, isLate }: Question) {
-  return { isLate, ...(authorize === undefined ? {} : { authorize }) };
+function optionsOf({ context, isLate, namespace }: Question, findParams: ParamFinder | undefined) {
+  const { authorize, params } = context;
+  return {
+    isLate,
+    ...(authorize === undefined ? {} : { authorize }),
+    ...(findParams === undefined ? {} : { params: findParams(params, namespace) }),
+  };
 }
 
 function judgementOf(outcome: CelOutcome): Judgement {
