@@ -119,14 +119,13 @@ export async function runPolicyCheck(options: PolicyCheckOptions, terminal: Term
     ...(await loadPolicies(options.policies)),
     objects: await readManifests(options.file),
   });
-  const { policies, exceptions, objects } = await read().finally(clear);
-  const report = checkManifests({ objects, policies, exceptions, serverMinor, now: Date.now() });
+  const report = checkManifests({ ...(await read().finally(clear)), serverMinor, now: Date.now() });
   const [problem] = report.problems;
   if (problem !== undefined)
     throw new UsageError("InvalidPolicy", `${problem.kind} "${problem.name}": ${problem.error.message}`);
   for (const name of report.notOffline) {
     terminal.err(
-      `note: ShieldPolicy "${name}" is not checked offline: it takes parameters or asks the authorizer, which only a cluster has\n`,
+      `note: ShieldPolicy "${name}" is not checked offline: give its parameter objects with --file or beside the policy; one that looks at who asks needs a cluster\n`,
     );
   }
   if (options.output === "json") printJson(report, terminal);

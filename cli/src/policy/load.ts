@@ -11,6 +11,8 @@ import { type Manifest, readManifests } from "../manifests/read.ts";
 export interface LoadedPolicies {
   readonly policies: readonly ShieldPolicy[];
   readonly exceptions: readonly ShieldException[];
+  /** What else is there: policies may take parameters from it. */
+  readonly parameters: readonly unknown[];
 }
 
 function parsed<T>(manifest: Manifest, parse: (value: unknown) => T): T {
@@ -24,11 +26,12 @@ function parsed<T>(manifest: Manifest, parse: (value: unknown) => T): T {
   }
 }
 
-/** Policies and exceptions under `paths`; other kinds there are passed over. Throws UsageError when no policy is found. */
+/** Policies, exceptions and what parameters there may be under `paths`. Throws UsageError when no policy is found. */
 export async function loadPolicies(paths: readonly string[]): Promise<LoadedPolicies> {
-  const ours = (await readManifests(paths)).filter(({ object }) =>
-    object.apiVersion.startsWith("shieldx.io/"),
-  );
+  const all = await readManifests(paths);
+  const isOurs = ({ object }: Manifest): boolean => object.apiVersion.startsWith("shieldx.io/");
+  const ours = all.filter(isOurs);
+  const parameters = all.filter((manifest) => !isOurs(manifest)).map(({ object }) => object);
   const policies = ours
     .filter(({ object }) => object.kind === "ShieldPolicy")
     .map((m) => parsed(m, parseShieldPolicy));
@@ -39,5 +42,5 @@ export async function loadPolicies(paths: readonly string[]): Promise<LoadedPoli
   const twice = policies.map((p) => p.metadata.name).find((name, i, all) => all.indexOf(name) !== i);
   if (twice !== undefined)
     throw new UsageError("DuplicatePolicy", `ShieldPolicy "${twice}" is given twice: keep one`);
-  return { policies, exceptions };
+  return { policies, exceptions, parameters };
 }

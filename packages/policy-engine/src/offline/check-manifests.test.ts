@@ -96,6 +96,39 @@ describe("checkManifests", () => {
     expect(report.problems).toMatchObject([{ name: "r", error: { code: "NotYetSupported" } }]);
   });
 
+  it("takes parameters from the files, and needs one there to judge at all", () => {
+    const limited = celPolicy("limited", {
+      paramKind: { apiVersion: "v1", kind: "ConfigMap" },
+      paramRef: { name: "owners", parameterNotFoundAction: "Deny" },
+      matchConstraints: {
+        matchPolicy: "Equivalent",
+        resourceRules: [
+          { apiGroups: [""], apiVersions: ["v1"], operations: ["CREATE"], resources: ["secrets"] },
+        ],
+      },
+      validations: [{ expression: "object.metadata.name == params.data.owner", message: "not the owner" }],
+    });
+    const secret = (name: string, namespace = "team-a") =>
+      at({ apiVersion: "v1", kind: "Secret", metadata: { name, namespace } });
+    const owners = (owner: string) => ({
+      apiVersion: "v1",
+      kind: "ConfigMap",
+      metadata: { name: "owners", namespace: "team-a" },
+      data: { owner },
+    });
+    const objects = [secret("mine"), secret("other"), secret("mine", "team-b")];
+    const without = check({ policies: [limited], objects });
+    expect(without).toMatchObject({ notOffline: ["limited"], findings: [], checked: 0 });
+    const { findings, notOffline } = check({ policies: [limited], objects, parameters: [owners("mine")] });
+    expect(notOffline).toEqual([]);
+    expect(findings.map(({ message }) => message)).toEqual([
+      expect.stringContaining('Secret "team-a/other": not the owner'),
+      expect.stringContaining("no params found"),
+    ]);
+    const among = check({ policies: [limited], objects: [...objects.slice(0, 2), at(owners("other"))] });
+    expect(among.findings.map(({ manifest }) => manifest)).toEqual([objects[0]]);
+  });
+
   it("evaluates what the API server would evaluate itself", () => {
     const objects = [at(configMap, 7)];
     const { findings } = check({ policies: [celPolicy("owned")], objects });

@@ -3,10 +3,12 @@ import { buildPolicySet } from "../policy-set/build.ts";
 import { mentions } from "../policy-set/engines/cel.ts";
 import { nameOf } from "../policy-set/exceptions.ts";
 import { labelsOf } from "../policy-set/match.ts";
+import { type ParamLookup, paramReferences } from "../policy-set/params.ts";
 import type { PolicySet, PolicySetProblem } from "../policy-set/policy-set.ts";
 import type { AdmissionRequestLike } from "../policy-set/request.ts";
 import type { Labels } from "../policy-set/selector.ts";
 import type { Exempted, Finding } from "../policy-set/verdict.ts";
+import { ParametersInFiles } from "./parameters.ts";
 import { type DefinedResources, definedResources, namespaceOf, resourceOf } from "./resource-of.ts";
 
 /** An object read from a file, and where it was found. */
@@ -23,6 +25,8 @@ export interface OfflineCheck {
   readonly objects: readonly ManifestToCheck[];
   readonly policies: readonly ShieldPolicy[];
   readonly exceptions?: readonly ShieldException[];
+  /** Objects that policies may take parameters from besides `objects`; they are not checked themselves. */
+  readonly parameters?: readonly unknown[];
   /** Labels by namespace, for policies that choose namespaces by label. Namespaces among `objects` are known anyway. */
   readonly namespaces?: Readonly<Record<string, Labels>>;
   /** Where a namespaced object without a namespace will go. Default `default`. */
@@ -43,7 +47,7 @@ export interface OfflineReport {
   /** Objects that at least one policy was held against. */
   readonly checked: number;
   readonly skipped: readonly SkippedObject[];
-  /** Policies that cannot be evaluated without a cluster: they take parameters, or ask the authorizer. */
+  /** Policies that cannot be evaluated without a cluster: no file holds their parameters, or they look at who asks. */
   readonly notOffline: readonly string[];
   /** Policies and exceptions that do not compile. */
   readonly problems: readonly PolicySetProblem[];
@@ -68,7 +72,16 @@ export function checkManifests(check: OfflineCheck): OfflineReport {
     neverJudged: [DEFAULT_NAMESPACE],
     evaluatesNative: true,
   });
-  const defined = definedResources(check.objects.map(({ object }) => object));
+  const manifests = check.objects.map(({ object }) => object);
+  const inFiles = [...(check.parameters ?? []), ...manifests];
+  const defined = definedResources(inFiles);
+  const defaultNamespace = check.defaultNamespace ?? "default";
+  const parameters = new ParametersInFiles(inFiles, defined, defaultNamespace);
+  const withoutParameters = new Set(
+    paramReferences(set.policies, "requests").flatMap(({ policy, reference }) =>
+      parameters.has(reference) ? [] : [policy],
+    ),
+  );
   const namespaces = new Map<string, Labels>(Object.entries(check.namespaces ?? {}));
   for (const { object } of check.objects) {
     if (isNamespace(object)) namespaces.set(nameOf(object), labelsOf(object) ?? {});
@@ -79,23 +92,26 @@ export function checkManifests(check: OfflineCheck): OfflineReport {
   const asking = new Set<string>();
   let checked = 0;
   for (const manifest of check.objects) {
-    const request = createRequest(manifest.object, defined, check.defaultNamespace ?? "default");
+    const request = createRequest(manifest.object, defined, defaultNamespace);
     if (typeof request === "string") {
       skipped.push({ manifest, reason: request });
       continue;
     }
-    const verdict = evaluate(set, request, namespaces, check.now);
+    const verdict = evaluate(set, request, namespaces, parameters.lookUp, check.now);
     for (const { policy } of verdict.asks) asking.add(policy);
-    if (verdict.matched.length === 0) skipped.push({ manifest, reason: "NoPolicyApplies" });
+    const isJudged = verdict.matched.some((policy) => !withoutParameters.has(policy));
+    if (!isJudged) skipped.push({ manifest, reason: "NoPolicyApplies" });
     else checked++;
     for (const finding of [...verdict.denials, ...verdict.warnings, ...verdict.audits]) {
+      if (withoutParameters.has(finding.policy)) continue;
       findings.push({ ...finding, manifest });
     }
     for (const exemption of verdict.exempted) exempted.push({ ...exemption, manifest });
   }
   const notOffline = set.policies
     .filter(({ name, isEvaluatedHere, source }) => {
-      return !isEvaluatedHere || asking.has(name) || mentions(source.spec, /\buserInfo\b/);
+      if (!isEvaluatedHere || withoutParameters.has(name)) return true;
+      return asking.has(name) || mentions(source.spec, /\buserInfo\b/);
     })
     .map(({ name }) => name);
   return { findings, exempted, checked, skipped, notOffline, problems: set.problems };
@@ -106,13 +122,14 @@ function evaluate(
   set: PolicySet,
   request: AdmissionRequestLike,
   namespaces: Map<string, Labels>,
+  params: ParamLookup,
   now: number,
 ) {
   const { namespace = "" } = request;
   const namespaceLabels = namespaces.get(namespace) ?? {};
   const labels = { ...namespaceLabels, "kubernetes.io/metadata.name": namespace };
   const namespaceObject = { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace, labels } };
-  return set.evaluate(request, { namespaceLabels, namespaceObject, authorize: () => undefined, now });
+  return set.evaluate(request, { namespaceLabels, namespaceObject, authorize: () => undefined, params, now });
 }
 
 function createRequest(
