@@ -69,9 +69,7 @@ it("names the calls of a policy that the webhook judges, also of one that lacks 
     failurePolicy: "Ignore",
   });
   const everything = { resourceRules: [{ apiGroups: ["*"], resources: ["pods"] }] };
-  expect(
-    webhookCallsOf({ engine: "cel", matchConstraints: everything } as never, "Webhook"),
-  ).toBeUndefined();
+  expect(webhookCallsOf({ engine: "cel", matchConstraints: everything } as never, "Webhook")).toBeUndefined();
   expect(webhookCallsOf({ engine: "cel" } as never, "Native")).toBeUndefined();
   expect(calls({ engine: "cel", evaluation: "Webhook" })).toEqual({ engine: "cel", failurePolicy: "Ignore" });
   const matchConstraints = { objectSelector: { matchLabels: { a: "b" } } };

@@ -9,6 +9,7 @@ export * from "./election/index.ts";
 export * from "./events/index.ts";
 export * from "./kubernetes/index.ts";
 export * from "./metrics/index.ts";
+export * from "./references/index.ts";
 export * from "./serving/index.ts";
 export * from "./status/index.ts";
 export * from "./transport/index.ts";

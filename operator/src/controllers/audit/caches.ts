@@ -1,6 +1,8 @@
 import {
   type Client,
-  Informer,
+  type Informer,
+  type InformerHandler,
+  InformerPool,
   type KubeObject,
   keyOf,
   type Logger,
@@ -23,7 +25,6 @@ export interface AuditCacheEvents {
 interface Cache extends CachedKind {
   readonly informer: Informer;
   readonly startedAtMs: number;
-  readonly stop: AbortController;
 }
 
 /** How long results wait for the first list of a kind that policies name. */
@@ -31,14 +32,12 @@ const PATIENCE_MS = 60_000;
 
 /** Caches of the kinds that are audited at present; one starts and stops as policies come and go. */
 export class AuditCaches {
-  readonly #client: Client;
-  readonly #logger: Logger;
+  readonly #pool: InformerPool;
   readonly #events: AuditCacheEvents;
   readonly #caches = new Map<string, Cache>();
 
   constructor(client: Client, logger: Logger, events: AuditCacheEvents) {
-    this.#client = client;
-    this.#logger = logger;
+    this.#pool = new InformerPool({ client, logger });
     this.#events = events;
   }
 
@@ -49,7 +48,7 @@ export class AuditCaches {
       const kind = wanted.get(key);
       // Parts that were dropped come back only with a new list.
       if (kind !== undefined && (cache.isWhole || !kind.isWhole)) continue;
-      cache.stop.abort(new Error("no policy audits this kind any more"));
+      this.#pool.stop(key);
       this.#caches.delete(key);
       // Of one that is only begun anew too: what is gone by then would never be missed.
       for (const object of cache.informer.store.list()) this.#events.deleted(object.metadata.uid ?? "");
@@ -81,31 +80,18 @@ export class AuditCaches {
   }
 
   #start({ type, isWhole }: CachedKind, signal: AbortSignal): void {
-    const stop = new AbortController();
-    const informer = new Informer({
-      client: this.#client,
-      type,
-      ...(isWhole ? {} : { transform: slim }),
-      logger: this.#logger,
-    });
-    informer.on({
+    const key = resourceTypeKey(type);
+    const handler: InformerHandler<KubeObject> = {
       added: (object) => this.#events.changed(type, keyOf(object)),
       updated: (old, object) => {
         if (isJudgedAlike(old, object)) return;
         this.#events.changed(type, keyOf(object));
       },
       deleted: (last) => this.#events.deleted(last.metadata.uid ?? ""),
-    });
-    this.#caches.set(resourceTypeKey(type), {
-      type,
-      isWhole,
-      informer,
-      stop,
-      startedAtMs: performance.now(),
-    });
-    informer.start(AbortSignal.any([signal, stop.signal])).catch((error: unknown) => {
-      this.#logger.error({ err: error, kind: type.kind }, "an audit cache ended");
-    });
+    };
+    const options = { type, ...(isWhole ? {} : { transform: slim }) };
+    const informer = this.#pool.start(key, options, handler, signal);
+    this.#caches.set(key, { type, isWhole, informer, startedAtMs: performance.now() });
   }
 }
 

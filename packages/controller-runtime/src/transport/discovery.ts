@@ -21,13 +21,41 @@ export async function discoverResource(
 ): Promise<ResourceType | undefined> {
   const served = version ?? (await preferredVersion(client, group, signal));
   if (served === undefined) return undefined;
-  const path = group === "" ? `/api/${served}` : `/apis/${group}/${served}`;
+  return await find(client, group, served, ({ name }) => name === plural, signal);
+}
+
+/**
+ * Looks up under which resource objects of a kind are found, as {@link discoverResource} does the reverse.
+ * @param apiVersion `v1` or `<group>/<version>`
+ * @returns undefined where the server has no such kind, or none that can be listed and watched
+ * @throws ApiError, TransportError
+ */
+export async function discoverKind(
+  client: Client,
+  { apiVersion, kind }: { readonly apiVersion: string; readonly kind: string },
+  signal?: AbortSignal,
+): Promise<ResourceType | undefined> {
+  const [group = "", version = ""] = apiVersion.includes("/") ? apiVersion.split("/", 2) : ["", apiVersion];
+  const isOfKind = (each: DiscoveredResource) => each.kind === kind && !each.name.includes("/");
+  return await find(client, group, version, isOfKind, signal);
+}
+
+async function find(
+  client: Client,
+  group: string,
+  version: string,
+  isWanted: (resource: DiscoveredResource) => boolean,
+  signal: AbortSignal | undefined,
+): Promise<ResourceType | undefined> {
+  // What comes from a policy must stay one segment each.
+  if (![group, version].every((segment) => /^[a-z0-9.-]*$/.test(segment))) return undefined;
+  const path = group === "" ? `/api/${version}` : `/apis/${group}/${version}`;
   const list = await document<{ resources?: readonly DiscoveredResource[] }>(client, path, signal);
-  const found = list?.resources?.find(({ name }) => name === plural);
+  const found = list?.resources?.find(isWanted);
   if (found === undefined || !["list", "watch"].every((verb) => found.verbs?.includes(verb)))
     return undefined;
-  const { kind, namespaced } = found;
-  return resourceType({ group, version: served, kind, plural, namespaced });
+  const { kind, name: plural, namespaced } = found;
+  return resourceType({ group, version, kind, plural, namespaced });
 }
 
 interface DiscoveredResource {

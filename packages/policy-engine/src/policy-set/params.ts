@@ -108,7 +108,9 @@ function namespaceToLookIn(
   }
   const where = reference.namespace ?? namespace;
   if (where !== "") return where;
-  return { problem: "cannot use namespaced paramRef in policy binding that matches cluster-scoped resources" };
+  return {
+    problem: "cannot use namespaced paramRef in policy binding that matches cluster-scoped resources",
+  };
 }
 
 function notConfigured(problem: string): CelParams {

@@ -2,8 +2,9 @@
  * Evaluates the rules of a policy for one request, as apiserver pkg/admission/plugin/policy/validating does: which
  * errors count, what is said, and what a spent budget means follow its validator.go and dispatcher.go.
  */
-import type { AuthorizationCheck, AuthorizationLookup } from "../kubernetes/authorization-check.ts";
+
 import { CelDeadlineError } from "../errors.ts";
+import type { AuthorizationCheck, AuthorizationLookup } from "../kubernetes/authorization-check.ts";
 import type { CelValue } from "../values.ts";
 import { type ActivationScope, type QuestionValues, valuesOf } from "./activation.ts";
 import type { CompiledExpression, IsLate } from "./expression.ts";
@@ -90,10 +91,7 @@ export function evaluateParts(
 }
 
 /** The parameter objects to evaluate with, each in turn, or why there are none (policy/generic, CollectParams). */
-function paramsOf(
-  parts: CompiledParts,
-  params: CelParams = { objects: [] },
-): readonly CelValue[] | string {
+function paramsOf(parts: CompiledParts, params: CelParams = { objects: [] }): readonly CelValue[] | string {
   if (!parts.hasParamKind || !parts.hasParamRef) return [null];
   if ("problem" in params) return params.problem;
   if (params.objects.length === 0 && parts.denyWithoutParams) return NO_PARAMS;

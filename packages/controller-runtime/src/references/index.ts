@@ -1,0 +1,2 @@
+export type { KindReference, LabelSelectorLike } from "./plan.ts";
+export * from "./referenced-objects.ts";
