@@ -28,6 +28,7 @@ export {
   parseShieldObject,
   parseShieldPolicy,
 } from "./parse.ts";
+export { formatPolicyProblems, type PolicyProblem, parsePolicyProblems } from "./policy-problems.ts";
 export {
   nameMatches,
   SHIELD_EXCEPTION_CONDITIONS,

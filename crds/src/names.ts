@@ -42,6 +42,8 @@ export const ANNOTATION = {
   policySetDigest: "shieldx.io/policy-set-digest",
   /** Policies of which the replica keeps an older version, as JSON, see `KeptPolicies`. */
   keptPolicies: "shieldx.io/kept-policies",
+  /** Policies the replica holds and cannot judge by, as JSON, see `PolicyProblem`. */
+  policyProblems: "shieldx.io/policy-problems",
   /** SHA-256 of the DER encoding, in hex. */
   servingLeaf: "shieldx.io/serving-leaf",
   /** RFC 3339. */

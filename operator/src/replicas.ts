@@ -1,4 +1,10 @@
-import { ANNOTATION, type KeptPolicies, parseKeptPolicies } from "@shieldx/crds";
+import {
+  ANNOTATION,
+  type KeptPolicies,
+  type PolicyProblem,
+  parseKeptPolicies,
+  parsePolicyProblems,
+} from "@shieldx/crds";
 
 /** What a webhook replica says about itself on its own Lease. */
 export interface ReplicaReport {
@@ -6,6 +12,8 @@ export interface ReplicaReport {
   readonly policySetDigest: string | undefined;
   /** Policies of which it holds an older version, because the newest does not compile. */
   readonly kept: KeptPolicies;
+  /** Policies it holds and cannot judge by. */
+  readonly problems: readonly PolicyProblem[];
   readonly servingLeaf: string | undefined;
   readonly candidateLeaf: string | undefined;
 }
@@ -107,6 +115,7 @@ function reportOf(lease: ReplicaLease): ReplicaReport {
     name: lease.metadata.name,
     policySetDigest: annotations[ANNOTATION.policySetDigest],
     kept: parseKeptPolicies(annotations[ANNOTATION.keptPolicies]),
+    problems: parsePolicyProblems(annotations[ANNOTATION.policyProblems]),
     servingLeaf: annotations[ANNOTATION.servingLeaf],
     candidateLeaf: annotations[ANNOTATION.candidateLeaf],
   };

@@ -13,6 +13,8 @@ export interface PolicyLoaderParts {
   readonly logger: Logger;
   /** After each swap for a set that is another, or holds other policies in an older version. */
   readonly onSwap: (set: PolicySet) => void;
+  /** Whether what these sets need besides themselves is at hand; if not, `resume` is to be called when it may be. */
+  readonly prepare?: (...sets: readonly PolicySet[]) => boolean;
   /** Changes within this time are built together. */
   readonly coalesceMs?: number;
 }
@@ -26,6 +28,8 @@ export class PolicyLoader {
   #set: PolicySet | undefined;
   #timer: NodeJS.Timeout | undefined;
   readonly #reported = new Set<string>();
+  /** Since when a set waits for what it needs, by `performance.now`. */
+  #waitingSince: number | undefined;
 
   constructor(parts: PolicyLoaderParts) {
     this.#parts = parts;
@@ -51,7 +55,12 @@ export class PolicyLoader {
     this.#timer ??= setTimeout(() => this.rebuild(), this.#parts.coalesceMs ?? 5);
   }
 
-  /** Builds and swaps now, if there is anything to build from. */
+  /** What a new set waits for may have come. */
+  resume(): void {
+    if (this.#waitingSince !== undefined) this.rebuildSoon();
+  }
+
+  /** Builds and swaps now, if there is anything to build from and what it needs is at hand. */
   rebuild(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -65,9 +74,11 @@ export class PolicyLoader {
       previous: this.#set,
       neverJudged: this.#parts.neverJudged,
     });
+    if (!this.#isReady(set, startedAt)) return;
     const isSame = this.#set?.digest === set.digest;
     const keepsSame = formatKeptPolicies(this.#set?.kept ?? []) === formatKeptPolicies(set.kept);
     this.#set = set;
+    this.#parts.prepare?.(set);
     metrics.rebuilds.inc();
     metrics.policies.set(set.policies.length);
     metrics.problems.set(set.problems.length);
@@ -87,6 +98,16 @@ export class PolicyLoader {
     this.#timer = undefined;
   }
 
+  /** Changes that keep coming must not hold a set up for ever. */
+  #isReady(set: PolicySet, now: number): boolean {
+    const { prepare = () => true } = this.#parts;
+    const isReady = prepare(set, ...(this.#set === undefined ? [] : [this.#set]));
+    this.#waitingSince ??= now;
+    if (!isReady && now - this.#waitingSince < longestWaitMs) return false;
+    this.#waitingSince = undefined;
+    return true;
+  }
+
   /** Each problem is logged once for each generation that has it. */
   #report(set: PolicySet): void {
     const now = new Set<string>();
@@ -103,6 +124,8 @@ export class PolicyLoader {
     for (const key of this.#reported) if (!now.has(key)) this.#reported.delete(key);
   }
 }
+
+const longestWaitMs = 30_000;
 
 type Watched = ShieldPolicyObject | ShieldExceptionObject;
 

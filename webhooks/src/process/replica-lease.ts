@@ -14,6 +14,7 @@ import { fieldManager } from "../names.ts";
 export interface ReplicaReport {
   readonly policySetDigest?: string;
   readonly keptPolicies?: string | undefined;
+  readonly policyProblems?: string | undefined;
   readonly servingLeaf?: string;
   /** When the serving leaf ends, milliseconds since the epoch. */
   readonly servingLeafNotAfterMs?: number;
@@ -114,7 +115,8 @@ export class ReplicaLease {
 
   async #write(signal?: AbortSignal): Promise<void> {
     const { client, clock, replica, report } = this.#parts;
-    const { policySetDigest, keptPolicies, servingLeaf, servingLeafNotAfterMs, candidateLeaf } = report();
+    const { policySetDigest, keptPolicies, policyProblems, ...leaves } = report();
+    const { servingLeaf, servingLeafNotAfterMs, candidateLeaf } = leaves;
     const lease: Lease = {
       apiVersion: "coordination.k8s.io/v1",
       kind: "Lease",
@@ -124,6 +126,7 @@ export class ReplicaLease {
         annotations: {
           ...(policySetDigest === undefined ? {} : { [ANNOTATION.policySetDigest]: policySetDigest }),
           ...(keptPolicies === undefined ? {} : { [ANNOTATION.keptPolicies]: keptPolicies }),
+          ...(policyProblems === undefined ? {} : { [ANNOTATION.policyProblems]: policyProblems }),
           ...(servingLeaf === undefined ? {} : { [ANNOTATION.servingLeaf]: servingLeaf }),
           ...(servingLeafNotAfterMs === undefined
             ? {}

@@ -15,7 +15,7 @@ import {
   Secret,
   type Tracer,
 } from "@shieldx/controller-runtime";
-import { formatKeptPolicies, TLS_SECRET, WEBHOOK_PATH } from "@shieldx/crds";
+import { formatKeptPolicies, formatPolicyProblems, TLS_SECRET, WEBHOOK_PATH } from "@shieldx/crds";
 import type { TlsMaterial } from "@shieldx/pki/secret";
 import type { Registry } from "prom-client";
 import { askBySubjectAccessReview } from "../admission/authorizations.ts";
@@ -32,6 +32,7 @@ import { CertificateLoader } from "./certificate-loader.ts";
 import type { WebhookFlags } from "./flags.ts";
 import { Listeners } from "./listeners.ts";
 import { Namespaces } from "./namespaces.ts";
+import { Parameters } from "./parameters.ts";
 import { PolicyLoader } from "./policy-loader.ts";
 import { ReplicaLease } from "./replica-lease.ts";
 import { awaitServer } from "./startup.ts";
@@ -76,6 +77,7 @@ class Replica {
   readonly #lease: ReplicaLease;
   readonly #certificates: CertificateLoader;
   readonly #policies: PolicyLoader;
+  readonly #parameters: Parameters;
   readonly #informers: readonly Informer[];
   readonly #background: Promise<void>[] = [];
   readonly #namespaces: Namespaces;
@@ -113,6 +115,17 @@ class Replica {
       replica: flags.replicaName,
       report: () => this.#report(),
     });
+    this.#parameters = new Parameters({
+      client,
+      clock,
+      logger,
+      namespace: flags.namespace,
+      signal: this.#ending.signal,
+      onProgress: () => {
+        this.#policies.resume();
+        this.#changed();
+      },
+    });
     this.#policies = new PolicyLoader({
       policies,
       exceptions,
@@ -120,6 +133,7 @@ class Replica {
       neverJudged: [flags.namespace, flags.agentsNamespace].filter((name) => name !== undefined),
       metrics: this.#admissionMetrics,
       logger,
+      prepare: (...sets) => this.#parameters.prepare(...sets),
       onSwap: () => {
         this.#firstSet.resolve();
         this.#changed();
@@ -223,7 +237,8 @@ class Replica {
     });
     const askAuthorizer = askBySubjectAccessReview(client);
     const metrics = this.#admissionMetrics;
-    const shared = { policySet, findNamespace, askAuthorizer, now, refusals, logger, metrics };
+    const params = this.#parameters.lookUp;
+    const shared = { policySet, findNamespace, askAuthorizer, params, now, refusals, logger, metrics };
     return new Map([
       [WEBHOOK_PATH.fail, policyHandler({ ...shared, failurePolicy: "Fail" })],
       [WEBHOOK_PATH.ignore, policyHandler({ ...shared, failurePolicy: "Ignore" })],
@@ -269,7 +284,11 @@ class Replica {
     return {
       ...(set === undefined
         ? {}
-        : { policySetDigest: set.digest, keptPolicies: formatKeptPolicies(set.kept) }),
+        : {
+            policySetDigest: set.digest,
+            keptPolicies: formatKeptPolicies(set.kept),
+            policyProblems: formatPolicyProblems(this.#parameters.problems(set)),
+          }),
       ...(material === undefined
         ? {}
         : { servingLeaf: material.serving.fingerprint, servingLeafNotAfterMs: material.serving.notAfterMs }),

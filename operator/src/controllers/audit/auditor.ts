@@ -18,6 +18,7 @@ import { AuditCaches } from "./caches.ts";
 import { auditedObject, judgeObject } from "./judge.ts";
 import { cachedKinds, kindsToAudit, namingPolicies } from "./kinds.ts";
 import { type NamedKinds, NamedKindsFinder } from "./named-kinds.ts";
+import { AuditParameters } from "./parameters.ts";
 import type { ReportWriter } from "./report-writer.ts";
 import { SlicedWork } from "./slices.ts";
 import { AUDIT_STATUS_FIELDS, auditStatus } from "./status.ts";
@@ -55,6 +56,7 @@ export class Auditor {
   readonly #index = new AuditIndex();
   readonly #work = new SlicedWork();
   readonly #caches: AuditCaches;
+  readonly #params: AuditParameters;
   /** Identity of each audited policy at its last full pass, and when that pass ended. */
   readonly #scans = new Map<string, { identity: string; atMs: number | undefined }>();
   readonly #dirtyPolicies = new Set<string>();
@@ -71,6 +73,13 @@ export class Auditor {
   constructor(options: AuditorOptions) {
     this.#options = options;
     this.#finder = new NamedKindsFinder(options.client, options.operator.namespace);
+    this.#params = new AuditParameters(options.client, options.logger, options.operator.namespace, {
+      progress: () => {
+        this.#tellRefused();
+        this.policiesChanged();
+      },
+      changed: () => this.#wakeUp(),
+    });
     this.#caches = new AuditCaches(options.client, options.logger, {
       changed: (type, key) => this.#enqueue(type, key),
       deleted: (uid) => {
@@ -106,11 +115,13 @@ export class Auditor {
       this.#beginPassIfNeeded(signal);
       this.#doSlice(sliceMs);
       operator.metrics.auditPending.set(this.#work.size);
-      const isBusy = this.#work.size > 0;
+      const isBusy = this.#hasWork;
       const sinceFlush = operator.clock.monotonicNow() - flushedAt;
       // While a pass runs, counts would only show how far it has come.
-      if (!isBusy && this.#caches.isSynced && sinceFlush >= flushIntervalMs) {
+      if (!isBusy && this.#isSynced && sinceFlush >= flushIntervalMs) {
         flushedAt = operator.clock.monotonicNow();
+        // Not sooner: one that changes all the time must not have everything judged all the time.
+        this.#judgeByNewParameters();
         try {
           await this.#flush(signal);
           operator.obstacles.clear(SUBJECT);
@@ -128,6 +139,15 @@ export class Auditor {
       else await this.#idle(Math.max(10, Math.min(TICK_MS, flushIntervalMs)), signal);
     }
     signal.removeEventListener("abort", stop);
+  }
+
+  #judgeByNewParameters(): void {
+    for (const { namespace, concerns } of this.#params.takeChanges()) {
+      for (const { type, key } of this.#caches.keys(namespace)) {
+        const cached = this.#caches.get(type, key);
+        if (cached !== undefined && concerns(cached.type)) this.#work.addBackground(`${type} ${key}`);
+      }
+    }
   }
 
   #enqueue(type: ResourceType, key: string): void {
@@ -156,6 +176,7 @@ export class Auditor {
     const { policies } = operator.world.current();
     const judgedByPart = kindsToAudit(policies.map((policy) => policy.source.spec));
     this.#caches.hold(cachedKinds(judgedByPart, this.#named.types), signal);
+    this.#params.hold(policies, signal);
     this.#findNamedKinds(signal);
     this.#noteScans(sources.policies());
     for (const { type, key } of this.#caches.keys()) this.#work.addBackground(`${type} ${key}`);
@@ -183,7 +204,7 @@ export class Auditor {
           named.types.some((type) => !before.has(resourceTypeKey(type)));
         this.#named = named;
         this.#isFinding = false;
-        this.#tellRefused(policies.map(({ name }) => name));
+        this.#tellRefused();
         findAgain();
         if (isNew || operator.world.revision !== revision) this.policiesChanged();
       })
@@ -195,10 +216,11 @@ export class Auditor {
       });
   }
 
-  #tellRefused(policies: readonly string[]): void {
-    const { obstacles, clock } = this.#options.operator;
-    for (const name of policies) {
-      const refusal = this.#named.refused.get(name);
+  #tellRefused(): void {
+    const { obstacles, clock, world } = this.#options.operator;
+    const withoutParams = this.#params.refused();
+    for (const { name } of namingPolicies(world.current().policies)) {
+      const refusal = this.#named.refused.get(name) ?? withoutParams.get(name);
       if (refusal === undefined || !this.#scans.has(name)) obstacles.clear(auditSubject(name));
       else obstacles.refused(auditSubject(name), refusal, clock.now());
     }
@@ -233,7 +255,7 @@ export class Auditor {
 
   #doSlice(budgetMs: number): void {
     const { operator, sources } = this.#options;
-    if (this.#work.size === 0) return;
+    if (!this.#hasWork) return;
     const set = operator.world.current();
     const startedAt = operator.clock.monotonicNow();
     const now = operator.clock.now();
@@ -245,7 +267,7 @@ export class Auditor {
         const { type, object } = cached;
         const namespace = sources.namespace(object.metadata.namespace ?? "");
         operator.metrics.auditJudged.inc();
-        const judgement = judgeObject(set, type, object, namespace, now);
+        const judgement = judgeObject(set, type, object, namespace, now, this.#params.lookUp);
         if (judgement.errors > 0) operator.metrics.auditErrors.inc(judgement.errors);
         this.#index.set(auditedObject(object), judgement);
       },
@@ -282,6 +304,15 @@ export class Auditor {
       this.#dirtyPolicies.delete(name);
     }
     await reports?.sync(this.#index, signal);
+  }
+
+  /** Nothing is judged while parameters are only about to be known. */
+  get #hasWork(): boolean {
+    return this.#work.size > 0 && this.#params.isSettled;
+  }
+
+  get #isSynced(): boolean {
+    return this.#caches.isSynced && this.#params.isSettled;
   }
 
   #wakeUp(): void {

@@ -1,5 +1,5 @@
 import type { KubeObject, ResourceType } from "@shieldx/controller-runtime";
-import { judgedParts, type PolicySet } from "@shieldx/policy-engine";
+import { judgedParts, type ParamLookup, type PolicySet } from "@shieldx/policy-engine";
 import type { AuditedObject, Judgement } from "./audit-index.ts";
 
 /** What findings and reports need to name an object by. */
@@ -25,6 +25,7 @@ export function judgeObject(
   object: KubeObject,
   namespace: KubeObject | undefined,
   now: number,
+  params?: ParamLookup,
 ): Judgement {
   const resource = { group: type.group, version: type.version, resource: type.plural };
   const {
@@ -34,6 +35,7 @@ export function judgeObject(
   } = set.judge(object, {
     namespaceLabels: namespace && (namespace.metadata.labels ?? {}),
     namespaceObject: namespace,
+    params,
     deadlineMs: longestJudgementMs,
     now,
     resource,

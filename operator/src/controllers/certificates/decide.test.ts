@@ -111,6 +111,7 @@ describe("a rotation", () => {
     name: "r1",
     policySetDigest: undefined,
     kept: { policies: [], more: 0 },
+    problems: [],
     servingLeaf,
     candidateLeaf,
   });

@@ -97,13 +97,15 @@ export function shieldPolicyController(operator: OperatorContext): ControllerDef
     const { policy, enforcer, webhook, native: cached } = observed;
     const isNativeThere = cached.policy !== undefined && cached.binding !== undefined;
     if (!isNativeThere && policy.status?.enforcedBy !== "Native") return undefined;
-    const isInPlace = webhook.isPublished && webhook.loaded > 0 && webhook.loaded === webhook.replicas;
+    const isLoaded = webhook.loaded > 0 && webhook.loaded === webhook.replicas;
+    const isInPlace = webhook.isPublished && isLoaded && webhook.cannotJudge === undefined;
     const waitMs = waitMsFor(policy, isInPlace);
     if (waitMs === 0) return undefined;
     const asNative = { ...observed, enforcer: { ...enforcer, by: "Native" as const } };
     const native = await bringNativeInLine(operator, context, owned, asNative, now);
-    const why = webhook.obstruction?.message ?? "the webhook takes over once all replicas hold this version";
-    return { native, ...former("Native", why, waitMs, webhook.obstruction) };
+    const obstruction = webhook.obstruction ?? webhook.cannotJudge;
+    const why = obstruction?.message ?? "the webhook takes over once all replicas hold this version";
+    return { native, ...former("Native", why, waitMs, obstruction) };
   }
 
   /** Until the rendered objects are in place the webhook judges by the new version, where it can. */

@@ -37,6 +37,7 @@ const allWell: WebhookState = {
   loaded: 2,
   isPublished: true,
   hasCertificate: true,
+  cannotJudge: undefined,
   obstruction: undefined,
 };
 const installed: NativeState = { refusal: undefined, isInstalled: true, typeWarnings: [] };

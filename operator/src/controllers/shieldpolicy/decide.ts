@@ -91,6 +91,8 @@ export interface WebhookState {
   /** The webhook configuration on the server makes every call the policy needs. */
   readonly isPublished: boolean;
   readonly hasCertificate: boolean;
+  /** Why a replica that holds the policy cannot judge by it: failurePolicy decides there. */
+  readonly cannotJudge: Obstruction | undefined;
   /** What keeps the webhook's configuration or certificates from being kept up to date. */
   readonly obstruction: Obstruction | undefined;
 }
@@ -305,6 +307,14 @@ function concludeWebhook(webhook: WebhookState): Pick<Conclusion, "enforced" | "
     return {
       enforced: { isTrue: true, reason: "PartlyLoaded", message: `${loaded} hold this version` },
       degraded: { isTrue: true, reason: "PartlyLoaded", message: `only ${loaded} hold this version` },
+    };
+  }
+  if (webhook.cannotJudge !== undefined) {
+    const { reason, message } = webhook.cannotJudge;
+    const told = bounded(`failurePolicy decides on requests, for the policy cannot be evaluated: ${message}`);
+    return {
+      enforced: { isTrue: false, reason, message: told },
+      degraded: { isTrue: true, reason, message: told },
     };
   }
   return {

@@ -132,6 +132,9 @@ function observeWebhook(
     isPublished:
       calls !== undefined &&
       isPublished(webhookPolicyOf(member.name, calls, true), configuration, operator.ownNamespaces),
+    cannotJudge: live
+      .flatMap(({ problems }) => problems)
+      .find(({ policy }) => calls !== undefined && policy === member.name),
     obstruction: WEBHOOK_SUBJECTS.map((subject) => operator.obstacles.get(subject)).find(
       (refusal) => refusal !== undefined,
     ),

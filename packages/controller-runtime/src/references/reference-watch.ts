@@ -27,6 +27,8 @@ export interface WatchSurroundings {
   readonly run: (work: Promise<void>) => void;
   /** Something of it is otherwise than before. */
   readonly onProgress: () => void;
+  /** Another try came to the same. */
+  readonly onTried: () => void;
   readonly onChanged: (object: KubeObject) => void;
 }
 
@@ -179,9 +181,11 @@ export class ReferenceWatch {
   }
 
   #fail(reason: keyof typeof RETRY_MS, message: string): void {
+    const isNews = this.#problem?.message !== message;
     this.#problem = { reason, message };
     this.#retryAtMs = this.#around.now() + RETRY_MS[reason];
-    this.#around.onProgress();
+    if (isNews) this.#around.onProgress();
+    else this.#around.onTried();
   }
 }
 

@@ -57,25 +57,28 @@ export class ReferencedKind {
   async look(signal: AbortSignal): Promise<void> {
     this.#retryAtMs = undefined;
     try {
-      const type = await discoverKind(
-        this.#around.client,
-        { apiVersion: this.#apiVersion, kind: this.#kind },
-        signal,
-      );
-      if (this.#hasEnded) return;
-      this.#type = type ?? null;
-      this.#problem = undefined;
-      if (type === undefined) this.#retryAtMs = this.#around.now() + LOOK_AGAIN_MS;
-      else this.#follow(signal);
+      const named = { apiVersion: this.#apiVersion, kind: this.#kind };
+      const type = (await discoverKind(this.#around.client, named, signal)) ?? null;
+      this.#found(type, undefined, signal);
     } catch (error) {
-      if (this.#hasEnded || signal.aborted) return;
-      this.#problem = {
-        reason: "NotRead",
-        message: `${this.#name()} could not be looked up: ${messageOf(error)}`,
-      };
-      this.#retryAtMs = this.#around.now() + LOOK_AGAIN_MS;
+      const message = `${this.#name()} could not be looked up: ${messageOf(error)}`;
+      this.#found(this.#type, { reason: "NotRead", message }, signal);
     }
-    this.#around.onProgress();
+  }
+
+  #found(
+    type: ResourceType | null | undefined,
+    problem: ReferenceProblem | undefined,
+    signal: AbortSignal,
+  ): void {
+    if (this.#hasEnded || signal.aborted) return;
+    const isNews = type !== this.#type || problem?.message !== this.#problem?.message;
+    this.#type = type;
+    this.#problem = problem;
+    if (type) this.#follow(signal);
+    else this.#retryAtMs = this.#around.now() + LOOK_AGAIN_MS;
+    if (isNews) this.#around.onProgress();
+    else this.#around.onTried();
   }
 
   /** Begins again what is due. */

@@ -43,6 +43,7 @@ export class ReferencedObjects {
   #states = new WeakMap<KindReference, ReferencedState>();
   #signal: AbortSignal = new AbortController().signal;
   #timer: TimerHandle | undefined;
+  #wasSettled = true;
 
   constructor(options: ReferencedObjectsOptions) {
     const { client, logger, clock = realClock, namespace, remedy, onChanged } = options;
@@ -57,7 +58,8 @@ export class ReferencedObjects {
       maxBytes: options.maxBytes ?? DEFAULT_MAX_BYTES,
       now: () => clock.monotonicNow(),
       run: (work) => this.#run(work),
-      onProgress: () => this.#progressed(),
+      onProgress: () => this.#progressed(true),
+      onTried: () => this.#progressed(false),
       onChanged: (object) => onChanged?.(object),
     };
   }
@@ -82,6 +84,7 @@ export class ReferencedObjects {
     }
     for (const [key, ofKind] of byKind) this.#holdKind(key, ofKind);
     this.#states = new WeakMap();
+    this.#wasSettled = this.isSettled;
     this.#arm();
   }
 
@@ -133,11 +136,14 @@ export class ReferencedObjects {
     });
   }
 
-  #progressed(): void {
+  #progressed(isOtherwise: boolean): void {
     if (this.#signal.aborted) return;
     for (const kind of this.#kinds.values()) kind.prune();
-    this.#states = new WeakMap();
     this.#arm();
+    const { isSettled } = this;
+    if (!isOtherwise && isSettled === this.#wasSettled) return;
+    this.#wasSettled = isSettled;
+    this.#states = new WeakMap();
     this.#options.onProgress?.();
   }
 
@@ -158,7 +164,7 @@ export class ReferencedObjects {
   #retry(): void {
     const now = this.#clock.monotonicNow();
     for (const kind of this.#kinds.values()) kind.retry(this.#signal, now);
-    this.#progressed();
+    this.#progressed(false);
   }
 }
 
