@@ -20,6 +20,7 @@ export {
 export type { MatchConstraints, ResourceRule } from "./kubernetes/match-resources.ts";
 export type { ManagedFieldsEntry, ObjectMeta, OwnerReference } from "./kubernetes/object-meta.ts";
 export * from "./names.ts";
+export { missingParameterRight } from "./parameter-rights.ts";
 export {
   InvalidObjectError,
   type ObjectProblem,

@@ -5,7 +5,7 @@ import {
   TransportError,
   ValidatingAdmissionPolicy,
 } from "@shieldx/controller-runtime";
-import type { ShieldPolicy } from "@shieldx/crds";
+import { missingParameterRight, type ShieldPolicy } from "@shieldx/crds";
 import { renderAdmissionPolicy } from "@shieldx/policy-engine";
 
 /** `unknown`: the API server could not be asked; whatever it would have said becomes a condition later. */
@@ -58,6 +58,8 @@ export function problemsIn(error: ApiError): string[] {
 
 /** cel-go draws a picture of the position over several lines; the position in words is enough. */
 function inWords(message: string): string {
+  const missing = missingParameterRight(message);
+  if (missing !== undefined) return missing;
   const position = /ERROR: <input>:(\d+):(\d+): ([^\n]*)/.exec(message);
   if (position === null) return message.replace(/\s+/g, " ").slice(0, 512);
   const [, line, column, text = ""] = position;

@@ -7,7 +7,7 @@ import {
   ValidatingAdmissionPolicy,
   ValidatingAdmissionPolicyBinding,
 } from "@shieldx/controller-runtime";
-import { CA_SECRET } from "@shieldx/crds";
+import { CA_SECRET, missingParameterRight } from "@shieldx/crds";
 import { type OperatorContext, sooner } from "../../context.ts";
 import type { ShieldPolicyObject } from "../../kinds.ts";
 import { nativePolicyName } from "../../names.ts";
@@ -116,20 +116,15 @@ async function keep(
   return { isThere: true, waitMs: undefined };
 }
 
-/** The server's check of who may read the parameters (KEP-3488): its words quote us with the ids of our token. */
-const PARAMETERS =
-  /must have "get" permission on all objects of the referenced paramKind \(kind=([^,]*), apiVersion=([^)]*)\)/;
-
 /** What is the matter when the API server will not take what was rendered; undefined when trying again may help. */
 export function refusalOfPolicy(error: unknown): Refusal | undefined {
   const refusal = refusalOf(error);
   if (refusal === undefined) return undefined;
-  const [, kind, apiVersion] = PARAMETERS.exec(refusal.message) ?? [];
-  if (kind === undefined) return refusal;
-  const grant = `set rbac.paramKinds of the chart, or grant get on all ${apiVersion} ${kind} objects to the ServiceAccounts shieldx-operator and shieldx-webhooks`;
+  const missing = missingParameterRight(refusal.message);
+  if (missing === undefined) return refusal;
   return {
     reason: "MissingRights",
-    message: `spec.paramKind: ShieldX may not read the parameters: ${grant}`,
+    message: `spec.paramKind: ${missing}`,
     isPassing: false,
   };
 }

@@ -32,7 +32,7 @@ export interface WatchSurroundings {
   readonly onChanged: (object: KubeObject) => void;
 }
 
-const RETRY_MS = { MissingRights: 30_000, NotRead: 5_000, ObjectsTooLarge: 300_000 } as const;
+const RETRY_MS = { MissingRights: 10_000, NotRead: 5_000, ObjectsTooLarge: 300_000 } as const;
 
 /** Index of an informer's store by namespace. */
 export const BY_NAMESPACE = "namespace";

@@ -171,7 +171,7 @@ it("says which right is missing, reads nothing without it, and goes on once it i
   expect(objects.lookUp(limits)).toEqual({ state: "unknown", problem: message });
   expect(maps.lists).toEqual([]);
   maps.mayRead = true;
-  clock.advance(30_000);
+  clock.advance(10_000);
   await until(() => objects.lookUp(limits).state === "known");
   expect(objects.problem(limits)).toBeUndefined();
 });
