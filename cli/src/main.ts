@@ -64,6 +64,10 @@ Exit codes: 0 fine; 1 a policy refuses, ShieldX needs attention or the cluster c
       collect,
       [],
     )
+    .option(
+      "--rego-compiler <file>",
+      "compiles policies in Rego (default: $SHIELDX_REGO_COMPILER, then rego-compiler.wasm beside shieldctl)",
+    )
     .option("--kubernetes-version <1.N>", "what a policy's version `latest` means", "1.37")
     .addOption(
       new Option("--fail-on <action>", "exit 1 from this severity on")

@@ -6,7 +6,7 @@ import type { ShieldPolicySpec } from "./shieldpolicy/schema.ts";
 /** What the webhook has to be called for. */
 export interface WebhookCalls {
   /** Absent for podSecurity, which knows itself what it is about. */
-  readonly engine?: "cel" | undefined;
+  readonly engine?: "cel" | "rego" | undefined;
   readonly failurePolicy: "Fail" | "Ignore";
   readonly matchConstraints?: MatchConstraints | undefined;
   readonly exemptNamespaces?: readonly string[] | undefined;
@@ -42,7 +42,7 @@ const reportSchema = z.object({
       generation: z.int(),
       calls: z
         .object({
-          engine: z.literal("cel").optional(),
+          engine: z.enum(["cel", "rego"]).optional(),
           failurePolicy: z.enum(["Fail", "Ignore"]),
           matchConstraints: matchConstraints.optional(),
           exemptNamespaces: z.array(z.string()).optional(),
@@ -65,7 +65,7 @@ export function webhookCallsOf(
   const { engine } = spec;
   const exemptNamespaces = spec.podSecurity?.exemptions?.namespaces;
   return {
-    ...(engine === "cel" ? { engine } : {}),
+    ...(engine === "podSecurity" ? {} : { engine }),
     failurePolicy: effectiveFailurePolicy(spec),
     ...(spec.matchConstraints === undefined ? {} : { matchConstraints: spec.matchConstraints }),
     ...(exemptNamespaces === undefined ? {} : { exemptNamespaces }),

@@ -14,6 +14,10 @@ export interface OperatorFlags {
   readonly healthBindAddress: string | undefined;
   readonly leaderElect: boolean;
   readonly auditReports: number;
+  /** The Rego compiler's module; undefined: beside the program. */
+  readonly regoCompiler: string | undefined;
+  /** Folder in which compiled policies are kept for the next start. */
+  readonly regoPlans: string | undefined;
 }
 
 /** Thrown for a command line that cannot be meant; `main` prints the message and returns 1. */
@@ -32,6 +36,8 @@ export const USAGE = `shieldx operator: keeps ShieldX's policies enforced
   --health-bind-address ADDR     /healthz and /readyz, host:port (default 0.0.0.0:8081, "0" switches it off)
   --leader-elect[=true|false]    work only while holding the Lease (default true)
   --audit-reports N              most openreports.io Reports to keep (default 1000, 0 switches them off)
+  --rego-compiler FILE           compiles policies in Rego (default: rego-compiler.wasm beside this program)
+  --rego-plans FOLDER            keep compiled policies there for the next start (default: nowhere)
   --log-level LEVEL              debug, info, warn or error (default info)
   --help
 `;
@@ -63,6 +69,8 @@ export function parseFlags(argv: readonly string[]): OperatorFlags | "help" {
     healthBindAddress: bindAddress("--health-bind-address", values["health-bind-address"] ?? "0.0.0.0:8081"),
     leaderElect: isTrue("--leader-elect", values["leader-elect"] ?? "true"),
     auditReports: wholeNumber("--audit-reports", values["audit-reports"] ?? "1000"),
+    regoCompiler: values["rego-compiler"],
+    regoPlans: values["rego-plans"],
   };
 }
 
@@ -86,6 +94,8 @@ function parse(argv: readonly string[]) {
         "health-bind-address": text,
         "leader-elect": text,
         "audit-reports": text,
+        "rego-compiler": text,
+        "rego-plans": text,
         help: { type: "boolean", short: "h" },
       },
     }).values;

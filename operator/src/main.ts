@@ -10,6 +10,7 @@ import {
   realClock,
 } from "@shieldx/controller-runtime";
 import { LEADER_LEASE } from "@shieldx/crds";
+import { compilerBeside, openRegoPrograms } from "@shieldx/policy-engine";
 import { createLogger, registerBuildInfo, startTracing, type Tracing } from "@shieldx/telemetry";
 import { collectDefaultMetrics, Registry } from "prom-client";
 import packageJson from "../package.json" with { type: "json" };
@@ -87,6 +88,13 @@ async function runOperator(flags: OperatorFlags, signal: AbortSignal): Promise<n
       tracer: tracing.tracer,
       clock: realClock,
     });
+    const rego = openRegoPrograms({
+      compilerFile: flags.regoCompiler ?? compilerBeside(process.argv[1]),
+      planFolder: flags.regoPlans,
+      clock: realClock,
+      warn: (fields, message) => logger.warn(fields, message),
+    });
+    signal.addEventListener("abort", () => rego.stop(), { once: true });
     buildOperator({
       manager,
       registry,
@@ -97,6 +105,7 @@ async function runOperator(flags: OperatorFlags, signal: AbortSignal): Promise<n
       serverMinor,
       webhookAddress: addressOf(flags),
       auditReports: flags.auditReports,
+      rego,
     });
     logger.info({ server: client.server, serverMinor, namespace: flags.namespace }, "operator starts");
     await manager.run(signal);

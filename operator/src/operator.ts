@@ -9,6 +9,7 @@ import {
   ValidatingAdmissionPolicyBinding,
   ValidatingWebhookConfiguration,
 } from "@shieldx/controller-runtime";
+import type { RegoPrograms } from "@shieldx/policy-engine";
 import type { Registry } from "prom-client";
 import type { OperatorContext } from "./context.ts";
 import { Auditor } from "./controllers/audit/auditor.ts";
@@ -38,6 +39,7 @@ export interface OperatorParts {
   readonly webhookAddress: WebhookAddress;
   /** Most openreports.io Reports to keep; 0 for none. */
   readonly auditReports: number;
+  readonly rego: RegoPrograms;
   readonly certificates?: CertificateSettings;
   /** How soon a write that was refused is tried again. Default 30 s. */
   readonly refusalRetryMs?: number;
@@ -59,6 +61,7 @@ export function buildOperator(parts: OperatorParts): OperatorContext {
     },
     serverMinor: parts.serverMinor,
     ownNamespaces,
+    rego: parts.rego,
   });
   const departures = new Departures();
   departures.follow(manager.informer(ValidatingAdmissionPolicy, OURS));
@@ -96,6 +99,7 @@ export function buildOperator(parts: OperatorParts): OperatorContext {
   const ifSpecChanged = (old: Versioned, now: Versioned): void => {
     if (identityOf(old) !== identityOf(now)) changed();
   };
+  world.onCompiled(() => auditor.policiesChanged());
   policies.on({ added: changed, deleted: changed, updated: ifSpecChanged });
   exceptions.on({ added: changed, deleted: changed, updated: ifSpecChanged });
   const seen = (): void => world.observeLeases(clock.now());

@@ -28,6 +28,7 @@ describe("what is known of replicas while a policy does not compile", () => {
       sources: { policies: () => policies, exceptions: () => [], leases: () => leases },
       serverMinor: 37,
       ownNamespaces: [],
+      rego: { want: () => {}, state: () => ({ kind: "compiling" }), onChange: () => {} },
     });
   const load = (previous?: PolicySet) =>
     buildPolicySet({ policies: policies.map(asPolicy), exceptions: [], serverMinor: 37, previous });
@@ -50,7 +51,7 @@ describe("what is known of replicas while a policy does not compile", () => {
     const before = load();
     const inTime = world();
     inTime.current();
-    policies = [policy("good"), policy("bad", 2, "rego"), policy("young")];
+    policies = [policy("good"), policy("bad", 2, "nonsense"), policy("young")];
     inTime.invalidate();
     leases = [report("keeps", load(before)), report("restarted", load())];
     const [good, bad, young] = policies.map(memberOf);
@@ -75,7 +76,7 @@ describe("what is known of replicas while a policy does not compile", () => {
   it("expects more of replicas that have not taken in what broke, or cannot say all; nothing of those that are gone", () => {
     const before = load();
     const late = report("late", before);
-    policies = [policy("good"), policy("bad", 2, "rego")];
+    policies = [policy("good"), policy("bad", 2, "nonsense")];
     leases = [report("keeps", load(before)), late];
     const started = world();
     expect(started.mayKeepMore(started.liveReplicas(now))).toBe(true);
@@ -84,7 +85,7 @@ describe("what is known of replicas while a policy does not compile", () => {
     expect(started.mayKeepMore([keeps!])).toBe(false);
     expect(started.mayKeepMore([{ ...keeps!, kept: { policies: [], more: 1 } }])).toBe(true);
     expect(started.countKeeping(started.liveReplicas(now), { name: "bad", uid: "uid-bad" })).toBe(1);
-    for (const never of [policy("bad", 3), policy("bad", 1, "rego")]) {
+    for (const never of [policy("bad", 3), policy("bad", 1, "nonsense")]) {
       policies = [policy("good"), never];
       started.invalidate();
       expect(started.mayKeepMore(started.liveReplicas(now))).toBe(false);
@@ -93,9 +94,9 @@ describe("what is known of replicas while a policy does not compile", () => {
 
   it("believes no report of a policy that is another object, or that compiles", () => {
     const before = load();
-    policies = [policy("good"), policy("bad", 2, "rego")];
+    policies = [policy("good"), policy("bad", 2, "nonsense")];
     leases = [report("keeps", load(before))];
-    const another = policy("bad", 2, "rego");
+    const another = policy("bad", 2, "nonsense");
     policies[1] = { ...another, metadata: { ...another.metadata, uid: "another" } };
     const recreated = world();
     expect(recreated.keptBy(recreated.liveReplicas(now))).toEqual([]);

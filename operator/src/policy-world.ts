@@ -1,5 +1,12 @@
 import type { EnforcedBy, KeptPolicy } from "@shieldx/crds";
-import { buildPolicySet, type PolicySet } from "@shieldx/policy-engine";
+import {
+  buildPolicySet,
+  isTransient,
+  type PolicySet,
+  policySetDigest,
+  type RegoPrograms,
+  regoSourceOf,
+} from "@shieldx/policy-engine";
 import { DigestHistory, keyOf, type Member } from "./digest-history.ts";
 import { asException, asPolicy, type ShieldExceptionObject, type ShieldPolicyObject } from "./kinds.ts";
 import { type ReplicaLease, type ReplicaReport, ReplicaTracker } from "./replicas.ts";
@@ -19,22 +26,30 @@ export class PolicyWorld {
   readonly #sources: PolicySources;
   readonly #serverMinor: number;
   readonly #ownNamespaces: readonly string[];
+  readonly #rego: Pick<RegoPrograms, "want" | "state">;
   readonly #tracker = new ReplicaTracker();
   readonly #history = new DigestHistory();
   #set: PolicySet | undefined;
   #isCurrent = false;
   #revision = 0;
   readonly #leftOut = new Map<string, readonly string[]>();
+  readonly #compiledListeners: (() => void)[] = [];
   readonly #leftOutListeners: ((exceptions: readonly string[]) => void)[] = [];
 
   constructor(options: {
     sources: PolicySources;
     serverMinor: number;
     ownNamespaces: readonly string[];
+    rego: Pick<RegoPrograms, "want" | "state" | "onChange">;
   }) {
     this.#sources = options.sources;
     this.#serverMinor = options.serverMinor;
     this.#ownNamespaces = options.ownNamespaces;
+    this.#rego = options.rego;
+    options.rego.onChange(() => {
+      this.invalidate();
+      for (const listener of this.#compiledListeners) listener();
+    });
   }
 
   /** To be called on every change of a policy or exception. */
@@ -43,7 +58,12 @@ export class PolicyWorld {
     this.#revision++;
   }
 
-  /** Grows with every change of a policy or exception. */
+  /** Called after policies in Rego have been compiled, which changes what is current. */
+  onCompiled(listener: () => void): void {
+    this.#compiledListeners.push(listener);
+  }
+
+  /** Grows with every change of what the set is built from. */
   get revision(): number {
     return this.#revision;
   }
@@ -51,14 +71,27 @@ export class PolicyWorld {
   /** The newest set; a policy that no longer compiles keeps its last good version in it. */
   current(): PolicySet {
     if (this.#set !== undefined && this.#isCurrent) return this.#set;
+    const policies = this.#sources.policies();
+    const specs = policies.map((policy) => asPolicy(policy).spec);
+    this.#rego.want(specs.map(regoSourceOf).filter((source) => source !== undefined));
     const set = buildPolicySet({
-      policies: this.#sources.policies().map(asPolicy),
+      policies: policies.map(asPolicy),
       exceptions: this.#sources.exceptions().map(asException),
       serverMinor: this.#serverMinor,
       previous: this.#set,
       neverJudged: this.#ownNamespaces,
+      rego: this.#rego.state,
     });
     this.#history.remember(set.digest, set.members);
+    // Replicas may have compiled already what we have not.
+    const transient = new Set(
+      set.problems.filter(({ error }) => isTransient(error.code)).map(({ name }) => name),
+    );
+    if (transient.size > 0) {
+      const others = policies.filter(({ metadata }) => transient.has(metadata.name)).map(memberOf);
+      const whole = [...set.members, ...others];
+      this.#history.remember(policySetDigest(whole), whole);
+    }
     this.#set = set;
     this.#isCurrent = true;
     return set;
@@ -112,6 +145,8 @@ export class PolicyWorld {
    */
   mayKeepMore(replicas: readonly ReplicaReport[]): boolean {
     const { problems } = this.current();
+    // What we have not compiled yet may be in force there as it is.
+    if (problems.some(({ error }) => isTransient(error.code))) return true;
     if (!problems.some(({ kind, generation }) => kind === "ShieldPolicy" && generation > 1)) return false;
     return replicas.some((replica) => !this.isCurrent(replica) || replica.kept.more > 0);
   }

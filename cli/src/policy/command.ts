@@ -1,4 +1,14 @@
-import { checkManifests, type LocatedFinding, type OfflineReport } from "@shieldx/policy-engine";
+import { realClock } from "@shieldx/controller-runtime";
+import type { ShieldPolicy } from "@shieldx/crds";
+import {
+  checkManifests,
+  compilerBeside,
+  type LocatedFinding,
+  type OfflineReport,
+  openRegoPrograms,
+  type RegoLookup,
+  regoSourceOf,
+} from "@shieldx/policy-engine";
 import { UsageError } from "../errors.ts";
 import { readManifests } from "../manifests/read.ts";
 import { type SarifFinding, sarif } from "../output/sarif.ts";
@@ -11,6 +21,8 @@ export interface PolicyCheckOptions {
   readonly file: readonly string[];
   readonly policies: readonly string[];
   readonly kubernetesVersion: string;
+  /** The Rego compiler's module; left out: SHIELDX_REGO_COMPILER, or beside the program. */
+  readonly regoCompiler?: string;
   readonly failOn: "deny" | "warn" | "none";
   readonly output: "table" | "json" | "sarif";
 }
@@ -111,14 +123,33 @@ function exitCode(report: OfflineReport, failOn: PolicyCheckOptions["failOn"]): 
     : 0;
 }
 
+const compilingMs = 60_000;
+
+/** Compiles what is in Rego; a policy that is not compiled becomes a problem of the check. */
+async function compiledRego(
+  policies: readonly ShieldPolicy[],
+  compilerFile: string,
+): Promise<RegoLookup | undefined> {
+  const sources = policies.map(({ spec }) => regoSourceOf(spec)).filter((source) => source !== undefined);
+  if (sources.length === 0) return undefined;
+  const programs = openRegoPrograms({ compilerFile, clock: realClock, warn: () => undefined });
+  programs.want(sources);
+  await Promise.all(sources.map((source) => programs.prepare(source, compilingMs)));
+  programs.stop();
+  return programs.state;
+}
+
 /** `shieldctl policy check`. 0 when nothing is refused, 1 when something is; UsageError for input that cannot be read. */
 export async function runPolicyCheck(options: PolicyCheckOptions, terminal: Terminal): Promise<number> {
   const serverMinor = minorOf(options.kubernetesVersion);
   const clear = progress(terminal, "judging manifests …");
-  const read = async () => ({
-    ...(await loadPolicies(options.policies)),
-    objects: await readManifests(options.file),
-  });
+  const { SHIELDX_REGO_COMPILER: fromEnvironment } = process.env;
+  const compilerFile = options.regoCompiler ?? fromEnvironment ?? compilerBeside(process.argv[1]);
+  const read = async () => {
+    const loaded = await loadPolicies(options.policies);
+    const objects = await readManifests(options.file);
+    return { ...loaded, objects, rego: await compiledRego(loaded.policies, compilerFile) };
+  };
   const report = checkManifests({ ...(await read().finally(clear)), serverMinor, now: Date.now() });
   const [problem] = report.problems;
   if (problem !== undefined)

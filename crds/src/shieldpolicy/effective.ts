@@ -28,6 +28,7 @@ export type EnforcedBy = ShieldPolicyStatus["enforcedBy"];
 export function isJudgedByWebhook(spec: ShieldPolicySpec, enforcedBy: EnforcedBy): boolean {
   switch (spec.engine) {
     case "podSecurity":
+    case "rego":
       return true;
     case "cel":
       return spec.evaluation === "Webhook" || (enforcedBy === "Webhook" && fitsWebhook(spec));

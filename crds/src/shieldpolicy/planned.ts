@@ -4,8 +4,8 @@
  */
 import * as z from "zod";
 import { labelSelector } from "../kubernetes/label-selector.ts";
-import { duration, subdomain } from "../kubernetes/names.ts";
-import { anyObject, atomicList, mapList, mapOf, setOf, text, wholeNumber } from "../structural/fields.ts";
+import { duration } from "../kubernetes/names.ts";
+import { anyObject, atomicList, mapList, mapOf, text, wholeNumber } from "../structural/fields.ts";
 import { MAX_EXPRESSION_LENGTH } from "./cel.ts";
 
 const LATER = "Not yet supported. ";
@@ -131,31 +131,8 @@ const imageVerification = z
   })
   .describe("One rule on images.");
 
-const rego = z.object({
-  module: text({ min: 1, max: 65_536 }).describe("Source of one Rego module.").exactOptional(),
-  bundle: z
-    .object({
-      url: text({ min: 9, max: 2048, pattern: /^https:\/\//, hint: "an https:// URL" }).describe(
-        "Where the OPA bundle is fetched from.",
-      ),
-      verificationKeySecret: subdomain()
-        .describe("Secret in the namespace of ShieldX with the key the bundle must be signed with.")
-        .exactOptional(),
-    })
-    .describe("OPA bundle that holds the modules and data.")
-    .exactOptional(),
-  version: z.enum(["v0", "v1"]).default("v1").describe("Version of the Rego language."),
-  entrypoint: text({ min: 1, max: 253 })
-    .describe("Rule that holds the violations, e.g. data.kubernetes.admission.violation.")
-    .exactOptional(),
-  allowedHosts: setOf(subdomain().describe("Host name."), { max: 32 })
-    .describe("Hosts that http.send may reach; none when left out.")
-    .exactOptional(),
-});
-
 /** `spec` fields that are refused for now. */
 export const plannedFields = {
-  rego: rego.describe(`${LATER}Policy in OPA's language Rego, for engine rego.`).exactOptional(),
   rollout: rollout
     .describe(`${LATER}Stages in which the policy goes into force: shadow, canary, everywhere.`)
     .exactOptional(),

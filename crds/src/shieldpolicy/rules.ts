@@ -34,23 +34,31 @@ function isCelInWebhook({ engine, evaluation }: SpecFields): boolean {
   return engine === "cel" && evaluation === "Webhook";
 }
 
-/** Refuses a field of engine cel in a policy of engine podSecurity. */
+/** Refuses a field of engine cel in a policy of another. */
 function onlyForCel(field: keyof SpecFields & string): SpecRule {
   return {
-    rule: `self.engine != 'podSecurity' || !has(self.${field})`,
+    rule: `self.engine == 'cel' || !has(self.${field})`,
     message: "belongs to engine cel: remove it, or put it into a policy of its own with engine: cel",
     reason: "FieldValueForbidden",
     fieldPath: `.${field}`,
-    holds: (spec) => spec.engine !== "podSecurity" || spec[field] === undefined,
+    holds: (spec) => spec.engine === "cel" || spec[field] === undefined,
   };
 }
 
 const engineRules: readonly SpecRule[] = [
   {
-    rule: "self.engine != 'rego'",
-    message: "engine rego is not yet supported: write the policy in CEL (engine: cel)",
-    fieldPath: ".engine",
-    holds: (spec) => spec.engine !== "rego",
+    rule: "self.engine != 'rego' || has(self.rego)",
+    message: "engine rego needs spec.rego: add rego: {module: ...}",
+    reason: "FieldValueRequired",
+    fieldPath: ".rego",
+    holds: (spec) => spec.engine !== "rego" || spec.rego !== undefined,
+  },
+  {
+    rule: "self.engine == 'rego' || !has(self.rego)",
+    message: "belongs to engine rego: remove it, or set engine: rego",
+    reason: "FieldValueForbidden",
+    fieldPath: ".rego",
+    holds: (spec) => spec.engine === "rego" || spec.rego === undefined,
   },
   {
     rule: "self.engine != 'podSecurity' || has(self.podSecurity)",
@@ -150,6 +158,22 @@ const evaluationRules: readonly SpecRule[] = [
     holds: (spec) => !isCelInWebhook(spec) || !(spec.matchConstraints?.resourceRules ?? []).some(hasWildcard),
   },
   {
+    rule:
+      "self.engine != 'rego' || !has(self.matchConstraints) || !has(self.matchConstraints.resourceRules) || " +
+      "self.matchConstraints.resourceRules.all(r, !('*' in r.apiGroups) && r.resources.all(n, !n.contains('*')))",
+    message:
+      "engine rego takes no * in apiGroups and resources, or the whole cluster would wait for ShieldX: name them",
+    fieldPath: ".matchConstraints.resourceRules",
+    holds: (spec) =>
+      spec.engine !== "rego" || !(spec.matchConstraints?.resourceRules ?? []).some(hasWildcard),
+  },
+  {
+    rule: "self.engine != 'rego' || self.evaluation != 'Native'",
+    message: "the API server does not understand Rego: use Auto or Webhook",
+    fieldPath: ".evaluation",
+    holds: (spec) => spec.engine !== "rego" || spec.evaluation !== "Native",
+  },
+  {
     rule: "self.engine != 'podSecurity' || self.evaluation != 'Native'",
     message: "evaluation Native with engine podSecurity is not yet supported: use Auto or Webhook",
     fieldPath: ".evaluation",
@@ -165,7 +189,6 @@ const evaluationRules: readonly SpecRule[] = [
 ];
 
 const plannedRules: readonly SpecRule[] = [
-  notYet("rego", "write the policy in CEL (engine: cel)"),
   notYet(
     "rollout",
     "begin with actions.admission: audit or warn and change it to deny when the counts are right",

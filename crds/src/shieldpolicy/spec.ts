@@ -5,6 +5,7 @@ import { celFields } from "./cel.ts";
 import { exceptions } from "./exceptions.ts";
 import { plannedFields } from "./planned.ts";
 import { podSecurity } from "./pod-security.ts";
+import { rego } from "./rego.ts";
 
 /** `spec` of a ShieldPolicy without its cross-field rules, which are in `rules.ts`. */
 export const specFields = z.object({
@@ -12,7 +13,7 @@ export const specFields = z.object({
     .enum(["podSecurity", "cel", "rego"])
     .describe(
       "How the policy is written: podSecurity is a level of the Pod Security Standards, cel the syntax of " +
-        "ValidatingAdmissionPolicy, rego (not yet supported) OPA's language.",
+        "ValidatingAdmissionPolicy, rego OPA's language.",
     ),
   podSecurity: podSecurity
     .describe("Level of the Pod Security Standards that Pods must keep, for engine podSecurity.")
@@ -21,6 +22,7 @@ export const specFields = z.object({
     .describe("Which requests the policy is about, shaped as in ValidatingAdmissionPolicy.")
     .exactOptional(),
   ...celFields,
+  rego: rego.describe("Policy in OPA's language Rego, for engine rego.").exactOptional(),
   actions: actions.describe(
     "What the policy does, separately for requests and for objects that already exist.",
   ),
@@ -29,7 +31,7 @@ export const specFields = z.object({
     .default("Auto")
     .describe(
       "Who evaluates: Native renders a ValidatingAdmissionPolicy that the API server evaluates itself, Webhook asks ShieldX, " +
-        "Auto takes the cheaper one that can do it. status.enforcedBy tells which it is.",
+        "Auto takes the cheaper one that can do it. Only engine cel has a native form. status.enforcedBy tells which it is.",
     ),
   failurePolicy: z
     .enum(["Fail", "Ignore"])

@@ -21,6 +21,8 @@ type request struct {
 	RegoVersion string `json:"regoVersion"`
 	// References such as data.shieldx.deny; each becomes a plan named shieldx/deny.
 	Entrypoints []string `json:"entrypoints"`
+	// Instead of entrypoints: names of rules, the first of which that the modules' package has is the entrypoint.
+	Rules []string `json:"rules"`
 	// Instead of entrypoints: any query, which becomes the plan "eval" with a binding for each of its variables.
 	Query string `json:"query"`
 	// Names of the built-ins that may be called; absent: all that this OPA declares.

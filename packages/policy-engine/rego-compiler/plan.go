@@ -96,7 +96,15 @@ func planOfEntrypoints(
 			URL: path, Path: path, Parsed: modules[path], Raw: []byte(asked.Modules[path]),
 		})
 	}
-	entrypoints, err := paths(asked.Entrypoints)
+	references := asked.Entrypoints
+	if len(asked.Rules) > 0 {
+		found, err := firstRule(asked.Rules, modules)
+		if err != nil {
+			return nil, err
+		}
+		references = []string{found}
+	}
+	entrypoints, err := paths(references)
 	if err != nil {
 		return nil, err
 	}
@@ -112,6 +120,29 @@ func planOfEntrypoints(
 		return nil, err
 	}
 	return compiler.Bundle().PlanModules[0].Raw, nil
+}
+
+// The reference of the first of these rules that is defined, where all modules are of one package.
+func firstRule(names []string, modules map[string]*ast.Module) (string, error) {
+	packages := map[string]struct{}{}
+	defined := map[string]struct{}{}
+	for _, module := range modules {
+		packages[module.Package.Path.String()] = struct{}{}
+		for _, rule := range module.Rules {
+			if name, ok := rule.Head.Ref()[0].Value.(ast.Var); ok {
+				defined[string(name)] = struct{}{}
+			}
+		}
+	}
+	if len(packages) != 1 {
+		return "", fmt.Errorf("the modules are of %d packages: name the entrypoint", len(packages))
+	}
+	for _, name := range names {
+		if _, ok := defined[name]; ok {
+			return util.Keys(packages)[0] + "." + name, nil
+		}
+	}
+	return "", fmt.Errorf("%s has no rule named %s: name the entrypoint", util.Keys(packages)[0], strings.Join(names, " or "))
 }
 
 // data.a.b as a/b, which is how OPA's compiler names entrypoints.

@@ -1,6 +1,6 @@
 import { ApiError, type Client, TransportError } from "@shieldx/controller-runtime";
 import { parseShieldPolicy } from "@shieldx/crds";
-import { buildPolicySet } from "@shieldx/policy-engine";
+import { buildPolicySet, type RegoState } from "@shieldx/policy-engine";
 import { describe, expect, it } from "vitest";
 import type { AdmissionRequest } from "../server/admission-review.ts";
 import { dryRunChecker, type ExpressionCheck } from "./expression-check.ts";
@@ -61,7 +61,7 @@ function request(object: { kind: string }, more: Partial<AdmissionRequest> = {})
   };
 }
 
-function setUp(check: ExpressionCheck = { result: "good" }) {
+function setUp(check: ExpressionCheck = { result: "good" }, rego: RegoState = { kind: "compiling" }) {
   const allowing = { namespaces: { names: ["default"] }, maxDuration: "24h" };
   const set = buildPolicySet({
     policies: [parseShieldPolicy(policy({ ...podSecurity, exceptions: allowing }))],
@@ -77,6 +77,7 @@ function setUp(check: ExpressionCheck = { result: "good" }) {
       checks++;
       return check;
     },
+    rego: { prepare: async () => rego, state: () => rego },
     now: () => now,
   });
   return { ask: async (asked: AdmissionRequest) => handler(asked, context), checks: () => checks };
@@ -107,7 +108,7 @@ describe("ShieldPolicies", () => {
     const answer = await setUp().ask(request(policy({ ...podSecurity, podSecurity: { level: "paranoid" } })));
     expect(answer).toMatchObject({ allowed: false, status: { code: 422, reason: "Invalid" } });
     expect(answer.status?.message).toMatch(/spec\.podSecurity\.level/);
-    const later = await setUp().ask(request(policy({ ...podSecurity, engine: "rego" })));
+    const later = await setUp().ask(request(policy({ ...podSecurity, rollout: {} })));
     expect(later.status?.message).toMatch(/not yet supported/);
   });
 
@@ -128,6 +129,28 @@ describe("ShieldPolicies", () => {
       allowed: true,
       warnings: ["the expressions could not be checked now: timeout"],
     });
+  });
+
+  it("in Rego are refused with what the compiler says, and pass with a warning where it has not said it", async () => {
+    const { matchConstraints, actions } = celSpec;
+    const asked = request(
+      policy({ engine: "rego", matchConstraints, actions, rego: { module: "package a" } }),
+    );
+    const problem = "line 3, column 22: var y is unsafe (rego_unsafe_var_error)";
+    const refused = await setUp(undefined, { kind: "refused", problem }).ask(asked);
+    expect(refused).toMatchObject({
+      allowed: false,
+      status: { code: 422, message: `spec.rego.module: ${problem}` },
+    });
+    const program = { entrypoint: "data.a.deny", rule: "deny", evaluate: () => [] };
+    expect(await setUp(undefined, { kind: "ready", program }).ask(asked)).toEqual({ allowed: true });
+    for (const failure of [undefined, "no compiler"]) {
+      const { allowed, warnings } = await setUp(undefined, { kind: "compiling", failure }).ask(asked);
+      expect(allowed).toBe(true);
+      expect(warnings).toEqual([
+        expect.stringContaining("the policy's conditions will tell: spec.rego.module"),
+      ]);
+    }
   });
 
   it("are refused with every problem it names", async () => {

@@ -1,5 +1,12 @@
 import { InvalidObjectError, parseShieldPolicy, type ShieldPolicy } from "@shieldx/crds";
-import { compilePolicy, PolicyCompileError, type PolicySet } from "@shieldx/policy-engine";
+import {
+  compilePolicy,
+  isTransient,
+  PolicyCompileError,
+  type PolicySet,
+  type RegoPrograms,
+  regoSourceOf,
+} from "@shieldx/policy-engine";
 import type { AdmissionAnswer, AdmissionRequest } from "../server/admission-review.ts";
 import type { AdmissionHandler } from "../server/webhook-server.ts";
 import { invalid, judgeException } from "./exceptions.ts";
@@ -12,6 +19,7 @@ export interface KindHandlerParts {
   readonly findNamespace: FindNamespace;
   readonly serverMinor: () => number;
   readonly checkExpressions: ExpressionChecker;
+  readonly rego: Pick<RegoPrograms, "prepare" | "state">;
   readonly now: () => number;
 }
 
@@ -37,6 +45,9 @@ export function kindHandler(parts: KindHandlerParts): AdmissionHandler {
   };
 }
 
+/** Left for what comes after a module has been compiled. */
+const shareForCompiling = 0.8;
+
 async function judgePolicy(
   request: AdmissionRequest,
   parts: KindHandlerParts,
@@ -45,8 +56,15 @@ async function judgePolicy(
   let policy: ShieldPolicy;
   try {
     policy = parseShieldPolicy(request.object, { unknownFields: "drop" });
-    compilePolicy(policy, { serverMinor: parts.serverMinor() });
+    const source = regoSourceOf(policy.spec);
+    if (source !== undefined) await parts.rego.prepare(source, deadlineMs * shareForCompiling);
+    compilePolicy(policy, { serverMinor: parts.serverMinor(), rego: parts.rego.state });
   } catch (error) {
+    if (error instanceof PolicyCompileError && isTransient(error.code))
+      return {
+        allowed: true,
+        warnings: [`not checked in time; the policy's conditions will tell: ${error.message}`],
+      };
     if (error instanceof InvalidObjectError || error instanceof PolicyCompileError)
       return invalid(error.message);
     throw error;

@@ -15,6 +15,10 @@ export interface WebhookFlags {
   readonly metricsBindAddress: BindAddress | undefined;
   readonly healthBindAddress: BindAddress | undefined;
   readonly clientCaFile: string | undefined;
+  /** The Rego compiler's module; undefined: beside the program. */
+  readonly regoCompiler: string | undefined;
+  /** Folder in which compiled policies are kept for the next start. */
+  readonly regoPlans: string | undefined;
   readonly replicaName: string;
   readonly shutdownDelayMs: number;
 }
@@ -35,6 +39,8 @@ export const usage = `shieldx webhooks: answers the API servers' admission reque
   --metrics-bind-address ADDR    HTTPS metrics (default 0.0.0.0:8443, "0" switches it off)
   --health-bind-address ADDR     /healthz and /readyz (default 0.0.0.0:8081, "0" switches it off)
   --client-ca-file PATH          require client certificates signed by these CAs (default: none asked for)
+  --rego-compiler FILE           compiles policies in Rego (default: rego-compiler.wasm beside this program)
+  --rego-plans FOLDER            keep compiled policies there for the next start (default: nowhere)
   --replica-name NAME            this replica's name (default: the host's)
   --shutdown-delay DURATION      how long to go on serving after SIGTERM (default 10s)
   --log-level LEVEL              debug, info, warn or error (default info)
@@ -52,6 +58,8 @@ const options = {
   "metrics-bind-address": text,
   "health-bind-address": text,
   "client-ca-file": text,
+  "rego-compiler": text,
+  "rego-plans": text,
   "replica-name": text,
   "shutdown-delay": text,
   help: { type: "boolean", short: "h" },
@@ -84,6 +92,8 @@ export function parseFlags(argv: readonly string[]): WebhookFlags | "help" {
       values["health-bind-address"] ?? "0.0.0.0:8081",
     ),
     clientCaFile: values["client-ca-file"],
+    regoCompiler: values["rego-compiler"],
+    regoPlans: values["rego-plans"],
     replicaName: dnsName("--replica-name", (values["replica-name"] ?? hostname()).toLowerCase()),
     shutdownDelayMs: duration("--shutdown-delay", values["shutdown-delay"] ?? "10s"),
   };

@@ -36,6 +36,7 @@ describe("the policy loader", () => {
       exceptions: exceptions.informer,
       serverMinor: () => 37,
       neverJudged: [],
+      rego: { want: () => {}, state: () => ({ kind: "compiling" }), isSettled: true, onChange: () => {} },
       metrics: new AdmissionMetrics(new Registry()),
       logger: { ...silentLogger, warn: (_, message) => warnings.push(message) },
       onSwap: (set) => swaps.push(set),

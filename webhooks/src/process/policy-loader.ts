@@ -1,6 +1,6 @@
 import type { Informer, Logger } from "@shieldx/controller-runtime";
 import { formatKeptPolicies, type ShieldException, type ShieldPolicy } from "@shieldx/crds";
-import { buildPolicySet, type PolicySet } from "@shieldx/policy-engine";
+import { buildPolicySet, type PolicySet, type RegoPrograms, regoSourceOf } from "@shieldx/policy-engine";
 import type { AdmissionMetrics } from "../admission/metrics.ts";
 import type { ShieldExceptionObject, ShieldPolicyObject } from "../names.ts";
 
@@ -9,6 +9,7 @@ export interface PolicyLoaderParts {
   readonly exceptions: Informer<ShieldExceptionObject>;
   readonly serverMinor: () => number;
   readonly neverJudged: readonly string[];
+  readonly rego: Pick<RegoPrograms, "want" | "state" | "isSettled" | "onChange">;
   readonly metrics: AdmissionMetrics;
   readonly logger: Logger;
   /** After each swap for a set that is another, or holds other policies in an older version. */
@@ -34,6 +35,7 @@ export class PolicyLoader {
   constructor(parts: PolicyLoaderParts) {
     this.#parts = parts;
     const changed = () => this.rebuildSoon();
+    parts.rego.onChange(changed);
     for (const informer of [parts.policies, parts.exceptions]) {
       informer.on({
         added: changed,
@@ -46,7 +48,10 @@ export class PolicyLoader {
     }
   }
 
-  /** The set in force; undefined until both caches have been filled once. */
+  /**
+   * The set in force; undefined until both caches have been filled once, and what is in Rego compiled: a replica that
+   * begins with some of the policies would let pass what the others refuse.
+   */
   get current(): PolicySet | undefined {
     return this.#set;
   }
@@ -64,15 +69,19 @@ export class PolicyLoader {
   rebuild(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    const { policies, exceptions, metrics, logger } = this.#parts;
+    const { policies, exceptions, rego, metrics, logger } = this.#parts;
     if (!policies.hasSynced || !exceptions.hasSynced) return;
     const startedAt = performance.now();
+    const found = policies.store.list().map((object) => object as unknown as ShieldPolicy);
+    rego.want(found.map(({ spec }) => regoSourceOf(spec)).filter((source) => source !== undefined));
+    if (this.#set === undefined && !rego.isSettled) return;
     const set = buildPolicySet({
-      policies: policies.store.list().map((object) => object as unknown as ShieldPolicy),
+      policies: found,
       exceptions: exceptions.store.list().map((object) => object as unknown as ShieldException),
       serverMinor: this.#parts.serverMinor(),
       previous: this.#set,
       neverJudged: this.#parts.neverJudged,
+      rego: rego.state,
     });
     if (!this.#isReady(set, startedAt)) return;
     const isSame = this.#set?.digest === set.digest;
@@ -112,6 +121,7 @@ export class PolicyLoader {
   #report(set: PolicySet): void {
     const now = new Set<string>();
     for (const { kind, name, generation, error, keepsLastGood } of set.problems) {
+      if (error.code === "Compiling") continue;
       const key = `${kind} ${name} ${generation}`;
       now.add(key);
       if (this.#reported.has(key)) continue;

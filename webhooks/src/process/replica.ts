@@ -17,6 +17,7 @@ import {
 } from "@shieldx/controller-runtime";
 import { formatKeptPolicies, formatPolicyProblems, TLS_SECRET, WEBHOOK_PATH } from "@shieldx/crds";
 import type { TlsMaterial } from "@shieldx/pki/secret";
+import { compilerBeside, openRegoPrograms, type RegoPrograms } from "@shieldx/policy-engine";
 import type { Registry } from "prom-client";
 import { askBySubjectAccessReview } from "../admission/authorizations.ts";
 import { dryRunChecker } from "../admission/expression-check.ts";
@@ -76,6 +77,7 @@ class Replica {
   readonly #events: EventBroadcaster;
   readonly #lease: ReplicaLease;
   readonly #certificates: CertificateLoader;
+  readonly #rego: RegoPrograms;
   readonly #policies: PolicyLoader;
   readonly #parameters: Parameters;
   readonly #informers: readonly Informer[];
@@ -126,7 +128,14 @@ class Replica {
         this.#changed();
       },
     });
+    this.#rego = openRegoPrograms({
+      compilerFile: flags.regoCompiler ?? compilerBeside(process.argv[1]),
+      planFolder: flags.regoPlans,
+      clock,
+      warn: (fields, message) => logger.warn(fields, message),
+    });
     this.#policies = new PolicyLoader({
+      rego: this.#rego,
       policies,
       exceptions,
       serverMinor: () => this.#serverMinor,
@@ -217,6 +226,7 @@ class Replica {
       await this.#listeners?.close(0);
     }
     this.#policies.stop();
+    this.#rego.stop();
     this.#ending.abort(new Error("the replica ends"));
     await Promise.all([...this.#background, this.#events.close()]);
     this.#health?.close();
@@ -250,6 +260,7 @@ class Replica {
           now,
           serverMinor: () => this.#serverMinor,
           checkExpressions: dryRunChecker(client),
+          rego: this.#rego,
         }),
       ],
     ]);

@@ -136,6 +136,12 @@ export function shieldPolicyController(operator: OperatorContext): ControllerDef
     }
     const now = operator.clock.now();
     const observed = observePolicy(operator, context, policy, now);
+    // Its status is of this version already; whoever starts and compiles it anew has nothing else to say.
+    if (
+      observed.problem?.code === "Compiling" &&
+      policy.status?.observedGeneration === policy.metadata.generation
+    )
+      return undefined;
     const { native, enforcer, handingOver, waitMs } = await bringInLine(observed, context, now);
     const status = decideStatus(
       {
@@ -203,7 +209,10 @@ export function shieldPolicyController(operator: OperatorContext): ControllerDef
         map: () => policiesWithExceptionSelector(operator),
       }),
     ],
-    sources: [(enqueue) => operator.obstacles.onChange(() => allPolicies().forEach(enqueue))],
+    sources: [
+      (enqueue) => operator.obstacles.onChange(() => allPolicies().forEach(enqueue)),
+      (enqueue) => operator.world.onCompiled(() => allPolicies().forEach(enqueue)),
+    ],
     concurrency: 4,
     reconcile: async (key, context) => lookAgain(await reconcile(key, context)),
   });
@@ -330,6 +339,7 @@ const TRANSIENT: ReadonlySet<string> = new Set([
   "PartlyLoaded",
   "NotInstalled",
   "HandingOver",
+  "Compiling",
 ]);
 
 function countEnforced(

@@ -150,7 +150,7 @@ describe("decideStatus", () => {
   });
 
   it("tells a policy that does not compile", () => {
-    const problem = { code: "NotYetSupported", path: "spec.engine", message: "rego is not yet supported" };
+    const problem = { code: "NotYetSupported", path: "spec.rollout", message: "is not yet supported" };
     const observed = observation(podSecurity(), { problem, webhook: { ...allWell, loaded: 0 } });
     expect(summary(observed)).toMatchObject({
       Ready: "False NotYetSupported",

@@ -41,6 +41,8 @@ export interface CompileProblem {
   readonly code: string;
   readonly path: string;
   readonly message: string;
+  /** Set where it will pass by itself: which version replicas are to hold until then. */
+  readonly meanwhile?: "newest" | "older";
 }
 
 /** Exactly one of them acts on requests. */
@@ -60,7 +62,7 @@ export function enforcerOf(spec: ShieldPolicy["spec"]): { by: Enforcer; reason: 
     case "podSecurity":
       return { by: "Webhook", reason: "engine podSecurity is evaluated by the webhook" };
     case "rego":
-      return { by: "None", reason: "engine rego is not yet supported" };
+      return { by: "Webhook", reason: "engine rego is evaluated by the webhook" };
     default:
       return spec.engine satisfies never;
   }
@@ -184,6 +186,13 @@ function concludeOn(observed: StatusObservation): Conclusion {
 
 function concludeWithoutCompiling(observed: StatusObservation): Pick<Conclusion, "enforced" | "degraded"> {
   const { loaded, replicas, isPublished } = observed.webhook;
+  const { meanwhile } = observed.problem ?? {};
+  if (meanwhile !== undefined) {
+    const enforcer = inForceAnyway(observed);
+    if (meanwhile === "newest" && enforcer !== "Native") return concludeWebhook(observed.webhook);
+    if (enforcer !== "None")
+      return olderVersion("the version before stays in force until this one has been compiled");
+  }
   switch (inForceAnyway(observed)) {
     case "Native":
       return olderVersion("the last version that compiled stays in force until this one is corrected");

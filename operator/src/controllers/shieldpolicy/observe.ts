@@ -15,6 +15,7 @@ import {
   type WebhookCalls,
   webhookCallsOf,
 } from "@shieldx/crds";
+import { isTransient } from "@shieldx/policy-engine";
 import type { OperatorContext } from "../../context.ts";
 import type { Member } from "../../digest-history.ts";
 import { standingFor } from "../../exception-standing.ts";
@@ -76,13 +77,18 @@ export function observePolicy(
   const exceptions = observeExceptions(operator, context, policy, now);
   const { spec } = asPolicy(policy);
   const newest = { member: memberOf(policy), calls: webhookCallsOf(spec, policy.status?.enforcedBy) };
-  const version = problem === undefined ? newest : (lastGood(operator, policy, now) ?? newest);
+  const isPassing = problem !== undefined && isTransient(problem.code);
+  // What we have not compiled yet, replicas may hold as it is; what does not compile they can only keep.
+  const isHeld = isPassing && operator.world.loadedBy(operator.world.liveReplicas(now), [newest.member]) > 0;
+  const older = problem === undefined || isHeld ? undefined : lastGood(operator, policy, now);
+  const version = older ?? newest;
+  const isBroken = problem !== undefined && (older !== undefined || !isPassing);
   return {
     policy,
-    problem,
+    problem: isPassing ? { ...problem, meanwhile: older === undefined ? "newest" : "older" } : problem,
     enforcer: enforcerOf(spec),
     native: cachedNative(context, policy.metadata.name),
-    webhook: observeWebhook(operator, context, version, problem !== undefined, exceptions.honoured, now),
+    webhook: observeWebhook(operator, context, version, isBroken, exceptions.honoured, now),
     version,
     ...exceptions,
   };

@@ -165,6 +165,7 @@ export function webhookConfigurationController(
       watch({ type: Lease, ...replicaLeases(operator.namespace), map: () => ALL }),
       watch({ type: Secret, ...caSecret(operator.namespace), map: () => ALL }),
     ],
+    sources: [(enqueue) => operator.world.onCompiled(() => ALL.forEach(enqueue))],
     // One that is fought over must not hold up the others.
     concurrency: OURS.length,
     reconcile: async ({ name }, context) => {

@@ -32,7 +32,7 @@ export type FailurePolicy = "Fail" | "Ignore";
 export interface WebhookPolicy {
   readonly name: string;
   /** Which calls its rules come to. */
-  readonly engine: "podSecurity" | "cel";
+  readonly engine: "podSecurity" | "cel" | "rego";
   readonly failurePolicy: FailurePolicy;
   readonly resourceRules: readonly RequestedRule[] | undefined;
   readonly namespaceSelector: LabelSelector | undefined;

@@ -89,7 +89,7 @@ describe("checkManifests", () => {
       validations: [{ expression: "authorizer.path('/x').check('get').allowed()" }],
     });
     const report = check({
-      policies: [takesParameters, asks, podSecurityPolicy("r", { engine: "rego" })],
+      policies: [takesParameters, asks, podSecurityPolicy("r", { rollout: {} })],
       objects: [at(configMap)],
     });
     expect(report.notOffline).toEqual(["a", "c"]);

@@ -9,6 +9,7 @@ import type { AdmissionRequestLike } from "../policy-set/request.ts";
 import type { Labels } from "../policy-set/selector.ts";
 import type { Exempted, Finding } from "../policy-set/verdict.ts";
 import { ParametersInFiles } from "./parameters.ts";
+import type { RegoLookup } from "../rego/program/index.ts";
 import { type DefinedResources, definedResources, namespaceOf, resourceOf } from "./resource-of.ts";
 
 /** An object read from a file, and where it was found. */
@@ -33,6 +34,8 @@ export interface OfflineCheck {
   readonly defaultNamespace?: string;
   /** Minor version of the cluster the objects are meant for; what `latest` means. */
   readonly serverMinor: number;
+  /** What has been compiled of policies in Rego; left out, none of them can be checked. */
+  readonly rego?: RegoLookup | undefined;
   /** Milliseconds since the epoch. */
   readonly now: number;
 }
@@ -71,6 +74,7 @@ export function checkManifests(check: OfflineCheck): OfflineReport {
     serverMinor: check.serverMinor,
     neverJudged: [DEFAULT_NAMESPACE],
     evaluatesNative: true,
+    rego: check.rego,
   });
   const manifests = check.objects.map(({ object }) => object);
   const inFiles = [...(check.parameters ?? []), ...manifests];

@@ -19,7 +19,6 @@ const none = { exceptions: [], ...environment };
 
 describe("compilePolicy", () => {
   it.each<[string, string, Partial<ShieldPolicy["spec"]>]>([
-    ["NotYetSupported", "spec.engine", { engine: "rego" }],
     ["Invalid", "spec.engine", { engine: "js" as "cel" }],
     ["Required", "spec.podSecurity", { podSecurity: undefined as never }],
     [
@@ -89,7 +88,7 @@ describe("buildPolicySet", () => {
 
   const good = podSecurityPolicy("p");
   const broken: ShieldPolicy = {
-    ...podSecurityPolicy("p", { engine: "rego" }),
+    ...podSecurityPolicy("p", { engine: "nonsense" as "cel" }),
     metadata: { ...good.metadata, generation: 2 },
   };
   const refuses = (set: ReturnType<typeof buildPolicySet>) =>

@@ -9,9 +9,11 @@ import {
 } from "@shieldx/crds";
 import { isPodSecurityLevel, isPodSecurityVersion, resolveMinor } from "../pod-security/levels.ts";
 import { podCarriers } from "../pod-security/workload.ts";
+import type { RegoLookup, RegoProgram } from "../rego/program/index.ts";
 import type { PolicySetMember } from "./digest.ts";
 import { celJudge, mentions } from "./engines/cel.ts";
 import { podSecurityJudge } from "./engines/pod-security.ts";
+import { regoJudge, regoSourceOf } from "./engines/rego.ts";
 import { PolicyCompileError } from "./errors.ts";
 import type { ExceptionTerms } from "./exceptions.ts";
 import { type Judge, neverHere } from "./judgement.ts";
@@ -25,6 +27,8 @@ export interface CompileEnvironment {
   readonly serverMinor: number;
   /** Also evaluates what the API server would evaluate itself, where it can be: for files, without a server. */
   readonly evaluatesNative?: boolean | undefined;
+  /** What has been compiled of policies in Rego; left out, none can be. */
+  readonly rego?: RegoLookup | undefined;
 }
 
 interface CompiledBase extends PolicySetMember {
@@ -90,23 +94,19 @@ export function compilePolicy(policy: ShieldPolicy, environment: CompileEnvironm
     case "cel":
       return compileCel(base, policy, environment);
     case "rego":
-      throw new PolicyCompileError(
-        "NotYetSupported",
-        "spec.engine",
-        "rego is not yet supported: write the policy in CEL (engine: cel)",
-      );
+      return compileRego(base, policy, environment);
     default:
       return unknownEngine(spec.engine);
   }
 }
 
-const notBuilt = ["rego", "rollout", "tests", "mutations", "generate", "verifyImages"] as const;
+const notBuilt = ["rollout", "tests", "mutations", "generate", "verifyImages"] as const;
 
 function unknownEngine(engine: never): never {
   throw new PolicyCompileError(
     "Invalid",
     "spec.engine",
-    `"${String(engine)}" is no engine; use podSecurity or cel`,
+    `"${String(engine)}" is no engine; use podSecurity, cel or rego`,
   );
 }
 
@@ -198,25 +198,13 @@ function compileCel(
   { spec, status }: ShieldPolicy,
   { evaluatesNative = false }: CompileEnvironment,
 ): CompiledPolicy {
-  if ((spec.matchConstraints?.resourceRules ?? []).length === 0) {
-    throw new PolicyCompileError(
-      "Required",
-      "spec.matchConstraints.resourceRules",
-      "name what the policy is about",
-    );
-  }
+  checkNamesResources(spec);
   if ((spec.validations ?? []).length === 0 && (spec.auditAnnotations ?? []).length === 0) {
     throw new PolicyCompileError("Required", "spec.validations", "needs at least one rule to keep");
   }
   const isDemanded = spec.evaluation === "Webhook" || evaluatesNative;
-  if (spec.evaluation === "Webhook") checkCalls(spec);
-  if (base.background === "audit" && mentions(spec, /\b(?:authorizer|userInfo)\b/)) {
-    throw new PolicyCompileError(
-      "Invalid",
-      "spec.actions.background",
-      "a policy that looks at who asks cannot be held against objects that exist: use off",
-    );
-  }
+  if (spec.evaluation === "Webhook") checkCalls(spec, "evaluation Webhook", ", or use Native");
+  if (base.background === "audit") checkLooksAtNobody(spec);
   const match = compileMatch(spec.matchConstraints, [], "spec.matchConstraints");
   const policy = { ...base, engine: "cel", match } as const;
   const isJudged = isJudgedByWebhook(spec, status?.enforcedBy);
@@ -237,25 +225,90 @@ function untilHandedOver(spec: ShieldPolicy["spec"]): Pick<CompiledPolicy, "judg
   }
 }
 
+function checkNamesResources(spec: ShieldPolicy["spec"]): void {
+  if ((spec.matchConstraints?.resourceRules ?? []).length > 0) return;
+  throw new PolicyCompileError(
+    "Required",
+    "spec.matchConstraints.resourceRules",
+    "name what the policy is about",
+  );
+}
+
+function checkLooksAtNobody(spec: ShieldPolicy["spec"]): void {
+  if (!mentions(spec, /\b(?:authorizer|userInfo)\b/)) return;
+  throw new PolicyCompileError(
+    "Invalid",
+    "spec.actions.background",
+    "a policy that looks at who asks cannot be held against objects that exist: use off",
+  );
+}
+
+function compileRego(
+  base: CompiledBase,
+  { spec }: ShieldPolicy,
+  { rego }: CompileEnvironment,
+): CompiledPolicy {
+  checkNamesResources(spec);
+  for (const field of ["bundle", "allowedHosts"] as const) {
+    if (spec.rego?.[field] !== undefined)
+      throw new PolicyCompileError(
+        "NotYetSupported",
+        `spec.rego.${field}`,
+        "is not yet supported: remove it",
+      );
+  }
+  if (spec.evaluation === "Native") {
+    const message = "the API server does not understand Rego: use Auto or Webhook";
+    throw new PolicyCompileError("Invalid", "spec.evaluation", message);
+  }
+  checkCalls(spec, "engine rego", "");
+  if (base.background === "audit") checkLooksAtNobody(spec);
+  return {
+    ...base,
+    engine: "rego",
+    match: compileMatch(spec.matchConstraints, [], "spec.matchConstraints"),
+    judge: regoJudge(spec, programOf(spec, rego)),
+    isEvaluatedHere: true,
+  };
+}
+
+function programOf(spec: ShieldPolicy["spec"], lookUp: RegoLookup | undefined): RegoProgram {
+  const path = "spec.rego.module";
+  const source = regoSourceOf(spec);
+  if (source === undefined) throw new PolicyCompileError("Required", path, "write the policy there");
+  const state = lookUp?.(source) ?? { kind: "compiling", failure: "there is no Rego compiler here" };
+  switch (state.kind) {
+    case "ready":
+      return state.program;
+    case "refused":
+      throw new PolicyCompileError("Invalid", path, state.problem);
+    case "compiling":
+      if (state.failure === undefined) throw new PolicyCompileError("Compiling", path, "is being compiled");
+      throw new PolicyCompileError("CompilerFailed", path, `could not be compiled yet: ${state.failure}`);
+    default:
+      return state satisfies never;
+  }
+}
+
 /** So many calls fit into a webhook configuration beside those of others. */
 const mostCalls = 1_000;
 
-/** What the kind's rules say as well; a file checked offline has not passed those. */
-function checkCalls(spec: ShieldPolicy["spec"]): void {
+/**
+ * What the kind's rules say as well; a file checked offline has not passed those. `who` needs the calls; `instead`: what
+ * else can be done.
+ */
+function checkCalls(spec: ShieldPolicy["spec"], who: string, instead: string): void {
   const path = "spec.matchConstraints.resourceRules";
   const rules = spec.matchConstraints?.resourceRules ?? [];
   if (rules.some(hasWildcard)) {
-    throw new PolicyCompileError(
-      "Invalid",
-      path,
-      "evaluation Webhook takes no * in apiGroups and resources: name them, or use Native",
-    );
+    const message = `${who} takes no * in apiGroups and resources: name them${instead}`;
+    throw new PolicyCompileError("Invalid", path, message);
   }
   const reserved = rules
     .flatMap(({ apiGroups }) => apiGroups)
     .find((group) => NATIVE_ONLY_GROUPS.includes(group));
   if (reserved !== undefined) {
-    const message = `evaluation Webhook cannot be about ${reserved}, which ShieldX is brought back with: use Native`;
+    const message = `${who} cannot be about ${reserved}, which ShieldX is brought back with: leave it out${instead}`;
     throw new PolicyCompileError("Invalid", path, message);
   }
   const calls = rules.reduce(
@@ -264,7 +317,7 @@ function checkCalls(spec: ShieldPolicy["spec"]): void {
     0,
   );
   if (calls > mostCalls) {
-    const message = `come to ${calls} combinations; at most ${mostCalls} with evaluation Webhook: use fewer, or Native`;
+    const message = `come to ${calls} combinations; at most ${mostCalls} with ${who}: use fewer${instead}`;
     throw new PolicyCompileError("Invalid", path, message);
   }
 }

@@ -4,7 +4,16 @@ export type PolicyCompileErrorCode =
   /** A field the engine needs is missing. */
   | "Required"
   /** A field's value cannot be used. */
-  | "Invalid";
+  | "Invalid"
+  /** It is being compiled, by a process of its own. */
+  | "Compiling"
+  /** The compiler could not be run; it will be tried again. */
+  | "CompilerFailed";
+
+/** Whether that says nothing about the policy, and will pass by itself. */
+export function isTransient(code: string): boolean {
+  return code === "Compiling" || code === "CompilerFailed";
+}
 
 /**
  * Thrown when a ShieldPolicy cannot be compiled. The API server's schema refuses most of these at apply; they

@@ -12,7 +12,8 @@ export {
   podSecurityResourceRules,
 } from "./compile.ts";
 export { type PolicySetMember, policySetDigest } from "./digest.ts";
-export { PolicyCompileError, type PolicyCompileErrorCode } from "./errors.ts";
+export { regoSourceOf } from "./engines/rego.ts";
+export { isTransient, PolicyCompileError, type PolicyCompileErrorCode } from "./errors.ts";
 export {
   type CompiledException,
   compileException,

@@ -4,6 +4,8 @@ import { type PodReading, readPod } from "../pod-security/pod-view.ts";
 import { isJsonObject } from "../pod-security/shape-reader.ts";
 import { podJudgementUnchanged } from "../pod-security/unchanged.ts";
 import { type ExtractedPod, extractPodSpec, podCarrierOf } from "../pod-security/workload.ts";
+import type { PlainObject } from "../rego/values.ts";
+import { regoInputOf } from "./engines/rego-input.ts";
 import type { Violation } from "./judgement.ts";
 import { type MatchSubject, matchSubject, metadataOf } from "./match.ts";
 import type { MessageSubject } from "./message.ts";
@@ -20,6 +22,8 @@ export interface QuestionContext {
   readonly authorize?: AuthorizationLookup;
   /** Where policies with a paramKind find their parameters; left out, nowhere. */
   readonly params?: ParamLookup | undefined;
+  /** Documents that policies in Rego see as `data`. Read as they are; they must not change during the call. */
+  readonly data?: PlainObject;
   /** Wall clock, milliseconds since the epoch; decides which exceptions have expired. */
   readonly now: number;
 }
@@ -37,6 +41,7 @@ export class Question {
   #reading: PodReading | undefined;
   #isPodUnchanged: boolean | undefined;
   #forExpressions: CelQuestion | undefined;
+  #forRego: PlainObject | undefined;
 
   constructor(request: AdmissionRequestLike, context: QuestionContext, isLate: () => boolean) {
     this.request = request;
@@ -52,6 +57,12 @@ export class Question {
     const namespaceObject = this.#isInNamespace ? context.namespaceObject : undefined;
     this.#forExpressions ??= { request, object, oldObject, namespaceObject };
     return this.#forExpressions;
+  }
+
+  /** What policies in Rego see. */
+  get forRego(): PlainObject {
+    this.#forRego ??= regoInputOf(this.request);
+    return this.#forRego;
   }
 
   /** What is in a namespace has one to look at; a Namespace itself is in none. */

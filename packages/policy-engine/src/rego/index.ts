@@ -14,6 +14,8 @@ export {
   CompilerUnavailableError,
   createRegoCompiler,
   type PlanCache,
+  PlanFiles,
+  type PlanFilesOptions,
   planName,
   type RegoCompiler,
 } from "./compiler/index.ts";
@@ -27,4 +29,15 @@ export {
 } from "./evaluate/index.ts";
 export { compactJson, type RegoJson } from "./json.ts";
 export { loadPlan, PlanError, type RegoPlan } from "./plan/index.ts";
-export type { RegoValue } from "./values.ts";
+export {
+  compilerBeside,
+  openRegoPrograms,
+  type RegoLookup,
+  type RegoProgram,
+  RegoPrograms,
+  type RegoProgramsOptions,
+  type RegoQuestion,
+  type RegoSource,
+  type RegoState,
+} from "./program/index.ts";
+export type { PlainObject, RegoValue } from "./values.ts";

@@ -35,7 +35,7 @@ export function celJudge(spec: ShieldPolicySpec): Judge {
   };
 }
 
-/** Whether some expression of the policy speaks of that. */
+/** Whether some expression of the policy, or its module, speaks of that. */
 export function mentions(spec: ShieldPolicySpec, name: RegExp): boolean {
   const expressions = [
     ...(spec.matchConditions ?? []).map(({ expression }) => expression),
@@ -45,6 +45,7 @@ export function mentions(spec: ShieldPolicySpec, name: RegExp): boolean {
       messageExpression,
     ]),
     ...(spec.auditAnnotations ?? []).map(({ valueExpression }) => valueExpression),
+    spec.rego?.module ?? "",
   ];
   return expressions.some((expression) => name.test(expression));
 }
@@ -104,7 +105,7 @@ function violationOf({ index, message, reason }: CelFailure): Violation {
 }
 
 /** What the rendered policy's own conditions let pass (native/must-pass.ts), so that both say the same. */
-function mustPass({ request, isBeingDeleted }: Question): boolean {
+export function mustPass({ request, isBeingDeleted }: Question): boolean {
   const { operation, resource, subResource = "", userInfo } = request;
   if (isLeftAlone(resource.group, resource.resource, subResource, operation)) return true;
   // Who was let begin a deletion must be let end it: kubelets delete a Pod that is being deleted once more.

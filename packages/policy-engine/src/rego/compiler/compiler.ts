@@ -1,6 +1,7 @@
 /** Rego to plans: asks the cache, then OPA's compiler, and believes neither before the plan is checked. */
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { loadPlan, PlanError, type RegoPlan } from "../plan/index.ts";
 import { readAnswer } from "./answer.ts";
 import { CompilerUnavailableError } from "./errors.ts";
@@ -35,7 +36,16 @@ export interface CompilerOptions {
 export interface RegoCompiler {
   /** Compiles each; an error in one is its own. Throws `CompilerUnavailableError`, and what the cache throws. */
   compile(requests: readonly CompileRequest[]): Promise<readonly CompileOutcome[]>;
+  /** Whether anything can be compiled, told by a process of its own. Throws `CompilerUnavailableError` where not. */
+  check(): Promise<void>;
 }
+
+/** Compiles wherever anything does. */
+const simplest: CompileRequest = {
+  modules: { "check.rego": "package check\n\nworks := true\n" },
+  entrypoints: ["data.check.works"],
+  builtins: [],
+};
 
 interface Pending {
   readonly request: CompileRequest;
@@ -51,7 +61,9 @@ export function createRegoCompiler({ wasmFile, cache, limits }: CompilerOptions)
   const compilerDigest = (): Promise<string> => {
     identity ??= digestOf(wasmFile).catch((error: unknown) => {
       identity = undefined;
-      throw new CompilerUnavailableError(`cannot read ${wasmFile}`, { cause: error });
+      throw new CompilerUnavailableError(`cannot read ${wasmFile}: name its file with --rego-compiler`, {
+        cause: error,
+      });
     });
     return identity;
   };
@@ -74,12 +86,21 @@ export function createRegoCompiler({ wasmFile, cache, limits }: CompilerOptions)
     return digests.map((digest) => outcomes.get(digest) ?? failure(digest, lost));
   };
 
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const result = before.then(work);
+    before = result.catch(() => undefined);
+    return result;
+  };
+
   return {
-    compile(requests) {
-      const result = before.then(() => compileNow(requests));
-      before = result.catch(() => undefined);
-      return result;
-    },
+    compile: (requests) => inTurn(() => compileNow(requests)),
+    check: () =>
+      inTurn(async () => {
+        const pending = [{ request: simplest, digest: "check" }];
+        for await (const [outcome] of compileAll(pending, wasmFile, allLimits)) {
+          if (!outcome.ok) throw new CompilerUnavailableError(outcome.problems[0]?.message ?? lost.message);
+        }
+      }),
   };
 }
 
@@ -116,8 +137,11 @@ async function* compileAll(
   while (left.length > 0) {
     const lines = left.map(({ request, digest }) => requestLine(request, digest));
     const answers = await askProcess(wasmFile, lines, limits);
-    for (const [at, line] of answers.lines.slice(0, left.length).entries())
+    for (const [at, line] of answers.lines.slice(0, left.length).entries()) {
+      // Plans are checked one by one, and what else the process does goes on between them.
+      if (at > 0) await nextTurn();
       yield outcomeOf(line, left[at]?.digest ?? "");
+    }
     const guilty = left[answers.lines.length];
     if (guilty) yield [failure(guilty.digest, problemOf(answers, limits)), undefined];
     left = left.slice(answers.lines.length + 1);

@@ -6,7 +6,9 @@ export interface CompileRequest {
   /** Source by path; paths appear in messages. */
   readonly modules: Readonly<Record<string, string>>;
   /** References such as `data.shieldx.deny`; the plan calls them `shieldx/deny`. */
-  readonly entrypoints: readonly string[];
+  readonly entrypoints?: readonly string[];
+  /** Instead of entrypoints: names of rules, the first of which that the modules' one package has is the entrypoint. */
+  readonly rules?: readonly string[];
   /** Default v1. */
   readonly regoVersion?: "v0" | "v1";
   /** Built-ins the policy may call; a call of another is an error that names its place. */
@@ -40,7 +42,7 @@ export function requestLine(request: CompileRequest, id: string): string {
   return JSON.stringify({
     id,
     modules: Object.fromEntries(Object.entries(request.modules).sort(([a], [b]) => (a < b ? -1 : 1))),
-    entrypoints: request.entrypoints,
+    ...(request.rules === undefined ? { entrypoints: request.entrypoints ?? [] } : { rules: request.rules }),
     regoVersion: request.regoVersion ?? "v1",
     builtins: request.builtins.toSorted(),
     print: request.keepPrint ?? false,

@@ -1,0 +1,230 @@
+import type { ShieldPolicy } from "@shieldx/crds";
+import { describe, expect, it } from "vitest";
+import {
+  admissionRequest,
+  celPolicy,
+  newYear,
+  podObject,
+  shieldException,
+} from "../../../testing/objects.ts";
+import { EvaluationError } from "../../rego/builtins/contract.ts";
+import type { RegoLookup, RegoQuestion, RegoState } from "../../rego/program/index.ts";
+import { buildPolicySet } from "../build.ts";
+import type { PolicySet } from "../policy-set.ts";
+
+const configMap = (name = "a", metadata: object = {}) => ({
+  apiVersion: "v1",
+  kind: "ConfigMap",
+  metadata: { name, namespace: "team-a", ...metadata },
+});
+const about = (object: object, more: object = {}) => ({
+  ...admissionRequest(podObject("x")),
+  kind: { group: "", version: "v1", kind: "ConfigMap" },
+  resource: { group: "", version: "v1", resource: "configmaps" },
+  name: "a",
+  namespace: "team-a",
+  operation: "CREATE",
+  object,
+  ...more,
+});
+
+function regoPolicy(name = "p", spec: object = {}, generation = 1): ShieldPolicy {
+  const { validations: _, ...rest } = celPolicy(name).spec;
+  return {
+    ...celPolicy(name),
+    metadata: { name, uid: `uid-of-${name}`, generation },
+    spec: {
+      ...rest,
+      engine: "rego",
+      rego: { module: "package a", version: "v1" },
+      ...spec,
+    } as ShieldPolicy["spec"],
+  };
+}
+
+/** A program that answers by a function, as if it had been compiled. */
+function answering(evaluate: (question: RegoQuestion) => readonly string[]): RegoLookup {
+  return () => ({ kind: "ready", program: { entrypoint: "data.a.deny", rule: "deny", evaluate } });
+}
+
+const setOf = (rego: RegoLookup, policy = regoPolicy(), previous?: PolicySet) =>
+  buildPolicySet({ policies: [policy], exceptions: [], serverMinor: 37, rego, previous });
+const context = { namespaceLabels: {}, now: newYear };
+const denials = (set: PolicySet, request = about(configMap())) => set.evaluate(request, context).denials;
+
+describe("a policy of engine rego", () => {
+  it("refuses with its messages", () => {
+    const set = setOf(answering(() => ["no owner", "no team"]));
+    expect(denials(set)).toMatchObject([
+      {
+        code: "PolicyViolation",
+        statusReason: "Forbidden",
+        message: 'ShieldPolicy "p" refuses ConfigMap "team-a/a": no owner; no team',
+        violations: [{ checkId: "deny", detail: "no owner" }, { checkId: "deny" }],
+      },
+    ]);
+    expect(denials(setOf(answering(() => [])))).toEqual([]);
+  });
+
+  it("shows the request as OPA and as Gatekeeper do, and the documents it is given", () => {
+    let seen: RegoQuestion | undefined;
+    const set = setOf(
+      answering((question) => {
+        seen = question;
+        return [];
+      }),
+    );
+    const data = { inventory: {} };
+    set.evaluate(about(configMap(), { userInfo: { username: "jane", uid: undefined } }), {
+      ...context,
+      data,
+    });
+    expect(seen?.input).toEqual({
+      apiVersion: "admission.k8s.io/v1",
+      kind: "AdmissionReview",
+      request: expect.objectContaining({
+        object: configMap(),
+        oldObject: null,
+        operation: "CREATE",
+        dryRun: false,
+      }),
+      review: expect.objectContaining({ kind: { group: "", version: "v1", kind: "ConfigMap" } }),
+    });
+    expect(JSON.stringify(seen?.input)).toContain('"userInfo":{"username":"jane"}');
+    expect(seen?.data).toBe(data);
+    expect(seen?.context.nowNs).toBe(BigInt(newYear) * 1_000_000n);
+  });
+
+  it("leaves what could not be evaluated to its failurePolicy, and tells late from wrong", () => {
+    const failing = answering(() => {
+      throw new EvaluationError("eval_conflict_error", "two values", {
+        location: { file: "policy.rego", row: 3, col: 4 },
+      });
+    });
+    expect(denials(setOf(failing))).toMatchObject([
+      {
+        code: "EvaluationError",
+        message: expect.stringContaining("line 3, column 4: two values (eval_conflict_error)"),
+      },
+    ]);
+    const ignoring = setOf(failing, regoPolicy("p", { failurePolicy: "Ignore" })).evaluate(
+      about(configMap()),
+      context,
+    );
+    expect(ignoring).toMatchObject({ allowed: true, audits: [{ code: "EvaluationError" }] });
+    let now = 0;
+    const slow = answering(({ context: { isPastDeadline } }) => {
+      now = 100;
+      if (isPastDeadline?.()) throw new EvaluationError("eval_cancel_error", "the deadline has passed");
+      return [];
+    });
+    const late = setOf(slow).evaluate(about(configMap()), {
+      ...context,
+      deadlineMs: 50,
+      monotonicNow: () => now,
+    });
+    expect(late.denials).toMatchObject([{ code: "DeadlineExceeded" }]);
+  });
+
+  it("asks its matchConditions first", () => {
+    const conditions = { matchConditions: [{ name: "a", expression: "object.metadata.name == 'a'" }] };
+    const set = setOf(
+      answering(() => ["no"]),
+      regoPolicy("p", conditions),
+    );
+    expect(denials(set)).toHaveLength(1);
+    expect(denials(set, about(configMap("b")))).toEqual([]);
+    const broken = setOf(
+      answering(() => []),
+      regoPolicy("p", { matchConditions: [{ name: "a", expression: "1" }] }),
+    );
+    expect(broken.problems).toMatchObject([{ error: { path: "spec.matchConditions[0].expression" } }]);
+  });
+
+  it("honours exceptions", () => {
+    const exception = shieldException("e", { policies: ["p"], match: { names: ["a"] } });
+    const policies = [regoPolicy()];
+    const rego = answering(() => ["no"]);
+    const set = buildPolicySet({ policies, exceptions: [exception], serverMinor: 37, rego });
+    expect(set.evaluate(about(configMap()), context)).toMatchObject({
+      allowed: true,
+      exempted: [{ policy: "p" }],
+    });
+  });
+
+  it("never traps an object that is being deleted", () => {
+    const set = setOf(answering(() => ["no"]));
+    const deleting = configMap("a", { deletionTimestamp: "2026-01-01T00:00:00Z", finalizers: ["x/y"] });
+    const update = { operation: "UPDATE", oldObject: deleting };
+    expect(
+      denials(set, about({ ...deleting, metadata: { ...deleting.metadata, finalizers: [] } }, update)),
+    ).toEqual([]);
+    expect(denials(set, about(configMap(), { operation: "UPDATE", oldObject: configMap() }))).toHaveLength(1);
+  });
+
+  it("is held against objects that exist, but not where it looks at who asks", () => {
+    const background = { actions: { admission: "off", background: "audit" } };
+    const set = setOf(
+      answering(() => ["no"]),
+      regoPolicy("p", background),
+    );
+    const resource = { group: "", version: "v1", resource: "configmaps" };
+    expect(set.judge(configMap(), { ...context, resource }).findings).toMatchObject([{ policy: "p" }]);
+    const rego = { module: "package a\n\ndeny contains input.request.userInfo.username", version: "v1" };
+    expect(
+      setOf(
+        answering(() => []),
+        regoPolicy("p", { ...background, rego }),
+      ).problems,
+    ).toMatchObject([{ error: { path: "spec.actions.background" } }]);
+  });
+});
+
+describe("while a policy of engine rego is not compiled", () => {
+  const before = setOf(answering(() => ["old"]));
+  it.each<[string, RegoState]>([
+    ["Compiling", { kind: "compiling" }],
+    ["CompilerFailed", { kind: "compiling", failure: "no file" }],
+    ["Invalid", { kind: "refused", problem: "line 1, column 1: no" }],
+  ])("its last version stays in force: %s", (code, state) => {
+    const after = setOf(() => state, regoPolicy("p", {}, 2), before);
+    expect(after.problems).toMatchObject([
+      { name: "p", keepsLastGood: true, error: { code, path: "spec.rego.module" } },
+    ]);
+    expect(after.kept).toMatchObject([{ name: "p", generation: 1, calls: { engine: "rego" } }]);
+    expect(denials(after)).toMatchObject([{ message: expect.stringContaining("old") }]);
+    const mended = setOf(
+      answering(() => ["new"]),
+      regoPolicy("p", {}, 2),
+      after,
+    );
+    expect(mended.problems).toEqual([]);
+    expect(denials(mended)).toMatchObject([{ message: expect.stringContaining("new") }]);
+  });
+
+  it.each<[string, object, string]>([
+    ["spec.matchConstraints.resourceRules", { matchConstraints: {} }, "Required"],
+    [
+      "spec.matchConstraints.resourceRules",
+      {
+        matchConstraints: {
+          resourceRules: [
+            { apiGroups: ["*"], apiVersions: ["v1"], operations: ["CREATE"], resources: ["pods"] },
+          ],
+        },
+      },
+      "Invalid",
+    ],
+    ["spec.evaluation", { evaluation: "Native" }, "Invalid"],
+    ["spec.rego.bundle", { rego: { bundle: { url: "https://x" } } }, "NotYetSupported"],
+    ["spec.rego.module", { rego: {} }, "Required"],
+    ["spec.validations", { validations: [{ expression: "true" }] }, "Invalid"],
+  ])("refuses %s", (path, spec, code) => {
+    expect(
+      setOf(
+        answering(() => []),
+        regoPolicy("p", spec),
+      ).problems,
+    ).toMatchObject([{ error: { path, code } }]);
+  });
+});

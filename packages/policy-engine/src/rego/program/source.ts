@@ -1,0 +1,24 @@
+/** What is compiled as one program. */
+import { createHash } from "node:crypto";
+import type { PlainObject } from "../values.ts";
+
+export interface RegoSource {
+  /** Source by path; paths appear in messages where there are several. */
+  readonly modules: Readonly<Record<string, string>>;
+  /** Documents that come with the modules, below `data`. */
+  readonly data?: PlainObject;
+  readonly version: "v0" | "v1";
+  /** Rule that holds what is wrong, such as `data.shieldx.deny`; left out, one of `defaultRules`. */
+  readonly entrypoint?: string | undefined;
+}
+
+/** Names of the rule that holds what is wrong: Gatekeeper's, then OPA's. The first that the package has counts. */
+export const defaultRules: readonly string[] = ["violation", "deny"];
+
+/** SHA-256, in hex: equal for equal sources. */
+export function sourceKey({ modules, data, version, entrypoint }: RegoSource): string {
+  const sorted = Object.entries(modules).sort(([a], [b]) => (a < b ? -1 : 1));
+  return createHash("sha256")
+    .update(JSON.stringify([sorted, data ?? null, version, entrypoint ?? null]))
+    .digest("hex");
+}
