@@ -1,7 +1,7 @@
 /** ShieldX as it is shipped: the image's bundle, with the environment that the chart gives its webhooks. */
 import { mkdtemp, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Cluster } from "../../e2e/cluster/index.ts";
+import { buildRegoCompiler, type Cluster } from "../../e2e/cluster/index.ts";
 import { type ShieldxOnHost, startShieldxOnHost } from "../../e2e/shieldx/host.ts";
 import { bundle } from "../../images/shieldx/bundle.ts";
 
@@ -15,6 +15,7 @@ export async function startShipped(
     ...options,
     entry: join(folder, "shieldx.mjs"),
     webhookEnv: await chartEnvironment(),
+    args: [`--rego-compiler=${await buildRegoCompiler()}`, `--rego-plans=${join(folder, "plans")}`],
     tokenSeconds: 7_200,
   });
 }

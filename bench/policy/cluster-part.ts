@@ -45,5 +45,5 @@ async function sizeAfterSize(field: Field, settings: PolicyBenchSettings): Promi
     addCreates(lines, size, all);
     await measureRestarts(lines, field, contestants, rules, settings);
   }
-  return lines;
+  return lines.lines;
 }

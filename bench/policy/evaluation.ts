@@ -2,7 +2,6 @@ import { join } from "node:path";
 import { chartEnvironment } from "../admission/shipped.ts";
 import { MeasuredProcess } from "../lib/measured-process.ts";
 import { median } from "../lib/statistics.ts";
-import { isBuilt } from "./built.ts";
 import { type Figure, FigureLines, type Lines, languages } from "./figures.ts";
 import { evaluationMs, goalSize } from "./goals.ts";
 import type { ShieldLanguage } from "./render/shield-policies.ts";
@@ -16,15 +15,15 @@ export async function benchEvaluation(settings: PolicyBenchSettings): Promise<Li
   const lines = new FigureLines();
   for (const language of languages.filter((candidate) => candidate !== "native")) {
     for (const size of settings.sizes) {
-      const measured = isBuilt(language) ? await evaluations(language, size, settings) : undefined;
+      const measured = await evaluations(language, size, settings);
       for (const share of quantiles) {
         const figure: Figure = { name: `evaluation alone, ${share}`, unit: "ms", better: "less" };
         const goal = size <= goalSize ? evaluationMs[share] : undefined;
-        lines.add(figure, size, language, measured?.[share], { goal });
+        lines.add(figure, size, language, measured[share], { goal });
       }
     }
   }
-  return lines;
+  return lines.lines;
 }
 
 async function evaluations(language: ShieldLanguage, size: number, settings: PolicyBenchSettings) {

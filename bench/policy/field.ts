@@ -3,7 +3,6 @@ import type { Cluster } from "../../e2e/cluster/index.ts";
 import { startFloor } from "../admission/peers/floor.ts";
 import { Gatekeeper, type GatekeeperProcess } from "../admission/peers/gatekeeper.ts";
 import type { Lanes } from "../lib/load.ts";
-import { isBuilt } from "./built.ts";
 import {
   admissionPolicyContestant,
   type Contestant,
@@ -77,7 +76,7 @@ export class Field {
         ]
       : [];
     const own = languages
-      .filter((language) => isBuilt(language) && (language !== "native" || arePeersPresent))
+      .filter((language) => language !== "native" || arePeersPresent)
       .map((language) => this.shieldx.contestant(language, rules));
     return [withoutRules("none"), withoutRules("floor", this.#floorPid), ...judges, ...own];
   }

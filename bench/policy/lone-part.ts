@@ -9,7 +9,6 @@ import { buildFloor } from "../admission/peers/floor.ts";
 import { eachInLane } from "../lib/load.ts";
 import { MeasuredProcess } from "../lib/measured-process.ts";
 import { median } from "../lib/statistics.ts";
-import { isBuilt } from "./built.ts";
 import { type Figure, FigureLines, type Lines, languages } from "./figures.ts";
 import { goalSize, readyMs, reviewsPerSecond, rssMiB } from "./goals.ts";
 import { type Endpoint, WebhookStand } from "./lone-webhook.ts";
@@ -38,15 +37,15 @@ export async function benchStarts(settings: PolicyBenchSettings): Promise<Lines>
   const lines = new FigureLines();
   await eachStand(settings, async (stand, size, language, rules) => {
     const took: number[] = [];
-    for (let round = 0; stand !== undefined && round < settings.runs; round++) {
+    for (let round = 0; round < settings.runs; round++) {
       await using webhook = await stand.start();
       await mustBeWhole(webhook.endpoint, rules);
       took.push(webhook.readyMs);
     }
     const goal = size <= goalSize ? readyMs : undefined;
-    lines.add(ready, size, language, took.length === 0 ? undefined : median(took), { goal });
+    lines.add(ready, size, language, median(took), { goal });
   });
-  return lines;
+  return lines.lines;
 }
 
 export async function benchReviews(settings: PolicyBenchSettings): Promise<Lines> {
@@ -58,13 +57,12 @@ export async function benchReviews(settings: PolicyBenchSettings): Promise<Lines
     const ours: Reviewed[] = [];
     for (let round = 0; round < settings.runs; round++) {
       floors.push(await review(floor.endpoint, floor.process, reviews, settings.turnSeconds));
-      if (stand === undefined) continue;
       await using webhook = await stand.start();
       await mustBeWhole(webhook.endpoint, rules);
       ours.push(await review(webhook.endpoint, webhook.process, reviews, settings.turnSeconds));
     }
-    const of = (measured: readonly Reviewed[], key: keyof Reviewed): number | undefined =>
-      measured.length === 0 ? undefined : median(measured.map((one) => one[key]));
+    const of = (measured: readonly Reviewed[], key: keyof Reviewed): number =>
+      median(measured.map((one) => one[key]));
     const add = (figure: Figure, key: keyof Reviewed, goal?: number): void => {
       const ofFloor = key === "rssMiB" ? undefined : of(floors, key);
       lines.add(figure, size, language, of(ours, key), { floor: ofFloor, goal });
@@ -73,7 +71,7 @@ export async function benchReviews(settings: PolicyBenchSettings): Promise<Lines
     add(cpu, "cpuMs");
     add(rss, "rssMiB", size <= goalSize ? rssMiB : undefined);
   });
-  return lines;
+  return lines.lines;
 }
 
 interface Reviewed {
@@ -100,11 +98,11 @@ async function review(
   };
 }
 
-/** Runs `measure` at each size in each language, with a stand where the language is built. */
+/** Runs `measure` at each size in each language, with a stand of its own. */
 async function eachStand(
   settings: PolicyBenchSettings,
   measure: (
-    stand: WebhookStand | undefined,
+    stand: WebhookStand,
     size: number,
     language: ShieldLanguage,
     rules: readonly PolicyRule[],
@@ -113,10 +111,6 @@ async function eachStand(
   for (const language of languages.filter((candidate) => candidate !== "native")) {
     for (const size of settings.sizes) {
       const rules = rulesOf(size);
-      if (!isBuilt(language)) {
-        await measure(undefined, size, language, rules);
-        continue;
-      }
       const policies = shieldPolicies(label, language, rules);
       await using stand = await WebhookStand.set(policies, { [namespace]: { bench: label } });
       await measure(stand, size, language, rules);

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { TLS_SECRET, WEBHOOK_PATH } from "@shieldx/crds";
 import { generateCa, issueLeaf } from "@shieldx/pki";
+import { buildRegoCompiler } from "../../e2e/cluster/index.ts";
 import { freePort } from "../../e2e/shieldx/host.ts";
 import { waitFor } from "../../e2e/shieldx/wait.ts";
 import { bundle } from "../../images/shieldx/bundle.ts";
@@ -78,6 +79,8 @@ export class WebhookStand {
         `--health-bind-address=127.0.0.1:${health}`,
         "--metrics-bind-address=0",
         "--shutdown-delay=0s",
+        `--rego-compiler=${await buildRegoCompiler()}`,
+        `--rego-plans=${join(this.#folder, "plans")}`,
       ],
       env: await chartEnvironment(),
     });

@@ -3,6 +3,7 @@ export { buildArgocd } from "./build/argocd.ts";
 export { buildGoBinary, type GoBinary, type SourcePatch } from "./build/go-binary.ts";
 export { buildHelm, buildKubernetes, findHelm } from "./build/kubernetes.ts";
 export { type ManifestName, publishedFile, publishedManifest } from "./build/published.ts";
+export { buildRegoCompiler } from "./build/rego-compiler.ts";
 export type { ApiServer, BasicCluster, Cluster, TokenOptions } from "./cluster.ts";
 export { type CommandOptions, runCommand } from "./command.ts";
 export { ClusterError, type ClusterErrorCode } from "./errors.ts";

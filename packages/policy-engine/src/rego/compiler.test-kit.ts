@@ -1,22 +1,11 @@
 /** The compiler module for tests: built from `rego-compiler/`, where there is Go to build it with. */
-import { join } from "node:path";
-import { buildGoBinary, type GoBinary } from "@shieldx/e2e/cluster/build";
-
-const source = { module: join(import.meta.dirname, "..", "..", "rego-compiler") };
-
-/** As it is used: WebAssembly with the system interface. */
-export const wasmCompiler: GoBinary = {
-  ...source,
-  output: "rego-compiler.wasm",
-  goos: "wasip1",
-  goarch: "wasm",
-};
+import { buildGoBinary, type GoBinary, regoCompiler } from "@shieldx/e2e/cluster/build";
 
 /** For this machine, which compiles a large batch some times faster. */
-export const nativeCompiler: GoBinary = { ...source, output: "rego-compiler" };
+export const nativeCompiler: GoBinary = { module: regoCompiler.module, output: "rego-compiler" };
 
 /** Path of the built module; undefined, and said so, where Go is missing. What else goes wrong is thrown. */
-export async function builtCompiler(binary: GoBinary): Promise<string | undefined> {
+export async function builtCompiler(binary: GoBinary = regoCompiler): Promise<string | undefined> {
   try {
     return await buildGoBinary(binary);
   } catch (error) {

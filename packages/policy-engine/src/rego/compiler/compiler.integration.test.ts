@@ -3,11 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { builtins as allBuiltins } from "../builtins/index.ts";
-import { builtCompiler, wasmCompiler } from "../compiler.test-kit.ts";
+import { builtCompiler } from "../compiler.test-kit.ts";
 import { compileRego } from "../evaluate/index.ts";
 import { type CompileRequest, createRegoCompiler, type PlanCache, planName } from "./index.ts";
 
-const wasmFile = await builtCompiler(wasmCompiler);
+const wasmFile = await builtCompiler();
 
 const policy = `package shieldx
 
@@ -100,6 +100,43 @@ describe.skipIf(wasmFile === undefined)("the Rego compiler", () => {
       expect.objectContaining({ code: "rego_parse_error" }),
       "ok",
     ]);
+  });
+
+  it("finds the rule that holds what is wrong, in either version of the language", async () => {
+    const rules = ["violation", "deny"];
+    const ask = (source: string, more: Partial<CompileRequest> = {}): CompileRequest => ({
+      modules: { "policy.rego": source },
+      rules,
+      builtins,
+      ...more,
+    });
+    const both = "package a.b\n\ndeny contains 1\n\nviolation contains 2\n";
+    const outcomes = await compilerWith().compile([
+      ask(both),
+      ask("package a.b\n\ndeny contains 1\n"),
+      ask('package a\n\nviolation[{"msg": "x"}] { input.x }\n', { regoVersion: "v0" }),
+      ask("package a.b\n\nallow := true\n"),
+      ask("package a", { modules: { "a.rego": "package a\n\ndeny := []", "b.rego": "package b" } }),
+    ]);
+    const said = outcomes.map((outcome) =>
+      outcome.ok ? outcome.plan.plans.map(({ name }) => name).join() : outcome.problems[0]?.message,
+    );
+    expect(said).toEqual([
+      "a/b/violation",
+      "a/b/deny",
+      "a/violation",
+      "data.a.b has no rule named violation or deny: name the entrypoint",
+      "the modules are of 2 packages: name the entrypoint",
+    ]);
+  });
+
+  it("tells whether it works at all", async () => {
+    await compilerWith().check();
+    const missing = createRegoCompiler({ wasmFile: join(folder, "none.wasm") });
+    await expect(missing.check()).rejects.toMatchObject({ code: "COMPILER_UNAVAILABLE" });
+    await expect(compilerWith({ limits: { memoryBytes: 1024 * 1024 } }).check()).rejects.toMatchObject({
+      code: "COMPILER_UNAVAILABLE",
+    });
   });
 
   it("asks the cache first, and compiles again what is spoilt there", async () => {

@@ -14,6 +14,8 @@ export interface RegoSettings<Handle> {
 
 /** A container has some hundred MB for it beside the process itself; a module of 64 KiB takes far less. */
 const memoryBytes = 256 * 1024 * 1024;
+/** A second of work; a node that is short of processors takes many times that. */
+const answerTimeoutMs = 60_000;
 
 /** Programs with the compiler as ShieldX's processes run it. */
 export function openRegoPrograms<Handle>(settings: RegoSettings<Handle>): RegoPrograms<Handle> {
@@ -22,7 +24,7 @@ export function openRegoPrograms<Handle>(settings: RegoSettings<Handle>): RegoPr
     warn({ err: error, folder }, "compiled policies cannot be kept in this folder");
   const compiler = createRegoCompiler({
     wasmFile: compilerFile,
-    limits: { memoryBytes },
+    limits: { memoryBytes, answerTimeoutMs },
     ...(folder === undefined ? {} : { cache: new PlanFiles({ folder, onTrouble }) }),
   });
   return new RegoPrograms({
