@@ -1,5 +1,5 @@
 import { ANNOTATION, formatKeptPolicies } from "@shieldx/crds";
-import { buildPolicySet, type PolicySet } from "@shieldx/policy-engine";
+import { buildPolicySet, type PolicySet, type RegoState } from "@shieldx/policy-engine";
 import { beforeEach, describe, expect, it } from "vitest";
 import { asPolicy, type ShieldPolicyObject } from "./kinds.ts";
 import { memberOf, PolicyWorld } from "./policy-world.ts";
@@ -16,6 +16,23 @@ function policy(name: string, generation = 1, engine = "podSecurity"): ShieldPol
   } as unknown as ShieldPolicyObject;
 }
 
+const idle = { want: () => {}, state: () => ({ kind: "compiling" }) as const, onChange: () => {} };
+
+/** As stored; the module is its own message. */
+function regoPolicy(name: string, generation: number, module: string): ShieldPolicyObject {
+  const rules = { apiGroups: [""], apiVersions: ["v1"], operations: ["CREATE"], resources: ["configmaps"] };
+  return {
+    ...policy(name, generation),
+    spec: {
+      engine: "rego",
+      evaluation: "Auto",
+      rego: { module, version: "v1" },
+      matchConstraints: { resourceRules: [rules] },
+      actions: { admission: "deny" },
+    },
+  } as unknown as ShieldPolicyObject;
+}
+
 describe("what is known of replicas while a policy does not compile", () => {
   let policies: ShieldPolicyObject[];
   let leases: ReplicaLease[];
@@ -23,12 +40,12 @@ describe("what is known of replicas while a policy does not compile", () => {
     policies = [policy("good"), policy("bad")];
     leases = [];
   });
-  const world = () =>
+  const world = (rego: ConstructorParameters<typeof PolicyWorld>[0]["rego"] = idle) =>
     new PolicyWorld({
       sources: { policies: () => policies, exceptions: () => [], leases: () => leases },
       serverMinor: 37,
       ownNamespaces: [],
-      rego: { want: () => {}, state: () => ({ kind: "compiling" }), onChange: () => {} },
+      rego,
     });
   const load = (previous?: PolicySet) =>
     buildPolicySet({ policies: policies.map(asPolicy), exceptions: [], serverMinor: 37, previous });
@@ -90,6 +107,45 @@ describe("what is known of replicas while a policy does not compile", () => {
       started.invalidate();
       expect(started.mayKeepMore(started.liveReplicas(now))).toBe(false);
     }
+  });
+
+  it("takes a version it has not compiled yet for held by replicas that have, and leaves their calls alone", () => {
+    policies = [policy("good"), regoPolicy("slow", 1, "one")];
+    const ready: RegoState = {
+      kind: "ready",
+      program: { entrypoint: "data.a.deny", rule: "deny", evaluate: () => [] },
+    };
+    const set = buildPolicySet({
+      policies: policies.map(asPolicy),
+      exceptions: [],
+      serverMinor: 37,
+      rego: () => ready,
+    });
+    expect(set.problems).toEqual([]);
+    leases = [report("ahead", set)];
+    let state: RegoState = { kind: "compiling" };
+    let tell = () => {};
+    const starting = world({
+      want: () => {},
+      state: () => state,
+      onChange: (listener) => {
+        tell = listener;
+      },
+    });
+    const [replica] = starting.liveReplicas(now);
+    const [, slow] = policies.map(memberOf);
+    expect(starting.current().problems).toMatchObject([{ name: "slow", error: { code: "Compiling" } }]);
+    expect(starting.loadedBy([replica!], [slow!])).toBe(1);
+    expect(starting.mayKeepMore([replica!])).toBe(true);
+    expect(starting.mayKeepMore([])).toBe(true);
+    let told = 0;
+    starting.onCompiled(() => told++);
+    state = ready;
+    tell();
+    expect(told).toBe(1);
+    expect(starting.current().problems).toEqual([]);
+    expect(starting.isCurrent(replica!)).toBe(true);
+    expect(starting.mayKeepMore([replica!])).toBe(false);
   });
 
   it("believes no report of a policy that is another object, or that compiles", () => {

@@ -178,7 +178,7 @@ describe("make release", () => {
 });
 
 describe("the image", () => {
-  it("is compressed at most 15 MB larger than Node and the libraries it needs, measured alone", async () => {
+  it("is compressed at most 25 MB larger than Node and the libraries it needs, measured alone", async () => {
     const archive = (await readdir(dist)).find((name) => name.startsWith("shieldx-image-")) ?? "";
     const image = await layerBytes(join(dist, archive));
     const node = join(root, "node_modules", `node-linux-${process.arch}`, "bin", "node");
@@ -199,7 +199,7 @@ describe("the image", () => {
       `image ${megabytes(image)}, base ${megabytes(baseBytes)} (${libraries.length} libraries), ShieldX ${megabytes(image - baseBytes)}`,
     );
     expect(libraries.length).toBeGreaterThan(3);
-    expect(image).toBeLessThanOrEqual(baseBytes + 15e6);
+    expect(image).toBeLessThanOrEqual(baseBytes + 25e6);
   });
 });
 

@@ -2,7 +2,7 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { bundle } from "../../../images/shieldx/bundle.ts";
-import { cacheFolder } from "../build/index.ts";
+import { buildRegoCompiler, cacheFolder } from "../build/index.ts";
 import { missingPrerequisite, systemErrorCode } from "../errors.ts";
 import type { ArchiveOptions, Image } from "./archive.ts";
 import { buildArchive } from "./build.ts";
@@ -33,7 +33,9 @@ export interface ShieldxImage {
 }
 
 const root = join(import.meta.dirname, "..", "..", "..");
+/** Made, not kept in the checkout. */
 const bundleFolder = "images/shieldx/dist/";
+const regoCompiler = "images/shieldx/rego-compiler.wasm";
 
 export async function readImageFiles(): Promise<ImageFiles> {
   return JSON.parse(await readFile(join(root, "images", "shieldx", "files.json"), "utf8")) as ImageFiles;
@@ -54,10 +56,7 @@ export async function buildShieldxImage(
     if (options.bundle === undefined) await bundle(scratch);
     const layers: TarEntry[][] = [[...(await debianEntries(list.base.debianPackages)), ...accounts()]];
     for (const { from, to, mode } of list.files) {
-      const source =
-        from === bundleFolder
-          ? (options.bundle ?? scratch)
-          : join(root, from.replace("{arch}", process.arch));
+      const source = await sourceOf(from, options.bundle ?? scratch);
       layers.push(await listedFiles(source, to, Number.parseInt(mode, 8)));
     }
     const described: Image = {
@@ -80,6 +79,13 @@ export async function buildShieldxImage(
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
+}
+
+/** Where a file of the list is on this machine. */
+async function sourceOf(from: string, bundled: string): Promise<string> {
+  if (from === bundleFolder) return bundled;
+  if (from === regoCompiler) return await buildRegoCompiler();
+  return join(root, from.replace("{arch}", process.arch));
 }
 
 /** A file as `to`, or what is directly in a folder under `to`. */

@@ -32,7 +32,7 @@ describe("the chart shieldx", () => {
         runAsNonRoot: true,
         seccompProfile: { type: "RuntimeDefault" },
       });
-      expect(spec.volumes).toBeUndefined();
+      expect(spec.volumes).toEqual([{ name: "plans", emptyDir: { sizeLimit: "128Mi" } }]);
       expect(spec.containers).toHaveLength(1);
       for (const container of spec.containers) {
         expect(container.securityContext).toEqual({

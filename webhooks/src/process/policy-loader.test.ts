@@ -1,11 +1,44 @@
 import { silentLogger } from "@shieldx/controller-runtime";
-import type { PolicySet } from "@shieldx/policy-engine";
+import type { PolicySet, RegoSource, RegoState } from "@shieldx/policy-engine";
 import { Registry } from "prom-client";
 import { describe, expect, it } from "vitest";
 import { AdmissionMetrics } from "../admission/metrics.ts";
 import type { ShieldExceptionObject, ShieldPolicyObject } from "../names.ts";
-import { PolicyLoader } from "./policy-loader.ts";
+import { PolicyLoader, type PolicyLoaderParts } from "./policy-loader.ts";
 import { fakeInformer } from "./process.test-kit.ts";
+
+const idleRego: PolicyLoaderParts["rego"] = {
+  want: () => {},
+  state: () => ({ kind: "compiling" }),
+  isSettled: true,
+  onChange: () => {},
+};
+
+/** Programs that come when a test says so; each refuses with the text of its module. */
+class SlowRego implements SettledRego {
+  readonly compiled = new Set<string>();
+  #wanted: readonly RegoSource[] = [];
+  #listener: () => void = () => {};
+  want(sources: Iterable<RegoSource>): void {
+    this.#wanted = [...sources];
+  }
+  readonly state = (source: RegoSource): RegoState => {
+    const module = source.modules["policy.rego"] ?? "";
+    if (!this.compiled.has(module)) return { kind: "compiling" };
+    return { kind: "ready", program: { entrypoint: "data.a.deny", rule: "deny", evaluate: () => [module] } };
+  };
+  get isSettled(): boolean {
+    return this.#wanted.every((source) => this.state(source).kind === "ready");
+  }
+  onChange(listener: () => void): void {
+    this.#listener = listener;
+  }
+  compile(module: string): void {
+    this.compiled.add(module);
+    this.#listener();
+  }
+}
+type SettledRego = PolicyLoaderParts["rego"];
 
 describe("the policy loader", () => {
   const policy = (
@@ -26,7 +59,7 @@ describe("the policy loader", () => {
       },
     }) as unknown as ShieldPolicyObject;
 
-  function setUp() {
+  function setUp(rego: PolicyLoaderParts["rego"] = idleRego) {
     const policies = fakeInformer<ShieldPolicyObject>();
     const exceptions = fakeInformer<ShieldExceptionObject>();
     const swaps: PolicySet[] = [];
@@ -36,7 +69,7 @@ describe("the policy loader", () => {
       exceptions: exceptions.informer,
       serverMinor: () => 37,
       neverJudged: [],
-      rego: { want: () => {}, state: () => ({ kind: "compiling" }), isSettled: true, onChange: () => {} },
+      rego,
       metrics: new AdmissionMetrics(new Registry()),
       logger: { ...silentLogger, warn: (_, message) => warnings.push(message) },
       onSwap: (set) => swaps.push(set),
@@ -72,6 +105,46 @@ describe("the policy loader", () => {
     await quiet();
     expect(bed.swaps.map(({ policies }) => policies.length)).toEqual([1, 1, 0]);
     bed.loader.stop();
+  });
+
+  const regoPolicy = (name: string, generation: number, module: string): ShieldPolicyObject => {
+    const rules = { apiGroups: [""], apiVersions: ["v1"], operations: ["CREATE"], resources: ["configmaps"] };
+    const spec = {
+      engine: "rego",
+      rego: { module, version: "v1" },
+      matchConstraints: { resourceRules: [rules] },
+      actions: { admission: "deny" },
+      evaluation: "Auto",
+    };
+    return { ...policy(name, generation), spec } as unknown as ShieldPolicyObject;
+  };
+
+  it("has no set before all policies in Rego are compiled, and later waits for none of them", async () => {
+    const rego = new SlowRego();
+    const bed = setUp(rego);
+    bed.policies.set(policy("a", 1));
+    bed.policies.set(regoPolicy("b", 1, "one"));
+    bed.policies.set(regoPolicy("c", 1, "two"));
+    rego.compile("one");
+    await quiet();
+    expect(bed.loader.current).toBeUndefined();
+    rego.compile("two");
+    await quiet();
+    expect(bed.loader.current?.policies.map(({ name }) => name)).toEqual(["a", "b", "c"]);
+
+    bed.policies.set(regoPolicy("b", 2, "three"));
+    bed.policies.set(regoPolicy("d", 1, "four"));
+    bed.policies.set(policy("e", 1));
+    await quiet();
+    const generations = () =>
+      bed.loader.current?.policies.map(({ name, generation }) => `${name}${generation}`);
+    expect(generations()).toEqual(["a1", "b1", "c1", "e1"]);
+    expect(bed.warnings).toEqual([]);
+    rego.compile("three");
+    rego.compile("four");
+    await quiet();
+    expect(generations()).toEqual(["a1", "b2", "c1", "d1", "e1"]);
+    expect(bed.loader.current?.kept).toEqual([]);
   });
 
   it("keeps the last good version of a policy that broke, and says so once", async () => {

@@ -160,6 +160,33 @@ describe("decideStatus", () => {
     expect(decideStatus(observed, T0).enforcedBy).toBe("None");
   });
 
+  it("tells of one that is being compiled what replicas hold meanwhile", () => {
+    const problem = { code: "Compiling", path: "spec.rego.module", message: "is being compiled" } as const;
+    const ahead = observation(podSecurity(), {
+      problem: { ...problem, meanwhile: "newest" },
+      webhook: allWell,
+    });
+    expect(summary(ahead)).toMatchObject({
+      Ready: "False Compiling",
+      Compiled: "False Compiling",
+      Enforced: "True Loaded",
+      Degraded: "False AsWritten",
+    });
+    expect(decideStatus(ahead, T0)).toMatchObject({ enforcedBy: "Webhook", loadedBy: "2/2" });
+    const older = observation(podSecurity(), {
+      problem: { ...problem, meanwhile: "older" },
+      webhook: allWell,
+    });
+    expect(summary(older)).toMatchObject({ Ready: "False Compiling", Enforced: "True OlderVersion" });
+    const unpublished = { ...allWell, loaded: 0, isPublished: false };
+    const created = observation(podSecurity(), {
+      problem: { ...problem, meanwhile: "newest" },
+      webhook: unpublished,
+    });
+    expect(summary(created)).toMatchObject({ Ready: "False Compiling", Enforced: "False WaitingForReplica" });
+    expect(decideStatus(created, T0).enforcedBy).toBe("None");
+  });
+
   it("tells that replicas hold an older version of one that no longer compiles", () => {
     const problem = { code: "Invalid", path: "spec.podSecurity.version", message: "v1.99 is not known" };
     const observed = observation(podSecurity(), { problem, webhook: { ...allWell, loaded: 1 } });
