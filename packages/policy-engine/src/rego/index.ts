@@ -6,6 +6,8 @@ export {
   type EvaluationErrorCode,
 } from "./builtins/contract.ts";
 export { builtins, unsupportedBuiltins } from "./builtins/index.ts";
+export * from "./bundle/index.ts";
+export * from "./bundle-source/index.ts";
 export {
   type CompileOutcome,
   type CompileProblem,

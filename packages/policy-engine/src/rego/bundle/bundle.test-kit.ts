@@ -31,7 +31,8 @@ export function tarEntry({
   block.write(flag, 156, "latin1");
   block.write(magic, 257, "latin1");
   block.write(prefix, 345);
-  const sum = block.reduce((total, byte) => total + byte, 0);
+  let sum = 0;
+  for (const byte of block) sum += byte;
   block.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148);
   return Buffer.concat([block, bytes, Buffer.alloc((512 - (bytes.length % 512)) % 512)]);
 }

@@ -3,7 +3,15 @@ import { gzipSync } from "node:zlib";
 import type { FuzzTarget } from "../../../testing/fuzz.ts";
 import { Random } from "../../../testing/random.ts";
 import { everyStatement } from "../plan.test-kit.ts";
-import { type Files, sampleFiles, signed, tarEntry, tarOf, tarOfFiles } from "./bundle.test-kit.ts";
+import {
+  type Files,
+  type RawEntry,
+  sampleFiles,
+  signed,
+  tarEnd,
+  tarEntry,
+  tarOfFiles,
+} from "./bundle.test-kit.ts";
 import type { Bundle, SnapshotBundle } from "./bundle.ts";
 import { applyDelta } from "./delta.ts";
 import { BundleError } from "./errors.ts";
@@ -48,6 +56,7 @@ const patch: Files = {
 
 interface Sample {
   readonly files: Readonly<Record<string, string>>;
+  readonly entries: ReadonlyMap<string, Buffer>;
   readonly tar: Buffer;
   readonly options: ReadOptions;
   readonly isSigned: boolean;
@@ -63,6 +72,7 @@ function sample(files: Files, weight: number, isSigned = false): Sample {
   );
   return {
     files: texts,
+    entries: new Map(Object.entries(texts).map(([name, content]) => [name, tarEntry({ name, content })])),
     tar: tarOfFiles(texts),
     options: isSigned ? { limits, verification } : { limits },
     isSigned,
@@ -154,38 +164,51 @@ function editedText(text: string, random: Random): string {
   return text.slice(0, at) + (random.chance(0.8) ? random.pick(pieces) : "") + text.slice(end);
 }
 
-/** The archive made anew with one file changed, renamed, doubled or of another type. */
-function editedFiles({ files, isSigned }: Sample, random: Random): Buffer {
-  const names = Object.keys(files);
-  const chosen = random.pick(names);
-  const entries = names.map((name) => ({ name, content: files[name] ?? "" }));
-  const entry = { name: chosen, content: files[chosen] ?? "" };
+/** The archive with one entry made anew. */
+function rebuilt(
+  { entries, files }: Sample,
+  name: string,
+  change: Partial<RawEntry>,
+  ...more: Buffer[]
+): Buffer {
+  const changed = tarEntry({ name, content: files[name] ?? "", ...change });
+  return Buffer.concat([
+    ...Array.from(entries, ([each, bytes]) => (each === name ? changed : bytes)),
+    ...more,
+    tarEnd,
+  ]);
+}
+
+/** One file changed, renamed, doubled or of another type. */
+function editedFiles(chosen: Sample, random: Random): Buffer {
+  const name = random.pick([...chosen.entries.keys()]);
   switch (random.below(6)) {
     case 0:
-      return tarOf(
-        entries.map((each) => (each.name === chosen ? { ...each, name: editedText(chosen, random) } : each)),
-      );
+      return rebuilt(chosen, name, { name: editedText(name, random) });
     case 1:
-      return tarOf([...entries, { ...entry, name: random.chance(0.5) ? chosen : random.pick(pieces) }]);
+      return rebuilt(chosen, name, {}, tarEntry({ name: random.chance(0.5) ? name : random.pick(pieces) }));
     case 2:
-      return tarOf(
-        entries.map((each) => (each.name === chosen ? { ...each, flag: random.pick(flags) } : each)),
-      );
-    case 3: {
-      const size = random.pick([0, 1, 511, 513, 4_096, 0o77777777777]);
-      return tarOf(entries.map((each) => (each.name === chosen ? { ...each, size } : each)));
-    }
+      return rebuilt(chosen, name, { flag: random.pick(flags) });
+    case 3:
+      return rebuilt(chosen, name, { size: random.pick([0, 1, 511, 513, 4_096, 0o77777777777]) });
     default: {
-      const changed = { ...files, [chosen]: editedText(entry.content, random) };
-      // Signed anew, a change gets past the signature.
-      const { ".signatures.json": _signature, ...unsigned } = changed;
-      try {
-        if (isSigned && random.chance(0.3)) return tarOfFiles(signed(unsigned, { secret }));
-      } catch (error) {
-        if (!(error instanceof BundleError)) throw error;
-      }
-      return tarOfFiles(changed);
+      const content = editedText(chosen.files[name] ?? "", random);
+      const isResigned = chosen.isSigned && random.chance(0.3);
+      return (
+        (isResigned ? signedAnew({ ...chosen.files, [name]: content }) : undefined) ??
+        rebuilt(chosen, name, { content })
+      );
     }
+  }
+}
+
+/** So that a change gets past the signature; undefined where a document cannot even be hashed. */
+function signedAnew({ ".signatures.json": _before, ...files }: Files): Buffer | undefined {
+  try {
+    return tarOfFiles(signed(files, { secret }));
+  } catch (error) {
+    if (error instanceof BundleError) return undefined;
+    throw error;
   }
 }
 

@@ -2,7 +2,7 @@ export type {
   Bundle,
   BundleModule,
   DeltaBundle,
-  Manifest,
+  Manifest as BundleManifest,
   PatchOperation,
   RegoVersion,
   SnapshotBundle,
