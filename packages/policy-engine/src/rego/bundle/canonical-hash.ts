@@ -7,7 +7,7 @@ import { createHash, type Hash } from "node:crypto";
 import { JsonSyntaxError, parseJson } from "../builtins/go/json-parse.ts";
 import { numberText } from "../builtins/go/number-text.ts";
 import { compareStrings, entriesOf, isArray, isObject, type RegoValue } from "../values.ts";
-import { isDataFile, isYamlData, readYaml } from "./data-files.ts";
+import { baseOf, isDataFile, isYamlData, readYaml } from "./data-files.ts";
 import { jsonFailure } from "./json-file.ts";
 import { manifestFile } from "./manifest.ts";
 import { decodeText } from "./text.ts";
@@ -25,7 +25,7 @@ export const hashNames: ReadonlyMap<string, string> = new Map([
 /** @param algorithm node:crypto's name. @throws BundleError where a document cannot be read. */
 export function fileHash(path: string, bytes: Uint8Array, algorithm: string): Uint8Array {
   const hash = createHash(algorithm);
-  const base = path.slice(path.lastIndexOf("/") + 1);
+  const base = baseOf(path);
   if (!isDataFile(base) && base !== manifestFile) return hash.update(bytes).digest();
   const { value, numberOf } = readDocument(path, base, bytes);
   writeCanonical(value, numberOf, hash);

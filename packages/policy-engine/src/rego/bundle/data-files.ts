@@ -5,13 +5,17 @@ import { type RegoValue, ValueDepthError } from "../values.ts";
 import { metered } from "../work-meter.ts";
 import { BundleError } from "./errors.ts";
 import { isPlain, readJson } from "./json-file.ts";
-import type { BundleLimits } from "./limits.ts";
 import { decodeText } from "./text.ts";
 
 type Tree = Record<string, RegoValue>;
 
 /** Units of work for a byte of YAML: a hundred times what ordinary documents take. */
 const yamlWorkPerByte = 2_000;
+
+/** The name of a file without its folders. */
+export function baseOf(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
+}
 
 export function isYamlData(base: string): boolean {
   return base === "data.yaml" || base === "data.yml";
@@ -32,17 +36,9 @@ export function countValues(bytes: Uint8Array, isYaml: boolean): number {
 /** All data of a bundle. Nothing else holds what it is made of. */
 export class DataTree {
   readonly root: Tree = Object.create(null);
-  readonly #limits: BundleLimits;
-  values = 0;
-  #yamlBytes = 0;
-
-  constructor(limits: BundleLimits) {
-    this.#limits = limits;
-  }
-
   /** @throws BundleError also where two files give one place a value. */
   add(path: string, bytes: Uint8Array): void {
-    const value = this.#read(path, bytes);
+    const value = isYamlData(baseOf(path)) ? readYaml(bytes, path) : readJson(bytes, path);
     const folders = path.split("/").slice(0, -1);
     if (folders[0]?.startsWith("."))
       throw new BundleError(
@@ -67,24 +63,6 @@ export class DataTree {
     if (!isPlain(value))
       throw new BundleError("INVALID_FILE", "must be an object, as it is the root of data", { file: path });
     merge(tree, value as Tree, path, folders);
-  }
-
-  #read(path: string, bytes: Uint8Array): RegoValue {
-    const isYaml = isYamlData(path.slice(path.lastIndexOf("/") + 1));
-    this.values += countValues(bytes, isYaml);
-    if (this.values > this.#limits.values)
-      throw new BundleError(
-        "LIMIT_EXCEEDED",
-        `the bundle's data has more than ${this.#limits.values} values`,
-      );
-    if (!isYaml) return readJson(bytes, path);
-    this.#yamlBytes += bytes.length;
-    if (this.#yamlBytes > this.#limits.yamlBytes)
-      throw new BundleError(
-        "LIMIT_EXCEEDED",
-        `the bundle has more than ${this.#limits.yamlBytes} bytes of YAML: write the data as JSON`,
-      );
-    return readYaml(bytes, path);
   }
 }
 

@@ -21,8 +21,6 @@ export function readPatch(
   limits: BundleLimits,
 ): Pick<DeltaBundle, "patch" | "values"> {
   const values = countValues(bytes, false);
-  if (values > limits.values)
-    throw new BundleError("LIMIT_EXCEEDED", `has more than ${limits.values} values`, { file: patchFile });
   const fields = new Fields(readJson(bytes, patchFile, "INVALID_PATCH"), patchFile, "INVALID_PATCH");
   fields.refuseOtherCase(["data"]);
   const operations = fields.list("data", limits.patchOperations) ?? [];

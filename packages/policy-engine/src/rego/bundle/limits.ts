@@ -11,7 +11,7 @@ export interface BundleLimits {
   readonly pathBytes: number;
   /** Folders within folders. */
   readonly depth: number;
-  /** Values of all data files: an empty list takes two bytes of text and some fifty of memory. */
+  /** Values of all JSON and YAML files: an empty list takes two bytes of text and some fifty of memory. */
   readonly values: number;
   /** Of all YAML files: reading them takes microseconds a character. */
   readonly yamlBytes: number;

@@ -1,7 +1,6 @@
 /** `.manifest` (OPA's documentation, "Bundle File Format"; v1/bundle Manifest). Fields it does not define are ignored. */
 import { LimitError } from "../builtins/contract.ts";
 import { compileGlob, type Glob, GlobSyntaxError } from "../builtins/go/glob-pattern.ts";
-import { maxPatternLength } from "../builtins/limits.ts";
 import type { RegoValue } from "../values.ts";
 import type { Manifest, RegoVersion } from "./bundle.ts";
 import { BundleError } from "./errors.ts";
@@ -13,7 +12,10 @@ export const manifestFile = ".manifest";
 const knownFields = ["revision", "roots", "wasm", "rego_version", "file_rego_versions", "metadata"] as const;
 const maxRevisionLength = 1_024;
 const maxRoots = 1_000;
+/** Of a root, in characters; each of its parts takes memory. */
+const maxRootLength = 1_024;
 const maxPatterns = 1_000;
+const maxPatternLength = 1_024;
 /** Steps that matching all patterns with all paths may take. */
 const maxMatchingWork = 20_000_000;
 
@@ -56,9 +58,12 @@ function rootsOf(fields: Fields): Roots {
   const roots = fields.list("roots", maxRoots);
   if (roots === undefined) return new Roots([""]);
   return new Roots(
-    roots.map((root, at) =>
-      typeof root === "string" ? trimSlashes(root) : fields.fail(`roots[${at}]`, "must be a string"),
-    ),
+    roots.map((root, at) => {
+      if (typeof root !== "string") return fields.fail(`roots[${at}]`, "must be a string");
+      if (root.length > maxRootLength)
+        fields.fail(`roots[${at}]`, `is longer than ${maxRootLength} characters`);
+      return trimSlashes(root);
+    }),
   );
 }
 

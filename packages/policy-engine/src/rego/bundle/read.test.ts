@@ -197,7 +197,7 @@ describe("an archive is refused", () => {
     ["files", 5, "more than 5 files"],
     ["pathBytes", 12, "longer than 12 bytes"],
     ["depth", 2, "more than 2 folders deep"],
-    ["values", 4, "more than 4 values"],
+    ["values", 4, "more than 4 values in its documents"],
     ["yamlBytes", 10, "more than 10 bytes of YAML"],
   ])("beyond the limit %s", (limit, value, message) => {
     const error = refusal(() => readBundle(bundleOf(sampleFiles), { limits: { [limit]: value } }));
@@ -280,6 +280,16 @@ describe("a bundle is refused", () => {
     const deep = "[".repeat(5_000) + "]".repeat(5_000);
     expect(refusal(() => readBundle(bundleOf({ "a/data.json": deep }))).code).toBe("LIMIT_EXCEEDED");
     expect(refusal(() => readBundle(bundleOf({ "a/data.yaml": deep }))).code).toBe("LIMIT_EXCEEDED");
+  });
+
+  it("with more values than its memory is worth, before they are parsed", () => {
+    const lists = `[${"[],".repeat(3_000_000)}[]]`;
+    for (const name of ["a/data.json", ".manifest", ".signatures.json", "plan.json", "patch.json"]) {
+      const before = process.memoryUsage().heapUsed;
+      const tar = tarOfFiles({ [name]: lists });
+      expect(refusal(() => readUnpacked(tar)).code).toBe("LIMIT_EXCEEDED");
+      expect(process.memoryUsage().heapUsed - before).toBeLessThan(64 << 20);
+    }
   });
 
   it("with aliases that stand for billions of values", () => {

@@ -2,7 +2,7 @@
 import { loadPlan, PlanError, type RegoPlan } from "../plan/index.ts";
 import { type BundleFiles, inflate, readTar } from "./archive.ts";
 import type { Bundle, BundleModule } from "./bundle.ts";
-import { DataTree, isDataFile } from "./data-files.ts";
+import { baseOf, countValues, DataTree, isDataFile, isYamlData } from "./data-files.ts";
 import { patchFile, readPatch } from "./delta.ts";
 import { BundleError } from "./errors.ts";
 import { type BundleLimits, defaultBundleLimits } from "./limits.ts";
@@ -45,14 +45,11 @@ export function readUnpacked(tar: Uint8Array, options: ReadOptions = {}): Bundle
   const limits = { ...defaultBundleLimits, ...options.limits };
   const files = readTar(tar, limits);
   checkNames(files);
+  const values = checkAmounts(files, limits);
   const patch = files.get(patchFile);
   checkSignature(files, patch !== undefined, options.verification);
   const read = readManifest(files.get(manifestFile));
-  return patch === undefined ? readSnapshot(files, read, limits) : readDelta(files, patch, read, limits);
-}
-
-function baseOf(path: string): string {
-  return path.slice(path.lastIndexOf("/") + 1);
+  return patch === undefined ? readSnapshot(files, read, values) : readDelta(files, patch, read, limits);
 }
 
 function checkNames(files: BundleFiles): void {
@@ -73,6 +70,31 @@ function checkNames(files: BundleFiles): void {
         },
       );
   }
+}
+
+/**
+ * How many values all documents have, at most. Counted before any of them is parsed, be it to be verified only: an
+ * empty list is two bytes of text and some fifty of memory.
+ */
+function checkAmounts(files: BundleFiles, limits: BundleLimits): number {
+  let values = 0;
+  let yamlBytes = 0;
+  for (const [path, bytes] of files) {
+    const isYaml = isYamlData(baseOf(path));
+    if (isYaml) yamlBytes += bytes.length;
+    if (isDataFile(baseOf(path)) || topFiles.has(path)) values += countValues(bytes, isYaml);
+  }
+  if (values > limits.values)
+    throw new BundleError(
+      "LIMIT_EXCEEDED",
+      `the bundle has more than ${limits.values} values in its documents`,
+    );
+  if (yamlBytes > limits.yamlBytes)
+    throw new BundleError(
+      "LIMIT_EXCEEDED",
+      `the bundle has more than ${limits.yamlBytes} bytes of YAML: write the data as JSON`,
+    );
+  return values;
 }
 
 function checkSignature(
@@ -103,12 +125,8 @@ function checkSignature(
   verifyFiles(files, verification.verifier, verification.nowMs);
 }
 
-function readSnapshot(
-  files: BundleFiles,
-  { manifest, versionOf }: ReadManifest,
-  limits: BundleLimits,
-): Bundle {
-  const data = new DataTree(limits);
+function readSnapshot(files: BundleFiles, { manifest, versionOf }: ReadManifest, values: number): Bundle {
+  const data = new DataTree();
   const modules: BundleModule[] = [];
   let plan: RegoPlan | undefined;
   for (const [path, bytes] of files) {
@@ -122,7 +140,7 @@ function readSnapshot(
       "OUTSIDE_ROOTS",
       `there is data at ${placeText(outside)}, but the bundle's roots are ${manifest.roots}`,
     );
-  return { kind: "snapshot", manifest, modules, data: data.root, plan, values: data.values };
+  return { kind: "snapshot", manifest, modules, data: data.root, plan, values };
 }
 
 function placeText(path: readonly string[]): string {

@@ -18,6 +18,7 @@ import {
 import { ValueDepthError } from "../values.ts";
 import type { BundleFiles } from "./archive.ts";
 import { fileHash, hashNames } from "./canonical-hash.ts";
+import { countValues } from "./data-files.ts";
 import { BundleError } from "./errors.ts";
 import { Fields, readJson } from "./json-file.ts";
 import type { BundleVerifier, UsableKey } from "./verifier.ts";
@@ -88,12 +89,9 @@ function verifyToken(
     const parts = splitToken(token);
     const { alg, kid, isUsable } = headerFields(decodeHeader(parts));
     // Read before it is verified, as OPA's older signatures name their key in it; nothing else of it is used until then.
-    const claims = new Fields(
-      jsonObject(textOf(decodePart(parts.payload, "payload"))),
-      signaturesFile,
-      "INVALID_SIGNATURE",
-      "token.",
-    );
+    const payload = decodePart(parts.payload, "payload");
+    if (countValues(payload, false) > 10_000 + 20 * files) throw refused("says more than it has to");
+    const claims = new Fields(jsonObject(textOf(payload)), signaturesFile, "INVALID_SIGNATURE", "token.");
     const key = chooseKey(verifier, kid, claims.text("keyid") ?? "");
     if (!isUsable || alg !== key.algorithm)
       throw refused(`is made with ${JSON.stringify(alg.slice(0, 20))}; the key is for ${key.algorithm}`);
