@@ -1,11 +1,11 @@
-/** What is in the image besides our own sources: npm packages in the bundle, Node, Debian libraries. */
+/** What is in the image besides our own sources: npm packages in the bundle, Node, Debian libraries; Go modules: go-modules.ts. */
 import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { debianPackage } from "../../e2e/cluster/image/debian.ts";
 import { debianLicences, refusalOf } from "./licences.ts";
 
 export interface Component {
-  readonly kind: "npm" | "node" | "deb";
+  readonly kind: "npm" | "node" | "deb" | "go";
   readonly name: string;
   readonly version: string;
   /** An SPDX expression. */

@@ -8,11 +8,13 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { build } from "esbuild";
+import { buildRegoCompiler } from "../../e2e/cluster/build/index.ts";
 import { buildShieldxImage, readImageFiles } from "../../e2e/cluster/image/shieldx.ts";
 import { installManifest } from "../../e2e/shieldx/install-manifest.ts";
 import { bundle, forNode } from "../../images/shieldx/bundle.ts";
 import { packChart } from "./charts.ts";
 import { type Component, debianComponents, nodeComponent, npmComponents } from "./components.ts";
+import { goComponents } from "./go-modules.ts";
 import { type Origin, provenanceOf, type Subject } from "./provenance.ts";
 import { sbomOf } from "./sbom.ts";
 import { envelopeOf, imagePayload, signBytes } from "./sign.ts";
@@ -32,6 +34,8 @@ async function release(folder: string): Promise<void> {
   await copyFile(image.archive, join(folder, `shieldx-image-${version}-linux-${process.arch}.tar`));
   for (const chart of ["charts/shieldx", "charts/shieldx-policies"]) await packChart(chart, folder);
   const shieldctlInputs = await bundleShieldctl(join(folder, "shieldctl"));
+  // Where shieldctl looks for it.
+  await copyFile(await buildRegoCompiler(), join(folder, "rego-compiler.wasm"));
   for (const directory of publishable) {
     await run(process.execPath, [join(directory, "scripts", "pack.ts"), folder]);
   }
@@ -125,6 +129,7 @@ async function componentsOf(shieldctlInputs: readonly string[]): Promise<Compone
       ...npmComponents([...inputs, ...shieldctlInputs]),
       nodeComponent(),
       ...(await debianComponents(base.debianPackages)),
+      ...(await goComponents()),
     ];
   } finally {
     await rm(scratch, { recursive: true, force: true });

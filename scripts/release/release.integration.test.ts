@@ -21,6 +21,7 @@ import { cacheFolder } from "../../e2e/cluster/build/index.ts";
 import { writeImageArchive } from "../../e2e/cluster/image/archive.ts";
 import type { TarEntry } from "../../e2e/cluster/image/tar.ts";
 import { buildHelm, runCommand } from "../../e2e/cluster/index.ts";
+import { licencesFile, licenceTexts } from "./go-modules.ts";
 
 const run = promisify(execFile);
 const root = resolve(import.meta.dirname, "..", "..");
@@ -77,7 +78,7 @@ describe("make release", () => {
   it("gives the same bytes in two checkouts", async () => {
     const sums = await readFile(join(dist, "SHA256SUMS"), "utf8");
     expect(await readFile(join(again, "SHA256SUMS"), "utf8")).toBe(sums);
-    expect(sums.trim().split("\n")).toHaveLength(9);
+    expect(sums.trim().split("\n")).toHaveLength(10);
     console.log(sums);
   });
 
@@ -134,6 +135,8 @@ describe("make release", () => {
     };
     const names = components.map(({ name }) => name);
     expect(names).toEqual(expect.arrayContaining(["undici", "zod", "pino", "node", "libc6", "libstdc++6"]));
+    expect(names).toEqual(expect.arrayContaining(["github.com/open-policy-agent/opa", "std"]));
+    expect(await readFile(join(root, licencesFile), "utf8")).toBe(await licenceTexts());
     expect(new Set(components.map(({ purl }) => purl)).size).toBe(components.length);
     const licences = new Set(components.map(({ licenses }) => licenses[0]?.expression));
     console.log(`${components.length} components under ${[...licences].sort().join(", ")}`);
