@@ -151,6 +151,19 @@ describe("programs", () => {
     expect(compiler.batches).toEqual([["heavy", "good"], ["heavy"], ["heavy"], ["heavy"]]);
   });
 
+  it("are not tried again for nobody, but for whoever asks once more", async () => {
+    const { compiler, clock, programs } = setUp();
+    compiler.isBroken = true;
+    expect(await programs.prepare(source("good"), 1_000)).toMatchObject({
+      kind: "compiling",
+      failure: expect.stringContaining("no file"),
+    });
+    clock.pass(600_000);
+    expect(compiler.batches).toHaveLength(1);
+    compiler.isBroken = false;
+    expect(await programs.prepare(source("good"), 1_000)).toMatchObject({ kind: "ready" });
+  });
+
   it("keep few that nobody wants, and take no more than they can work on", async () => {
     const { programs, nextChange } = setUp();
     const asked = Array.from({ length: 100 }, (_, at) => programs.prepare(source(`bad ${at}`), 1_000));

@@ -64,8 +64,9 @@ export class RegoPrograms<Handle = unknown> {
 
   /** Compiles these, and lets go of those that were wanted before. */
   want(sources: Iterable<RegoSource>): void {
-    for (const entry of this.#entries.values()) entry.isWanted = false;
-    for (const source of sources) this.#use(source).isWanted = true;
+    const wanted = new Set<Entry>();
+    for (const source of sources) wanted.add(this.#use(source));
+    for (const entry of this.#entries.values()) entry.isWanted = wanted.has(entry);
     this.#dropSpare();
     this.#work();
   }
@@ -84,7 +85,8 @@ export class RegoPrograms<Handle = unknown> {
 
   /** Compiles one source now, whether it is wanted or not; gives up waiting after `timeoutMs`. */
   async prepare(source: RegoSource, timeoutMs: number): Promise<RegoState> {
-    if (this.#spare().filter(({ state }) => state.kind === "compiling").length >= mostSpare)
+    const underWay = this.#spare().filter((entry) => entry.state.kind === "compiling" && !isGivenUp(entry));
+    if (underWay.length >= mostSpare)
       return { kind: "compiling", failure: "too many policies are being compiled" };
     const entry = this.#use(source);
     if (entry.state.kind !== "compiling") return entry.state;
@@ -113,7 +115,9 @@ export class RegoPrograms<Handle = unknown> {
 
   #use(source: RegoSource): Entry {
     const key = sourceKey(source);
-    const known = this.#entries.get(key);
+    const found = this.#entries.get(key);
+    // What the compiler failed over is not tried again for nobody: whoever asks once more begins anew.
+    const known = found === undefined || isGivenUp(found) ? undefined : found;
     const dueAt = this.#options.clock.monotonicNow();
     const entry: Entry = known ?? {
       source,
@@ -146,7 +150,9 @@ export class RegoPrograms<Handle = unknown> {
     if (this.#isWorking || this.#isStopped) return;
     this.#options.clock.clearTimeout(this.#timer);
     this.#timer = undefined;
-    const compiling = [...this.#entries.values()].filter(({ state }) => state.kind === "compiling");
+    const compiling = [...this.#entries.values()].filter(
+      (entry) => entry.state.kind === "compiling" && !isGivenUp(entry),
+    );
     if (compiling.length === 0) return;
     const now = this.#options.clock.monotonicNow();
     const due = compiling.filter(({ dueAt }) => dueAt <= now).slice(0, mostInBatch);
@@ -223,4 +229,9 @@ export class RegoPrograms<Handle = unknown> {
     }
     if (entries.length > 0) this.#options.onFailure?.(failure, soonest);
   }
+}
+
+/** Nobody wants it, and the compiler could not be run for it. */
+function isGivenUp({ isWanted, state, attempts }: Entry): boolean {
+  return !isWanted && state.kind === "compiling" && attempts > 0;
 }
