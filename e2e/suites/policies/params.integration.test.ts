@@ -11,7 +11,14 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Cluster, startCluster } from "../../cluster/index.ts";
 import { clientsOf } from "../../shieldx/clients.ts";
 import { type ShieldxOnHost, startShieldxOnHost } from "../../shieldx/host.ts";
-import { apply, celPolicy, type Manifest, read, untilCondition } from "../../shieldx/objects.ts";
+import {
+  apply,
+  celPolicy,
+  type Manifest,
+  read,
+  ShieldPolicy,
+  untilCondition,
+} from "../../shieldx/objects.ts";
 import { waitFor } from "../../shieldx/wait.ts";
 
 /**
@@ -263,7 +270,9 @@ describe("a policy with parameters", () => {
       policy(form, `${name}-n`, "Native"),
       policy(form, `${name}-w`, "Webhook"),
     ]);
-    await applied({ apiVersion: "v1", kind: "List", items });
+    await Promise.all(
+      items.map((item) => client.apply(ShieldPolicy, item as never, { fieldManager: "e2e" })),
+    );
     const settled = async () => {
       const list = await read<{ items: (Status & { metadata: { name: string } })[] }>(
         cluster,
@@ -276,7 +285,6 @@ describe("a policy with parameters", () => {
       });
       return open?.length === 0;
     };
-    console.log("policies applied", performance.now());
     await waitFor("all policies in force", settled, { timeoutMs: 60_000, everyMs: 500 });
   }, 120_000);
   afterAll(async () => {
