@@ -1,3 +1,4 @@
+export * from "./inventory/index.ts";
 export * from "./native/index.ts";
 export * from "./offline/index.ts";
 export * from "./pod-security/index.ts";

@@ -1,0 +1,1 @@
+export { Inventory, type InventoryData } from "./inventory.ts";
