@@ -12,6 +12,7 @@ const folder = new URL("../../../docs/guides/", import.meta.url).pathname;
 const order = [
   "install.md",
   "first-policy.md",
+  "parameters.md",
   "troubleshooting.md",
   "upgrade.md",
   "gitops.md",
