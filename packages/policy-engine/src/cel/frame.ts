@@ -39,28 +39,24 @@ export function emptySlots(count: number): EmptySlots {
   return Array.from({ length: count }, () => undefined);
 }
 
-/** The state of one evaluation. */
-export class Frame {
+/** The state of one evaluation. It meters the work of it: what was touched and made, which the cost does not tell. */
+export class Frame extends WorkMeter {
   readonly activation: Activation;
   readonly limit: number;
   /** Variables of comprehensions, one place each. */
   readonly slots: (CelValue | undefined)[];
   /** Variables of the activation that were already looked up. */
   readonly globals: (CelValue | undefined)[];
-  readonly isLate: (() => boolean) | undefined;
   iterations = 0;
   /** What was spent so far. Nodes add to it; loops and the end of the evaluation compare it with the limit. */
   cost = 0;
-  /** What was touched and made so far, which the cost does not tell. */
-  readonly work: WorkMeter;
 
   constructor(activation: Activation, slots: EmptySlots, globals: EmptySlots, options: EvaluateOptions) {
+    super(options.isLate);
     this.activation = activation;
     this.limit = options.costLimit ?? Number.POSITIVE_INFINITY;
     this.slots = slots.slice();
     this.globals = globals.slice();
-    this.isLate = options.isLate;
-    this.work = new WorkMeter(options.isLate);
   }
 
   /** Throws when the budget is spent. */

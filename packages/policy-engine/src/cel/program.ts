@@ -22,8 +22,13 @@ export interface Evaluation {
 
 /** How an evaluation ended; what it cost is known either way. */
 export type Outcome =
-  | { readonly value: CelValue; readonly error?: undefined; readonly cost: number }
-  | { readonly value?: undefined; readonly error: CelError | CelAbort; readonly cost: number };
+  | { readonly kind: "value"; readonly value: CelValue; readonly error?: undefined; readonly cost: number }
+  | {
+      readonly kind: "error";
+      readonly value?: undefined;
+      readonly error: CelError | CelAbort;
+      readonly cost: number;
+    };
 
 const NO_OPTIONS: EvaluateOptions = {};
 
@@ -41,20 +46,20 @@ export class Program {
 
   /** Throws `CelError` when there is no value, and `CelAbort` when the budget, the time or an answer was lacking. */
   evaluate(activation: Activation, options: EvaluateOptions = NO_OPTIONS): Evaluation {
-    const { value, error, cost } = this.tryEvaluate(activation, options);
-    if (error !== undefined) throw error;
-    return { value, cost };
+    const outcome = this.tryEvaluate(activation, options);
+    if (outcome.kind === "error") throw outcome.error;
+    return { value: outcome.value, cost: outcome.cost };
   }
 
   tryEvaluate(activation: Activation, options: EvaluateOptions = NO_OPTIONS): Outcome {
     const frame = new Frame(activation, this.#slots, this.#globals, options);
-    const outer = countWith(frame.work);
+    const outer = countWith(frame);
     try {
       const value = this.#node.run(frame);
       frame.checkCost();
-      return { value, cost: frame.cost };
+      return { kind: "value", value, cost: frame.cost };
     } catch (error) {
-      return { error: evaluationError(frame, error), cost: frame.cost };
+      return { kind: "error", error: evaluationError(frame, error), cost: frame.cost };
     } finally {
       countWith(outer);
     }

@@ -20,12 +20,12 @@ const UNITS_PER_LOOK = 10_000;
 const CHARACTERS_PER_UNIT = 16;
 
 export class WorkMeter {
-  readonly #isLate: (() => boolean) | undefined;
+  readonly isLate: (() => boolean) | undefined;
   #nextLook = UNITS_PER_LOOK;
   units = 0;
 
   constructor(isLate: (() => boolean) | undefined) {
-    this.#isLate = isLate;
+    this.isLate = isLate;
   }
 
   spend(units: number): void {
@@ -33,7 +33,7 @@ export class WorkMeter {
     if (this.units < this.#nextLook) return;
     if (this.units > MAX_WORK) throw new CelWorkError();
     this.#nextLook = this.units + UNITS_PER_LOOK;
-    if (this.#isLate?.() === true) throw new CelDeadlineError();
+    if (this.isLate?.() === true) throw new CelDeadlineError();
   }
 }
 

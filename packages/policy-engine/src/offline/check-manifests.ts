@@ -8,8 +8,8 @@ import type { PolicySet, PolicySetProblem } from "../policy-set/policy-set.ts";
 import type { AdmissionRequestLike } from "../policy-set/request.ts";
 import type { Labels } from "../policy-set/selector.ts";
 import type { Exempted, Finding } from "../policy-set/verdict.ts";
-import { ParametersInFiles } from "./parameters.ts";
 import type { RegoLookup } from "../rego/program/index.ts";
+import { ParametersInFiles } from "./parameters.ts";
 import { type DefinedResources, definedResources, namespaceOf, resourceOf } from "./resource-of.ts";
 
 /** An object read from a file, and where it was found. */

@@ -32,7 +32,7 @@ function hold(
   builder: VerdictBuilder,
   subject: MatchSubject,
 ): void {
-  const answer = policy.match.answer(subject);
+  const answer = question.answer(policy.match, subject);
   if (answer === "no") return;
   if (answer === "namespaceUnknown") {
     builder.matched(policy.name);

@@ -1,3 +1,4 @@
+import { Interned } from "../interned.ts";
 import { isJsonObject, type JsonObject } from "../pod-security/shape-reader.ts";
 import type { AdmissionRequestLike } from "./request.ts";
 import { type RequestTarget, type ResourceRuleLike, ruleCovers, targetOf } from "./resource-rules.ts";
@@ -55,8 +56,27 @@ function isSameResource(a: RequestTarget, b: RequestTarget): boolean {
   return a.group === b.group && a.version === b.version && a.resource === b.resource;
 }
 
-/** @throws PolicyCompileError when a selector is malformed. */
+/**
+ * Constraints in the same words are compiled once and are one object, by which a request answers them once.
+ *
+ * @throws PolicyCompileError when a selector is malformed.
+ */
 export function compileMatch(
+  constraints: MatchConstraintsLike | undefined,
+  defaultRules: readonly ResourceRuleLike[],
+  path: string,
+): CompiledMatch {
+  const key = JSON.stringify([constraints, defaultRules, path]);
+  const known = interned.get(key);
+  if (known !== undefined) return known;
+  const compiled = compileNew(constraints, defaultRules, path);
+  interned.add(key, compiled);
+  return compiled;
+}
+
+const interned = new Interned<CompiledMatch>();
+
+function compileNew(
   constraints: MatchConstraintsLike | undefined,
   defaultRules: readonly ResourceRuleLike[],
   path: string,

@@ -144,7 +144,7 @@ export class PolicySet {
     const onUpdate = matchSubject(asIf("UPDATE"), context.namespaceLabels);
     const builder = new VerdictBuilder();
     for (const policy of candidates) {
-      const subject = policy.match.answer(question.subject) === "no" ? onUpdate : question.subject;
+      const subject = question.answer(policy.match, question.subject) === "no" ? onUpdate : question.subject;
       holdPolicy(policy, "audit", question, this.#exceptionsFor(policy, question), builder, subject);
     }
     const { audits, exempted, matched } = builder.verdict();

@@ -7,7 +7,13 @@ import { type ExtractedPod, extractPodSpec, podCarrierOf } from "../pod-security
 import type { PlainObject } from "../rego/values.ts";
 import { regoInputOf } from "./engines/rego-input.ts";
 import type { Violation } from "./judgement.ts";
-import { type MatchSubject, matchSubject, metadataOf } from "./match.ts";
+import {
+  type CompiledMatch,
+  type MatchAnswer,
+  type MatchSubject,
+  matchSubject,
+  metadataOf,
+} from "./match.ts";
 import type { MessageSubject } from "./message.ts";
 import type { ParamLookup } from "./params.ts";
 import type { AdmissionRequestLike } from "./request.ts";
@@ -42,6 +48,9 @@ export class Question {
   #isPodUnchanged: boolean | undefined;
   #forExpressions: CelQuestion | undefined;
   #forRego: PlainObject | undefined;
+  /** What policies of the same constraints are told. */
+  readonly #answers = new Map<CompiledMatch, MatchAnswer>();
+  readonly #computed = new Map<(question: Question) => unknown, unknown>();
 
   constructor(request: AdmissionRequestLike, context: QuestionContext, isLate: () => boolean) {
     this.request = request;
@@ -52,11 +61,31 @@ export class Question {
 
   /** What expressions see. */
   get forExpressions(): CelQuestion {
+    this.#forExpressions ??= this.#makeForExpressions();
+    return this.#forExpressions;
+  }
+
+  #makeForExpressions(): CelQuestion {
     const { request, context } = this;
     const { object, oldObject } = request;
     const namespaceObject = this.#isInNamespace ? context.namespaceObject : undefined;
-    this.#forExpressions ??= { request, object, oldObject, namespaceObject };
-    return this.#forExpressions;
+    return { request, object, oldObject, namespaceObject };
+  }
+
+  /** What `compute` makes of the question, which is the same for every policy that asks. */
+  once<T>(compute: (question: Question) => T): T {
+    if (!this.#computed.has(compute)) this.#computed.set(compute, compute(this));
+    return this.#computed.get(compute) as T;
+  }
+
+  /** The answer about what the request itself is about; `subject` is another where it is held against another. */
+  answer(match: CompiledMatch, subject: MatchSubject): MatchAnswer {
+    if (subject !== this.subject) return match.answer(subject);
+    const known = this.#answers.get(match);
+    if (known !== undefined) return known;
+    const answer = match.answer(subject);
+    this.#answers.set(match, answer);
+    return answer;
   }
 
   /** What policies in Rego see. */

@@ -86,6 +86,7 @@ export class VerdictBuilder {
   }
 
   annotate(policy: string, annotations: Annotations): void {
+    if (annotations.size === 0) return;
     for (const [key, values] of annotations) this.#annotations.set(annotationKey(policy, key), values);
   }
 

@@ -1,6 +1,6 @@
 /** The values expressions see (apiserver pkg/admission/plugin/cel/activation.go and condition.go). */
 import { CelDeadlineError, CelError, CelPending, CelWorkError } from "../errors.ts";
-import type { Activation } from "../frame.ts";
+import { type Activation, Thrown } from "../frame.ts";
 import type { AuthorizationLookup } from "../kubernetes/authorization-check.ts";
 import { AuthorizerValue, type CheckedResource, ResourceCheckValue } from "../kubernetes/authorizer.ts";
 import { CelRecord, type CelValue, isJsonObject, type JsonObject } from "../values.ts";
@@ -155,16 +155,18 @@ export interface ActivationScope {
   readonly hasAuthorizer: boolean;
 }
 
-/** The variables of one group of expressions. */
+/** What one group of expressions sees; without variables of the policy's own. */
 export class RuleActivation implements Activation {
   readonly #values: QuestionValues;
   readonly #scope: ActivationScope;
-  readonly #variables: LazyVariables | undefined;
 
-  constructor(values: QuestionValues, scope: ActivationScope, variables: LazyVariables | undefined) {
+  constructor(values: QuestionValues, scope: ActivationScope) {
     this.#values = values;
     this.#scope = scope;
-    this.#variables = variables;
+  }
+
+  protected get variables(): CelValue | undefined {
+    return undefined;
   }
 
   find(name: string): CelValue | undefined {
@@ -180,7 +182,7 @@ export class RuleActivation implements Activation {
       case "params":
         return this.#scope.params;
       case "variables":
-        return this.#variables;
+        return this.variables;
       case "authorizer":
         return this.#scope.hasAuthorizer ? this.#values.authorizer : undefined;
       case "authorizer.requestResource":
@@ -203,8 +205,10 @@ function endsReader(cause: unknown): boolean {
 export class LazyVariables extends CelRecord {
   readonly typeName = VARIABLES_TYPE.name;
   readonly #compute: (name: string) => CelValue | undefined;
-  readonly #values = new Map<string, CelValue>();
-  readonly #errors = new Map<string, CelError>();
+  #known: Map<string, CelValue> | undefined;
+  /** The first that was read, which for most policies is the only one: it needs no map. */
+  #first: string | undefined;
+  #firstValue: CelValue | undefined;
 
   constructor(compute: (name: string) => CelValue | undefined) {
     super();
@@ -212,20 +216,31 @@ export class LazyVariables extends CelRecord {
   }
 
   field(name: string): CelValue | undefined {
-    const known = this.#values.get(name);
-    if (known !== undefined) return known;
-    const error = this.#errors.get(name);
-    if (error !== undefined) throw error;
+    const known = name === this.#first ? this.#firstValue : this.#known?.get(name);
+    if (known !== undefined) {
+      if (known instanceof Thrown) throw known.error;
+      return known;
+    }
     try {
       const value = this.#compute(name);
-      if (value !== undefined) this.#values.set(name, value);
+      if (value !== undefined) this.#keep(name, value);
       return value;
     } catch (cause) {
       if (endsReader(cause)) throw cause;
       const reason = cause instanceof Error ? cause.message : String(cause);
       const failed = new CelError(`composited variable "${name}" fails to evaluate: ${reason}`);
-      this.#errors.set(name, failed);
+      this.#keep(name, new Thrown(failed));
       throw failed;
     }
+  }
+
+  #keep(name: string, value: CelValue): void {
+    if (this.#first === undefined) {
+      this.#first = name;
+      this.#firstValue = value;
+      return;
+    }
+    this.#known ??= new Map();
+    this.#known.set(name, value);
   }
 }

@@ -85,6 +85,7 @@ class RulesCompiler {
       validations,
       validationExpressions: validations.map(({ expression }) => expression),
       messageExpressions: validations.map(({ messageExpression }) => messageExpression),
+      messageCount: validations.filter(({ messageExpression }) => messageExpression !== undefined).length,
       auditAnnotations,
     };
   }

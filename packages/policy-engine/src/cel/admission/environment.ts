@@ -2,6 +2,8 @@
  * The CEL environments of admission (apiserver pkg/cel/environment/base.go): which libraries expressions of a
  * ValidatingAdmissionPolicy have, and the variables of each of its fields.
  */
+
+import { Interned } from "../../interned.ts";
 import {
   type Activation,
   CelCompileError,
@@ -20,10 +22,10 @@ import { AUTHORIZER, RESOURCE_CHECK } from "../kubernetes/kubernetes-types.ts";
 import { type CelType, DYN, sameType } from "../types.ts";
 import { NAMESPACE_TYPE, REQUEST_TYPE, VARIABLES_TYPE } from "./declarations.ts";
 import type { CompiledExpression } from "./expression.ts";
-import { InternedExpressions, isOfRequestOnly } from "./interned.ts";
 import { admissionLibraries } from "./libraries.ts";
 import { PER_CALL_COST_LIMIT } from "./limits.ts";
 import { checkLiterals } from "./literal-checks.ts";
+import { isOfRequestOnly } from "./of-request-only.ts";
 import type { AdmissionTypes } from "./variables.ts";
 
 export interface EnvironmentScope {
@@ -81,7 +83,7 @@ export function admissionEnvironment(scope: EnvironmentScope): AdmissionEnvironm
 }
 
 /** Of all policies: what they have in common is known by its text. */
-const interned = new InternedExpressions();
+const interned = new Interned<CompiledExpression>();
 
 /**
  * The environment in which warnings are looked for: as upstream's, without authorizer.requestResource
@@ -108,7 +110,7 @@ function requestVariables(objectType: CelType): Variable[] {
 function environmentOf(
   types: AdmissionTypes,
   variables: readonly Variable[],
-  known?: InternedExpressions,
+  known?: Interned<CompiledExpression>,
 ): AdmissionEnvironment {
   const environment = new CelEnvironment({
     libraries: admissionLibraries,
@@ -170,13 +172,15 @@ function expressionOf(
     resultType,
     isShared,
     evaluate: (activation, isLate) => {
-      const options = { costLimit: PER_CALL_COST_LIMIT, ...(isLate === undefined ? {} : { isLate }) };
-      const { value, error, cost } = guarded(program, activation, options);
-      if (error instanceof CelPending) throw error;
-      return error === undefined ? { kind: "value", value, cost } : { kind: "error", error, cost };
+      const options = isLate === undefined ? untimed : { costLimit: PER_CALL_COST_LIMIT, isLate };
+      const outcome = guarded(program, activation, options);
+      if (outcome.error instanceof CelPending) throw outcome.error;
+      return outcome;
     },
   };
 }
+
+const untimed: ProgramOptions = { costLimit: PER_CALL_COST_LIMIT };
 
 /** A mistake in the evaluator must not become one of the request's handling: it is an error of the expression. */
 function guarded(program: Program, activation: Activation, options: ProgramOptions): Outcome {
@@ -184,7 +188,7 @@ function guarded(program: Program, activation: Activation, options: ProgramOptio
     return program.tryEvaluate(activation, options);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    return { error: new CelError(`internal error: ${reason}`), cost: PER_CALL_COST_LIMIT };
+    return { kind: "error", error: new CelError(`internal error: ${reason}`), cost: PER_CALL_COST_LIMIT };
   }
 }
 

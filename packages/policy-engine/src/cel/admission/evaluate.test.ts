@@ -69,6 +69,7 @@ function parts(more: Partial<CompiledParts>): CompiledParts {
     validations: [],
     validationExpressions: validations.map((rule) => rule.expression),
     messageExpressions: validations.map((rule) => rule.messageExpression),
+    messageCount: validations.filter((rule) => rule.messageExpression !== undefined).length,
     auditAnnotations: [],
     ...more,
   };

@@ -50,6 +50,8 @@ export interface CompiledParts {
   /** Of each validation, in order. */
   readonly validationExpressions: readonly CompiledExpression[];
   readonly messageExpressions: readonly (CompiledExpression | undefined)[];
+  /** How many of them there are. */
+  readonly messageCount: number;
   readonly auditAnnotations: readonly CompiledAuditAnnotation[];
 }
 
@@ -92,11 +94,13 @@ export function evaluateParts(
 
 /** The parameter objects to evaluate with, each in turn, or why there are none (policy/generic, CollectParams). */
 function paramsOf(parts: CompiledParts, params: CelParams = { objects: [] }): readonly CelValue[] | string {
-  if (!parts.hasParamKind || !parts.hasParamRef) return [null];
+  if (!parts.hasParamKind || !parts.hasParamRef) return noParams;
   if ("problem" in params) return params.problem;
   if (params.objects.length === 0 && parts.denyWithoutParams) return NO_PARAMS;
   return params.objects.map(jsonValue);
 }
+
+const noParams: readonly CelValue[] = Object.freeze([null]);
 
 /** Gathers what comes of all parameter objects. */
 class Collector {
@@ -245,6 +249,7 @@ class ParamEvaluation {
       this.#collector.fail("error", undefined, OUT_OF_BUDGET);
       return;
     }
+    if (this.#isSilent(group)) return;
     const messages = this.#messages(group);
     validations.forEach((validation, index) => {
       const result = group.results[index];
@@ -258,15 +263,21 @@ class ParamEvaluation {
   }
 
   /**
-   * Results of the messageExpressions. The server evaluates them whether a rule is broken or not, and their cost can
-   * spend the budget even then; here they are left alone when every rule is kept and they cannot cost that much.
+   * Nothing is to be said: every rule is kept, and messageExpressions cannot spend the budget. The server evaluates
+   * those whether a rule is broken or not, and their cost can spend it even then.
    */
+  #isSilent({ results, remainingBudget }: GroupOutcome): boolean {
+    const { variables, messageCount } = this.#parts;
+    for (const result of results) if (result?.kind !== "value" || result.value !== true) return false;
+    return (
+      messageCount === 0 || (messageCount + variables.length) * 2 * PER_CALL_COST_LIMIT <= remainingBudget
+    );
+  }
+
+  /** Results of the messageExpressions. */
   #messages(group: GroupOutcome): readonly unknown[] | "outOfBudget" {
-    const { variables, messageExpressions } = this.#parts;
-    const count = messageExpressions.filter((expression) => expression !== undefined).length;
-    if (count === 0) return [];
-    const isKept = group.results.every((result) => result?.kind === "value" && result.value === true);
-    if (isKept && (count + variables.length) * 2 * PER_CALL_COST_LIMIT <= group.remainingBudget) return [];
+    const { messageExpressions, messageCount } = this.#parts;
+    if (messageCount === 0) return [];
     const messages = evaluateGroup(messageExpressions, this.#context(messagesSee), group.remainingBudget);
     if (messages.isOutOfBudget) return "outOfBudget";
     return messages.results.map((result) => (result?.kind === "value" ? result.value : undefined));

@@ -3,7 +3,6 @@
  * condition.go and activation.go): one group of them computes each variable at most once.
  */
 import { CelDeadlineError, CelPending } from "../errors.ts";
-import type { Activation } from "../frame.ts";
 import type { AuthorizationCheck } from "../kubernetes/authorization-check.ts";
 import type { CelValue } from "../values.ts";
 import { type ActivationScope, LazyVariables, type QuestionValues, RuleActivation } from "./activation.ts";
@@ -46,9 +45,9 @@ export function evaluateGroup(
   budget: number,
 ): GroupOutcome {
   if (expressions.length === 0) return { results: [], remainingBudget: budget, isOutOfBudget: false };
-  const scope = new VariableScope(context);
+  const { isLate: isTimeOver } = context;
+  const scope = new GroupActivation(context);
   const results: (GroupResult | undefined)[] = [];
-  let remaining = budget;
   let isLate = false;
   for (const expression of expressions) {
     if (expression === undefined) {
@@ -56,36 +55,36 @@ export function evaluateGroup(
       continue;
     }
     // Short expressions never look at the clock themselves.
-    isLate ||= context.isLate?.() === true;
+    isLate ||= isTimeOver?.() === true;
     if (isLate) {
       results.push(errorOf(expression, new CelDeadlineError()));
       continue;
     }
-    const { result, cost } = evaluateOne(expression, scope, context);
-    const variablesCost = scope.takeCost();
-    if (variablesCost > remaining || cost > remaining - variablesCost)
-      return { results: [], remainingBudget: -1, isOutOfBudget: true };
-    remaining -= variablesCost + cost;
+    const result = evaluateOne(expression, scope, context);
+    if (scope.cost > budget) return { results: [], remainingBudget: -1, isOutOfBudget: true };
     results.push(result);
   }
-  return { results, remainingBudget: remaining, isOutOfBudget: false };
+  return { results, remainingBudget: budget - scope.cost, isOutOfBudget: false };
 }
+
+/** What nearly all rules come to. */
+const kept: GroupResult = Object.freeze({ kind: "value", value: true });
 
 function evaluateOne(
   expression: CompiledExpression,
-  scope: VariableScope,
+  scope: GroupActivation,
   context: GroupContext,
-): { readonly result: GroupResult; readonly cost: number } {
+): GroupResult {
   try {
-    const evaluation = expression.evaluate(scope.activation, context.isLate);
-    const { cost } = evaluation;
-    if (evaluation.kind === "value") return { result: { kind: "value", value: evaluation.value }, cost };
-    return { result: errorOf(expression, evaluation.error), cost };
+    const evaluation = expression.evaluate(scope, context.isLate);
+    scope.cost += evaluation.cost;
+    if (evaluation.kind === "error") return errorOf(expression, evaluation.error);
+    return evaluation.value === true ? kept : { kind: "value", value: evaluation.value };
   } catch (error) {
     if (!(error instanceof CelPending)) throw error;
     // Nothing but the authorizer library throws it.
     context.onPending((error as CelPending<AuthorizationCheck>).attributes);
-    return { result: { kind: "pending" }, cost: 0 };
+    return { kind: "pending" };
   }
 }
 
@@ -93,45 +92,44 @@ function errorOf({ source }: CompiledExpression, { message }: Error): GroupResul
   return { kind: "error", message: `expression '${source}' resulted in error: ${message}` };
 }
 
-/** The variables of one group, and what computing them has cost since it was last asked. */
-class VariableScope {
-  readonly activation: Activation;
-  readonly #values: QuestionValues;
-  readonly #variables: readonly NamedExpression[];
+/** What the expressions of one group see, the policy's variables among it, and what they have cost together. */
+class GroupActivation extends RuleActivation {
+  cost = 0;
+  readonly #shared: Map<CompiledExpression, Evaluation>;
+  readonly #expressions: readonly NamedExpression[];
   readonly #isLate: IsLate | undefined;
-  #cost = 0;
+  #lazy: LazyVariables | undefined;
 
   constructor({ values, scope, variables, isLate }: GroupContext) {
-    this.#values = values;
-    this.#variables = variables;
+    super(values, scope);
+    this.#shared = values.shared;
+    this.#expressions = variables;
     this.#isLate = isLate;
-    const lazy = variables.length === 0 ? undefined : new LazyVariables((name) => this.#compute(name));
-    this.activation = new RuleActivation(values, scope, lazy);
   }
 
-  takeCost(): number {
-    const cost = this.#cost;
-    this.#cost = 0;
-    return cost;
+  protected override get variables(): CelValue | undefined {
+    if (this.#expressions.length === 0) return undefined;
+    this.#lazy ??= new LazyVariables((name) => this.#compute(name));
+    return this.#lazy;
   }
 
   /** What it costs counts for every policy, as it does on the server, though it is computed once. */
   #evaluate(expression: CompiledExpression): Evaluation {
-    if (!expression.isShared) return expression.evaluate(this.activation, this.#isLate);
-    const known = this.#values.shared.get(expression);
+    if (!expression.isShared) return expression.evaluate(this, this.#isLate);
+    const known = this.#shared.get(expression);
     if (known !== undefined) return known;
-    const evaluation = expression.evaluate(this.activation, this.#isLate);
+    const evaluation = expression.evaluate(this, this.#isLate);
     // That one policy ran out of time says nothing about the value.
     if (evaluation.kind === "error" && evaluation.error instanceof CelDeadlineError) return evaluation;
-    this.#values.shared.set(expression, evaluation);
+    this.#shared.set(expression, evaluation);
     return evaluation;
   }
 
   #compute(name: string): CelValue | undefined {
-    const variable = this.#variables.find((candidate) => candidate.name === name);
+    const variable = this.#expressions.find((candidate) => candidate.name === name);
     if (variable === undefined) return undefined;
     const evaluation = this.#evaluate(variable.expression);
-    this.#cost += evaluation.cost;
+    this.cost += evaluation.cost;
     if (evaluation.kind === "error") throw evaluation.error;
     return evaluation.value;
   }

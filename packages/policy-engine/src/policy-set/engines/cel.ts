@@ -6,7 +6,7 @@ import { equals } from "../../cel/equality.ts";
 import type { CelValue } from "../../cel/values.ts";
 import { isJsonObject } from "../../pod-security/shape-reader.ts";
 import { PolicyCompileError } from "../errors.ts";
-import type { Judge, Judgement, Violation } from "../judgement.ts";
+import { type Judge, type Judgement, passes, type Violation } from "../judgement.ts";
 import { isLeftAlone, namespaceCleaners } from "../left-alone.ts";
 import { type ParamFinder, paramFinder, paramReferenceOf } from "../params.ts";
 import type { Question } from "../question.ts";
@@ -24,10 +24,15 @@ export function celJudge(spec: ShieldPolicySpec): Judge {
   return {
     basis: "",
     reaches: (group, resource, subresource) => !isLeftAlone(group, resource, subresource, undefined),
-    mustPass,
+    mustPass: (question) => question.once(mustPass),
     judge(question) {
       if (readsNamespace && question.lacksNamespace) return namespaceUnknown(question.namespace);
-      return judgementOf(rules.evaluate(question.forExpressions, optionsOf(question, findParams)));
+      const options = question.once(optionsOf);
+      const asked =
+        findParams === undefined
+          ? options
+          : { ...options, params: findParams(question.context.params, question.namespace) };
+      return judgementOf(rules.evaluate(question.forExpressions, asked));
     },
     describe: ({ detail }) => detail,
     partOf: () => "",
@@ -77,28 +82,26 @@ function compileRules(spec: ShieldPolicySpec): CompiledCelRules {
   }
 }
 
-function optionsOf({ context, isLate, namespace }: Question, findParams: ParamFinder | undefined) {
-  const { authorize, params } = context;
-  return {
-    isLate,
-    ...(authorize === undefined ? {} : { authorize }),
-    ...(findParams === undefined ? {} : { params: findParams(params, namespace) }),
-  };
+function optionsOf({ context: { authorize }, isLate }: Question) {
+  return { isLate, ...(authorize === undefined ? {} : { authorize }) };
 }
 
 function judgementOf(outcome: CelOutcome): Judgement {
-  const { pending, isMatch, failures, auditAnnotations: annotations } = outcome;
+  const { pending, isMatch, failures, ignoredErrors, auditAnnotations: annotations } = outcome;
   if (pending.length > 0) return { kind: "asks", checks: pending };
-  if (!isMatch) return { kind: "irrelevant" };
+  if (!isMatch) return irrelevant;
+  if (failures.length === 0 && ignoredErrors.length === 0)
+    return annotations.size === 0 ? passes : { kind: "passes", annotations };
   const violations = failures.filter(({ kind }) => kind === "denied").map(violationOf);
   if (violations.length > 0) {
     const statusReason = failures.find(({ kind }) => kind === "denied")?.reason ?? "Invalid";
     return { kind: "breaks", violations, isMalformed: false, annotations, statusReason };
   }
-  const errors = [...failures, ...outcome.ignoredErrors].map(({ message }) => message);
-  if (errors.length > 0) return { kind: "fails", code: "EvaluationError", problem: errors.join("; ") };
-  return { kind: "passes", annotations };
+  const errors = [...failures, ...ignoredErrors].map(({ message }) => message);
+  return { kind: "fails", code: "EvaluationError", problem: errors.join("; ") };
 }
+
+const irrelevant: Judgement = Object.freeze({ kind: "irrelevant" });
 
 function violationOf({ index, message, reason }: CelFailure): Violation {
   return { checkId: index === undefined ? "policy" : `validations[${index}]`, reason, detail: message };

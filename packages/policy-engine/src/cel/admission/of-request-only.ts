@@ -1,6 +1,5 @@
 import type { Ast } from "../ast.ts";
 import type { CelType } from "../types.ts";
-import type { CompiledExpression } from "./expression.ts";
 import { walk } from "./walk.ts";
 
 /** What an expression may depend on to have one value for all policies that hold it: the request, and nothing of theirs. */
@@ -25,29 +24,4 @@ export function isOfRequestOnly({ expr }: Ast, resultType: CelType): boolean {
     if (!isSettled && part.kind === "call" && /^\.?quantity$/.test(part.name)) isShared = false;
   });
   return isShared;
-}
-
-/**
- * Expressions that many policies hold in the same words, kept once: compiled once, in memory once, and of one identity,
- * by which one request computes the value once. An entry goes with the last policy that holds it.
- */
-export class InternedExpressions {
-  readonly #known = new Map<string, WeakRef<CompiledExpression>>();
-  readonly #gone = new FinalizationRegistry<string>((key) => {
-    // Another may have come under the key meanwhile.
-    if (this.#known.get(key)?.deref() === undefined) this.#known.delete(key);
-  });
-
-  get size(): number {
-    return this.#known.size;
-  }
-
-  get(key: string): CompiledExpression | undefined {
-    return this.#known.get(key)?.deref();
-  }
-
-  add(key: string, expression: CompiledExpression): void {
-    this.#known.set(key, new WeakRef(expression));
-    this.#gone.register(expression, key);
-  }
 }

@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { CelEnvironment } from "../environment.ts";
 import { BOOL, DYN } from "../types.ts";
 import { compileCelRules } from "./compile.ts";
-import { isOfRequestOnly } from "./interned.ts";
+import { isOfRequestOnly } from "./of-request-only.ts";
 import type { CelQuestion } from "./question.ts";
 
 const environment = new CelEnvironment({ variables: [], optionalSyntax: true });
