@@ -10,7 +10,8 @@ import {
   readIndex,
   readIndexIfPresent,
 } from "./fields.ts";
-import { constantNode, type Eval, type Frame, type Node, Thrown } from "./frame.ts";
+import { constantNode, type Eval, type Frame, type Node, Thrown, type Write } from "./frame.ts";
+import { writeFields, writeVariable } from "./generate/write-attribute.ts";
 import { spelledName } from "./spelled-name.ts";
 import { CelOptional, type CelValue } from "./values.ts";
 
@@ -32,15 +33,28 @@ export function compileAttribute(compiler: Compiler, expr: Expr, cost: number): 
   const isTest = steps[steps.length - 1]?.isTest === true;
   const start = compileRoot(compiler, root, steps.length > 0 ? (isTest ? 0 : cost) : cost);
   if (steps.length === 0) return start;
+  const run = runSteps(start.run, steps);
+  return { run, write: writeSteps(start, steps, isTest, run) };
+}
+
+function runSteps(start: Eval, steps: readonly Step[]): Eval {
   const names = steps.map((step) => (step.isOptional || step.isTest ? undefined : step.key));
-  if (names.every((name) => typeof name === "string")) return { run: selectFields(start.run, names) };
-  let run = start.run;
+  if (names.every((name) => typeof name === "string")) return selectFields(start, names);
+  let run = start;
   let isOptional = false;
   for (const step of steps) {
     run = takeStep(run, step, isOptional);
     isOptional ||= step.isOptional;
   }
-  return { run };
+  return run;
+}
+
+function writeSteps({ raw }: Node, steps: readonly Step[], isTest: boolean, run: Eval): Write | undefined {
+  if (raw === undefined) return undefined;
+  const names = steps.map(({ key, isOptional }) =>
+    isOptional ? undefined : typeof key === "string" ? key : key.constant,
+  );
+  return names.every((name) => typeof name === "string") ? writeFields(raw, names, isTest, run) : undefined;
 }
 
 /** Splits a chain into what it starts from and its steps, the last one first. */
@@ -114,8 +128,8 @@ function compileIdent(compiler: Compiler, expr: IdentExpr, cost: number): Node {
   }
   if (!expr.name.startsWith(".")) {
     const local = compiler.findLocal(expr.name);
-    if (local !== undefined)
-      return { run: local.init === undefined ? readSlot(local, cost) : readLazy(local, local.init, cost) };
+    if (local?.init !== undefined) return { run: readLazy(local, local.init, cost) };
+    if (local !== undefined) return variable(readSlot(local, cost), cost, (to) => to.slot(local.slot));
   }
   const found = compiler.env.findIdent(expr.name);
   return compileGlobal(compiler, found?.name ?? expr.name.replace(/^\./, ""), cost);
@@ -125,17 +139,24 @@ function compileGlobal(compiler: Compiler, name: string, cost: number): Node {
   const found = compiler.env.findIdent(`.${name}`);
   if (found !== undefined && "value" in found) return constantNode(found.value);
   const index = compiler.globalIndex(name);
-  return {
-    run: (frame) => {
-      frame.cost += cost;
-      const known = frame.globals[index];
-      if (known !== undefined) return known;
-      const value = frame.activation.find(name);
-      if (value === undefined) throw new CelError(`no such attribute(s): ${name}`);
-      frame.globals[index] = value;
-      return value;
-    },
+  const read = (frame: Frame): CelValue => {
+    const known = frame.slots[index];
+    if (known !== undefined) return known;
+    const value = frame.activation.find(name);
+    if (value === undefined) throw new CelError(`no such attribute(s): ${name}`);
+    frame.slots[index] = value;
+    return value;
   };
+  const run: Eval = (frame) => {
+    frame.cost += cost;
+    return read(frame);
+  };
+  return variable(run, cost, (to) => to.global(index, read));
+}
+
+function variable(run: Eval, cost: number, write: Write): Node {
+  const raw = { write, cost };
+  return { run, raw, write: writeVariable(raw) };
 }
 
 function readSlot({ slot, name }: Local, cost: number): Eval {

@@ -6,7 +6,9 @@ import { equals } from "./equality.ts";
 import { CelError, CelPanicError } from "./errors.ts";
 import { goTypeName } from "./fields.ts";
 import { constantNode, type Eval, type Frame, type Node, Thrown, valueOrThrown } from "./frame.ts";
+import { writeCostedCall, writeEquality, writeFixedCall, writeIn } from "./generate/write-call.ts";
 import type { FunctionDeclaration, Overload } from "./library.ts";
+import { afterFirst } from "./rescue.ts";
 import { costSize, traversalCost } from "./size.ts";
 import { spelledName } from "./spelled-name.ts";
 import { CONVERSION_FUNCTIONS } from "./standard/conversions.ts";
@@ -35,6 +37,7 @@ export function compileCall(compiler: Compiler, expr: CallExpr): Node {
       nodes.map((node) => node.run),
       call,
     ),
+    write: writeFixedCall(name, call, nodes) ?? writeCostedCall(name, call, nodes),
   };
 }
 
@@ -107,17 +110,6 @@ function callEval(runs: readonly Eval[], call: Call): Eval {
   };
 }
 
-/** A second operand is evaluated, for its cost, though the first one has no value. Returns what to throw. */
-function afterFirst(error: unknown, second: Eval, frame: Frame): unknown {
-  if (!(error instanceof CelError)) return error;
-  try {
-    second(frame);
-  } catch (secondError) {
-    if (!(secondError instanceof CelError)) return secondError;
-  }
-  return error;
-}
-
 function generalCall(runs: readonly Eval[], call: Call): Eval {
   if (call.isCostAhead) return costedAhead(runs, call);
   const { invoke, fixedCost, cost } = call;
@@ -179,9 +171,14 @@ function compileEquality(compiler: Compiler, expr: CallExpr): Node | undefined {
   const [left, right] = expr.args;
   if ((!isEquals && expr.name !== OPERATOR.notEquals) || left === undefined || right === undefined)
     return undefined;
-  const a = compiler.run(left);
-  const b = compiler.run(right);
+  const nodes = [compiler.compile(left), compiler.compile(right)] as const;
+  const [{ run: a }, { run: b }] = nodes;
+  const isWanted = (frame: Frame, x: CelValue, y: CelValue): boolean => {
+    frame.cost += equalityCost(x, y) - 1;
+    return equals(x, y) === isEquals;
+  };
   return {
+    write: writeEquality(...nodes, isWanted),
     run: (frame) => {
       // What it costs when a side has no value.
       frame.cost += 1;
@@ -191,9 +188,7 @@ function compileEquality(compiler: Compiler, expr: CallExpr): Node | undefined {
       } catch (error) {
         throw afterFirst(error, b, frame);
       }
-      const y = b(frame);
-      frame.cost += equalityCost(x, y) - 1;
-      return equals(x, y) === isEquals;
+      return isWanted(frame, x, b(frame));
     },
   };
 }
@@ -224,15 +219,13 @@ function compileIn(compiler: Compiler, expr: CallExpr): Node | undefined {
   if (!Array.isArray(constant) || constant.some(isNoSetMember)) return undefined;
   const values: readonly CelValue[] = constant;
   if (values.length === 0) return constantNode(false);
-  const run = compiler.run(element);
+  const node = compiler.compile(element);
+  const { run } = node;
   const strings = new Set(values.filter((value) => typeof value === "string"));
   const others = values.filter((value) => typeof value !== "string");
-  return {
-    run: (frame) => {
-      const value = run(frame);
-      return typeof value === "string" ? strings.has(value) : others.some((other) => equals(value, other));
-    },
-  };
+  const isListed = (value: CelValue): boolean =>
+    typeof value === "string" ? strings.has(value) : others.some((other) => equals(value, other));
+  return { run: (frame) => isListed(run(frame)), write: writeIn(node, isListed) };
 }
 
 /** cel-go makes no set of these: values that are not scalars, and bytes. */

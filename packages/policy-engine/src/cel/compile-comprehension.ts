@@ -6,6 +6,7 @@ import { CelError } from "./errors.ts";
 import { goTypeName } from "./fields.ts";
 import { formatValue } from "./format-value.ts";
 import { constantNode, type Eval, type Frame, type Node, Thrown, valueOrThrown } from "./frame.ts";
+import { writeQuantifier } from "./generate/write-logic.ts";
 import { mapEntries, mapKeys } from "./maps.ts";
 import { CelMap, type CelValue, isMap, mapKey } from "./values.ts";
 
@@ -16,15 +17,23 @@ import { CelMap, type CelValue, isMap, mapKey } from "./values.ts";
 export function compileComprehension(compiler: Compiler, expr: ComprehensionExpr): Node {
   const kind = recognize(expr);
   if (kind?.kind === "bind") return compileBind(compiler, expr);
-  const range = compiler.run(expr.range);
+  const range = compiler.compile(expr.range);
   const slot = compiler.newSlot();
   const slot2 = expr.iterVar2 === undefined ? undefined : compiler.newSlot();
   const variables = [{ name: expr.iterVar, slot }];
   if (expr.iterVar2 !== undefined && slot2 !== undefined)
     variables.push({ name: expr.iterVar2, slot: slot2 });
-  const loop: Loop = { range, slot, slot2 };
+  const loop: Loop = { range: range.run, slot, slot2 };
   if (kind === undefined) return { run: compileGeneric(compiler, expr, loop, variables) };
-  return { run: compiler.within(variables, () => compileKind(compiler, kind, loop)) };
+  return compiler.within(variables, () => compileKind(compiler, kind, range, loop));
+}
+
+function compileQuantifier(predicate: Node, isExists: boolean, range: Node, loop: Loop): Node {
+  const run = quantifier(loop, predicate.run, isExists);
+  if (loop.slot2 !== undefined) return { run };
+  const { slot } = loop;
+  const listed = (value: CelValue): readonly CelValue[] => itemsOf(value, false).first ?? [];
+  return { run, write: writeQuantifier({ range, itemsOf: listed, slot, predicate, isExists }) };
 }
 
 interface Loop {
@@ -34,21 +43,26 @@ interface Loop {
   readonly slot2: number | undefined;
 }
 
-function compileKind(compiler: Compiler, kind: Exclude<Recognized, { kind: "bind" }>, loop: Loop): Eval {
+function compileKind(
+  compiler: Compiler,
+  kind: Exclude<Recognized, { kind: "bind" }>,
+  range: Node,
+  loop: Loop,
+): Node {
   switch (kind.kind) {
     case "all":
     case "exists":
-      return quantifier(loop, compiler.run(kind.predicate), kind.kind === "exists");
+      return compileQuantifier(compiler.compile(kind.predicate), kind.kind === "exists", range, loop);
     case "existsOne":
-      return existsOne(loop, compiler.run(kind.predicate));
+      return { run: existsOne(loop, compiler.run(kind.predicate)) };
     case "list": {
       const filter = kind.filter === undefined ? undefined : compiler.run(kind.filter);
-      return gatherList(loop, filter, compiler.compile(kind.element));
+      return { run: gatherList(loop, filter, compiler.compile(kind.element)) };
     }
     case "map": {
       const filter = kind.filter === undefined ? undefined : compiler.run(kind.filter);
       const key = kind.key === undefined ? undefined : compiler.run(kind.key);
-      return gatherMap(loop, filter, key, compiler.run(kind.value));
+      return { run: gatherMap(loop, filter, key, compiler.run(kind.value)) };
     }
   }
 }

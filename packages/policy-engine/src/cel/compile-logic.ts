@@ -1,10 +1,10 @@
 import { type CallExpr, OPERATOR } from "./ast.ts";
 import type { Compiler } from "./compiler.ts";
 import { CelError } from "./errors.ts";
-import type { Eval, Frame, Node } from "./frame.ts";
+import type { Eval, Node } from "./frame.ts";
+import { writeConditional, writeLogic } from "./generate/write-logic.ts";
+import { noOverload, rescue } from "./rescue.ts";
 import type { CelValue } from "./values.ts";
-
-const noOverload = (): CelError => new CelError("no such overload");
 
 /** `&&`, `||`, `?:` and the test that ends loops: operators that do not evaluate, or outlive, all their operands. */
 export function compileLogic(compiler: Compiler, expr: CallExpr): Node | undefined {
@@ -14,10 +14,10 @@ export function compileLogic(compiler: Compiler, expr: CallExpr): Node | undefin
     case OPERATOR.and:
     case OPERATOR.or:
       if (second === undefined) return undefined;
-      return { run: logic(compiler.run(first), compiler.run(second), expr.name === OPERATOR.or) };
+      return logic(compiler.compile(first), compiler.compile(second), expr.name === OPERATOR.or);
     case OPERATOR.conditional:
       if (second === undefined || third === undefined) return undefined;
-      return { run: conditional(compiler.run(first), compiler.run(second, 0), compiler.run(third, 0)) };
+      return conditional(compiler.compile(first), compiler.compile(second, 0), compiler.compile(third, 0));
     case OPERATOR.notStrictlyFalse:
       return { run: notStrictlyFalse(compiler.run(first)) };
     default:
@@ -26,7 +26,11 @@ export function compileLogic(compiler: Compiler, expr: CallExpr): Node | undefin
 }
 
 /** `decisive` is the value of either side that settles the result: false for `&&`, true for `||`. */
-function logic(left: Eval, right: Eval, decisive: boolean): Eval {
+function logic(left: Node, right: Node, decisive: boolean): Node {
+  return { run: runLogic(left.run, right.run, decisive), write: writeLogic(left, right, decisive) };
+}
+
+function runLogic(left: Eval, right: Eval, decisive: boolean): Eval {
   return (frame) => {
     let value: CelValue;
     try {
@@ -42,21 +46,14 @@ function logic(left: Eval, right: Eval, decisive: boolean): Eval {
   };
 }
 
-/** A left side without a value is forgotten if the right side settles the result. */
-function rescue(right: Eval, frame: Frame, decisive: boolean, error: unknown): boolean {
-  if (!(error instanceof CelError)) throw error;
-  let other: CelValue;
-  try {
-    other = right(frame);
-  } catch (rightError) {
-    if (!(rightError instanceof CelError)) throw rightError;
-    throw error;
-  }
-  if (other === decisive) return decisive;
-  throw error;
+function conditional(condition: Node, whenTrue: Node, whenFalse: Node): Node {
+  return {
+    run: runConditional(condition.run, whenTrue.run, whenFalse.run),
+    write: writeConditional(condition, whenTrue, whenFalse),
+  };
 }
 
-function conditional(condition: Eval, whenTrue: Eval, whenFalse: Eval): Eval {
+function runConditional(condition: Eval, whenTrue: Eval, whenFalse: Eval): Eval {
   return (frame) => {
     const value = condition(frame);
     if (value === true) return whenTrue(frame);

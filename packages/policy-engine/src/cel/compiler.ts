@@ -33,10 +33,6 @@ export class Compiler {
     return this.#slots;
   }
 
-  get globalCount(): number {
-    return this.#globals.size;
-  }
-
   /**
    * `attributeCost` is what reading a variable or selecting from a value costs by itself: 1, but 0 in a branch of a
    * conditional or as an index, where cel-go does not count it (interpreter/runtimecost.go).
@@ -100,7 +96,7 @@ export class Compiler {
   globalIndex(name: string): number {
     const known = this.#globals.get(name);
     if (known !== undefined) return known;
-    const index = this.#globals.size;
+    const index = this.newSlot();
     this.#globals.set(name, index);
     return index;
   }

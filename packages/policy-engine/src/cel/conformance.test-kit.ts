@@ -1,4 +1,5 @@
 import type { IncrementalTest, IncrementalTestSuite } from "@bufbuild/cel-spec/testdata/tests.js";
+import { evaluateBothWays } from "./generate/both-ways.test-kit.ts";
 import {
   ANY,
   BOOL,
@@ -91,8 +92,12 @@ export function runCase({ test }: Case): string | undefined {
     const checked = original.disableCheck ? undefined : check(parsed, environment);
     const typeProblem = checked === undefined ? undefined : checkType(original, test.type, checked.type);
     if (typeProblem !== undefined || original.checkOnly) return typeProblem;
-    const { value } = compile(checked ?? parsed, environment).evaluate(bindings(valuesFor(original)));
-    return compareResult(original, value);
+    const outcome = evaluateBothWays(
+      () => compile(checked ?? parsed, environment),
+      bindings(valuesFor(original)),
+    );
+    if (outcome.kind === "error") throw outcome.error;
+    return compareResult(original, outcome.value);
   } catch (error) {
     const expectsError = ["evalError", "anyEvalErrors"].includes(original.resultMatcher.case ?? "");
     if (!(error instanceof CelError)) throw error;

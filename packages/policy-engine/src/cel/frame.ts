@@ -1,4 +1,5 @@
 import { CelCostError, CelDeadlineError, CelError } from "./errors.ts";
+import type { SourceWriter } from "./generate/source-writer.ts";
 import { CelBoxed, type CelValue } from "./values.ts";
 import { WorkMeter } from "./work.ts";
 
@@ -43,20 +44,17 @@ export function emptySlots(count: number): EmptySlots {
 export class Frame extends WorkMeter {
   readonly activation: Activation;
   readonly limit: number;
-  /** Variables of comprehensions, one place each. */
+  /** Variables of comprehensions, and those of the activation that were already looked up, one place each. */
   readonly slots: (CelValue | undefined)[];
-  /** Variables of the activation that were already looked up. */
-  readonly globals: (CelValue | undefined)[];
   iterations = 0;
   /** What was spent so far. Nodes add to it; loops and the end of the evaluation compare it with the limit. */
   cost = 0;
 
-  constructor(activation: Activation, slots: EmptySlots, globals: EmptySlots, options: EvaluateOptions) {
+  constructor(activation: Activation, slots: EmptySlots, options: EvaluateOptions) {
     super(options.isLate);
     this.activation = activation;
     this.limit = options.costLimit ?? Number.POSITIVE_INFINITY;
     this.slots = slots.slice();
-    this.globals = globals.slice();
   }
 
   /** Throws when the budget is spent. */
@@ -74,10 +72,23 @@ export class Frame extends WorkMeter {
 /** An expression made ready: its value in some frame. Throws `CelError` when it has none. */
 export type Eval = (frame: Frame) => CelValue;
 
+/** Writes statements that do what an `Eval` does, and returns what the value is called. */
+export type Write = (to: SourceWriter) => string;
+
+/** A variable: how its value is read without counting what that costs. */
+export interface Raw {
+  readonly write: Write;
+  readonly cost: number;
+}
+
 /** A part of a program. `constant` tells what the value always is. */
 export interface Node {
   readonly run: Eval;
   readonly constant?: CelValue;
+  /** The same as JavaScript; where it is left out, `run` is called. */
+  readonly write?: Write | undefined;
+  /** Of a variable. */
+  readonly raw?: Raw;
 }
 
 export function constantNode(value: CelValue): Node {

@@ -8,6 +8,7 @@ import {
   lexerTarget,
   parserTarget,
 } from "./fuzz.test-kit.ts";
+import { evaluateBothWays } from "./generate/both-ways.test-kit.ts";
 import { bindings, CelAbort, CelError, type CelValue, check, compile } from "./index.ts";
 
 const CASES = fuzzCases(4_000);
@@ -20,15 +21,17 @@ const environment = fuzzEnvironment(SEED % 2 === 1);
 type Stage = "refused" | "failed" | "evaluated";
 
 function run(expression: string, object: CelValue, isChecked: boolean): Stage {
-  let program: ReturnType<typeof compile>;
+  let make: () => ReturnType<typeof compile>;
   try {
     const ast = environment.parse(expression);
-    program = compile(isChecked ? check(ast, environment) : ast, environment);
+    const checked = isChecked ? check(ast, environment) : ast;
+    make = () => compile(checked, environment);
+    make();
   } catch (error) {
     if (error instanceof CelError) return "refused";
     throw error;
   }
-  const { error } = program.tryEvaluate(bindings({ object }), { costLimit: 100_000 });
+  const { error } = evaluateBothWays(make, bindings({ object }), { costLimit: 100_000 });
   if (error === undefined) return "evaluated";
   if (error instanceof CelError || error instanceof CelAbort) return "failed";
   throw error;

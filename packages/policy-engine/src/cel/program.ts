@@ -6,11 +6,13 @@ import { CelAbort, CelError, CelWorkError } from "./errors.ts";
 import {
   type Activation,
   type EmptySlots,
+  type Eval,
   type EvaluateOptions,
   emptySlots,
   Frame,
   type Node,
 } from "./frame.ts";
+import { generated, isToBeGenerated } from "./generate/generated.ts";
 import type { CelValue } from "./values.ts";
 import { countWith } from "./work.ts";
 
@@ -32,16 +34,21 @@ export type Outcome =
 
 const NO_OPTIONS: EvaluateOptions = {};
 
-/** An expression ready to be evaluated, as often as wanted and without any state kept between. */
+/**
+ * An expression ready to be evaluated, as often as wanted and without any state kept between. It is closures at first;
+ * one that is evaluated again and again becomes code of its own.
+ */
 export class Program {
-  readonly #node: Node;
+  #run: Eval;
+  /** What to make code of; undefined when that was tried. */
+  #node: Node | undefined;
+  #evaluations = 0;
   readonly #slots: EmptySlots;
-  readonly #globals: EmptySlots;
 
-  constructor(node: Node, slotCount: number, globalCount: number) {
+  constructor(node: Node, slotCount: number) {
     this.#node = node;
+    this.#run = node.run;
     this.#slots = emptySlots(slotCount);
-    this.#globals = emptySlots(globalCount);
   }
 
   /** Throws `CelError` when there is no value, and `CelAbort` when the budget, the time or an answer was lacking. */
@@ -52,10 +59,11 @@ export class Program {
   }
 
   tryEvaluate(activation: Activation, options: EvaluateOptions = NO_OPTIONS): Outcome {
-    const frame = new Frame(activation, this.#slots, this.#globals, options);
+    if (this.#node !== undefined && isToBeGenerated(this.#evaluations++)) this.#generate(this.#node);
+    const frame = new Frame(activation, this.#slots, options);
     const outer = countWith(frame);
     try {
-      const value = this.#node.run(frame);
+      const value = this.#run(frame);
       frame.checkCost();
       return { kind: "value", value, cost: frame.cost };
     } catch (error) {
@@ -63,6 +71,11 @@ export class Program {
     } finally {
       countWith(outer);
     }
+  }
+
+  #generate(node: Node): void {
+    this.#node = undefined;
+    this.#run = generated(node) ?? node.run;
   }
 }
 
@@ -93,5 +106,5 @@ const isStackOverflow = (error: RangeError): boolean => error.message.includes("
 export function compile(ast: Ast | CheckedAst, env: CelEnvironment): Program {
   const compiler = new Compiler(env, "references" in ast ? ast : undefined);
   const node = compiler.compile(ast.expr);
-  return new Program(node, compiler.slotCount, compiler.globalCount);
+  return new Program(node, compiler.slotCount);
 }

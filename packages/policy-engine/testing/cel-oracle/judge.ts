@@ -3,6 +3,7 @@ import { type CompiledCelRules, compileCelRules } from "../../src/cel/admission/
 import { CelRulesError } from "../../src/cel/admission/errors.ts";
 import type { CelOutcome } from "../../src/cel/admission/outcome.ts";
 import type { CelRequest } from "../../src/cel/admission/question.ts";
+import { asClosures, asCode } from "../../src/cel/generate/both-ways.test-kit.ts";
 import type { Authorizations, RequestUser } from "./authorizations.ts";
 import { difference } from "./compare.ts";
 import type { OraclePair, OracleRecord, PolicyWarnings, RefusedPolicy } from "./oracle-server.ts";
@@ -91,7 +92,9 @@ export class Judge {
     const authorize = this.#authorizations.lookup(user);
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const start = performance.now();
-      const outcome = rules.evaluate(question, { authorize, params });
+      // One half of the policies as closures, the other as generated code.
+      const asEither = policy.seed % 2 === 0 ? asClosures : asCode;
+      const outcome = asEither(() => rules.evaluate(question, { authorize, params }));
       this.#evaluationMs += performance.now() - start;
       if (outcome.pending.length === 0) return outcome;
       for (const check of outcome.pending) await this.#authorizations.ask(user, check);

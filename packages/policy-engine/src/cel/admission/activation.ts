@@ -234,6 +234,13 @@ export class LazyVariables extends CelRecord {
     }
   }
 
+  /** To be computed anew, as another policy's. */
+  forget(): void {
+    this.#first = undefined;
+    this.#firstValue = undefined;
+    this.#known = undefined;
+  }
+
   #keep(name: string, value: CelValue): void {
     if (this.#first === undefined) {
       this.#first = name;

@@ -10,6 +10,8 @@ import { type ActivationScope, type QuestionValues, valuesOf } from "./activatio
 import type { CompiledExpression, IsLate } from "./expression.ts";
 import {
   evaluateGroup,
+  evaluateIn,
+  GroupActivation,
   type GroupContext,
   type GroupOutcome,
   type NamedExpression,
@@ -73,13 +75,14 @@ export function evaluateParts(
   question: CelQuestion,
   options: EvaluateOptions,
 ): CelOutcome {
+  const values = valuesOf(question, options.authorize);
+  if (isPlain(parts)) return evaluatePlain(parts, values, options);
   const collector = new Collector(parts.failurePolicy);
   const params = paramsOf(parts, options.params);
   if (typeof params === "string") {
     collector.fail("configuration", undefined, params);
     return collector.outcome();
   }
-  const values = valuesOf(question, options.authorize);
   for (const [at, param] of params.entries()) {
     collector.param = parts.hasParamRef && parts.hasParamKind ? at : undefined;
     // That time is over is said once, however many there are.
@@ -98,6 +101,68 @@ function paramsOf(parts: CompiledParts, params: CelParams = { objects: [] }): re
   if ("problem" in params) return params.problem;
   if (params.objects.length === 0 && parts.denyWithoutParams) return NO_PARAMS;
   return params.objects.map(jsonValue);
+}
+
+/** Nothing but validations: they alone decide. */
+function isPlain({ hasParamKind, matchConditions, auditAnnotations }: CompiledParts): boolean {
+  return !hasParamKind && matchConditions.length === 0 && auditAnnotations.length === 0;
+}
+
+/** As below, without making anything as long as the rules are kept, as they nearly always are. */
+function evaluatePlain(parts: CompiledParts, values: QuestionValues, options: EvaluateOptions): CelOutcome {
+  const shared = sharedOf(values);
+  const { activation, pending } = shared;
+  shared.isLate = options.isLate;
+  pending.length = 0;
+  activation.restart(parts.variables, options.isLate);
+  const budget = options.costBudget ?? RULES_COST_BUDGET;
+  const group = evaluateIn(activation, parts.validationExpressions, shared, budget);
+  if (isSilent(parts, group)) return kept;
+  const collector = new Collector(parts.failurePolicy);
+  for (const check of pending) collector.pend(check);
+  new ParamEvaluation(parts, values, null, options, collector).conclude(group);
+  return collector.outcome();
+}
+
+/** What one request has for all policies without parameters, one after the other. */
+class SharedContext implements GroupContext {
+  readonly values: QuestionValues;
+  readonly scope: ActivationScope = rulesSee;
+  readonly variables = [];
+  readonly pending: AuthorizationCheck[] = [];
+  readonly activation: GroupActivation;
+  isLate: IsLate | undefined;
+
+  constructor(values: QuestionValues) {
+    this.values = values;
+    this.activation = new GroupActivation(values, this);
+  }
+
+  readonly onPending = (check: AuthorizationCheck): void => {
+    this.pending.push(check);
+  };
+}
+
+const sharedContexts = new WeakMap<QuestionValues, SharedContext>();
+
+function sharedOf(values: QuestionValues): SharedContext {
+  const known = sharedContexts.get(values);
+  if (known !== undefined) return known;
+  const made = new SharedContext(values);
+  sharedContexts.set(values, made);
+  return made;
+}
+
+/**
+ * Nothing is to be said: every rule is kept, and messageExpressions cannot spend the budget. The server evaluates
+ * those whether a rule is broken or not, and their cost can spend it even then.
+ */
+function isSilent({ variables, messageCount }: CompiledParts, group: GroupOutcome): boolean {
+  if (group.isOutOfBudget) return false;
+  for (const result of group.results) if (result?.kind !== "value" || result.value !== true) return false;
+  return (
+    messageCount === 0 || (messageCount + variables.length) * 2 * PER_CALL_COST_LIMIT <= group.remainingBudget
+  );
 }
 
 const noParams: readonly CelValue[] = Object.freeze([null]);
@@ -178,7 +243,7 @@ const kept: CelOutcome = Object.freeze({
 const noMatch: CelOutcome = Object.freeze({ ...kept, isMatch: false });
 
 const conditionsSee = { hasNamespace: false, hasAuthorizer: true } as const;
-const rulesSee = { hasNamespace: true, hasAuthorizer: true } as const;
+const rulesSee: ActivationScope = { hasNamespace: true, hasAuthorizer: true, params: undefined };
 const messagesSee = { hasNamespace: true, hasAuthorizer: false } as const;
 const nothingAnnotated: GroupOutcome = Object.freeze({
   results: Object.freeze([]),
@@ -220,6 +285,12 @@ class ParamEvaluation {
     if (annotations !== "outOfBudget") this.#keepAnnotations(annotations);
   }
 
+  /** What there is to say of rules that were evaluated. */
+  conclude(group: GroupOutcome): void {
+    this.#collector.isMatch = true;
+    this.#conclude(group);
+  }
+
   /** False when a condition says so, whatever errors others have; errors only count when none does. */
   #matches(): boolean {
     const { matchConditions } = this.#parts;
@@ -242,14 +313,18 @@ class ParamEvaluation {
   }
 
   #validate(): void {
-    const { validations, validationExpressions } = this.#parts;
+    const { validationExpressions } = this.#parts;
     const context = this.#context(rulesSee);
-    const group = evaluateGroup(validationExpressions, context, this.#budget);
+    this.#conclude(evaluateGroup(validationExpressions, context, this.#budget));
+  }
+
+  #conclude(group: GroupOutcome): void {
+    const { validations } = this.#parts;
     if (group.isOutOfBudget) {
       this.#collector.fail("error", undefined, OUT_OF_BUDGET);
       return;
     }
-    if (this.#isSilent(group)) return;
+    if (isSilent(this.#parts, group)) return;
     const messages = this.#messages(group);
     validations.forEach((validation, index) => {
       const result = group.results[index];
@@ -260,18 +335,6 @@ class ParamEvaluation {
       else if (result.value !== true)
         this.#collector.deny(index, failureMessage(validation.spec, messages[index]), validation.reason);
     });
-  }
-
-  /**
-   * Nothing is to be said: every rule is kept, and messageExpressions cannot spend the budget. The server evaluates
-   * those whether a rule is broken or not, and their cost can spend it even then.
-   */
-  #isSilent({ results, remainingBudget }: GroupOutcome): boolean {
-    const { variables, messageCount } = this.#parts;
-    for (const result of results) if (result?.kind !== "value" || result.value !== true) return false;
-    return (
-      messageCount === 0 || (messageCount + variables.length) * 2 * PER_CALL_COST_LIMIT <= remainingBudget
-    );
   }
 
   /** Results of the messageExpressions. */

@@ -44,9 +44,17 @@ export function evaluateGroup(
   context: GroupContext,
   budget: number,
 ): GroupOutcome {
-  if (expressions.length === 0) return { results: [], remainingBudget: budget, isOutOfBudget: false };
+  return evaluateIn(new GroupActivation(context.values, context), expressions, context, budget);
+}
+
+/** The same with what the expressions see at hand. */
+export function evaluateIn(
+  scope: GroupActivation,
+  expressions: readonly (CompiledExpression | undefined)[],
+  context: GroupContext,
+  budget: number,
+): GroupOutcome {
   const { isLate: isTimeOver } = context;
-  const scope = new GroupActivation(context);
   const results: (GroupResult | undefined)[] = [];
   let isLate = false;
   for (const expression of expressions) {
@@ -93,24 +101,31 @@ function errorOf({ source }: CompiledExpression, { message }: Error): GroupResul
 }
 
 /** What the expressions of one group see, the policy's variables among it, and what they have cost together. */
-class GroupActivation extends RuleActivation {
+export class GroupActivation extends RuleActivation {
   cost = 0;
   readonly #shared: Map<CompiledExpression, Evaluation>;
-  readonly #expressions: readonly NamedExpression[];
-  readonly #isLate: IsLate | undefined;
-  #lazy: LazyVariables | undefined;
+  readonly #lazy: LazyVariables;
+  #expressions: readonly NamedExpression[];
+  #isLate: IsLate | undefined;
 
-  constructor({ values, scope, variables, isLate }: GroupContext) {
+  constructor(values: QuestionValues, { scope, variables, isLate }: Omit<GroupContext, "values">) {
     super(values, scope);
     this.#shared = values.shared;
     this.#expressions = variables;
     this.#isLate = isLate;
+    this.#lazy = new LazyVariables((name) => this.#compute(name));
+  }
+
+  /** Begins another group that sees the same, but for the variables: nothing is left of the one before. */
+  restart(variables: readonly NamedExpression[], isLate: IsLate | undefined): void {
+    this.cost = 0;
+    this.#expressions = variables;
+    this.#isLate = isLate;
+    this.#lazy.forget();
   }
 
   protected override get variables(): CelValue | undefined {
-    if (this.#expressions.length === 0) return undefined;
-    this.#lazy ??= new LazyVariables((name) => this.#compute(name));
-    return this.#lazy;
+    return this.#expressions.length === 0 ? undefined : this.#lazy;
   }
 
   /** What it costs counts for every policy, as it does on the server, though it is computed once. */

@@ -1,6 +1,7 @@
 import { CelEnvironment } from "../environment.ts";
 import { CelError } from "../errors.ts";
 import { bindings } from "../frame.ts";
+import { evaluateBothWays } from "../generate/both-ways.test-kit.ts";
 import { compile } from "../program.ts";
 import { DYN } from "../types.ts";
 import { CelOptional, type CelValue } from "../values.ts";
@@ -15,7 +16,10 @@ function run(expression: string, variables: Variables) {
     libraries: [...kubernetesLibraries, patchLibrary],
     variables: Object.keys(variables).map((name) => ({ name, type: DYN })),
   });
-  return compile(environment.parse(expression), environment).evaluate(bindings(variables));
+  const parsed = environment.parse(expression);
+  const outcome = evaluateBothWays(() => compile(parsed, environment), bindings(variables));
+  if (outcome.kind === "error") throw outcome.error;
+  return outcome;
 }
 
 /** The value of an expression with Kubernetes' libraries. */

@@ -8,7 +8,7 @@ import { isJsonObject } from "../../pod-security/shape-reader.ts";
 import { PolicyCompileError } from "../errors.ts";
 import { type Judge, type Judgement, passes, type Violation } from "../judgement.ts";
 import { isLeftAlone, namespaceCleaners } from "../left-alone.ts";
-import { type ParamFinder, paramFinder, paramReferenceOf } from "../params.ts";
+import { paramFinder, paramReferenceOf } from "../params.ts";
 import type { Question } from "../question.ts";
 
 /**
