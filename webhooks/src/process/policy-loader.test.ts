@@ -1,7 +1,7 @@
 import { silentLogger } from "@shieldx/controller-runtime";
 import type { PolicySet, RegoSource, RegoState } from "@shieldx/policy-engine";
 import { Registry } from "prom-client";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { AdmissionMetrics } from "../admission/metrics.ts";
 import type { ShieldExceptionObject, ShieldPolicyObject } from "../names.ts";
 import { PolicyLoader, type PolicyLoaderParts } from "./policy-loader.ts";
@@ -87,8 +87,7 @@ describe("the policy loader", () => {
     expect(bed.loader.current).toBeUndefined();
     bed.exceptions.sync(true);
     for (let i = 0; i < 50; i++) bed.policies.set(policy(`p${i}`, 1));
-    await quiet();
-    expect(bed.swaps).toHaveLength(1);
+    await vi.waitFor(() => expect(bed.swaps).toHaveLength(1));
     expect(bed.loader.current?.policies).toHaveLength(51);
   });
 

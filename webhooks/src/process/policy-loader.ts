@@ -1,6 +1,14 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Informer, Logger } from "@shieldx/controller-runtime";
 import { formatKeptPolicies, type ShieldException, type ShieldPolicy } from "@shieldx/crds";
-import { buildPolicySet, type PolicySet, type RegoPrograms, regoSourceOf } from "@shieldx/policy-engine";
+import {
+  buildPolicySet,
+  type PolicySet,
+  type PolicySetInput,
+  preparePolicies,
+  type RegoPrograms,
+  regoSourceOf,
+} from "@shieldx/policy-engine";
 import type { AdmissionMetrics } from "../admission/metrics.ts";
 import type { ShieldExceptionObject, ShieldPolicyObject } from "../names.ts";
 
@@ -28,6 +36,10 @@ export class PolicyLoader {
   readonly #parts: PolicyLoaderParts;
   #set: PolicySet | undefined;
   #timer: NodeJS.Timeout | undefined;
+  /** Something has changed since the last build began. */
+  #isOutdated = false;
+  #isBuilding = false;
+  #isStopped = false;
   readonly #reported = new Set<string>();
   /** Since when a set waits for what it needs, by `performance.now`. */
   #waitingSince: number | undefined;
@@ -65,25 +77,51 @@ export class PolicyLoader {
     if (this.#waitingSince !== undefined) this.rebuildSoon();
   }
 
-  /** Builds and swaps now, if there is anything to build from and what it needs is at hand. */
+  /** Begins to build, if there is anything to build from, and swaps when that is done: requests are answered meanwhile. */
   rebuild(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    const { policies, exceptions, rego, metrics, logger } = this.#parts;
+    const { policies, exceptions } = this.#parts;
     if (!policies.hasSynced || !exceptions.hasSynced) return;
-    const startedAt = performance.now();
-    const found = policies.store.list().map((object) => object as unknown as ShieldPolicy);
-    rego.want(found.map(({ spec }) => regoSourceOf(spec)).filter((source) => source !== undefined));
-    if (this.#set === undefined && !rego.isSettled) return;
-    const set = buildPolicySet({
-      policies: found,
+    this.#isOutdated = true;
+    if (!this.#isBuilding) void this.#build();
+  }
+
+  /** Goes on for as long as something changes meanwhile; each round swaps, so that no change waits for the last one. */
+  async #build(): Promise<void> {
+    this.#isBuilding = true;
+    while (this.#isOutdated && !this.#isStopped) {
+      this.#isOutdated = false;
+      const startedAt = performance.now();
+      const input = this.#input();
+      const { rego } = this.#parts;
+      rego.want(
+        input.policies.map(({ spec }) => regoSourceOf(spec)).filter((source) => source !== undefined),
+      );
+      // The first set is whole or not at all.
+      if (this.#set === undefined && !rego.isSettled) continue;
+      const prepared = await preparePolicies(input, nextTurn);
+      if (this.#isStopped) break;
+      const set = buildPolicySet({ ...input, prepared });
+      if (this.#isReady(set, startedAt)) this.#swap(set, startedAt);
+    }
+    this.#isBuilding = false;
+  }
+
+  #input(): PolicySetInput {
+    const { policies, exceptions, rego } = this.#parts;
+    return {
+      policies: policies.store.list().map((object) => object as unknown as ShieldPolicy),
       exceptions: exceptions.store.list().map((object) => object as unknown as ShieldException),
       serverMinor: this.#parts.serverMinor(),
       previous: this.#set,
       neverJudged: this.#parts.neverJudged,
       rego: rego.state,
-    });
-    if (!this.#isReady(set, startedAt)) return;
+    };
+  }
+
+  #swap(set: PolicySet, startedAt: number): void {
+    const { metrics, logger } = this.#parts;
     const isSame = this.#set?.digest === set.digest;
     const keepsSame = formatKeptPolicies(this.#set?.kept ?? []) === formatKeptPolicies(set.kept);
     this.#set = set;
@@ -103,6 +141,7 @@ export class PolicyLoader {
   }
 
   stop(): void {
+    this.#isStopped = true;
     clearTimeout(this.#timer);
     this.#timer = undefined;
   }

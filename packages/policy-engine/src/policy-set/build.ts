@@ -17,6 +17,8 @@ export interface PolicySetInput extends CompileEnvironment {
   readonly exceptions: readonly ShieldException[];
   /** The set in force. What has not changed is taken over; a policy that no longer compiles keeps the version it has there. */
   readonly previous?: PolicySet | undefined;
+  /** What was compiled ahead (prepare.ts), from the same policies in the same environment; the rest is compiled at once. */
+  readonly prepared?: PreparedPolicies | undefined;
   /** Namespaces left alone besides kube-system and kube-node-lease: those of this installation. */
   readonly neverJudged?: readonly string[] | undefined;
 }
@@ -70,32 +72,51 @@ function compileOrKeep(
   input: PolicySetInput,
   problems: PolicySetProblem[],
 ): CompiledPolicy | undefined {
-  const { name, uid, generation = 0 } = policy.metadata;
-  const previous = input.previous?.policy(name);
-  const isSameObject = previous !== undefined && previous.uid === (uid ?? "");
-  // Nothing of it has changed: one exception written must not have a thousand policies checked again.
-  if (
-    isSameObject &&
-    previous.generation === generation &&
-    isSameForWebhook(previous, policy) &&
-    input.previous?.serverMinor === input.serverMinor
-  ) {
-    return previous;
-  }
+  const { name, generation = 0 } = policy.metadata;
+  const previous = lastOf(policy, input);
+  if (previous !== undefined && isUnchanged(previous, policy, input)) return previous;
+  const { compiled, error } = input.prepared?.get(policy) ?? prepare(policy, input);
+  if (compiled !== undefined) return compiled;
+  problems.push({ kind: "ShieldPolicy", name, generation, error, keepsLastGood: previous !== undefined });
+  return previous;
+}
+
+/** What came of compiling a policy. */
+export type Prepared =
+  | { readonly compiled: CompiledPolicy; readonly error?: undefined }
+  | { readonly compiled?: undefined; readonly error: PolicyCompileError };
+
+/** By the object that the policy was compiled from. */
+export type PreparedPolicies = ReadonlyMap<ShieldPolicy, Prepared>;
+
+export function prepare(policy: ShieldPolicy, environment: CompileEnvironment): Prepared {
   try {
-    const compiled = compilePolicy(policy, input);
+    const compiled = compilePolicy(policy, environment);
     checkSchema(policy);
-    return compiled;
+    return { compiled };
   } catch (error) {
-    problems.push({
-      kind: "ShieldPolicy",
-      name,
-      generation,
-      error: asCompileError(error),
-      keepsLastGood: isSameObject,
-    });
-    return isSameObject ? previous : undefined;
+    return { error: asCompileError(error) };
   }
+}
+
+/** Whether nothing of it is to be compiled: one exception written must not have a thousand policies checked again. */
+export function isTakenOver(policy: ShieldPolicy, input: PolicySetInput): boolean {
+  const previous = lastOf(policy, input);
+  return previous !== undefined && isUnchanged(previous, policy, input);
+}
+
+/** The version of the same object in the set before. */
+function lastOf({ metadata }: ShieldPolicy, input: PolicySetInput): CompiledPolicy | undefined {
+  const previous = input.previous?.policy(metadata.name);
+  return previous?.uid === (metadata.uid ?? "") ? previous : undefined;
+}
+
+function isUnchanged(last: CompiledPolicy, policy: ShieldPolicy, input: PolicySetInput): boolean {
+  return (
+    last.generation === (policy.metadata.generation ?? 0) &&
+    isSameForWebhook(last, policy) &&
+    input.previous?.serverMinor === input.serverMinor
+  );
 }
 
 /** Who acts so far changes without a new generation, and with it who judges. */

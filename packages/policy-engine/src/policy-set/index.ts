@@ -4,7 +4,7 @@ export {
   authorizationCheckKey,
   serviceAccountUser,
 } from "../cel/kubernetes/authorization-check.ts";
-export { buildPolicySet, type PolicySetInput } from "./build.ts";
+export { buildPolicySet, type PolicySetInput, type PreparedPolicies } from "./build.ts";
 export {
   type CompiledPolicy,
   type CompileEnvironment,
@@ -36,6 +36,7 @@ export {
   PolicySet,
   type PolicySetProblem,
 } from "./policy-set.ts";
+export { POLICIES_PER_SLICE, preparePolicies } from "./prepare.ts";
 export {
   type AdmissionRequestLike,
   type FailurePolicy,

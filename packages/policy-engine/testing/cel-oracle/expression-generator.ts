@@ -177,7 +177,13 @@ export class ExpressionGenerator {
       case "double":
         return [binary("double", ["+", "-", "*", "/"]), () => `-(${value("double")})`];
       case "string":
-        return [binary("string", ["+"]), () => this.#format(depth), () => this.#shown(depth)];
+        // Twice, for there are many verbs.
+        return [
+          binary("string", ["+"]),
+          () => this.#format(depth),
+          () => this.#format(depth),
+          () => this.#shown(depth),
+        ];
       case "bytes":
         return [binary("bytes", ["+"])];
       case "duration":
