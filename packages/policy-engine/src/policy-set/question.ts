@@ -74,8 +74,11 @@ export class Question {
 
   /** What `compute` makes of the question, which is the same for every policy that asks. */
   once<T>(compute: (question: Question) => T): T {
-    if (!this.#computed.has(compute)) this.#computed.set(compute, compute(this));
-    return this.#computed.get(compute) as T;
+    const known = this.#computed.get(compute) as T | undefined;
+    if (known !== undefined) return known;
+    const computed = compute(this);
+    this.#computed.set(compute, computed);
+    return computed;
   }
 
   /** The answer about what the request itself is about; `subject` is another where it is held against another. */
