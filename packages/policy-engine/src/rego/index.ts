@@ -5,6 +5,7 @@ export {
   EvaluationError,
   type EvaluationErrorCode,
 } from "./builtins/contract.ts";
+export { JsonSyntaxError, parseJson } from "./builtins/go/json-parse.ts";
 export { builtins, unsupportedBuiltins } from "./builtins/index.ts";
 export * from "./bundle/index.ts";
 export * from "./bundle-source/index.ts";
@@ -42,4 +43,4 @@ export {
   type RegoSource,
   type RegoState,
 } from "./program/index.ts";
-export type { PlainObject, RegoValue } from "./values.ts";
+export { type PlainObject, type RegoValue, ValueDepthError } from "./values.ts";

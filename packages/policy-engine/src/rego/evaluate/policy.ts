@@ -13,6 +13,7 @@ import { type AnyObject, isObject, type RegoValue, ValueDepthError } from "../va
 import { metered } from "../work-meter.ts";
 import { BoundedCache } from "./bounded-cache.ts";
 import { compilePlan, type Query } from "./compile.ts";
+import { lookUp } from "./reads.ts";
 import { Run } from "./run.ts";
 
 /** What a query may use and how much. Only the time has no default: the engine has no clock. */
@@ -31,6 +32,8 @@ export interface Question {
   /** Absent is Rego's undefined. Used as it is; it must not change during the call. */
   readonly input?: RegoValue;
   readonly data?: AnyObject;
+  /** Steps into what the entrypoint answers, as further terms of a reference; where they lead nowhere, there is no answer. */
+  readonly within?: readonly (string | number)[];
   readonly context: QueryContext;
 }
 
@@ -76,7 +79,7 @@ export function compileRego(plan: RegoPlan, builtins: ReadonlyMap<string, Builti
 
 function evaluate(
   query: Query,
-  { input, data = {}, context }: Question,
+  { input, data = {}, within = [], context }: Question,
   cache: BuiltinCache,
 ): readonly Bindings[] {
   const limits = {
@@ -100,7 +103,10 @@ function evaluate(
       (units) => run.spend(units),
       () => {
         query(run);
-        return run.results.map(bindings);
+        return run.results.flatMap((result) => {
+          const found = within.length === 0 ? result : resultWithin(result, within);
+          return found === undefined ? [] : [bindings(found)];
+        });
       },
     );
   } catch (error) {
@@ -109,6 +115,13 @@ function evaluate(
 }
 
 const ignore = (): void => {};
+
+/** The same answer with only what lies at the path, where `result` is what an entrypoint calls its value. */
+function resultWithin(answer: RegoValue, path: readonly (string | number)[]): RegoValue | undefined {
+  let value = lookUp(answer, "result");
+  for (const key of path) if (value !== undefined) value = lookUp(value, key);
+  return value === undefined ? undefined : { result: value };
+}
 
 function bindings(result: RegoValue): Bindings {
   const json = isObject(result) ? toJson(result) : undefined;

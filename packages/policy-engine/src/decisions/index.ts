@@ -1,0 +1,18 @@
+export {
+  CompilerUnavailableError,
+  compactJson,
+  createRegoCompiler,
+  type RegoCompiler,
+  type RegoJson,
+  type RegoValue,
+} from "../rego/index.ts";
+export { Documents, type ServedDocument, type ServedPolicy } from "./documents.ts";
+export { DocumentError, parseDocument } from "./input.ts";
+export {
+  type PolicyToServe,
+  type ServeOutcome,
+  type ServeProblem,
+  servePolicy,
+  withoutClashes,
+} from "./serve.ts";
+export type { Decision, DecisionQuestion, DecisionSource, PathPart } from "./source.ts";
