@@ -46,6 +46,8 @@ export {
   fitsWebhook,
   hasWildcard,
   isJudgedByWebhook,
+  isOnlyServed,
+  isServed,
   maxExceptionDurationMs,
   NATIVE_ONLY_GROUPS,
 } from "./shieldpolicy/effective.ts";

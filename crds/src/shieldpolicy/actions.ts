@@ -17,7 +17,11 @@ export const actions = z.object({
     )
     .exactOptional(),
   http: z
-    .enum(["deny", "audit", "off"])
-    .describe("Not yet supported. What happens to an HTTP request that breaks the policy.")
+    .enum(["serve", "off"])
+    .describe(
+      "For engine rego: serve lets clients ask for the policy's rules by OPA's REST API on the webhook's port (POST " +
+        "/v1/data/<package>/<rule>), each as RBAC allows it the path. Left out, it is off (write it in quotes, YAML reads a bare " +
+        "off as false).",
+    )
     .exactOptional(),
 });

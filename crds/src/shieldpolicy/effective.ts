@@ -11,6 +11,16 @@ export function effectiveBackground(spec: Pick<ShieldPolicySpec, "engine" | "act
   return spec.actions?.background ?? (spec.engine === "podSecurity" ? "audit" : "off");
 }
 
+/** Whether clients may ask for the policy's rules over HTTP. */
+export function isServed(spec: Pick<ShieldPolicySpec, "engine" | "actions">): boolean {
+  return spec.engine === "rego" && spec.actions?.http === "serve";
+}
+
+/** Whether that is all it does: such a policy is about no requests and objects of the cluster, and judges none. */
+export function isOnlyServed(spec: Pick<ShieldPolicySpec, "engine" | "actions">): boolean {
+  return isServed(spec) && spec.actions.admission === "off" && effectiveBackground(spec) === "off";
+}
+
 /** `failurePolicy`: Fail for deny, Ignore for everything else, unless given. */
 export function effectiveFailurePolicy(
   spec: Pick<ShieldPolicySpec, "failurePolicy" | "actions">,

@@ -1,6 +1,6 @@
 /** Cross-field rules of `ShieldPolicy.spec`: each once in CEL for the API server and once in TypeScript. */
 import { type Rule, rule } from "../structural/server-check.ts";
-import { hasWildcard } from "./effective.ts";
+import { hasWildcard, isOnlyServed } from "./effective.ts";
 import type { SpecFields } from "./spec.ts";
 
 type SpecRule = Rule<SpecFields>;
@@ -104,12 +104,16 @@ const engineRules: readonly SpecRule[] = [
   {
     rule:
       "self.engine == 'podSecurity' || (has(self.matchConstraints) && has(self.matchConstraints.resourceRules) && " +
-      "size(self.matchConstraints.resourceRules) > 0)",
+      "size(self.matchConstraints.resourceRules) > 0) || (has(self.actions.http) && self.actions.http == 'serve' && " +
+      "self.actions.admission == 'off' && (!has(self.actions.background) || self.actions.background == 'off'))",
     message:
       "engines cel and rego need spec.matchConstraints.resourceRules: name the groups, versions, resources and operations the policy is about",
     reason: "FieldValueRequired",
     fieldPath: ".matchConstraints",
-    holds: (spec) => spec.engine === "podSecurity" || (spec.matchConstraints?.resourceRules ?? []).length > 0,
+    holds: (spec) =>
+      spec.engine === "podSecurity" ||
+      (spec.matchConstraints?.resourceRules ?? []).length > 0 ||
+      isOnlyServed(spec),
   },
   {
     rule: "has(self.paramKind) == has(self.paramRef)",
@@ -180,11 +184,11 @@ const evaluationRules: readonly SpecRule[] = [
     holds: (spec) => spec.engine !== "podSecurity" || spec.evaluation !== "Native",
   },
   {
-    rule: "!has(self.actions.http)",
-    message: "not yet supported: remove it; policies act on Kubernetes API requests only",
+    rule: "self.engine == 'rego' || !has(self.actions.http) || self.actions.http == 'off'",
+    message: "only engine rego has rules that can be asked for over HTTP: remove http, or set engine: rego",
     reason: "FieldValueForbidden",
     fieldPath: ".actions.http",
-    holds: (spec) => spec.actions.http === undefined,
+    holds: (spec) => spec.engine === "rego" || (spec.actions.http ?? "off") === "off",
   },
 ];
 
