@@ -1,4 +1,6 @@
 export { AdmissionMetrics } from "./admission/metrics.ts";
+export { DecisionLogMetrics } from "./decision-log/metrics.ts";
+export { DecisionMetrics } from "./decisions/metrics.ts";
 export { main } from "./main.ts";
 export { webhooksRbac } from "./rbac.ts";
 export {

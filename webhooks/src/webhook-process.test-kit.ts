@@ -52,7 +52,7 @@ export interface TestBed extends AsyncDisposable {
   kubectl(args: string[], input?: object): Promise<{ code: number | null; stdout: string; stderr: string }>;
   newLeaf(ca?: KeyPair): Promise<KeyPair>;
   writeSecret(serving: KeyPair, candidate?: KeyPair): Promise<void>;
-  start(options?: { name?: string; delay?: string }): Promise<WebhookProcess>;
+  start(options?: { name?: string; delay?: string; args?: readonly string[] }): Promise<WebhookProcess>;
   lease(name: string): Promise<Lease | undefined>;
   /** Registers a webhook process under the names the operator uses. */
   register(process: WebhookProcess, caBundle: string): Promise<void>;
@@ -98,7 +98,7 @@ export async function startTestBed(name: string): Promise<TestBed> {
       };
       await admin.apply(Secret, object, { fieldManager: "test", force: true });
     },
-    async start({ name: replica = "one", delay = "1s" } = {}) {
+    async start({ name: replica = "one", delay = "1s", args = [] } = {}) {
       const [https = 0, probe = 0, metrics = 0, health = 0] = await freePorts(4);
       const ports = { https, probe, metrics, health };
       const kubeconfig = await cluster.serviceAccountKubeconfig(namespace, "shieldx-webhooks");
@@ -111,6 +111,7 @@ export async function startTestBed(name: string): Promise<TestBed> {
         `--health-bind-address=127.0.0.1:${health}`,
         `--shutdown-delay=${delay}`,
         "--log-level=debug",
+        ...args,
       ]);
       processes.push(started);
       return started;

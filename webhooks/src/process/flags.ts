@@ -3,6 +3,8 @@ import { parseArgs } from "node:util";
 import { type BindAddress, parseBindAddress } from "@shieldx/controller-runtime";
 import { DEFAULT_NAMESPACE } from "@shieldx/crds";
 import { isLogLevel, logLevels } from "@shieldx/telemetry";
+import { type DecisionFlags, decisionOptions, decisionUsage, parseDecisionFlags } from "./decision-flags.ts";
+import { duration, FlagError } from "./flag-error.ts";
 
 export interface WebhookFlags {
   readonly kubeconfig: string | undefined;
@@ -21,13 +23,12 @@ export interface WebhookFlags {
   readonly regoPlans: string | undefined;
   readonly replicaName: string;
   readonly shutdownDelayMs: number;
+  /** The Rego compiler's module; undefined: beside the program. */
+  readonly regoCompiler: string | undefined;
+  readonly decisions: DecisionFlags;
 }
 
-/** Thrown for a command line that cannot be meant; `main` prints the message and returns 1. */
-export class FlagError extends Error {
-  override readonly name = "FlagError";
-  readonly code = "SHIELDX_FLAG";
-}
+export { FlagError } from "./flag-error.ts";
 
 export const usage = `shieldx webhooks: answers the API servers' admission requests
 
@@ -43,7 +44,8 @@ export const usage = `shieldx webhooks: answers the API servers' admission reque
   --rego-plans FOLDER            keep compiled policies there for the next start (default: nowhere)
   --replica-name NAME            this replica's name (default: the host's)
   --shutdown-delay DURATION      how long to go on serving after SIGTERM (default 10s)
-  --log-level LEVEL              debug, info, warn or error (default info)
+  --rego-compiler FILE           compiles policies in Rego (default: rego-compiler.wasm beside this program)
+${decisionUsage}  --log-level LEVEL              debug, info, warn or error (default info)
   --help
 `;
 
@@ -62,6 +64,8 @@ const options = {
   "rego-plans": text,
   "replica-name": text,
   "shutdown-delay": text,
+  "rego-compiler": text,
+  ...decisionOptions,
   help: { type: "boolean", short: "h" },
 } as const;
 
@@ -96,6 +100,8 @@ export function parseFlags(argv: readonly string[]): WebhookFlags | "help" {
     regoPlans: values["rego-plans"],
     replicaName: dnsName("--replica-name", (values["replica-name"] ?? hostname()).toLowerCase()),
     shutdownDelayMs: duration("--shutdown-delay", values["shutdown-delay"] ?? "10s"),
+    regoCompiler: values["rego-compiler"],
+    decisions: parseDecisionFlags(values),
   };
 }
 
@@ -123,11 +129,4 @@ function optionalAddress(flag: string, value: string): BindAddress | undefined {
 function dnsName(flag: string, value: string): string {
   if (/^[a-z0-9]([-a-z0-9.]{0,200}[a-z0-9])?$/.test(value)) return value;
   throw new FlagError(`${flag} ${JSON.stringify(value.slice(0, 64))}: must be a DNS name in lower case`);
-}
-
-function duration(flag: string, value: string): number {
-  const match = /^(\d{1,6})(ms|s|m)$/.exec(value);
-  if (match === null)
-    throw new FlagError(`${flag} ${JSON.stringify(value)}: must be a duration such as 10s or 500ms`);
-  return Number(match[1]) * { ms: 1, s: 1_000, m: 60_000 }[match[2] as "ms" | "s" | "m"];
 }

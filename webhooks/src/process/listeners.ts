@@ -12,6 +12,7 @@ import type { TlsMaterial } from "@shieldx/pki/secret";
 import type { Registry } from "prom-client";
 import { probeHandler } from "../admission/probe.ts";
 import { BodyBudget } from "../server/body.ts";
+import type { HttpRoutes } from "../server/http-routes.ts";
 import type { WebhookMetrics } from "../server/metrics.ts";
 import { type AdmissionHandler, WebhookServer } from "../server/webhook-server.ts";
 import type { WebhookFlags } from "./flags.ts";
@@ -20,6 +21,7 @@ export interface ListenerParts {
   readonly flags: Pick<WebhookFlags, "bindAddress" | "probeBindAddress" | "metricsBindAddress">;
   readonly clientCa: string | undefined;
   readonly routes: ReadonlyMap<string, AdmissionHandler>;
+  readonly http: HttpRoutes;
   readonly registry: Registry;
   readonly metrics: WebhookMetrics;
   readonly client: Client;
@@ -57,6 +59,7 @@ export class Listeners {
       port: "https",
       tracer,
       routes: this.#parts.routes,
+      http: this.#parts.http,
       leaf: serving,
       budget: new BodyBudget(),
     });

@@ -30,6 +30,7 @@ import { ShieldExceptionType, ShieldPolicyType } from "../names.ts";
 import { WebhookMetrics } from "../server/metrics.ts";
 import type { AdmissionHandler } from "../server/webhook-server.ts";
 import { CertificateLoader } from "./certificate-loader.ts";
+import { Decisions } from "./decisions.ts";
 import type { WebhookFlags } from "./flags.ts";
 import { Listeners } from "./listeners.ts";
 import { Namespaces } from "./namespaces.ts";
@@ -84,6 +85,7 @@ class Replica {
   readonly #background: Promise<void>[] = [];
   readonly #namespaces: Namespaces;
   readonly #admissionMetrics: AdmissionMetrics;
+  readonly #decisions: Decisions;
   #listeners: Listeners | undefined;
   #health: Server | undefined;
   #serverMinor = 0;
@@ -148,6 +150,7 @@ class Replica {
         this.#changed();
       },
     });
+    this.#decisions = new Decisions({ ...parts, policies });
     this.#certificates = new CertificateLoader({
       informer: secrets,
       client,
@@ -171,12 +174,14 @@ class Replica {
     await race(signal, Promise.all(this.#informers.map((informer) => informer.synced(signal))));
     this.#policies.rebuild();
     await race(signal, Promise.all([this.#firstSet.promise, this.#firstLeaf.promise]));
+    await race(signal, this.#decisions.start(signal));
     const material = this.#certificates.current;
     if (material === undefined) throw new Error("the first leaf vanished");
     const listeners = new Listeners({
       flags,
       clientCa,
       routes: this.#routes(),
+      http: this.#decisions.http,
       registry,
       metrics: this.#metrics,
       client,
@@ -227,6 +232,7 @@ class Replica {
     }
     this.#policies.stop();
     this.#rego.stop();
+    await this.#decisions.end();
     this.#ending.abort(new Error("the replica ends"));
     await Promise.all([...this.#background, this.#events.close()]);
     this.#health?.close();
@@ -241,10 +247,12 @@ class Replica {
     const { client, clock, logger } = this.#parts;
     const now = () => clock.now();
     const owners = new TopmostControllers({ client, clock, logger });
-    const refusals = refusalTeller({
-      events: this.#events.recorderFor("shieldx-webhooks"),
-      topmost: (controller) => owners.of(controller),
-    });
+    const refusals = this.#decisions.tellingLog(
+      refusalTeller({
+        events: this.#events.recorderFor("shieldx-webhooks"),
+        topmost: (controller) => owners.of(controller),
+      }),
+    );
     const askAuthorizer = askBySubjectAccessReview(client);
     const metrics = this.#admissionMetrics;
     const params = this.#parameters.lookUp;

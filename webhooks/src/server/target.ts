@@ -13,6 +13,12 @@ const longestKept = 256;
 /** What request targets (RFC 9112, section 3.2) say. Those seen before are not parsed again. */
 export class Targets {
   readonly #known = new Map<string, Target>();
+  readonly #isKept: (pathname: string) => boolean;
+
+  /** @param isKept whether targets with this path are worth remembering */
+  constructor(isKept: (pathname: string) => boolean = () => true) {
+    this.#isKept = isKept;
+  }
 
   /** Whatever is no URL leads nowhere: its path is empty. */
   of(requestTarget: string): Target {
@@ -23,7 +29,8 @@ export class Targets {
       pathname: url?.pathname ?? "",
       timeMs: evaluationTimeMs(url?.searchParams ?? new URLSearchParams()),
     };
-    if (this.#known.size < keptTargets && requestTarget.length <= longestKept) {
+    const fits = this.#known.size < keptTargets && requestTarget.length <= longestKept;
+    if (fits && this.#isKept(target.pathname)) {
       this.#known.set(requestTarget, target);
     }
     return target;

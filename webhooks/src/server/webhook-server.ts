@@ -14,6 +14,7 @@ import { type BodyBudget, type HeldBody, readBody } from "./body.ts";
 import { addressOf, type Connection, Connections } from "./connections.ts";
 import { HandshakeLedger } from "./handshakes.ts";
 import { HttpError, statusBody } from "./http-error.ts";
+import { type HttpRoutes, httpRequest } from "./http-routes.ts";
 import type { WebhookMetrics } from "./metrics.ts";
 import { traceReview } from "./review-trace.ts";
 import { Targets } from "./target.ts";
@@ -69,6 +70,8 @@ export interface WebhookServerOptions {
   /** In logs and metrics: `https` or `probe`. */
   readonly port: string;
   readonly routes: ReadonlyMap<string, AdmissionHandler>;
+  /** What is served beside admission. */
+  readonly http?: HttpRoutes | undefined;
   readonly leaf: Leaf;
   /** PEM; when given, clients must present a certificate signed by it. */
   readonly clientCa?: string;
@@ -96,7 +99,7 @@ export class WebhookServer {
   readonly #limits: ServerLimits;
   readonly #server: Server;
   readonly #connections: Connections;
-  readonly #targets = new Targets();
+  readonly #targets: Targets;
   #leaf: Leaf;
   #isDraining = false;
 
@@ -105,6 +108,7 @@ export class WebhookServer {
     this.#limits = { ...defaultServerLimits, ...options.limits };
     this.#connections = new Connections(this.#limits.retireSpreadMs);
     this.#leaf = options.leaf;
+    this.#targets = new Targets((pathname) => options.routes.has(pathname));
     this.#server = createServer(
       {
         ...secureContext(options.leaf, options.clientCa),
@@ -243,6 +247,12 @@ export class WebhookServer {
     const { metrics } = this.#options;
     const { pathname, timeMs } = this.#targets.of(request.url ?? "");
     const handler = this.#options.routes.get(pathname);
+    const { http } = this.#options;
+    const route = handler === undefined ? http?.labelOf(pathname) : undefined;
+    if (http !== undefined && route !== undefined) {
+      await this.#serveHttp(request, response, http, route);
+      return;
+    }
     const webhook = handler === undefined ? "other" : pathname;
     const inFlight = metrics.inFlight.labels({ webhook });
     inFlight.inc();
@@ -271,6 +281,39 @@ export class WebhookServer {
       this.#refuse(request, response, webhook, error, review?.uid);
     } finally {
       body?.release();
+      inFlight.dec();
+      metrics.requests.inc({ webhook, code: String(response.statusCode) });
+      metrics.latency.observe({ webhook }, (performance.now() - arrived) / 1000);
+    }
+  }
+
+  async #serveHttp(
+    request: IncomingMessage,
+    response: ServerResponse,
+    http: HttpRoutes,
+    webhook: string,
+  ): Promise<void> {
+    const arrived = performance.now();
+    const { metrics, logger } = this.#options;
+    const inFlight = metrics.inFlight.labels({ webhook });
+    inFlight.inc();
+    response.once("close", this.#connections.begin(this.#connections.of(request.socket)));
+    const { request: asked, release } = httpRequest(request, http.budget);
+    try {
+      const { status, body, headers } = await http.answer(asked);
+      // As in #serve: only now is known whether more of the request is to come.
+      if (!request.complete) await new Promise(setImmediate);
+      this.#answer(request, response, status, body, false, headers);
+    } catch (error) {
+      await new Promise(setImmediate);
+      if (!(error instanceof HttpError)) {
+        metrics.panics.inc({ webhook });
+        logger.error({ webhook, err: error }, "a request could not be answered");
+      }
+      const { status, body, headers } = http.failed(error);
+      this.#answer(request, response, status, body, error instanceof HttpError && error.mustClose, headers);
+    } finally {
+      release();
       inFlight.dec();
       metrics.requests.inc({ webhook, code: String(response.statusCode) });
       metrics.latency.observe({ webhook }, (performance.now() - arrived) / 1000);
@@ -328,6 +371,7 @@ export class WebhookServer {
     status: number,
     body: string,
     mustClose = false,
+    headers: Readonly<Record<string, string>> = {},
   ): void {
     const retireAt = this.#connections.of(request.socket)?.retireAt ?? Number.POSITIVE_INFINITY;
     const isUnread = !request.complete;
@@ -340,6 +384,7 @@ export class WebhookServer {
     response.writeHead(status, {
       "content-type": "application/json",
       "content-length": Buffer.byteLength(body),
+      ...headers,
       ...(isLast ? { connection: "close" } : {}),
     });
     if (isUnread) {
