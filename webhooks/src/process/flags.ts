@@ -23,8 +23,6 @@ export interface WebhookFlags {
   readonly regoPlans: string | undefined;
   readonly replicaName: string;
   readonly shutdownDelayMs: number;
-  /** The Rego compiler's module; undefined: beside the program. */
-  readonly regoCompiler: string | undefined;
   readonly decisions: DecisionFlags;
 }
 
@@ -44,7 +42,6 @@ export const usage = `shieldx webhooks: answers the API servers' admission reque
   --rego-plans FOLDER            keep compiled policies there for the next start (default: nowhere)
   --replica-name NAME            this replica's name (default: the host's)
   --shutdown-delay DURATION      how long to go on serving after SIGTERM (default 10s)
-  --rego-compiler FILE           compiles policies in Rego (default: rego-compiler.wasm beside this program)
 ${decisionUsage}  --log-level LEVEL              debug, info, warn or error (default info)
   --help
 `;
@@ -64,7 +61,6 @@ const options = {
   "rego-plans": text,
   "replica-name": text,
   "shutdown-delay": text,
-  "rego-compiler": text,
   ...decisionOptions,
   help: { type: "boolean", short: "h" },
 } as const;
@@ -100,7 +96,6 @@ export function parseFlags(argv: readonly string[]): WebhookFlags | "help" {
     regoPlans: values["rego-plans"],
     replicaName: dnsName("--replica-name", (values["replica-name"] ?? hostname()).toLowerCase()),
     shutdownDelayMs: duration("--shutdown-delay", values["shutdown-delay"] ?? "10s"),
-    regoCompiler: values["rego-compiler"],
     decisions: parseDecisionFlags(values),
   };
 }
