@@ -8,7 +8,7 @@ import {
 } from "@shieldx/controller-runtime";
 import { createMetrics, registerFleetMetrics } from "@shieldx/operator";
 import { countSpans, registerBuildInfo } from "@shieldx/telemetry";
-import { AdmissionMetrics, WebhookMetrics } from "@shieldx/webhooks";
+import { AdmissionMetrics, DecisionLogMetrics, DecisionMetrics, WebhookMetrics } from "@shieldx/webhooks";
 import { type Metric, Registry } from "prom-client";
 
 const nowhere = { server: "https://127.0.0.1:1" } as Parameters<typeof createClient>[0]["credentials"];
@@ -39,6 +39,8 @@ function webhooksRegistry(): Registry {
   createInformerMetrics(registry);
   new WebhookMetrics(registry);
   new AdmissionMetrics(registry);
+  new DecisionMetrics(registry);
+  new DecisionLogMetrics(registry);
   registerBuildInfo(registry, "webhooks", "");
   countSpans(registry);
   return registry;

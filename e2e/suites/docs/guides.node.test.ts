@@ -18,6 +18,7 @@ const order = [
   "gitops.md",
   "architecture.md",
   "first-steps.md",
+  "http-decisions.md",
   "uninstall.md",
 ];
 
