@@ -42,8 +42,8 @@ export interface DecisionParts {
   readonly tracer?: Tracer | undefined;
 }
 
-/** A container has some hundred MB for the compiler beside the process itself. */
-const compilerMemoryBytes = 256 * 1024 * 1024;
+/** A container has some hundred MB for the compiler beside the process itself. Nothing waits for it but what it compiles. */
+const compilerLimits = { memoryBytes: 256 * 1024 * 1024, answerTimeoutMs: 90_000 };
 /** Half the time is admission's, whatever is asked. */
 const share = 0.5;
 const shareBurstMs = 500;
@@ -73,7 +73,7 @@ export class Decisions {
       policies,
       clock,
       logger,
-      compiler: createRegoCompiler({ wasmFile, limits: { memoryBytes: compilerMemoryBytes } }),
+      compiler: createRegoCompiler({ wasmFile, limits: compilerLimits }),
     });
     const { log } = flags.decisions;
     this.#log = log.url !== undefined || log.toConsole ? this.#newLog(log) : undefined;
