@@ -67,3 +67,4 @@ export {
   shieldPolicySchema,
 } from "./shieldpolicy/schema.ts";
 export { formatLoadedBy, MAX_WORST_OFFENDERS, SHIELD_POLICY_CONDITIONS } from "./shieldpolicy/status.ts";
+export { MAX_POLICY_TESTS, type PolicyTest, policyTestSchema } from "./shieldpolicy/tests.ts";

@@ -20,7 +20,7 @@ describe("ReplicaTracker", () => {
         name: "a",
         policySetDigest: "d1",
         kept: { policies: [], more: 0 },
-      problems: [],
+        problems: [],
         servingLeaf: undefined,
         candidateLeaf: undefined,
       },

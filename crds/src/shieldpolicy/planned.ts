@@ -5,7 +5,7 @@
 import * as z from "zod";
 import { labelSelector } from "../kubernetes/label-selector.ts";
 import { duration } from "../kubernetes/names.ts";
-import { anyObject, atomicList, mapList, mapOf, text, wholeNumber } from "../structural/fields.ts";
+import { anyObject, atomicList, mapList, text, wholeNumber } from "../structural/fields.ts";
 import { MAX_EXPRESSION_LENGTH } from "./cel.ts";
 
 const LATER = "Not yet supported. ";
@@ -49,33 +49,6 @@ const rollout = z.object({
     .exactOptional(),
   paused: z.boolean().describe("Stay in the present stage.").exactOptional(),
 });
-
-const test = z
-  .object({
-    name: text({ min: 1, max: 128 }).describe("Name of the case, shown when it fails."),
-    operation: z
-      .enum(["CREATE", "UPDATE", "DELETE", "CONNECT"])
-      .default("CREATE")
-      .describe("Operation of the request."),
-    object: anyObject().describe("Object of the request.").exactOptional(),
-    oldObject: anyObject().describe("Object as it was before, for UPDATE and DELETE.").exactOptional(),
-    params: anyObject().describe("Parameter object.").exactOptional(),
-    namespaceLabels: mapOf(text({ max: 63 }).describe("Label value."), { max: 64 })
-      .describe("Labels of the namespace of the request.")
-      .exactOptional(),
-    username: text({ min: 1, max: 512 }).describe("Who sends the request.").exactOptional(),
-    expect: z
-      .object({
-        decision: z
-          .enum(["allow", "deny"])
-          .describe("Verdict the policy must reach, whatever its actions are."),
-        message: text({ min: 1, max: 1024 })
-          .describe("Text that must occur in the message of a denial.")
-          .exactOptional(),
-      })
-      .describe("What the policy must answer."),
-  })
-  .describe("One case.");
 
 const mutation = z
   .object({
@@ -135,9 +108,6 @@ const imageVerification = z
 export const plannedFields = {
   rollout: rollout
     .describe(`${LATER}Stages in which the policy goes into force: shadow, canary, everywhere.`)
-    .exactOptional(),
-  tests: mapList(test, { max: 64, keys: ["name"] })
-    .describe(`${LATER}Cases the policy must pass before it goes into force.`)
     .exactOptional(),
   mutations: atomicList(mutation, { max: 32 })
     .describe(`${LATER}Changes to objects, as in MutatingAdmissionPolicy.`)

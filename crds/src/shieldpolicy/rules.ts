@@ -197,7 +197,6 @@ const plannedRules: readonly SpecRule[] = [
     "rollout",
     "begin with actions.admission: audit or warn and change it to deny when the counts are right",
   ),
-  notYet("tests", "check objects against the policy with shieldctl policy check"),
   notYet("mutations", "validate instead, or use a MutatingAdmissionPolicy beside it"),
   notYet("generate", "create the objects with the tool that creates the namespaces"),
   notYet("verifyImages", "verify signatures where images are built or pulled"),

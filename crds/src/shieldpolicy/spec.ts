@@ -6,6 +6,7 @@ import { exceptions } from "./exceptions.ts";
 import { plannedFields } from "./planned.ts";
 import { podSecurity } from "./pod-security.ts";
 import { rego } from "./rego.ts";
+import { policyTests } from "./tests.ts";
 
 /** `spec` of a ShieldPolicy without its cross-field rules, which are in `rules.ts`. */
 export const specFields = z.object({
@@ -42,6 +43,11 @@ export const specFields = z.object({
     .exactOptional(),
   exceptions: exceptions
     .describe("Which ShieldExceptions the policy honours; left out, none.")
+    .exactOptional(),
+  tests: policyTests
+    .describe(
+      "Cases the policy must pass before it goes into force; while one fails, the version before stays.",
+    )
     .exactOptional(),
   ...plannedFields,
 });

@@ -3,6 +3,7 @@ export * from "./native/index.ts";
 export * from "./offline/index.ts";
 export * from "./pod-security/index.ts";
 export * from "./policy-set/index.ts";
+export * from "./policy-tests/index.ts";
 export {
   compilerBeside,
   openRegoPrograms,

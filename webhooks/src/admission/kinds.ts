@@ -6,6 +6,8 @@ import {
   type PolicySet,
   type RegoPrograms,
   regoSourceOf,
+  requirePassingTests,
+  TESTS_BUDGET_MS,
 } from "@shieldx/policy-engine";
 import type { AdmissionAnswer, AdmissionRequest } from "../server/admission-review.ts";
 import type { AdmissionHandler } from "../server/webhook-server.ts";
@@ -58,7 +60,9 @@ async function judgePolicy(
     policy = parseShieldPolicy(request.object, { unknownFields: "drop" });
     const source = regoSourceOf(policy.spec);
     if (source !== undefined) await parts.rego.prepare(source, deadlineMs * shareForCompiling);
-    compilePolicy(policy, { serverMinor: parts.serverMinor(), rego: parts.rego.state });
+    const environment = { serverMinor: parts.serverMinor(), rego: parts.rego.state };
+    compilePolicy(policy, environment);
+    requirePassingTests(policy, environment, { budgetMs: Math.min(TESTS_BUDGET_MS, deadlineMs / 2) });
   } catch (error) {
     if (error instanceof PolicyCompileError && isTransient(error.code))
       return {

@@ -10,6 +10,7 @@ export interface Aspect {
 /** What was concluded about a policy, from which all of its conditions follow. */
 export interface Conclusion {
   readonly compiled: Aspect;
+  readonly testsPassed: Aspect;
   readonly enforced: Aspect;
   /** The policy is not meant to act on requests; `enforced` says why. */
   readonly isOff?: boolean;
@@ -33,7 +34,7 @@ export function conditionsOf(
   const aspects: readonly (readonly [string, Aspect])[] = [
     ["Ready", readyOf(conclusion)],
     ["Compiled", conclusion.compiled],
-    ["TestsPassed", { isTrue: true, reason: "NoTests", message: "not applicable: the policy has no tests" }],
+    ["TestsPassed", conclusion.testsPassed],
     ["Enforced", conclusion.enforced],
     [
       "Degraded",
@@ -61,8 +62,9 @@ export function conditionsOf(
   });
 }
 
-function readyOf({ compiled, enforced, isOff, degraded }: Conclusion): Aspect {
+function readyOf({ compiled, testsPassed, enforced, isOff, degraded }: Conclusion): Aspect {
   if (!compiled.isTrue) return { isTrue: false, reason: compiled.reason, message: compiled.message };
+  if (!testsPassed.isTrue) return testsPassed;
   if (isOff === true) return { ...enforced, isTrue: true };
   if (!enforced.isTrue) return { isTrue: false, reason: enforced.reason, message: enforced.message };
   if (degraded?.isTrue === true && !HARMLESS.has(degraded.reason)) {

@@ -4,7 +4,8 @@ import {
   type ShieldPolicy,
   type ShieldPolicyStatus,
 } from "@shieldx/crds";
-import { type Conclusion, conditionsOf } from "./conditions.ts";
+import { isAboutTests } from "@shieldx/policy-engine";
+import { type Aspect, type Conclusion, conditionsOf } from "./conditions.ts";
 
 /** Who acts on requests under this policy. */
 export type Enforcer = "Native" | "Webhook" | "None";
@@ -149,35 +150,55 @@ function inForceAnyway({ native, webhook }: StatusObservation): Enforcer {
 }
 
 function concludeOn(observed: StatusObservation): Conclusion {
-  if (observed.problem !== undefined) {
-    const { code } = observed.problem;
+  const { problem } = observed;
+  const testsPassed = concludeOnTests(observed);
+  const compiled = { isTrue: true, reason: "Compiled", message: "the policy was understood without error" };
+  if (problem !== undefined) {
+    const { code } = problem;
     return {
-      compiled: { isTrue: false, reason: code, message: describeProblem(observed.problem) },
+      compiled: isAboutTests(code)
+        ? compiled
+        : { isTrue: false, reason: code, message: describeProblem(problem) },
+      testsPassed,
       ...concludeWithoutCompiling(observed),
     };
   }
-  const compiled = { isTrue: true, reason: "Compiled", message: "the policy was understood without error" };
+  return { compiled, testsPassed, ...concludeOnForce(observed) };
+}
+
+function concludeOnTests({ policy, problem }: StatusObservation): Aspect {
+  const { length = 0 } = policy.spec.tests ?? [];
+  if (problem !== undefined && isAboutTests(problem.code))
+    return { isTrue: false, reason: problem.code, message: describeProblem(problem) };
+  if (length === 0)
+    return { isTrue: true, reason: "NoTests", message: "not applicable: the policy has no tests" };
+  if (problem !== undefined)
+    return { isTrue: false, reason: "TestsNotRun", message: "the policy does not compile: see Compiled" };
+  const message = length === 1 ? "its one case passes" : `all ${length} cases pass`;
+  return { isTrue: true, reason: "TestsPassed", message };
+}
+
+function concludeOnForce(observed: StatusObservation): Omit<Conclusion, "compiled" | "testsPassed"> {
   if (observed.handingOver !== undefined) {
     const { reason, message } = observed.handingOver;
     const { enforced } =
       observed.enforcer.by === "Native" ? concludeNative(observed.native) : concludeWebhook(observed.webhook);
-    return { compiled, enforced, degraded: { isTrue: true, reason, message: bounded(message) } };
+    return { enforced, degraded: { isTrue: true, reason, message: bounded(message) } };
   }
   switch (observed.enforcer.by) {
     case "None":
       return {
-        compiled,
         enforced: notMeant(observed),
         isOff: true,
         degraded: withoutReports(observed),
       };
     case "Native": {
       const { enforced, degraded } = concludeNative(observed.native);
-      return { compiled, enforced, degraded: degraded ?? withoutReports(observed) };
+      return { enforced, degraded: degraded ?? withoutReports(observed) };
     }
     case "Webhook": {
       const { enforced, degraded } = concludeWebhook(observed.webhook);
-      return { compiled, enforced, degraded: degraded ?? withoutReports(observed) };
+      return { enforced, degraded: degraded ?? withoutReports(observed) };
     }
     default:
       return observed.enforcer.by satisfies never;
@@ -193,22 +214,25 @@ function concludeWithoutCompiling(observed: StatusObservation): Pick<Conclusion,
     if (enforcer !== "None")
       return olderVersion("the version before stays in force until this one has been compiled");
   }
+  const areTests = observed.problem !== undefined && isAboutTests(observed.problem.code);
+  const lastGood = areTests ? "the last version that passed its tests" : "the last version that compiled";
+  const whatIsWrong = areTests ? "the policy does not pass its tests" : "the policy does not compile";
   switch (inForceAnyway(observed)) {
     case "Native":
-      return olderVersion("the last version that compiled stays in force until this one is corrected");
+      return olderVersion(`${lastGood} stays in force until this one is corrected`);
     case "Webhook":
       return olderVersion(
         loaded === replicas
-          ? "the last version that compiled stays in force until this one is corrected, in the replicas that run now: one that starts does not have it"
-          : `${loaded} of ${replicas} webhook replicas hold the last version that compiled, the others judge nothing by this policy: correct it`,
+          ? `${lastGood} stays in force until this one is corrected, in the replicas that run now: one that starts does not have it`
+          : `${loaded} of ${replicas} webhook replicas hold ${lastGood}, the others judge nothing by this policy: correct it`,
       );
     default:
       return isPublished && replicas === 0
         ? notEnforced(
             "NoReplica",
-            "the policy does not compile and no webhook replica is alive; failurePolicy decides on requests until one is, and nothing of this policy is in force then",
+            `${whatIsWrong} and no webhook replica is alive; failurePolicy decides on requests until one is, and nothing of this policy is in force then`,
           )
-        : notEnforced("NotCompiled", "the policy does not compile, so nothing is enforced");
+        : notEnforced(areTests ? "TestsNotPassed" : "NotCompiled", `${whatIsWrong}, so nothing is enforced`);
   }
 }
 

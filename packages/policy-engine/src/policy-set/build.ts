@@ -7,6 +7,7 @@ import {
   webhookCallsOf,
 } from "@shieldx/crds";
 import { byCodePoint } from "../pod-security/check.ts";
+import { requirePassingTests } from "../policy-tests/require.ts";
 import { type CompiledPolicy, type CompileEnvironment, compilePolicy } from "./compile.ts";
 import { PolicyCompileError } from "./errors.ts";
 import { type CompiledException, compileException } from "./exceptions.ts";
@@ -46,6 +47,7 @@ export function buildPolicySet(input: PolicySetInput): PolicySet {
       problems.push({
         kind: "ShieldException",
         name,
+        uid: metadata.uid ?? "",
         generation: metadata.generation ?? 0,
         error: asCompileError(error),
         keepsLastGood: false,
@@ -72,12 +74,13 @@ function compileOrKeep(
   input: PolicySetInput,
   problems: PolicySetProblem[],
 ): CompiledPolicy | undefined {
-  const { name, generation = 0 } = policy.metadata;
+  const { name, uid = "", generation = 0 } = policy.metadata;
   const previous = lastOf(policy, input);
   if (previous !== undefined && isUnchanged(previous, policy, input)) return previous;
   const { compiled, error } = input.prepared?.get(policy) ?? prepare(policy, input);
   if (compiled !== undefined) return compiled;
-  problems.push({ kind: "ShieldPolicy", name, generation, error, keepsLastGood: previous !== undefined });
+  const keepsLastGood = previous !== undefined;
+  problems.push({ kind: "ShieldPolicy", name, uid, generation, error, keepsLastGood });
   return previous;
 }
 
@@ -89,10 +92,11 @@ export type Prepared =
 /** By the object that the policy was compiled from. */
 export type PreparedPolicies = ReadonlyMap<ShieldPolicy, Prepared>;
 
-export function prepare(policy: ShieldPolicy, environment: CompileEnvironment): Prepared {
+export function prepare(policy: ShieldPolicy, input: PolicySetInput): Prepared {
   try {
-    const compiled = compilePolicy(policy, environment);
+    const compiled = compilePolicy(policy, input);
     checkSchema(policy);
+    requirePassingTestsOnce(policy, input);
     return { compiled };
   } catch (error) {
     return { error: asCompileError(error) };
@@ -117,6 +121,23 @@ function isUnchanged(last: CompiledPolicy, policy: ShieldPolicy, input: PolicySe
     isSameForWebhook(last, policy) &&
     input.previous?.serverMinor === input.serverMinor
   );
+}
+
+/** Tests that failed fail again, and must not be run again for each object somebody else changes. */
+function requirePassingTestsOnce(policy: ShieldPolicy, input: PolicySetInput): void {
+  const { name, uid = "", generation = 0 } = policy.metadata;
+  const before =
+    input.previous?.serverMinor === input.serverMinor
+      ? input.previous.problems.find(
+          (problem) =>
+            problem.error.code === "TestsFailed" &&
+            problem.name === name &&
+            problem.uid === uid &&
+            problem.generation === generation,
+        )
+      : undefined;
+  if (before !== undefined) throw before.error;
+  requirePassingTests(policy, input);
 }
 
 /** Who acts so far changes without a new generation, and with it who judges. */

@@ -100,7 +100,7 @@ export function compilePolicy(policy: ShieldPolicy, environment: CompileEnvironm
   }
 }
 
-const notBuilt = ["rollout", "tests", "mutations", "generate", "verifyImages"] as const;
+const notBuilt = ["rollout", "mutations", "generate", "verifyImages"] as const;
 
 function unknownEngine(engine: never): never {
   throw new PolicyCompileError(

@@ -8,11 +8,20 @@ export type PolicyCompileErrorCode =
   /** It is being compiled, by a process of its own. */
   | "Compiling"
   /** The compiler could not be run; it will be tried again. */
-  | "CompilerFailed";
+  | "CompilerFailed"
+  /** It compiles, and a case of its own tests comes to something else than it expects. */
+  | "TestsFailed"
+  /** It compiles, and its tests took too long to tell. */
+  | "TestsTooSlow";
 
 /** Whether that says nothing about the policy, and will pass by itself. */
 export function isTransient(code: string): boolean {
   return code === "Compiling" || code === "CompilerFailed";
+}
+
+/** Whether a policy that is refused with this code compiles, but for its tests. */
+export function isAboutTests(code: string): boolean {
+  return code === "TestsFailed" || code === "TestsTooSlow";
 }
 
 /**

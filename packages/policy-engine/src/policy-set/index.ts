@@ -13,7 +13,7 @@ export {
 } from "./compile.ts";
 export { type PolicySetMember, policySetDigest } from "./digest.ts";
 export { regoSourceOf } from "./engines/rego.ts";
-export { isTransient, PolicyCompileError, type PolicyCompileErrorCode } from "./errors.ts";
+export { isAboutTests, isTransient, PolicyCompileError, type PolicyCompileErrorCode } from "./errors.ts";
 export {
   type CompiledException,
   compileException,

@@ -47,6 +47,7 @@ export interface PolicySetProblem {
   readonly kind: "ShieldPolicy" | "ShieldException";
   /** `namespace/name` for an exception. */
   readonly name: string;
+  readonly uid: string;
   readonly generation: number;
   readonly error: PolicyCompileError;
   /** The last version that compiled is still in force. */

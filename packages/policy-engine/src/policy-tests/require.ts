@@ -1,0 +1,47 @@
+import type { ShieldPolicy } from "@shieldx/crds";
+import { type CompiledPolicy, type CompileEnvironment, compilePolicy } from "../policy-set/compile.ts";
+import { PolicyCompileError } from "../policy-set/errors.ts";
+import { type RunOptions, runPolicyTests } from "./run.ts";
+
+/**
+ * Does nothing for a policy that passes its own tests, or has none.
+ *
+ * @throws PolicyCompileError of code `TestsFailed` naming the first case that fails, what it expects and what came; of code
+ * `TestsTooSlow` when time ran out before any failed
+ */
+export function requirePassingTests(
+  policy: ShieldPolicy,
+  environment: CompileEnvironment,
+  options: RunOptions = {},
+): void {
+  const tests = policy.spec.tests ?? [];
+  if (tests.length === 0) return;
+  const outcomes = runPolicyTests(compileForTests(policy, environment), tests, options);
+  const failures = outcomes.flatMap((outcome, index) =>
+    outcome.result === "passed" ? [] : [{ ...outcome, index }],
+  );
+  const [first, ...others] = [
+    ...failures.filter(({ result }) => result !== "late"),
+    ...failures.filter(({ result }) => result === "late"),
+  ];
+  if (first === undefined) return;
+  const more = others.length === 0 ? "" : ` (${failures.length} of ${tests.length} cases fail)`;
+  const message = `case "${first.name}": ${first.message}${more}`;
+  const code = first.result === "late" ? "TestsTooSlow" : "TestsFailed";
+  throw new PolicyCompileError(code, `spec.tests[${first.index}]`, message);
+}
+
+/**
+ * A policy with a judge, also where the API server evaluates it in the cluster.
+ *
+ * @throws PolicyCompileError of code `TestsFailed` where only the API server may understand it
+ */
+function compileForTests(policy: ShieldPolicy, environment: CompileEnvironment): CompiledPolicy {
+  try {
+    return compilePolicy(policy, { ...environment, evaluatesNative: true });
+  } catch (cause) {
+    if (!(cause instanceof PolicyCompileError)) throw cause;
+    const message = `cannot be run, because ShieldX does not understand ${cause.message}`;
+    throw new PolicyCompileError("TestsFailed", "spec.tests", message, { cause });
+  }
+}
