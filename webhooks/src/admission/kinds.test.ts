@@ -112,6 +112,18 @@ describe("ShieldPolicies", () => {
     expect(later.status?.message).toMatch(/not yet supported/);
   });
 
+  it("are refused when their own tests fail, naming the case", async () => {
+    const object = { apiVersion: "v1", kind: "ConfigMap", data: { a: "", b: "", c: "" } };
+    const withTest = (decision: string) =>
+      policy({ ...celSpec, tests: [{ name: "full", object, expect: { decision } }] });
+    const refused = await setUp().ask(request(withTest("allow")));
+    expect(refused).toMatchObject({ allowed: false, status: { code: 422 } });
+    expect(refused.status?.message).toMatch(
+      /spec\.tests\[0\]: case "full": expected it to be allowed, but it was denied: .*too many/,
+    );
+    expect(await setUp().ask(request(withTest("deny")))).toEqual({ allowed: true });
+  });
+
   it("are shown to the API server only when it will evaluate them", async () => {
     const bed = setUp();
     expect(await bed.ask(request(policy(podSecurity)))).toEqual({ allowed: true });

@@ -187,6 +187,37 @@ describe("decideStatus", () => {
     expect(decideStatus(created, T0).enforcedBy).toBe("None");
   });
 
+  it("tells what came of a policy's tests", () => {
+    const object = { apiVersion: "v1", kind: "Pod" };
+    const tests = [{ name: "a", operation: "CREATE", object, expect: { decision: "allow" } }] as const;
+    const spec = cel({ tests: [...tests] });
+    expect(summary(observation(spec))).toMatchObject({
+      Ready: "True InForce",
+      TestsPassed: "True TestsPassed",
+    });
+    const problem = { code: "TestsFailed", path: "spec.tests[0]", message: 'case "a": expected it' };
+    const nothing = { ...installed, isInstalled: false };
+    const idle = { ...allWell, loaded: 0, isPublished: false };
+    const never = observation(spec, { problem, native: nothing, webhook: idle });
+    expect(summary(never)).toEqual({
+      Ready: "False TestsFailed",
+      Compiled: "True Compiled",
+      TestsPassed: "False TestsFailed",
+      Enforced: "False TestsNotPassed",
+      Degraded: "False AsWritten",
+    });
+    expect(summary(observation(spec, { problem }))).toMatchObject({
+      TestsPassed: "False TestsFailed",
+      Enforced: "True OlderVersion",
+      Degraded: "True OlderVersion",
+    });
+    const broken = { code: "Invalid", path: "spec.validations[0].expression", message: "no CEL" };
+    expect(summary(observation(spec, { problem: broken }))).toMatchObject({
+      Compiled: "False Invalid",
+      TestsPassed: "False TestsNotRun",
+    });
+  });
+
   it("tells that replicas hold an older version of one that no longer compiles", () => {
     const problem = { code: "Invalid", path: "spec.podSecurity.version", message: "v1.99 is not known" };
     const observed = observation(podSecurity(), { problem, webhook: { ...allWell, loaded: 1 } });
