@@ -5,6 +5,7 @@ import { runDebugBundle } from "./debug/command.ts";
 import { UsageError } from "./errors.ts";
 import { paint, type Terminal } from "./output/terminal.ts";
 import { runPolicyCheck } from "./policy/command.ts";
+import { runPolicyTest } from "./policy-test/command.ts";
 import { runStatus } from "./status/command.ts";
 import { runVersion } from "./version.ts";
 
@@ -32,10 +33,11 @@ function buildProgram(terminal: Terminal, done: (code: number) => void): Command
 Examples:
   shieldctl status
   shieldctl policy check -f deploy/ --policies policies/
+  shieldctl policy test policies/
   helm template ./chart | shieldctl policy check -f - --policies policies/ -o sarif
   shieldctl debug bundle --since 6h
 
-Exit codes: 0 fine; 1 a policy refuses, ShieldX needs attention or the cluster cannot be reached; 2 wrong usage or input.`,
+Exit codes: 0 fine; 1 a policy refuses, a test fails, ShieldX needs attention or the cluster cannot be reached; 2 wrong usage or input.`,
     );
 
   connectionOptions(program.command("status"))
@@ -47,9 +49,8 @@ Exit codes: 0 fine; 1 a policy refuses, ShieldX needs attention or the cluster c
     )
     .action(async (options) => done(await runStatus(options, terminal)));
 
-  program
-    .command("policy")
-    .description("Work with policies.")
+  const policy = program.command("policy").description("Work with policies.");
+  policy
     .command("check")
     .description("Judge manifests offline, as the webhook would. Needs no cluster.")
     .requiredOption(
@@ -80,6 +81,23 @@ Exit codes: 0 fine; 1 a policy refuses, ShieldX needs attention or the cluster c
         .default("table"),
     )
     .action(async (options) => done(await runPolicyCheck(options, terminal)));
+
+  policy
+    .command("test")
+    .description(
+      "Run the tests of policies: those in spec.tests, and PolicyTest files. Needs no cluster; what passes here goes into force there.",
+    )
+    .argument("<files...>", "ShieldPolicies and PolicyTests: files, folders, or - for standard input")
+    .option("--policy <name>", "only this policy; repeat for more", collect, [])
+    .option("--kubernetes-version <1.N>", "what a policy's version `latest` means", "1.37")
+    .option("--require-tests", "exit 1 also when a policy has no tests")
+    .option("-v, --verbose", "show the cases that pass, too")
+    .addOption(
+      new Option("-o, --output <format>", "how to print")
+        .choices(["table", "json", "junit", "sarif"])
+        .default("table"),
+    )
+    .action(async (files, options) => done(await runPolicyTest(files, options, terminal)));
 
   connectionOptions(program.command("debug").description("Find out what is wrong.").command("bundle"))
     .description(

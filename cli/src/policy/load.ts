@@ -15,7 +15,8 @@ export interface LoadedPolicies {
   readonly parameters: readonly unknown[];
 }
 
-function parsed<T>(manifest: Manifest, parse: (value: unknown) => T): T {
+/** What `parse` makes of it. Throws UsageError naming file, line and field. */
+export function parsedPolicyObject<T>(manifest: Manifest, parse: (value: unknown) => T): T {
   try {
     return parse(manifest.object);
   } catch (error) {
@@ -34,10 +35,10 @@ export async function loadPolicies(paths: readonly string[]): Promise<LoadedPoli
   const parameters = all.filter((manifest) => !isOurs(manifest)).map(({ object }) => object);
   const policies = ours
     .filter(({ object }) => object.kind === "ShieldPolicy")
-    .map((m) => parsed(m, parseShieldPolicy));
+    .map((m) => parsedPolicyObject(m, parseShieldPolicy));
   const exceptions = ours
     .filter(({ object }) => object.kind === "ShieldException")
-    .map((m) => parsed(m, parseShieldException));
+    .map((m) => parsedPolicyObject(m, parseShieldException));
   if (policies.length === 0) throw new UsageError("NoPolicies", `no ShieldPolicy in ${paths.join(", ")}`);
   const twice = policies.map((p) => p.metadata.name).find((name, i, all) => all.indexOf(name) !== i);
   if (twice !== undefined)

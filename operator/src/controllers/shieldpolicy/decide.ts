@@ -226,13 +226,14 @@ function concludeWithoutCompiling(observed: StatusObservation): Pick<Conclusion,
           ? `${lastGood} stays in force until this one is corrected, in the replicas that run now: one that starts does not have it`
           : `${loaded} of ${replicas} webhook replicas hold ${lastGood}, the others judge nothing by this policy: correct it`,
       );
-    default:
-      return isPublished && replicas === 0
-        ? notEnforced(
-            "NoReplica",
-            `${whatIsWrong} and no webhook replica is alive; failurePolicy decides on requests until one is, and nothing of this policy is in force then`,
-          )
-        : notEnforced(areTests ? "TestsNotPassed" : "NotCompiled", `${whatIsWrong}, so nothing is enforced`);
+    default: {
+      if (isPublished && replicas === 0) {
+        const message = `${whatIsWrong} and no webhook replica is alive; failurePolicy decides on requests until one is, and nothing of this policy is in force then`;
+        return notEnforced("NoReplica", message);
+      }
+      const message = `${whatIsWrong}, so nothing is enforced`;
+      return areTests ? notEnforced("TestsNotPassed", message) : notEnforced("NotCompiled", message);
+    }
   }
 }
 

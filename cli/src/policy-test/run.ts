@@ -1,0 +1,59 @@
+import {
+  compilePolicy,
+  PolicyCompileError,
+  runPolicyTests,
+  TESTS_BUDGET_MS,
+  type TestOutcome,
+} from "@shieldx/policy-engine";
+import type { Suite } from "./collect.ts";
+
+/** What came of the cases of one file about one policy. */
+export interface SuiteResult {
+  readonly policy: string;
+  readonly file: string;
+  readonly line: number;
+  readonly outcomes: readonly TestOutcome[];
+}
+
+export interface Totals {
+  readonly policies: number;
+  readonly passed: number;
+  /** Whatever did not come out as expected. */
+  readonly failed: number;
+  /** Names of policies that no case is about. */
+  readonly untested: readonly string[];
+}
+
+/** Cases may take as long as a cluster lets them, so that what passes here is not refused there. */
+const budgetMs = TESTS_BUDGET_MS;
+
+/** Never throws for a policy: one that does not compile fails as a case of its own. */
+export function runSuites(suites: readonly Suite[], serverMinor: number): SuiteResult[] {
+  return suites.map(({ policy, file, line, tests }) => {
+    const result = { policy: policy.metadata.name, file, line };
+    try {
+      const compiled = compilePolicy(policy, { serverMinor, evaluatesNative: true });
+      return { ...result, outcomes: runPolicyTests(compiled, tests, { budgetMs }) };
+    } catch (error) {
+      if (!(error instanceof PolicyCompileError)) throw error;
+      const message = `the policy does not compile: ${error.message}`;
+      return {
+        ...result,
+        outcomes: [{ name: "compiles", result: "error", isMatched: false, message, tookMs: 0 }],
+      };
+    }
+  });
+}
+
+export function totalsOf(results: readonly SuiteResult[]): Totals {
+  const outcomes = results.flatMap((result) => result.outcomes);
+  const passed = outcomes.filter(({ result }) => result === "passed").length;
+  const names = [...new Set(results.map(({ policy }) => policy))];
+  const tested = new Set(results.filter((result) => result.outcomes.length > 0).map(({ policy }) => policy));
+  return {
+    policies: names.length,
+    passed,
+    failed: outcomes.length - passed,
+    untested: names.filter((name) => !tested.has(name)),
+  };
+}
