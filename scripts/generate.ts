@@ -10,8 +10,10 @@ import { webhooksRbac } from "@shieldx/webhooks/rbac";
 import { stringify } from "yaml";
 import { argocdSettings } from "./argocd-settings.ts";
 import { dashboardFiles } from "./dashboards/index.ts";
+import { libraryInChart } from "./library-in-chart.ts";
 import { cliPage } from "./reference/cli.ts";
 import { metricsPage } from "./reference/metrics.ts";
+import { policiesPage } from "./reference/policies.ts";
 import { valuesPage } from "./reference/values.ts";
 
 const check = process.argv.includes("--check");
@@ -34,7 +36,9 @@ files.set("charts/shieldx/files/rbac/webhooks.yaml", head + stringify(webhooksRb
 
 files.set("docs/reference/metrics.md", metricsPage());
 files.set("docs/reference/cli.md", cliPage());
+files.set("docs/reference/policies.md", policiesPage());
 files.set("docs/reference/values.md", valuesPage());
+for (const [path, text] of libraryInChart()) files.set(path, text);
 files.set(...argocdSettings());
 
 let stale = 0;
