@@ -61,8 +61,8 @@ async function judgePolicy(
     const source = regoSourceOf(policy.spec);
     if (source !== undefined) await parts.rego.prepare(source, deadlineMs * shareForCompiling);
     const environment = { serverMinor: parts.serverMinor(), rego: parts.rego.state };
-    compilePolicy(policy, environment);
-    requirePassingTests(policy, environment, { budgetMs: Math.min(TESTS_BUDGET_MS, deadlineMs / 2) });
+    const compiled = compilePolicy(policy, environment);
+    requirePassingTests(compiled, environment, { budgetMs: Math.min(TESTS_BUDGET_MS, deadlineMs / 2) });
   } catch (error) {
     if (error instanceof PolicyCompileError && isTransient(error.code))
       return {

@@ -96,7 +96,7 @@ export function prepare(policy: ShieldPolicy, input: PolicySetInput): Prepared {
   try {
     const compiled = compilePolicy(policy, input);
     checkSchema(policy);
-    requirePassingTestsOnce(policy, input);
+    requirePassingTestsOnce(compiled, input);
     return { compiled };
   } catch (error) {
     return { error: asCompileError(error) };
@@ -124,8 +124,8 @@ function isUnchanged(last: CompiledPolicy, policy: ShieldPolicy, input: PolicySe
 }
 
 /** Tests that failed fail again, and must not be run again for each object somebody else changes. */
-function requirePassingTestsOnce(policy: ShieldPolicy, input: PolicySetInput): void {
-  const { name, uid = "", generation = 0 } = policy.metadata;
+function requirePassingTestsOnce(compiled: CompiledPolicy, input: PolicySetInput): void {
+  const { name, uid, generation } = compiled;
   const before =
     input.previous?.serverMinor === input.serverMinor
       ? input.previous.problems.find(
@@ -137,7 +137,7 @@ function requirePassingTestsOnce(policy: ShieldPolicy, input: PolicySetInput): v
         )
       : undefined;
   if (before !== undefined) throw before.error;
-  requirePassingTests(policy, input);
+  requirePassingTests(compiled, input);
 }
 
 /** Who acts so far changes without a new generation, and with it who judges. */

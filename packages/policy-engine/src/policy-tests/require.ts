@@ -1,6 +1,7 @@
 import type { ShieldPolicy } from "@shieldx/crds";
 import { type CompiledPolicy, type CompileEnvironment, compilePolicy } from "../policy-set/compile.ts";
 import { PolicyCompileError } from "../policy-set/errors.ts";
+import { neverHere } from "../policy-set/judgement.ts";
 import { type RunOptions, runPolicyTests } from "./run.ts";
 
 /**
@@ -10,13 +11,14 @@ import { type RunOptions, runPolicyTests } from "./run.ts";
  * `TestsTooSlow` when time ran out before any failed
  */
 export function requirePassingTests(
-  policy: ShieldPolicy,
+  compiled: CompiledPolicy,
   environment: CompileEnvironment,
   options: RunOptions = {},
 ): void {
-  const tests = policy.spec.tests ?? [];
+  const tests = compiled.source.spec.tests ?? [];
   if (tests.length === 0) return;
-  const outcomes = runPolicyTests(compileForTests(policy, environment), tests, options);
+  const judged = compiled.judge === neverHere ? compileForTests(compiled.source, environment) : compiled;
+  const outcomes = runPolicyTests(judged, tests, options);
   const failures = outcomes.flatMap((outcome, index) =>
     outcome.result === "passed" ? [] : [{ ...outcome, index }],
   );

@@ -178,7 +178,9 @@ describe("a policy with tests", () => {
   const input = { exceptions: [], ...environment };
 
   it("names the first case that fails", () => {
-    expect(() => requirePassingTests(withTests([passing]), environment)).not.toThrow();
+    expect(() =>
+      requirePassingTests(compilePolicy(withTests([passing]), environment), environment),
+    ).not.toThrow();
     const policy = withTests([passing, failing, { ...failing, name: "also" }]);
     const { problems, policies } = buildPolicySet({ ...input, policies: [policy] });
     expect(policies).toEqual([]);
@@ -206,7 +208,9 @@ describe("a policy with tests", () => {
 
   it("is refused where only the API server may understand it", () => {
     const policy = withTests([passing], { validations: [{ expression: "only the server" }] });
-    expect(() => requirePassingTests(policy, environment)).toThrow(PolicyCompileError);
+    expect(() => requirePassingTests(compilePolicy(policy, environment), environment)).toThrow(
+      PolicyCompileError,
+    );
     const [problem] = buildPolicySet({ ...input, policies: [policy] }).problems;
     expect(problem?.error).toMatchObject({ code: "TestsFailed", path: "spec.tests" });
     expect(problem?.error.message).toMatch(/ShieldX does not understand spec\.validations\[0\]\.expression/);
@@ -214,8 +218,8 @@ describe("a policy with tests", () => {
 
   it("says that its tests take too long, which is no verdict on it", () => {
     const options = { budgetMs: 0 };
-    expect(() => requirePassingTests(withTests([passing]), environment, options)).toThrow(
-      expect.objectContaining({ code: "TestsTooSlow" }),
-    );
+    expect(() =>
+      requirePassingTests(compilePolicy(withTests([passing]), environment), environment, options),
+    ).toThrow(expect.objectContaining({ code: "TestsTooSlow" }));
   });
 });
