@@ -1,4 +1,5 @@
 import type { Clock } from "@shieldx/controller-runtime";
+import type { NativeStandings } from "./controllers/native/standings.ts";
 import type { WebhookAddress } from "./controllers/webhook-configuration/decide.ts";
 import type { Departures } from "./departures.ts";
 import type { OperatorMetrics } from "./metrics.ts";
@@ -18,6 +19,8 @@ export interface OperatorContext {
   readonly clock: Pick<Clock, "now" | "monotonicNow">;
   readonly metrics: OperatorMetrics;
   readonly obstacles: Obstacles;
+  /** How policies stand that the API server evaluates. */
+  readonly native: NativeStandings;
 }
 
 /** The sooner of two waits; undefined means never. */

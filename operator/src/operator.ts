@@ -16,6 +16,8 @@ import { Auditor } from "./controllers/audit/auditor.ts";
 import { DEFAULT_REPORT_LIMITS } from "./controllers/audit/report.ts";
 import { ReportWriter } from "./controllers/audit/report-writer.ts";
 import { type CertificateSettings, certificatesController } from "./controllers/certificates/controller.ts";
+import { nativeController } from "./controllers/native/controller.ts";
+import { NativeStandings } from "./controllers/native/standings.ts";
 import { shieldExceptionController } from "./controllers/shieldexception/controller.ts";
 import { shieldPolicyController } from "./controllers/shieldpolicy/controller.ts";
 import { webhookConfigurationController } from "./controllers/webhook-configuration/controller.ts";
@@ -77,6 +79,7 @@ export function buildOperator(parts: OperatorParts): OperatorContext {
     clock,
     metrics: createMetrics(parts.registry),
     obstacles: new Obstacles({ retryMs: parts.refusalRetryMs ?? 30_000, logger }),
+    native: new NativeStandings(),
   };
   registerFleetMetrics(parts.registry, {
     hasSynced: () => policies.hasSynced && exceptions.hasSynced && leases.hasSynced,
@@ -115,6 +118,7 @@ export function buildOperator(parts: OperatorParts): OperatorContext {
 
   manager.addController(certificatesController(operator, parts.certificates));
   manager.addController(webhookConfigurationController(operator));
+  manager.addController(nativeController(operator));
   manager.addController(shieldPolicyController(operator));
   manager.addController(shieldExceptionController(operator));
   manager.addRunnable({ name: "audit", needsLeadership: true, start: (signal) => auditor.run(signal) });

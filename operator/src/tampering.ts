@@ -12,6 +12,8 @@ export interface Restored {
   readonly wasDeleted: boolean;
   /** Whom the Event is about: the object itself, or the policy that it was rendered from. */
   readonly regarding: ObjectReference | KubeObject;
+  /** Other policies that were rendered into it. */
+  readonly alsoRegarding?: readonly KubeObject[];
 }
 
 /** Log line, metric and Event for what somebody else changed or deleted and we put back; nothing for other writes. */
@@ -19,20 +21,22 @@ export function tellRestoration(
   operator: OperatorContext,
   context: Pick<ReconcileContext, "logger" | "events">,
   action: OwnedAction,
-  { kind, name, wasDeleted, regarding }: Restored,
+  { kind, name, wasDeleted, regarding, alsoRegarding = [] }: Restored,
 ): void {
   if (action.kind !== "write" || !action.isRestoration) return;
   operator.metrics.tamperingRestored.inc({ kind });
   const what = wasDeleted ? "deleted" : `changed (${action.drift.join(", ")})`;
   context.logger.warn({ object: name, drift: action.drift }, `${kind} was ${what}; restored`);
-  context.events.event(regarding, {
-    type: "Warning",
-    reason: "TamperingRestored",
-    action: "Restore",
-    // A policy's binding is not told of as a repetition of its admission policy.
-    related: { apiVersion: "admissionregistration.k8s.io/v1", kind, name },
-    note: `${kind} "${name}" was ${what} by somebody else and has been restored`,
-  });
+  for (const each of [regarding, ...alsoRegarding]) {
+    context.events.event(each, {
+      type: "Warning",
+      reason: "TamperingRestored",
+      action: "Restore",
+      // A policy's binding is not told of as a repetition of its admission policy.
+      related: { apiVersion: "admissionregistration.k8s.io/v1", kind, name },
+      note: `${kind} "${name}" was ${what} by somebody else and has been restored`,
+    });
+  }
 }
 
 /**

@@ -3,7 +3,6 @@ import {
   type ControllerDefinition,
   defineController,
   generationChanged,
-  type KubeObject,
   Lease,
   labelsChanged,
   Namespace,
@@ -11,31 +10,19 @@ import {
   type ObjectKey,
   type ReconcileContext,
   Secret,
-  ValidatingAdmissionPolicy,
-  ValidatingAdmissionPolicyBinding,
   ValidatingWebhookConfiguration,
   watch,
 } from "@shieldx/controller-runtime";
 import { FAIL_CONFIGURATION, fitsWebhook, IGNORE_CONFIGURATION } from "@shieldx/crds";
-import { PolicyCompileError, type RenderedPolicy, renderAdmissionPolicy } from "@shieldx/policy-engine";
 import { lookAgain, type OperatorContext, sooner } from "../../context.ts";
-import {
-  asException,
-  asPolicy,
-  ShieldExceptionType,
-  type ShieldPolicyObject,
-  ShieldPolicyType,
-} from "../../kinds.ts";
-import { FIELD_MANAGER, policyOfNative } from "../../names.ts";
-import { namespaceLabels } from "../../namespaces.ts";
+import { asPolicy, ShieldExceptionType, type ShieldPolicyObject, ShieldPolicyType } from "../../kinds.ts";
+import { FIELD_MANAGER } from "../../names.ts";
 import { auditSubject, REPORTS_SUBJECT } from "../../obstacles.ts";
-import { OwnedObjects } from "../../owned-object.ts";
 import { keepStatus } from "../../status.ts";
-import { caSecret, OURS, replicaLeases } from "../../watched.ts";
-import { applyNative, type NativeResult, removeNative, warningsOf } from "./apply.ts";
-import { decideStatus, type Obstruction, type StatusObservation } from "./decide.ts";
+import { caSecret, replicaLeases } from "../../watched.ts";
+import { decideStatus, type NativeState, type Obstruction, type StatusObservation } from "./decide.ts";
 import { HandOvers } from "./hand-over.ts";
-import { cachedNative, observePolicy, type PolicyObservation } from "./observe.ts";
+import { observePolicy, type PolicyObservation } from "./observe.ts";
 
 const OWN_STATUS_FIELDS = [
   "observedGeneration",
@@ -50,37 +37,25 @@ const OWN_STATUS_FIELDS = [
 
 /** Keeps each ShieldPolicy enforced as written and says in its status how far that has come. */
 export function shieldPolicyController(operator: OperatorContext): ControllerDefinition<ShieldPolicyObject> {
-  const owned = new OwnedObjects(FIELD_MANAGER.policy);
   const enforcedBy = new Map<string, string>();
   const handOvers = new HandOvers();
   const allPolicies = (): ObjectKey[] => operator.world.policyNames().map((name) => ({ name }));
-  /** By owner and by name: somebody may have taken the owner away. */
-  const ofOwner = ({ metadata }: KubeObject): ObjectKey[] => {
-    const owners = (metadata.ownerReferences ?? []).filter(({ kind }) => kind === ShieldPolicyType.kind);
-    const named = policyOfNative(metadata.name);
-    return [...owners.map(({ name }) => name), ...(named === undefined ? [] : [named])].map((name) => ({
-      name,
-    }));
-  };
-
-  /** Brings the rendered objects in line, and keeps the former enforcer until the one that is wanted has taken over. */
-  async function bringInLine(
-    observed: PolicyObservation,
-    context: ReconcileContext,
-    now: number,
-  ): Promise<InLine> {
+  /** Keeps the former enforcer until the one that is wanted has taken over. */
+  function inLine(observed: PolicyObservation, native: NativeState | undefined): InLine {
     const { policy, enforcer, problem } = observed;
-    const towardsWebhook =
-      problem === undefined && enforcer.by === "Webhook"
-        ? await keepNativeAwhile(observed, context, now)
-        : undefined;
-    if (towardsWebhook !== undefined) return towardsWebhook;
-    const native = await bringNativeInLine(operator, context, owned, observed, now);
-    const towardsNative =
-      problem === undefined && enforcer.by === "Native" ? keepWebhookAwhile(observed, native) : undefined;
-    if (towardsNative !== undefined) return towardsNative;
-    handOvers.forget(policy.metadata.name);
-    return { native, enforcer, handingOver: undefined, waitMs: undefined };
+    const { name } = policy.metadata;
+    const handingOver =
+      problem !== undefined
+        ? undefined
+        : enforcer.by === "Webhook"
+          ? keepNativeAwhile(observed, native)
+          : enforcer.by === "Native"
+            ? keepWebhookAwhile(observed, native)
+            : undefined;
+    if (handingOver !== undefined) return handingOver;
+    handOvers.forget(name);
+    if (problem === undefined && enforcer.by === "Webhook") operator.native.release(name, policy.metadata);
+    return { enforcer, handingOver: undefined, waitMs: undefined };
   }
 
   function waitMsFor({ metadata }: ShieldPolicyObject, isInPlace: boolean): number | undefined {
@@ -89,40 +64,34 @@ export function shieldPolicyController(operator: OperatorContext): ControllerDef
   }
 
   /** Until the webhook is in place the rendered objects are tended as ever, with the exceptions that count now. */
-  async function keepNativeAwhile(
-    observed: PolicyObservation,
-    context: ReconcileContext,
-    now: number,
-  ): Promise<InLine | undefined> {
-    const { policy, enforcer, webhook, native: cached } = observed;
-    const isNativeThere = cached.policy !== undefined && cached.binding !== undefined;
-    if (!isNativeThere && policy.status?.enforcedBy !== "Native") return undefined;
+  function keepNativeAwhile(
+    { policy, webhook }: PolicyObservation,
+    native: NativeState | undefined,
+  ): InLine | undefined {
+    if (native?.isInstalled !== true && policy.status?.enforcedBy !== "Native") return undefined;
     const isLoaded = webhook.loaded > 0 && webhook.loaded === webhook.replicas;
     const isInPlace = webhook.isPublished && isLoaded && webhook.cannotJudge === undefined;
     const waitMs = waitMsFor(policy, isInPlace);
     if (waitMs === 0) return undefined;
-    const asNative = { ...observed, enforcer: { ...enforcer, by: "Native" as const } };
-    const native = await bringNativeInLine(operator, context, owned, asNative, now);
     const obstruction = webhook.obstruction ?? webhook.cannotJudge;
     const why = obstruction?.message ?? "the webhook takes over once all replicas hold this version";
-    return { native, ...former("Native", why, waitMs, obstruction) };
+    return former("Native", why, waitMs, obstruction);
   }
 
   /** Until the rendered objects are in place the webhook judges by the new version, where it can. */
   function keepWebhookAwhile(
     { policy }: PolicyObservation,
-    native: NativeResult | undefined,
+    native: NativeState | undefined,
   ): InLine | undefined {
     if (policy.status?.enforcedBy !== "Webhook" || !fitsWebhook(asPolicy(policy).spec)) return undefined;
-    const refusal = native?.state?.refusal;
-    const waitMs = waitMsFor(policy, native?.state?.isInstalled === true && refusal === undefined);
+    const refusal = native?.refusal;
+    const waitMs = waitMsFor(policy, native?.isInstalled === true && refusal === undefined);
     if (waitMs === 0) return undefined;
     const why =
       refusal === undefined
         ? "the API server takes over once it holds the rendered policy"
         : `the API server does not take the rendered policy: ${refusal.message}`;
-    const nextMs = refusal === undefined ? waitMs : native?.requeueAfterMs;
-    return { native, ...former("Webhook", why, nextMs, refusal) };
+    return former("Webhook", why, waitMs, refusal);
   }
 
   async function reconcile(key: ObjectKey, context: ReconcileContext): Promise<number | undefined> {
@@ -132,8 +101,12 @@ export function shieldPolicyController(operator: OperatorContext): ControllerDef
       handOvers.forget(key.name);
       countEnforced(operator, enforcedBy, key.name, undefined);
       operator.obstacles.clear(`status of ShieldPolicy ${key.name}`);
-      return removeNative(operator, context, owned, key.name, cachedNative(context, key.name));
+      return undefined;
     }
+    // Of a version that was not rendered yet there is nothing to say: this comes back once it was.
+    const standing = operator.native.of(key.name, policy.metadata);
+    if (standing === undefined) return undefined;
+    const { state: native } = standing;
     const now = operator.clock.now();
     const observed = observePolicy(operator, context, policy, now);
     // Its status is of this version already; whoever starts and compiles it anew has nothing else to say.
@@ -142,14 +115,14 @@ export function shieldPolicyController(operator: OperatorContext): ControllerDef
       policy.status?.observedGeneration === policy.metadata.generation
     )
       return undefined;
-    const { native, enforcer, handingOver, waitMs } = await bringInLine(observed, context, now);
+    const { enforcer, handingOver, waitMs } = inLine(observed, native);
     const status = decideStatus(
       {
         policy: { spec: asPolicy(policy).spec, metadata: { generation: policy.metadata.generation ?? 0 } },
         problem: observed.problem,
         enforcer,
         handingOver,
-        native: native?.state,
+        native,
         webhook: observed.webhook,
         digest: operator.world.digestOf(observed.version.member, policy.status?.digest),
         podSecurityVersion: podSecurityVersionOf(operator, policy),
@@ -170,7 +143,6 @@ export function shieldPolicyController(operator: OperatorContext): ControllerDef
     );
     countEnforced(operator, enforcedBy, key.name, isEnforced === true ? status.enforcedBy : undefined);
     return sooner(
-      native?.requeueAfterMs,
       waitMs,
       statusRetryMs,
       observed.nextExpiryMs === undefined ? undefined : observed.nextExpiryMs - now,
@@ -184,8 +156,6 @@ export function shieldPolicyController(operator: OperatorContext): ControllerDef
     name: "shieldpolicy",
     for: { type: ShieldPolicyType },
     watches: [
-      watch({ type: ValidatingAdmissionPolicy, ...OURS, map: ofOwner }),
-      watch({ type: ValidatingAdmissionPolicyBinding, ...OURS, map: ofOwner }),
       watch({
         type: ShieldExceptionType,
         predicate: generationChanged,
@@ -212,6 +182,7 @@ export function shieldPolicyController(operator: OperatorContext): ControllerDef
     sources: [
       (enqueue) => operator.obstacles.onChange(() => allPolicies().forEach(enqueue)),
       (enqueue) => operator.world.onCompiled(() => allPolicies().forEach(enqueue)),
+      (enqueue) => operator.native.onChange((policies) => policies.forEach((name) => void enqueue({ name }))),
     ],
     concurrency: 4,
     reconcile: async (key, context) => lookAgain(await reconcile(key, context)),
@@ -219,7 +190,6 @@ export function shieldPolicyController(operator: OperatorContext): ControllerDef
 }
 
 interface InLine {
-  readonly native: NativeResult | undefined;
   readonly enforcer: StatusObservation["enforcer"];
   readonly handingOver: Obstruction | undefined;
   readonly waitMs: number | undefined;
@@ -233,7 +203,7 @@ function former(
   why: string,
   waitMs: number | undefined,
   obstruction: Obstruction | undefined,
-): Omit<InLine, "native"> {
+): InLine {
   const reason = obstruction?.reason ?? "HandingOver";
   const message = `handing over: ${why}`;
   return {
@@ -241,54 +211,6 @@ function former(
     handingOver: { reason, message },
     waitMs: waitMs ?? LOOK_FOR_SUCCESSOR_MS,
   };
-}
-
-async function bringNativeInLine(
-  operator: OperatorContext,
-  context: ReconcileContext,
-  owned: OwnedObjects,
-  observed: PolicyObservation,
-  now: number,
-): Promise<NativeResult | undefined> {
-  const { policy, native: cached } = observed;
-  const isInstalled = cached.policy !== undefined && cached.binding !== undefined;
-  if (observed.problem !== undefined) {
-    // What was rendered before the policy broke stays in force.
-    const state = { refusal: undefined, isInstalled, typeWarnings: warningsOf(cached) };
-    return { state, requeueAfterMs: undefined };
-  }
-  if (observed.enforcer.by !== "Native") {
-    operator.world.noteLeftOut(policy.metadata.name, []);
-    const requeueAfterMs = await removeNative(operator, context, owned, policy.metadata.name, cached);
-    return { state: undefined, requeueAfterMs };
-  }
-  const desired = render(operator, context, observed, now);
-  if (desired instanceof PolicyCompileError) {
-    const refusal = { reason: "RefusedByServer", message: desired.message } as const;
-    const state = { refusal, isInstalled, typeWarnings: warningsOf(cached) };
-    return { state, requeueAfterMs: undefined };
-  }
-  const { leftOut } = desired.exceptions;
-  if (operator.world.noteLeftOut(policy.metadata.name, leftOut) && leftOut.length > 0)
-    context.logger.warn({ leftOut }, "more exceptions than fit into one admission policy");
-  return applyNative(operator, context, owned, policy, cached, desired);
-}
-
-function render(
-  operator: OperatorContext,
-  context: ReconcileContext,
-  { policy, honoured }: PolicyObservation,
-  now: number,
-): RenderedPolicy | PolicyCompileError {
-  try {
-    return renderAdmissionPolicy(asPolicy(policy), honoured.map(asException), now, {
-      namespaceLabels: (name) => namespaceLabels(context, name),
-      neverJudged: operator.ownNamespaces,
-    });
-  } catch (error) {
-    if (error instanceof PolicyCompileError) return error;
-    throw error;
-  }
 }
 
 /** A Lease that only renewed tells nothing about policies. */

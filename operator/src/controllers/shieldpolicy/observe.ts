@@ -1,17 +1,9 @@
-import {
-  type KubeObject,
-  type ReconcileContext,
-  Secret,
-  ValidatingAdmissionPolicy,
-  ValidatingAdmissionPolicyBinding,
-  ValidatingWebhookConfiguration,
-} from "@shieldx/controller-runtime";
+import { type ReconcileContext, Secret, ValidatingWebhookConfiguration } from "@shieldx/controller-runtime";
 import {
   CA_SECRET,
   FAIL_CONFIGURATION,
   IGNORE_CONFIGURATION,
   type KeptPolicy,
-  LABEL,
   type WebhookCalls,
   webhookCallsOf,
 } from "@shieldx/crds";
@@ -20,7 +12,6 @@ import type { OperatorContext } from "../../context.ts";
 import type { Member } from "../../digest-history.ts";
 import { standingFor } from "../../exception-standing.ts";
 import { asPolicy, type ShieldExceptionObject, type ShieldPolicyObject } from "../../kinds.ts";
-import { nativePolicyName } from "../../names.ts";
 import { namespaceLabels } from "../../namespaces.ts";
 import { WEBHOOK_SUBJECTS } from "../../obstacles.ts";
 import { memberOf } from "../../policy-world.ts";
@@ -34,7 +25,6 @@ export interface PolicyObservation {
   readonly policy: ShieldPolicyObject;
   readonly problem: CompileProblem | undefined;
   readonly enforcer: { readonly by: Enforcer; readonly reason: string };
-  readonly native: NativeCached;
   /** Of the version that replicas have to hold. */
   readonly webhook: WebhookState;
   readonly version: PolicyVersion;
@@ -42,22 +32,6 @@ export interface PolicyObservation {
   readonly exceptions: { readonly active: number; readonly expired: number };
   /** When the next honoured exception ends, ms since the epoch. */
   readonly nextExpiryMs: number | undefined;
-}
-
-export interface NativeCached {
-  readonly policy: ValidatingAdmissionPolicy | undefined;
-  readonly binding: ValidatingAdmissionPolicyBinding | undefined;
-}
-
-/** Objects of ours under the policy's name; one of somebody else's that happens to bear it is left alone. */
-export function cachedNative(context: ReconcileContext, policy: string): NativeCached {
-  const key = { name: nativePolicyName(policy) };
-  const ours = <T extends KubeObject>(object: T | undefined): T | undefined =>
-    object?.metadata.labels?.[LABEL.managedBy] === undefined ? undefined : object;
-  return {
-    policy: ours(context.get(ValidatingAdmissionPolicy, key)),
-    binding: ours(context.get(ValidatingAdmissionPolicyBinding, key)),
-  };
 }
 
 /** A version of a policy that replicas have to hold: the newest, or the last that compiled. */
@@ -87,7 +61,6 @@ export function observePolicy(
     policy,
     problem: isPassing ? { ...problem, meanwhile: older === undefined ? "newest" : "older" } : problem,
     enforcer: enforcerOf(spec),
-    native: cachedNative(context, policy.metadata.name),
     webhook: observeWebhook(operator, context, version, isBroken, exceptions.honoured, now),
     version,
     ...exceptions,
@@ -109,7 +82,7 @@ function lastGood(
   return newest && { member: newest, calls: newest.calls };
 }
 
-function compileProblemOf(operator: OperatorContext, name: string): CompileProblem | undefined {
+export function compileProblemOf(operator: OperatorContext, name: string): CompileProblem | undefined {
   const problem = operator.world
     .current()
     .problems.find((candidate) => candidate.kind === "ShieldPolicy" && candidate.name === name);
@@ -149,7 +122,8 @@ function observeWebhook(
   };
 }
 
-function observeExceptions(
+/** What counts for the policy of the exceptions that name it. */
+export function observeExceptions(
   operator: OperatorContext,
   context: ReconcileContext,
   policy: ShieldPolicyObject,

@@ -25,6 +25,11 @@ export function celAny(conditions: readonly string[]): string {
   return conditions.length === 0 ? "false" : conditions.map(bracketed).join(" || ");
 }
 
+/** A person's expression, fit to stand in brackets: a comment at its end would take the closing one in. */
+export function closed(expression: string): string {
+  return expression.includes("//") ? `${expression}\n` : expression;
+}
+
 function bracketed(condition: string): string {
   return `(${condition})`;
 }

@@ -11,6 +11,12 @@ import type { LabelSelectorLike, Labels } from "../policy-set/selector.ts";
 import { type FoldedExceptions, foldExceptions } from "./exception-condition.ts";
 import { notFinalizing, notNamespaceCleanup } from "./must-pass.ts";
 import { withLeftAlone, withoutNeverJudged } from "./never-judged.ts";
+import {
+  NO_EXCEPTION,
+  NOT_BEING_DELETED,
+  NOT_NAMESPACE_CLEANUP,
+  reservedConditions,
+} from "./reserved-conditions.ts";
 import { withNamedMessages } from "./validation-messages.ts";
 
 export interface RenderedMetadata {
@@ -21,8 +27,10 @@ export interface RenderedMetadata {
     readonly kind: string;
     readonly name: string;
     readonly uid: string;
-    readonly controller: true;
+    /** Of what was rendered from one policy alone. */
+    readonly controller?: true;
   }[];
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 export interface RenderedValidatingAdmissionPolicy {
@@ -57,6 +65,8 @@ export interface RenderedBinding {
 }
 
 export interface RenderedPolicy {
+  /** Name of the ShieldPolicy. */
+  readonly of: string;
   readonly policy: RenderedValidatingAdmissionPolicy;
   readonly binding: RenderedBinding;
   readonly exceptions: FoldedExceptions;
@@ -71,12 +81,7 @@ export interface RenderOptions {
 
 const validationActions = { deny: "Deny", warn: "Warn", audit: "Audit" } as const;
 
-/** Our own conditions, next to the policy's; the server takes 64 in all. */
-const reservedConditions = [
-  "shieldx.io/not-being-deleted",
-  "shieldx.io/no-exception",
-  "shieldx.io/not-namespace-cleanup",
-] as const;
+/** So many the server takes, ours and the policy's. */
 const maxMatchConditions = 64;
 
 /**
@@ -102,6 +107,7 @@ export function renderAdmissionPolicy(
   const folded = foldExceptions(terms, exceptions, now, options.namespaceLabels ?? unknownLabels);
   const metadata = metadataFor(policy);
   return {
+    of: policy.metadata.name,
     exceptions: folded,
     policy: {
       apiVersion: "admissionregistration.k8s.io/v1",
@@ -168,15 +174,14 @@ function conditionsFor(
   spec: ShieldPolicySpec,
   folded: FoldedExceptions,
 ): { name: string; expression: string }[] {
-  const [notBeingDeleted, noException, notNamespaceCleanupName] = reservedConditions;
   const conditions: { name: string; expression: string }[] = [
-    { name: notBeingDeleted, expression: notFinalizing },
+    { name: NOT_BEING_DELETED, expression: notFinalizing },
   ];
-  if (folded.expression !== undefined) conditions.push({ name: noException, expression: folded.expression });
+  if (folded.expression !== undefined) conditions.push({ name: NO_EXCEPTION, expression: folded.expression });
   const rules = spec.matchConstraints?.resourceRules ?? [];
   if (rules.some((rule) => coversOperation(rule, "DELETE"))) {
     conditions.push({
-      name: notNamespaceCleanupName,
+      name: NOT_NAMESPACE_CLEANUP,
       expression: `request.operation != 'DELETE' || ${notNamespaceCleanup}`,
     });
   }
@@ -190,7 +195,7 @@ function checkConditions(spec: ShieldPolicySpec): void {
     const message = `has ${conditions.length} items; at most ${most} fit beside ours: join some with &&`;
     throw new PolicyCompileError("Invalid", "spec.matchConditions", message);
   }
-  const taken = conditions.findIndex(({ name }) => (reservedConditions as readonly string[]).includes(name));
+  const taken = conditions.findIndex(({ name }) => reservedConditions.includes(name));
   if (taken >= 0) {
     const name = conditions[taken]?.name ?? "";
     throw new PolicyCompileError(

@@ -1,5 +1,5 @@
 import type { ShieldPolicySpec } from "@shieldx/crds";
-import { celString } from "./cel-text.ts";
+import { celString, closed } from "./cel-text.ts";
 
 type Validation = NonNullable<ShieldPolicySpec["validations"]>[number];
 
@@ -16,7 +16,7 @@ export function withNamedMessages(policy: string, validations: readonly Validati
     ...(validation.messageExpression === undefined
       ? {}
       : {
-          messageExpression: `[${validation.messageExpression}].map(m, m == '' ? m : ${celString(prefix)} + m)[0]`,
+          messageExpression: `[${closed(validation.messageExpression)}].map(m, m == '' ? m : ${celString(prefix)} + m)[0]`,
         }),
   }));
 }

@@ -1,6 +1,6 @@
 import { ApiError } from "@shieldx/controller-runtime";
 import { describe, expect, it } from "vitest";
-import { refusalOfPolicy } from "./apply.ts";
+import { refusalOfPolicy } from "./refusal.ts";
 
 const apiError = (code: number, message: string) =>
   new ApiError({ verb: "apply", resource: "validatingadmissionpolicies", name: "shieldx-p" }, code, {

@@ -1,0 +1,138 @@
+import type { ReconcileContext } from "@shieldx/controller-runtime";
+import {
+  type Fragment,
+  fragmentOf,
+  PolicyCompileError,
+  type RenderedPolicy,
+  renderAdmissionPolicy,
+} from "@shieldx/policy-engine";
+import type { OperatorContext } from "../../context.ts";
+import { asException, asPolicy, type ShieldExceptionObject, type ShieldPolicyObject } from "../../kinds.ts";
+import { namespaceLabels } from "../../namespaces.ts";
+import { enforcerOf } from "../shieldpolicy/decide.ts";
+import { compileProblemOf, observeExceptions } from "../shieldpolicy/observe.ts";
+import type { Want } from "./plan.ts";
+
+interface Rendering {
+  readonly rendered: RenderedPolicy | undefined;
+  readonly fragment: Fragment | undefined;
+  /** Why the policy cannot be rendered. */
+  readonly problem: string | undefined;
+}
+
+export interface ObservedWant extends Want {
+  readonly problem: string | undefined;
+  /** Exceptions that did not fit in. */
+  readonly leftOut: readonly string[];
+  /** When what is rendered changes by itself, ms since the epoch. */
+  readonly nextExpiryMs: number | undefined;
+}
+
+/** Renders policies, each version of them once. */
+export class Wants {
+  readonly #operator: OperatorContext;
+  #renderings = new Map<string, Rendering>();
+
+  constructor(operator: OperatorContext) {
+    this.#operator = operator;
+  }
+
+  /**
+   * What each policy comes to that is evaluated by the API server, or still is. `isInstalled`: whether something of it is
+   * on the server. `mayMerge`: whether that version of it gets on with others.
+   */
+  observe(
+    context: ReconcileContext,
+    policies: readonly ShieldPolicyObject[],
+    isInstalled: (policy: string) => boolean,
+    mayMerge: (policy: string, version: string) => boolean,
+    now: number,
+  ): ObservedWant[] {
+    const before = this.#renderings;
+    this.#renderings = new Map();
+    return policies.flatMap((policy): ObservedWant[] => {
+      if (policy.metadata.deletionTimestamp !== undefined) return [];
+      const standing = this.#standingOf(policy, isInstalled);
+      if (standing === "none") return [];
+      const { name, uid = "", generation = 0 } = policy.metadata;
+      const identity = { policy: name, uid, generation };
+      if (standing === "as it is") return [{ ...identity, ...nothingNew }];
+      const { honoured, nextExpiryMs } = observeExceptions(this.#operator, context, policy, now);
+      const version = versionOf(policy, honoured);
+      const rendering = before.get(version) ?? this.#render(context, policy, honoured, now);
+      this.#renderings.set(version, rendering);
+      const { rendered, problem } = rendering;
+      const fragment = mayMerge(name, version) ? rendering.fragment : undefined;
+      const leftOut = rendered?.exceptions.leftOut ?? [];
+      return [{ ...identity, version, rendered, fragment, problem, leftOut, nextExpiryMs }];
+    });
+  }
+
+  #standingOf(policy: ShieldPolicyObject, isInstalled: (policy: string) => boolean): Standing {
+    const { name } = policy.metadata;
+    if (compileProblemOf(this.#operator, name) !== undefined) return "as it is";
+    switch (enforcerOf(asPolicy(policy).spec).by) {
+      case "Native":
+        return "as wanted";
+      case "Webhook": {
+        const isStillNative = isInstalled(name) || policy.status?.enforcedBy === "Native";
+        const isReleased = this.#operator.native.isReleased(name, policy.metadata);
+        return isStillNative && !isReleased && asPolicy(policy).spec.engine === "cel" ? "as wanted" : "none";
+      }
+      default:
+        return "none";
+    }
+  }
+
+  #render(
+    context: ReconcileContext,
+    policy: ShieldPolicyObject,
+    honoured: readonly ShieldExceptionObject[],
+    now: number,
+  ): Rendering {
+    try {
+      const rendered = renderAdmissionPolicy(asPolicy(policy), honoured.map(asException), now, {
+        namespaceLabels: (name) => namespaceLabels(context, name),
+        neverJudged: this.#operator.ownNamespaces,
+      });
+      return { rendered, fragment: this.#fragmentOf(context, rendered), problem: undefined };
+    } catch (error) {
+      if (!(error instanceof PolicyCompileError)) tellMistake(context, policy.metadata.name, error);
+      const problem = error instanceof Error ? error.message : String(error);
+      return { rendered: undefined, fragment: undefined, problem };
+    }
+  }
+
+  #fragmentOf(context: ReconcileContext, rendered: RenderedPolicy): Fragment | undefined {
+    try {
+      const fragment = fragmentOf(rendered);
+      if (!("alone" in fragment)) return fragment;
+      context.logger.debug({ policy: rendered.of }, `not rendered with others: ${fragment.alone}`);
+    } catch (error) {
+      tellMistake(context, rendered.of, error);
+    }
+    return undefined;
+  }
+}
+
+/** A mistake of ours about one policy must not become one about all, which are rendered in one go. */
+function tellMistake(context: ReconcileContext, policy: string, error: unknown): void {
+  context.logger.error({ policy, err: error }, "the policy could not be rendered");
+}
+
+/** Whether what is rendered of a policy has to be as the policy says now, may stay as it is, or has to go. */
+type Standing = "as wanted" | "as it is" | "none";
+
+const nothingNew = {
+  version: "",
+  rendered: undefined,
+  fragment: undefined,
+  problem: undefined,
+  leftOut: [],
+  nextExpiryMs: undefined,
+} as const;
+
+function versionOf(policy: ShieldPolicyObject, honoured: readonly ShieldExceptionObject[]): string {
+  const versions = [policy, ...honoured].map(({ metadata }) => `${metadata.uid}/${metadata.generation}`);
+  return `${policy.metadata.name}|${versions.join("|")}`;
+}
