@@ -31,16 +31,23 @@ const WRITE = ["create", "delete", "patch", "update"] as const;
 
 /** What each controller needs, and why it is not less. The chart's roles are generated from {@link operatorRbac}. */
 export const controllerRbac = {
-  shieldpolicy: {
+  native: {
     cluster: [
       rule("shieldx.io", ["shieldpolicies", "shieldexceptions"], READ),
-      rule("shieldx.io", ["shieldpolicies/status"], ["patch"]),
       rule(
         "admissionregistration.k8s.io",
         ["validatingadmissionpolicies", "validatingadmissionpolicybindings"],
         // The caches hold those that bear our label: whose one of our names without it is has to be looked up.
         [...READ, "get", ...WRITE],
       ),
+      rule("", ["namespaces"], READ),
+    ],
+    namespace: [rule("", ["secrets"], READ, [CA_SECRET])],
+  },
+  shieldpolicy: {
+    cluster: [
+      rule("shieldx.io", ["shieldpolicies", "shieldexceptions"], READ),
+      rule("shieldx.io", ["shieldpolicies/status"], ["patch"]),
       // Whether the webhook is called for a policy, and may be.
       rule("admissionregistration.k8s.io", ["validatingwebhookconfigurations"], READ),
       rule("", ["namespaces"], READ),

@@ -47,9 +47,9 @@ const MAX_TEXT = 100_000;
 const MAX_WEIGHT = GROUP_BUDGET / 2;
 
 /** The policy's part of a shared admission policy, or why it cannot have one and mean the same. */
-export function fragmentOf(rendered: RenderedPolicy): Fragment | Alone {
+export function fragmentOf(rendered: RenderedPolicy, weigh = weightOf): Fragment | Alone {
   try {
-    return new FragmentWriter(rendered).write();
+    return new FragmentWriter(rendered, weigh).write();
   } catch (error) {
     if (error instanceof StaysAlone) return { alone: error.message };
     throw error;
@@ -63,11 +63,13 @@ class FragmentWriter {
   readonly #binding: RenderedPolicy["binding"];
   readonly #spec: Spec;
   readonly #name: string;
+  readonly #weigh: typeof weightOf;
   readonly #variables = new Map<string, WeighedVariable>();
   /** The shared name of each variable by its own. */
   readonly #names = new Map<string, string>();
 
-  constructor({ policy, binding, of }: RenderedPolicy) {
+  constructor({ policy, binding, of }: RenderedPolicy, weigh: typeof weightOf) {
+    this.#weigh = weigh;
     this.#policy = policy;
     this.#binding = binding;
     this.#spec = policy.spec;
@@ -197,7 +199,7 @@ class FragmentWriter {
   }
 
   #bounded(expression: string): number {
-    const weight = weightOf(this.#parsed(expression), this.#spec.failurePolicy);
+    const weight = this.#weigh(this.#parsed(expression), this.#spec.failurePolicy);
     if (weight === undefined) throw new StaysAlone("no bound of what it costs is known");
     return weight;
   }
