@@ -15,7 +15,7 @@ import { type OraclePolicy, oraclePolicy } from "../../testing/cel-oracle/polici
 const firstSeed = Number(process.env.SHIELDX_SEED ?? 20_260_101);
 const requestCount = Number(process.env.SHIELDX_ORACLE_PAIRS ?? 60);
 /** Fifty failures are all that an audit annotation carries, and each policy has up to three, twice. */
-const policiesPerPair = [2, 8, 3, 4, 2, 6];
+const policiesPerPair = [3, 8, 8, 8, 3, 8];
 const requestsPerPair = 10;
 const kinds = [pods, deployments, configMaps];
 
