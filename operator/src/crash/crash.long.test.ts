@@ -4,6 +4,7 @@ import {
   auditScenario,
   celScenario,
   exceptionScenario,
+  mergedScenario,
   podSecurityScenario,
   rotationScenario,
   type Scenario,
@@ -23,6 +24,7 @@ const cases: readonly (readonly [Scenario, string, Start])[] = [
   [podSecurityScenario, "in this process", inProcess],
   [rotationScenario, "in this process", inProcess],
   [exceptionScenario, "in this process", inProcess],
+  [mergedScenario, "in this process", inProcess],
   [auditScenario, "in this process", inProcess],
   [celScenario, "by SIGKILL", asProcess],
 ];

@@ -214,6 +214,28 @@ export const celScenario: Scenario = {
   ],
 };
 
+const named = (...names: string[]) =>
+  names.map((name) => celPolicy(name, `object.metadata.name != 'no-${name}'`));
+export const mergedScenario: Scenario = {
+  name: "four cel policies share an admission policy, and part when one goes",
+  steps: () => [
+    {
+      act: (bed) => bed.apply(...named("a", "b", "c")),
+      until: (state) => ["a", "b", "c"].every((name) => isReady(state, name)),
+    },
+    {
+      act: (bed) => bed.apply(...named("d")),
+      until: (state) => isReady(state, "d") && state.native?.length === 1 && state.bindings?.length === 1,
+    },
+    {
+      act: (bed) => bed.kubectl(["delete", "shieldpolicy", "b"]),
+      until: (state) =>
+        ["a", "c", "d"].every((name) => entry(state.bindings, `shieldx-${name}`) !== undefined) &&
+        state.native?.length === 3,
+    },
+  ],
+};
+
 export const podSecurityScenario: Scenario = {
   name: "podSecurity policies: certificates from nothing, webhook configurations published and taken back",
   steps: () => [

@@ -23,8 +23,6 @@ export interface Cached {
 export interface Applied {
   /** Admission policy and binding are on the server as planned. */
   readonly isInPlace: boolean;
-  /** Some version of both is. */
-  readonly isThere: boolean;
   readonly refusal: Obstruction | undefined;
   /** Policies that the API server does not take together with the others. */
   readonly blamed: readonly string[];
@@ -51,7 +49,6 @@ export class NativeObjects {
   ): Promise<Applied> {
     const { obstacles, clock } = this.#operator;
     const cached = cachedNative(context, planned.name);
-    const isThere = cached.policy !== undefined && cached.binding !== undefined;
     const subject = subjectOf(planned.name);
     try {
       const { policy, binding } = planned;
@@ -69,17 +66,17 @@ export class NativeObjects {
       obstacles.clear(subject);
       const isInPlace = kept.every((each) => each.isThere);
       const requeueAfterMs = sooner(...kept.map(({ waitMs }) => waitMs));
-      return { isInPlace, isThere: isInPlace, refusal: undefined, blamed: [], requeueAfterMs };
+      return { isInPlace, refusal: undefined, blamed: [], requeueAfterMs };
     } catch (error) {
       const refused = refusalOfPolicy(error);
       if (refused === undefined) throw error;
       const guilty = blamed(error, refused, planned);
       if (guilty.length > 0) {
         obstacles.clear(subject);
-        return { isInPlace: false, isThere, refusal: undefined, blamed: guilty, requeueAfterMs: 1 };
+        return { isInPlace: false, refusal: undefined, blamed: guilty, requeueAfterMs: 1 };
       }
       const { refusal, retryAfterMs } = obstacles.refused(subject, refused, clock.now());
-      return { isInPlace: false, isThere, refusal, blamed: [], requeueAfterMs: retryAfterMs };
+      return { isInPlace: false, refusal, blamed: [], requeueAfterMs: retryAfterMs };
     }
   }
 
@@ -139,6 +136,10 @@ export function cachedNative(context: Pick<ReconcileContext, "get">, name: strin
     policy: context.get(ValidatingAdmissionPolicy, { name }),
     binding: context.get(ValidatingAdmissionPolicyBinding, { name }),
   };
+}
+
+export function isThere({ policy, binding }: Cached): boolean {
+  return policy !== undefined && binding !== undefined;
 }
 
 /** Type-check warnings of the version that is on the server, by policy, with paths as its author knows them. */

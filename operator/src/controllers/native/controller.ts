@@ -18,7 +18,7 @@ import { OwnedObjects } from "../../owned-object.ts";
 import { caSecret, OURS } from "../../watched.ts";
 import type { NativeState } from "../shieldpolicy/decide.ts";
 import { HandOvers } from "../shieldpolicy/hand-over.ts";
-import { type Applied, cachedNative, NativeObjects, warningsOf } from "./apply.ts";
+import { type Applied, cachedNative, isThere, NativeObjects, warningsOf } from "./apply.ts";
 import { type Home, type Plan, planObjects, type Stored } from "./plan.ts";
 import type { Standing } from "./standings.ts";
 import { StoredObjects } from "./stored.ts";
@@ -115,10 +115,11 @@ export function nativeController(operator: OperatorContext): ControllerDefinitio
   function publish(
     context: ReconcileContext,
     wanted: readonly ObservedWant[],
+    found: readonly Stored[],
     plan: Plan,
     applied: ReadonlyMap<string, Applied>,
   ): void {
-    const states = statesOf(context, wanted, plan, applied);
+    const states = statesOf(context, wanted, found, plan, applied);
     const standings = context
       .list(ShieldPolicyType)
       .map(({ metadata: { name, uid = "", generation = 0 } }): [string, Standing] => [
@@ -142,7 +143,7 @@ export function nativeController(operator: OperatorContext): ControllerDefinitio
     noteLoners(context, plan, applied);
     inPlace = new Map([...plan.homes].filter(([, { object }]) => applied.get(object)?.isInPlace === true));
     for (const { policy } of wanted) if (!plan.moving.has(policy)) moves.forget(policy);
-    publish(context, wanted, plan, applied);
+    publish(context, wanted, found, plan, applied);
     if (problems.length > 0) throw problems[0];
     const moveMs = [...plan.moving].map((policy) => {
       const home = plan.homes.get(policy);
@@ -184,9 +185,12 @@ export function nativeController(operator: OperatorContext): ControllerDefinitio
 function statesOf(
   context: ReconcileContext,
   wanted: readonly ObservedWant[],
+  found: readonly Stored[],
   plan: Plan,
   applied: ReadonlyMap<string, Applied>,
 ): ReadonlyMap<string, NativeState> {
+  // What was written is not there for that: somebody may have taken it away.
+  const there = placesOf(found.filter(({ name }) => isThere(cachedNative(context, name))));
   const warnings = new Map(
     plan.objects.flatMap((planned) => [...warningsOf(cachedNative(context, planned.name), planned)]),
   );
@@ -195,7 +199,7 @@ function statesOf(
       const result = applied.get(plan.homes.get(policy)?.object ?? "");
       const refusal =
         problem === undefined ? result?.refusal : { reason: "RefusedByServer", message: problem };
-      const isInstalled = result?.isInPlace === true || plan.installed.has(policy);
+      const isInstalled = result?.isInPlace === true || there.has(policy);
       return [policy, { refusal, isInstalled, typeWarnings: warnings.get(policy) ?? [] }];
     }),
   );

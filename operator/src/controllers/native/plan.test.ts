@@ -121,7 +121,6 @@ describe("planObjects", () => {
       remove: [],
     });
     expect(rest.homes.has("b")).toBe(false);
-    expect(rest.installed.has("b")).toBe(true);
     expect(JSON.stringify(rest.objects[1]?.policy.spec)).toContain("'b-1'");
     expect(JSON.stringify(rest.objects[1]?.policy.spec)).not.toContain("'c-1'");
   });

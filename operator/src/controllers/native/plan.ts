@@ -55,8 +55,6 @@ export interface Plan {
   readonly homes: ReadonlyMap<string, Home>;
   /** Policies that are still enforced from another object than the one they belong into. */
   readonly moving: ReadonlySet<string>;
-  /** Policies of which something is on the server. */
-  readonly installed: ReadonlySet<string>;
 }
 
 /**
@@ -74,12 +72,10 @@ export function planObjects(
   const objects = new Map(placed.map((object) => [object.name, object]));
   const remove: string[] = [];
   const moving = new Set<string>();
-  const installed = new Set<string>();
   for (const object of stored) {
     const staying = object.members.filter(({ policy, uid }) => {
       const want = wanted.get(policy);
       if (want?.uid !== uid) return false;
-      installed.add(policy);
       const home = homes.get(policy);
       if (home?.object === object.name) return false;
       if (home !== undefined) {
@@ -100,7 +96,7 @@ export function planObjects(
       );
     }
   }
-  return { objects: [...objects.values()], remove, homes, moving, installed };
+  return { objects: [...objects.values()], remove, homes, moving };
 }
 
 function place(wants: readonly Want[]): PlannedObject[] {

@@ -90,8 +90,8 @@ function ownerOf({ policy, uid }: MergedMember): Owner[] {
 export interface StoredPolicy {
   readonly metadata: { readonly annotations?: Readonly<Record<string, string>> };
   readonly spec?: {
-    readonly validations?: Validations;
-    readonly variables?: Variables;
+    readonly validations?: Validations | undefined;
+    readonly variables?: Variables | undefined;
   };
 }
 
