@@ -34,9 +34,15 @@ export function nativeTargets(policy: string): Target[] {
   ];
 }
 
-/** At most five replicas, but for what is labelled exempt. */
+/** At most five replicas, but for what is labelled exempt. Each about other requests, or they would be merged. */
 export function fewReplicas(name: string): Manifest {
   return replicaLimit(name, {
+    matchConstraints: {
+      objectSelector: { matchExpressions: [{ key: `not-for-${name}`, operator: "DoesNotExist" }] },
+      resourceRules: [
+        { apiGroups: ["apps"], apiVersions: ["v1"], operations: ["CREATE"], resources: ["deployments"] },
+      ],
+    },
     matchConditions: [
       { name: "not-exempt", expression: "!('exempt' in object.metadata.?labels.orValue({}))" },
     ],
