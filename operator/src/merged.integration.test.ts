@@ -143,7 +143,7 @@ describe("policies that share admission policies", () => {
   });
 
   it("gives a policy that gets on with no other one of its own, and says what is wrong with which", async () => {
-    const auditAnnotations = [{ key: "seen", valueExpression: "object.metadata.name" }];
+    const auditAnnotations = [{ key: "seen", valueExpression: "'yes'" }];
     await bed.apply(policy("noted", { auditAnnotations }));
     await waitFor("noted refuses", () => isDeniedBy("noted"));
     expect(await groupOf("noted")).toBeUndefined();
