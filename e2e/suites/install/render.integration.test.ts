@@ -184,7 +184,11 @@ describe("the chart shieldx", () => {
       "rbac.paramKinds[0].resources": "{replicalimits,imagelists}",
     });
     expect(named(objects, "ClusterRole", "shieldx-parameters").rules).toEqual([
-      { apiGroups: ["rules.example.com"], resources: ["replicalimits", "imagelists"], verbs: ["get", "list", "watch"] },
+      {
+        apiGroups: ["rules.example.com"],
+        resources: ["replicalimits", "imagelists"],
+        verbs: ["get", "list", "watch"],
+      },
     ]);
     const subjects = named(objects, "ClusterRoleBinding", "shieldx-parameters").subjects;
     expect(subjects.map((s: { name: string }) => s.name)).toEqual(["shieldx-operator", "shieldx-webhooks"]);
