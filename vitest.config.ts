@@ -30,7 +30,9 @@ export default defineConfig({
           name: "integration",
           include: ["**/*.integration.test.ts"],
           exclude: ["**/node_modules/**"],
-          fileParallelism: false,
+          // Two at a time, whatever the machine has: each has a control plane of its own, and much of it is waiting.
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
           testTimeout: 120_000,
           hookTimeout: 180_000,
         },

@@ -161,6 +161,9 @@ describe("policies that share admission policies", () => {
     expect(await ready("p0")).toBe("True InForce");
     await bed.kubectl(["delete", "shieldpolicy", "odd", "broken"]);
     await waitFor("odd is gone", async () => (await groupOf("odd")) === undefined);
+    await waitFor("also from what the API server holds", async () =>
+      (await create("no-p9")).stderr.includes('"p9"'),
+    );
   });
 
   it("leaves the last version in force of a member whose next one is refused", async () => {

@@ -89,7 +89,8 @@ describe("a policy whose tests fail", () => {
 
     await enforce(cluster, replicaLimit("few", { tests: passing }));
     expect((await untilTests("few", "True")).TestsPassed).toMatchObject({ message: "all 2 cases pass" });
-    expect((await createDeployment(6)).stderr).toContain("at most 5 replicas");
+    // The API server takes admission policies in once a second.
+    await waitFor("refused", async () => (await createDeployment(6)).stderr.includes("at most 5 replicas"));
 
     expect((await apply(cluster, replicaLimit("few", { tests: passing, ...tolerant }))).allowed).toBe(true);
     const kept = await untilTests("few", "False");

@@ -86,7 +86,7 @@ describe("refusals of a real API server, in words for a condition", () => {
   const put = (object: KubeObject) => applyIfChanged(client, Widget, undefined, object, me);
 
   beforeAll(async () => {
-    cluster = await startCluster({ name: "refusals" });
+    cluster = await startCluster({ name: "client-refusals" });
     client = createClient({ credentials: await loadCredentials({ kubeconfig: cluster.kubeconfig }) });
     await kubectl(["create", "-f", "-"], crd);
     await kubectl(["wait", "--for=condition=Established", "crd/widgets.test.shieldx.io"]);
