@@ -43,13 +43,16 @@ export {
   type EnforcedBy,
   effectiveBackground,
   effectiveFailurePolicy,
+  effectiveReinvocation,
   fitsWebhook,
   hasWildcard,
   isJudgedByWebhook,
   isOnlyServed,
   isServed,
   maxExceptionDurationMs,
+  mutates,
   NATIVE_ONLY_GROUPS,
+  validates,
 } from "./shieldpolicy/effective.ts";
 export { DEFAULT_MAX_EXCEPTION_DURATION } from "./shieldpolicy/exceptions.ts";
 export {

@@ -1,6 +1,13 @@
 import { z } from "zod";
 import { type MatchConstraints, matchConstraints } from "./kubernetes/match-resources.ts";
-import { type EnforcedBy, effectiveFailurePolicy, isJudgedByWebhook } from "./shieldpolicy/effective.ts";
+import {
+  type EnforcedBy,
+  effectiveFailurePolicy,
+  effectiveReinvocation,
+  isJudgedByWebhook,
+  mutates,
+  validates,
+} from "./shieldpolicy/effective.ts";
 import type { ShieldPolicySpec } from "./shieldpolicy/schema.ts";
 
 /** What the webhook has to be called for. */
@@ -10,6 +17,10 @@ export interface WebhookCalls {
   readonly failurePolicy: "Fail" | "Ignore";
   readonly matchConstraints?: MatchConstraints | undefined;
   readonly exemptNamespaces?: readonly string[] | undefined;
+  /** Absent where it changes nothing. */
+  readonly mutations?: { readonly reinvocationPolicy: "Never" | "IfNeeded" } | undefined;
+  /** False where it only changes objects, and is not asked to judge them. */
+  readonly validates?: boolean | undefined;
 }
 
 /**
@@ -46,6 +57,8 @@ const reportSchema = z.object({
           failurePolicy: z.enum(["Fail", "Ignore"]),
           matchConstraints: matchConstraints.optional(),
           exemptNamespaces: z.array(z.string()).optional(),
+          mutations: z.object({ reinvocationPolicy: z.enum(["Never", "IfNeeded"]) }).optional(),
+          validates: z.boolean().optional(),
         })
         .optional(),
     }),
@@ -69,6 +82,8 @@ export function webhookCallsOf(
     failurePolicy: effectiveFailurePolicy(spec),
     ...(spec.matchConstraints === undefined ? {} : { matchConstraints: spec.matchConstraints }),
     ...(exemptNamespaces === undefined ? {} : { exemptNamespaces }),
+    ...(mutates(spec) ? { mutations: { reinvocationPolicy: effectiveReinvocation(spec) } } : {}),
+    ...(validates(spec) ? {} : { validates: false }),
   };
 }
 

@@ -13,12 +13,19 @@ export const TLS_SECRET = "shieldx-webhooks-tls";
 export const FAIL_CONFIGURATION = "shieldx-policies-fail";
 export const IGNORE_CONFIGURATION = "shieldx-policies-ignore";
 export const KINDS_CONFIGURATION = "shieldx-kinds";
+/** A MutatingWebhookConfiguration; those above are ValidatingWebhookConfigurations. */
+export const MUTATIONS_CONFIGURATION = "shieldx-mutations";
 export const PROBE_WEBHOOK = "probe.shieldx.io";
 
 /** Paths of the webhook's HTTPS server; `probe` is on the probe port. */
 export const WEBHOOK_PATH = {
   fail: "/admit/policies/fail",
   ignore: "/admit/policies/ignore",
+  mutateFail: "/mutate/policies/fail",
+  mutateIgnore: "/mutate/policies/ignore",
+  /** Policies with reinvocationPolicy Never: the API server asks for them once only. */
+  mutateFailOnce: "/mutate/policies/fail/once",
+  mutateIgnoreOnce: "/mutate/policies/ignore/once",
   kinds: "/validate/kinds",
   probe: "/probe",
 } as const;

@@ -13,6 +13,8 @@ export interface OperatorContext {
   /** That one and, where there is one, the agents'. No policy judges what is in them. */
   readonly ownNamespaces: readonly string[];
   readonly serverMinor: number;
+  /** The API server has `admissionregistration.k8s.io/v1` MutatingAdmissionPolicy (Kubernetes 1.36 and later). */
+  readonly servesMutatingPolicies: boolean;
   readonly webhookAddress: WebhookAddress;
   readonly world: PolicyWorld;
   readonly departures: Departures;

@@ -7,6 +7,7 @@ import {
   createTransportMetrics,
   type Logger,
   loadCredentials,
+  MutatingAdmissionPolicy,
   realClock,
 } from "@shieldx/controller-runtime";
 import { LEADER_LEASE } from "@shieldx/crds";
@@ -18,7 +19,7 @@ import type { WebhookAddress } from "./controllers/webhook-configuration/decide.
 import { FlagError, type OperatorFlags, parseFlags, USAGE } from "./flags.ts";
 import { buildOperator } from "./operator.ts";
 import { operatorRbac } from "./rbac.ts";
-import { awaitFitCluster, StartupError } from "./startup.ts";
+import { awaitFitCluster, isServed, StartupError } from "./startup.ts";
 import { serveWaitingHealth } from "./waiting-health.ts";
 
 /** Runs the operator until SIGTERM or SIGINT. Resolves with the exit code: 0 after an orderly end, else 1. */
@@ -103,6 +104,7 @@ async function runOperator(flags: OperatorFlags, signal: AbortSignal): Promise<n
       namespace: flags.namespace,
       agentsNamespace: flags.agentsNamespace,
       serverMinor,
+      servesMutatingPolicies: await isServed(client, MutatingAdmissionPolicy),
       webhookAddress: addressOf(flags),
       auditReports: flags.auditReports,
       rego,

@@ -1,6 +1,9 @@
 import { Counter, Gauge, type Registry } from "prom-client";
 
 const enforcingKinds = [
+  "MutatingAdmissionPolicy",
+  "MutatingAdmissionPolicyBinding",
+  "MutatingWebhookConfiguration",
   "ValidatingAdmissionPolicy",
   "ValidatingAdmissionPolicyBinding",
   "ValidatingWebhookConfiguration",

@@ -96,6 +96,8 @@ export class Obstacles {
 
 /** Subjects that concern every policy the webhook enforces, in the order in which a person should read of them. */
 export const WEBHOOK_SUBJECTS = ["certificates", "webhook configurations", "kinds webhook"] as const;
+/** Concerns those policies only that change objects. */
+export const MUTATIONS_SUBJECT = "mutations webhook";
 export const REPORTS_SUBJECT = "reports";
 
 /** What keeps existing objects from being held against one policy. */

@@ -4,6 +4,9 @@ import {
   Lease,
   type Logger,
   type Manager,
+  MutatingAdmissionPolicy,
+  MutatingAdmissionPolicyBinding,
+  MutatingWebhookConfiguration,
   Namespace,
   ValidatingAdmissionPolicy,
   ValidatingAdmissionPolicyBinding,
@@ -22,6 +25,7 @@ import { shieldExceptionController } from "./controllers/shieldexception/control
 import { shieldPolicyController } from "./controllers/shieldpolicy/controller.ts";
 import { webhookConfigurationController } from "./controllers/webhook-configuration/controller.ts";
 import type { WebhookAddress } from "./controllers/webhook-configuration/decide.ts";
+import { mutationsController } from "./controllers/webhook-configuration/mutations-controller.ts";
 import { Departures } from "./departures.ts";
 import { registerFleetMetrics } from "./fleet-metrics.ts";
 import { ShieldExceptionType, ShieldPolicyType } from "./kinds.ts";
@@ -38,6 +42,8 @@ export interface OperatorParts {
   readonly namespace: string;
   readonly agentsNamespace?: string | undefined;
   readonly serverMinor: number;
+  /** Whether the API server has MutatingAdmissionPolicies of version v1. Default: no. */
+  readonly servesMutatingPolicies?: boolean;
   readonly webhookAddress: WebhookAddress;
   /** Most openreports.io Reports to keep; 0 for none. */
   readonly auditReports: number;
@@ -69,10 +75,16 @@ export function buildOperator(parts: OperatorParts): OperatorContext {
   departures.follow(manager.informer(ValidatingAdmissionPolicy, OURS));
   departures.follow(manager.informer(ValidatingAdmissionPolicyBinding, OURS));
   departures.follow(manager.informer(ValidatingWebhookConfiguration, {}));
+  departures.follow(manager.informer(MutatingWebhookConfiguration, OURS));
+  if (parts.servesMutatingPolicies === true) {
+    departures.follow(manager.informer(MutatingAdmissionPolicy, OURS));
+    departures.follow(manager.informer(MutatingAdmissionPolicyBinding, OURS));
+  }
   const operator: OperatorContext = {
     namespace,
     ownNamespaces,
     serverMinor: parts.serverMinor,
+    servesMutatingPolicies: parts.servesMutatingPolicies ?? false,
     webhookAddress: parts.webhookAddress,
     world,
     departures,
@@ -118,6 +130,7 @@ export function buildOperator(parts: OperatorParts): OperatorContext {
 
   manager.addController(certificatesController(operator, parts.certificates));
   manager.addController(webhookConfigurationController(operator));
+  manager.addController(mutationsController(operator));
   manager.addController(nativeController(operator));
   manager.addController(shieldPolicyController(operator));
   manager.addController(shieldExceptionController(operator));

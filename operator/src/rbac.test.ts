@@ -4,9 +4,11 @@ import { Registry } from "prom-client";
 import { describe, expect, it } from "vitest";
 import type { OperatorContext } from "./context.ts";
 import { certificatesController } from "./controllers/certificates/controller.ts";
+import { nativeController } from "./controllers/native/controller.ts";
 import { shieldExceptionController } from "./controllers/shieldexception/controller.ts";
 import { shieldPolicyController } from "./controllers/shieldpolicy/controller.ts";
 import { webhookConfigurationController } from "./controllers/webhook-configuration/controller.ts";
+import { mutationsController } from "./controllers/webhook-configuration/mutations-controller.ts";
 import { createMetrics } from "./metrics.ts";
 import { controllerRbac, mergeRules, operatorRbac, type RbacNeeds, type RbacRule } from "./rbac.ts";
 
@@ -14,13 +16,16 @@ describe("each controller", () => {
   const operator = {
     namespace: "shieldx-system",
     ownNamespaces: ["shieldx-system"],
+    servesMutatingPolicies: true,
     webhookAddress: { kind: "service", namespace: "shieldx-system" },
     metrics: createMetrics(new Registry()),
   } as unknown as OperatorContext;
   const definitions = [
     shieldPolicyController(operator),
     webhookConfigurationController(operator),
+    mutationsController(operator),
     certificatesController(operator),
+    nativeController(operator),
     shieldExceptionController(operator),
   ] as unknown as ControllerDefinition[];
 

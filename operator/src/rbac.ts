@@ -4,6 +4,7 @@ import {
   IGNORE_CONFIGURATION,
   KINDS_CONFIGURATION,
   LEADER_LEASE,
+  MUTATIONS_CONFIGURATION,
   TLS_SECRET,
 } from "@shieldx/crds";
 
@@ -48,8 +49,18 @@ export const controllerRbac = {
     cluster: [
       rule("shieldx.io", ["shieldpolicies", "shieldexceptions"], READ),
       rule("shieldx.io", ["shieldpolicies/status"], ["patch"]),
+      rule(
+        "admissionregistration.k8s.io",
+        ["mutatingadmissionpolicies", "mutatingadmissionpolicybindings"],
+        // As of the validating ones.
+        [...READ, "get", ...WRITE],
+      ),
       // Whether the webhook is called for a policy, and may be.
-      rule("admissionregistration.k8s.io", ["validatingwebhookconfigurations"], READ),
+      rule(
+        "admissionregistration.k8s.io",
+        ["validatingwebhookconfigurations", "mutatingwebhookconfigurations"],
+        READ,
+      ),
       rule("", ["namespaces"], READ),
     ],
     namespace: [rule("coordination.k8s.io", ["leases"], READ), rule("", ["secrets"], READ, [CA_SECRET])],
@@ -74,13 +85,30 @@ export const controllerRbac = {
     ],
     namespace: [rule("coordination.k8s.io", ["leases"], READ), rule("", ["secrets"], READ, [CA_SECRET])],
   },
+  mutations: {
+    cluster: [
+      rule("shieldx.io", ["shieldpolicies"], READ),
+      rule("admissionregistration.k8s.io", ["mutatingwebhookconfigurations"], [...READ, "create"]),
+      rule(
+        "admissionregistration.k8s.io",
+        ["mutatingwebhookconfigurations"],
+        ["get", "delete", "patch", "update"],
+        [MUTATIONS_CONFIGURATION],
+      ),
+    ],
+    namespace: [rule("coordination.k8s.io", ["leases"], READ), rule("", ["secrets"], READ, [CA_SECRET])],
+  },
   certificates: {
     cluster: [
       // The API servers' own addresses (EndpointSlice default/kubernetes) and how many there are (identity Leases).
       rule("discovery.k8s.io", ["endpointslices"], READ),
       rule("coordination.k8s.io", ["leases"], ["list"]),
       // Which bundle is published.
-      rule("admissionregistration.k8s.io", ["validatingwebhookconfigurations"], READ),
+      rule(
+        "admissionregistration.k8s.io",
+        ["validatingwebhookconfigurations", "mutatingwebhookconfigurations"],
+        READ,
+      ),
     ],
     namespace: [
       rule("coordination.k8s.io", ["leases"], READ),

@@ -85,7 +85,8 @@ async function look({ client, namespace, needs }: StartupParts): Promise<number 
   }
 }
 
-async function isServed(client: Client, type: ResourceType): Promise<boolean> {
+/** Whether the API server knows the kind. */
+export async function isServed(client: Client, type: ResourceType): Promise<boolean> {
   try {
     await client.list(type, { limit: 1 });
     return true;

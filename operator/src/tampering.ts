@@ -5,6 +5,9 @@ import type { OwnedAction } from "./owned-object.ts";
 
 export interface Restored {
   readonly kind:
+    | "MutatingAdmissionPolicy"
+    | "MutatingAdmissionPolicyBinding"
+    | "MutatingWebhookConfiguration"
     | "ValidatingAdmissionPolicy"
     | "ValidatingAdmissionPolicyBinding"
     | "ValidatingWebhookConfiguration";

@@ -44,6 +44,12 @@ const clusterLists: readonly {
     keep: ({ metadata }) => metadata.name.startsWith("shieldx-"),
   },
   {
+    file: "admission/mutatingwebhookconfigurations.yaml",
+    path: "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations",
+    about: "webhook configuration of ShieldX for mutations",
+    query: { labelSelector: ours },
+  },
+  {
     file: "admission/validatingadmissionpolicies.yaml",
     path: "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies",
     about: "native policies of ShieldX",
@@ -52,6 +58,18 @@ const clusterLists: readonly {
   {
     file: "admission/validatingadmissionpolicybindings.yaml",
     path: "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings",
+    about: "their bindings",
+    query: { labelSelector: ours },
+  },
+  {
+    file: "admission/mutatingadmissionpolicies.yaml",
+    path: "/apis/admissionregistration.k8s.io/v1/mutatingadmissionpolicies",
+    about: "native mutations of ShieldX (Kubernetes 1.36 and later)",
+    query: { labelSelector: ours },
+  },
+  {
+    file: "admission/mutatingadmissionpolicybindings.yaml",
+    path: "/apis/admissionregistration.k8s.io/v1/mutatingadmissionpolicybindings",
     about: "their bindings",
     query: { labelSelector: ours },
   },

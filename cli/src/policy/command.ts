@@ -156,7 +156,7 @@ export async function runPolicyCheck(options: PolicyCheckOptions, terminal: Term
     throw new UsageError("InvalidPolicy", `${problem.kind} "${problem.name}": ${problem.error.message}`);
   for (const name of report.notOffline) {
     terminal.err(
-      `note: ShieldPolicy "${name}" is not checked offline: give its parameter objects with --file or beside the policy; one that looks at who asks needs a cluster\n`,
+      `note: ShieldPolicy "${name}" is not checked offline: give its parameter objects with --file or beside the policy; one that looks at who asks or merges lists needs a cluster\n`,
     );
   }
   if (options.output === "json") printJson(report, terminal);

@@ -28,6 +28,25 @@ export function effectiveFailurePolicy(
   return spec.failurePolicy ?? (spec.actions?.admission === "deny" ? "Fail" : "Ignore");
 }
 
+/** Whether the policy changes objects. */
+export function mutates(spec: Pick<ShieldPolicySpec, "mutations">): boolean {
+  return (spec.mutations ?? []).length > 0;
+}
+
+/** Whether the policy judges requests, and does not only change them. */
+export function validates(
+  spec: Pick<ShieldPolicySpec, "mutations" | "validations" | "auditAnnotations">,
+): boolean {
+  return !mutates(spec) || (spec.validations ?? []).length > 0 || (spec.auditAnnotations ?? []).length > 0;
+}
+
+/** `reinvocationPolicy`: IfNeeded unless given. Each mutation comes to the same when applied again, so that this is safe. */
+export function effectiveReinvocation(
+  spec: Pick<ShieldPolicySpec, "reinvocationPolicy">,
+): "Never" | "IfNeeded" {
+  return spec.reinvocationPolicy ?? "IfNeeded";
+}
+
 /** `status.enforcedBy`: who acts on requests so far. */
 export type EnforcedBy = ShieldPolicyStatus["enforcedBy"];
 

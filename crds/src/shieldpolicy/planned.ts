@@ -6,11 +6,8 @@ import * as z from "zod";
 import { labelSelector } from "../kubernetes/label-selector.ts";
 import { duration } from "../kubernetes/names.ts";
 import { anyObject, atomicList, mapList, text, wholeNumber } from "../structural/fields.ts";
-import { MAX_EXPRESSION_LENGTH } from "./cel.ts";
 
 const LATER = "Not yet supported. ";
-
-const expression = () => text({ min: 1, max: MAX_EXPRESSION_LENGTH });
 
 const rollout = z.object({
   shadow: z
@@ -49,20 +46,6 @@ const rollout = z.object({
     .exactOptional(),
   paused: z.boolean().describe("Stay in the present stage.").exactOptional(),
 });
-
-const mutation = z
-  .object({
-    patchType: z.enum(["ApplyConfiguration", "JSONPatch"]).describe("Form of the change."),
-    applyConfiguration: z
-      .object({ expression: expression().describe("CEL expression that gives an Object{...} to apply.") })
-      .describe("Change for patchType ApplyConfiguration.")
-      .exactOptional(),
-    jsonPatch: z
-      .object({ expression: expression().describe("CEL expression that gives a list of JSONPatch{...}.") })
-      .describe("Change for patchType JSONPatch.")
-      .exactOptional(),
-  })
-  .describe("One change, as in MutatingAdmissionPolicy.");
 
 const generated = z
   .object({
@@ -108,9 +91,6 @@ const imageVerification = z
 export const plannedFields = {
   rollout: rollout
     .describe(`${LATER}Stages in which the policy goes into force: shadow, canary, everywhere.`)
-    .exactOptional(),
-  mutations: atomicList(mutation, { max: 32 })
-    .describe(`${LATER}Changes to objects, as in MutatingAdmissionPolicy.`)
     .exactOptional(),
   generate: mapList(generated, { max: 16, keys: ["name"] })
     .describe(`${LATER}Objects kept in every namespace, e.g. a NetworkPolicy.`)

@@ -1,6 +1,7 @@
 /** Cross-field rules of `ShieldPolicy.spec`: each once in CEL for the API server and once in TypeScript. */
 import { type Rule, rule } from "../structural/server-check.ts";
 import { hasWildcard, isOnlyServed } from "./effective.ts";
+import { mutationRules } from "./mutation-rules.ts";
 import type { SpecFields } from "./spec.ts";
 
 type SpecRule = Rule<SpecFields>;
@@ -91,15 +92,17 @@ const engineRules: readonly SpecRule[] = [
   {
     rule:
       "self.engine != 'cel' || (has(self.validations) && size(self.validations) > 0) || " +
-      "(has(self.auditAnnotations) && size(self.auditAnnotations) > 0)",
+      "(has(self.auditAnnotations) && size(self.auditAnnotations) > 0) || " +
+      "(has(self.mutations) && size(self.mutations) > 0)",
     message:
-      "engine cel needs at least one entry in spec.validations (or spec.auditAnnotations): add a rule to keep",
+      "engine cel needs at least one entry in spec.validations (or spec.mutations, or spec.auditAnnotations): add a rule to keep",
     reason: "FieldValueRequired",
     fieldPath: ".validations",
     holds: (spec) =>
       spec.engine !== "cel" ||
       (spec.validations ?? []).length > 0 ||
-      (spec.auditAnnotations ?? []).length > 0,
+      (spec.auditAnnotations ?? []).length > 0 ||
+      (spec.mutations ?? []).length > 0,
   },
   {
     rule:
@@ -197,12 +200,15 @@ const plannedRules: readonly SpecRule[] = [
     "rollout",
     "begin with actions.admission: audit or warn and change it to deny when the counts are right",
   ),
-  notYet("mutations", "validate instead, or use a MutatingAdmissionPolicy beside it"),
   notYet("generate", "create the objects with the tool that creates the namespaces"),
   notYet("verifyImages", "verify signatures where images are built or pulled"),
 ];
 
 /** All rules of `ShieldPolicy.spec`, as checks. */
-export const specRules = [...engineRules, ...podSecurityMatchRules, ...evaluationRules, ...plannedRules].map(
-  (entry) => rule<SpecFields>(entry),
-);
+export const specRules = [
+  ...engineRules,
+  ...podSecurityMatchRules,
+  ...evaluationRules,
+  ...mutationRules,
+  ...plannedRules,
+].map((entry) => rule<SpecFields>(entry));

@@ -3,6 +3,7 @@ import { matchConstraints } from "../kubernetes/match-resources.ts";
 import { actions } from "./actions.ts";
 import { celFields } from "./cel.ts";
 import { exceptions } from "./exceptions.ts";
+import { mutationFields } from "./mutations.ts";
 import { plannedFields } from "./planned.ts";
 import { podSecurity } from "./pod-security.ts";
 import { rego } from "./rego.ts";
@@ -24,6 +25,7 @@ export const specFields = z.object({
     .exactOptional(),
   ...celFields,
   rego: rego.describe("Policy in OPA's language Rego, for engine rego.").exactOptional(),
+  ...mutationFields,
   actions: actions.describe(
     "What the policy does, separately for requests and for objects that already exist.",
   ),
@@ -31,8 +33,9 @@ export const specFields = z.object({
     .enum(["Native", "Webhook", "Auto"])
     .default("Auto")
     .describe(
-      "Who evaluates: Native renders a ValidatingAdmissionPolicy that the API server evaluates itself, Webhook asks ShieldX, " +
-        "Auto takes the cheaper one that can do it. Only engine cel has a native form. status.enforcedBy tells which it is.",
+      "Who evaluates: Native renders a ValidatingAdmissionPolicy (for mutations a MutatingAdmissionPolicy, Kubernetes 1.36 and " +
+        "later) that the API server evaluates itself, Webhook asks ShieldX, Auto takes the cheaper one that can do it. Only " +
+        "engine cel has a native form. status.enforcedBy tells which it is.",
     ),
   failurePolicy: z
     .enum(["Fail", "Ignore"])
@@ -46,7 +49,8 @@ export const specFields = z.object({
     .exactOptional(),
   tests: policyTests
     .describe(
-      "Cases the policy must pass before it goes into force; while one fails, the version before stays.",
+      "Cases the policy must pass before it goes into force; while one fails, the version before stays. An object is judged as " +
+        "the policy's own mutations make it; a case whose mutations fail comes to no verdict.",
     )
     .exactOptional(),
   ...plannedFields,

@@ -13,6 +13,7 @@ const order = [
   "install.md",
   "first-policy.md",
   "parameters.md",
+  "mutations.md",
   "troubleshooting.md",
   "upgrade.md",
   "gitops.md",

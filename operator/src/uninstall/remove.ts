@@ -7,6 +7,9 @@ import {
   type KubeObject,
   Lease,
   type Logger,
+  MutatingAdmissionPolicy,
+  MutatingAdmissionPolicyBinding,
+  MutatingWebhookConfiguration,
   Pod,
   type ResourceType,
   Secret,
@@ -19,9 +22,12 @@ import { CA_SECRET, LABEL, LEADER_LEASE, MANAGED_BY, TLS_SECRET } from "@shieldx
 const WEBHOOK_LEASES = `${LABEL.component}=webhooks,${LABEL.partOf}=shieldx`;
 /** What enforces, in the order it goes: a binding before the policy it names. */
 const ENFORCING: readonly ResourceType[] = [
+  MutatingWebhookConfiguration,
   ValidatingWebhookConfiguration,
   ValidatingAdmissionPolicyBinding,
   ValidatingAdmissionPolicy,
+  MutatingAdmissionPolicyBinding,
+  MutatingAdmissionPolicy,
 ];
 const LOOK_AGAIN_MS = 500;
 
@@ -80,8 +86,16 @@ function nameOf({ type, object }: Found): string {
 async function enforcingObjects({ client, signal }: UninstallParts): Promise<Found[]> {
   const found: Found[] = [];
   for (const type of ENFORCING) {
-    const { items } = await client.list(type, { labelSelector: `${LABEL.managedBy}=${MANAGED_BY}`, signal });
-    found.push(...items.map((object) => ({ type, object })));
+    try {
+      const { items } = await client.list(type, {
+        labelSelector: `${LABEL.managedBy}=${MANAGED_BY}`,
+        signal,
+      });
+      found.push(...items.map((object) => ({ type, object })));
+    } catch (error) {
+      // Before Kubernetes 1.36 there are no MutatingAdmissionPolicies.
+      if (!isNotFound(error)) throw error;
+    }
   }
   return found;
 }

@@ -45,7 +45,8 @@ async function create(...items: unknown[]): Promise<void> {
 
 async function names(): Promise<string[]> {
   const enforcing =
-    "validatingwebhookconfigurations,validatingadmissionpolicies,validatingadmissionpolicybindings";
+    "validatingwebhookconfigurations,validatingadmissionpolicies,validatingadmissionpolicybindings," +
+    "mutatingwebhookconfigurations,mutatingadmissionpolicies,mutatingadmissionpolicybindings";
   const state = await kubectl(["get", "secrets,leases", "-n", namespace, "-o", "name"]);
   return `${await kubectl(["get", enforcing, "-o", "name"])}${state}`.trim().split("\n").sort();
 }
@@ -88,12 +89,28 @@ function admissionPolicy(name: string, labels: object): object[] {
   ];
 }
 
+function mutatingPolicy(name: string, labels: object): object[] {
+  const metadata = { name, labels };
+  const rule = { apiGroups: [""], apiVersions: ["v1"], operations: ["CREATE"], resources: ["configmaps"] };
+  const spec = {
+    matchConstraints: { resourceRules: [rule] },
+    mutations: [{ patchType: "ApplyConfiguration", applyConfiguration: { expression: "Object{}" } }],
+    reinvocationPolicy: "Never",
+  };
+  return [
+    { apiVersion: api, kind: "MutatingAdmissionPolicy", metadata, spec },
+    { apiVersion: api, kind: "MutatingAdmissionPolicyBinding", metadata, spec: { policyName: name } },
+  ];
+}
+
 function inOwnNamespace(apiVersion: string, kind: string, name: string, labels: object = {}): object {
   return { apiVersion, kind, metadata: { name, namespace, labels } };
 }
 
 const somebodyElses = [
   "lease.coordination.k8s.io/theirs",
+  "mutatingadmissionpolicy.admissionregistration.k8s.io/theirs",
+  "mutatingadmissionpolicybinding.admissionregistration.k8s.io/theirs",
   "secret/theirs",
   "validatingadmissionpolicy.admissionregistration.k8s.io/theirs",
   "validatingadmissionpolicybinding.admissionregistration.k8s.io/theirs",
@@ -102,17 +119,21 @@ const somebodyElses = [
 
 beforeEach(async () => {
   await kubectl(["delete", "validatingwebhookconfigurations,validatingadmissionpolicies", "--all"]);
-  await kubectl(["delete", "validatingadmissionpolicybindings", "--all"]);
+  await kubectl(["delete", "validatingadmissionpolicybindings,mutatingwebhookconfigurations", "--all"]);
+  await kubectl(["delete", "mutatingadmissionpolicies,mutatingadmissionpolicybindings", "--all"]);
   await kubectl(["delete", "secrets,leases", "--all", "-n", namespace]);
   await create(
     webhookConfiguration("shieldx-policies-fail", { labels: ours }),
+    { ...webhookConfiguration("shieldx-mutations", { labels: ours }), kind: "MutatingWebhookConfiguration" },
     ...admissionPolicy("shieldx-few-replicas", ours),
+    ...mutatingPolicy("shieldx-labels", ours),
     inOwnNamespace("v1", "Secret", "shieldx-webhooks-ca"),
     inOwnNamespace("v1", "Secret", "shieldx-webhooks-tls"),
     inOwnNamespace("coordination.k8s.io/v1", "Lease", "shieldx-operator"),
     inOwnNamespace("coordination.k8s.io/v1", "Lease", "shieldx-webhooks-of-a-dead-pod", webhooks),
     webhookConfiguration("theirs", {}),
     ...admissionPolicy("theirs", {}),
+    ...mutatingPolicy("theirs", {}),
     inOwnNamespace("v1", "Secret", "theirs"),
     inOwnNamespace("coordination.k8s.io/v1", "Lease", "theirs"),
   );

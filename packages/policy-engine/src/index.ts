@@ -1,4 +1,5 @@
 export * from "./inventory/index.ts";
+export * from "./mutation/index.ts";
 export * from "./native/index.ts";
 export * from "./offline/index.ts";
 export * from "./pod-security/index.ts";

@@ -1,4 +1,4 @@
-import { InvalidObjectError, parseShieldPolicy, type ShieldPolicy } from "@shieldx/crds";
+import { InvalidObjectError, mutates, parseShieldPolicy, type ShieldPolicy } from "@shieldx/crds";
 import {
   compilePolicy,
   isTransient,
@@ -60,7 +60,9 @@ async function judgePolicy(
     policy = parseShieldPolicy(request.object, { unknownFields: "drop" });
     const source = regoSourceOf(policy.spec);
     if (source !== undefined) await parts.rego.prepare(source, deadlineMs * shareForCompiling);
-    const environment = { serverMinor: parts.serverMinor(), rego: parts.rego.state };
+    // Mutations are understood here whoever is going to make them.
+    const evaluatesNative = mutates(policy.spec);
+    const environment = { serverMinor: parts.serverMinor(), evaluatesNative, rego: parts.rego.state };
     const compiled = compilePolicy(policy, environment);
     requirePassingTests(compiled, environment, { budgetMs: Math.min(TESTS_BUDGET_MS, deadlineMs / 2) });
   } catch (error) {
@@ -75,6 +77,7 @@ async function judgePolicy(
   }
   const { engine, evaluation, actions } = policy.spec;
   // What is evaluated here has been compiled here; the API server knows best what it takes itself.
+  if (mutates(policy.spec)) return { allowed: true };
   if (engine !== "cel" || evaluation === "Webhook" || actions.admission === "off") return { allowed: true };
   const check = await parts.checkExpressions(policy, deadlineMs);
   switch (check.result) {

@@ -12,6 +12,7 @@ export class AdmissionMetrics {
   readonly rebuilds: Counter;
   readonly #info: Gauge<"digest">;
   readonly #loadedAt: Gauge;
+  readonly #mutations: Counter<"policy">;
   readonly #decisions: Counter<"policy" | "action" | "decision">;
   #known = new Set<string>();
 
@@ -21,6 +22,12 @@ export class AdmissionMetrics {
       name: "shieldx_admission_decisions_total",
       help: "Admission requests by policy that matched them, its action, and what came of it",
       labelNames: ["policy", "action", "decision"],
+      registers,
+    });
+    this.#mutations = new Counter({
+      name: "shieldx_admission_mutations_total",
+      help: "Objects that a policy changed before they were stored, dry runs included",
+      labelNames: ["policy"],
       registers,
     });
     this.evaluation = new Histogram({
@@ -62,6 +69,11 @@ export class AdmissionMetrics {
     if (this.#known.has(policy)) this.#decisions.inc({ policy, action, decision });
   }
 
+  /** The policy changed an object. */
+  mutated(policy: string): void {
+    if (this.#known.has(policy)) this.#mutations.inc({ policy });
+  }
+
   /** Another set is in force from now on. */
   loaded(digest: string, nowMs: number): void {
     this.#info.reset();
@@ -74,6 +86,7 @@ export class AdmissionMetrics {
     const names = new Set(policies.map(({ name }) => name));
     for (const policy of this.#known) {
       if (names.has(policy)) continue;
+      this.#mutations.remove({ policy });
       for (const action of actions) {
         for (const decision of decisions) this.#decisions.remove({ policy, action, decision });
       }

@@ -24,9 +24,9 @@ export interface PolicyHandlerParts {
 
 const longestMessage = 16_384;
 /** While policies are held against one request no other is answered: beyond this, failurePolicy decides. */
-const longestEvaluationMs = 500;
+export const longestEvaluationMs = 500;
 /** Left for the policies when a namespace has to be looked up first. */
-const shareForLookup = 0.5;
+export const shareForLookup = 0.5;
 
 /** Holds the policies of one failurePolicy against each request. */
 export function policyHandler(parts: PolicyHandlerParts): AdmissionHandler {
@@ -117,6 +117,11 @@ function annotation(key: string, findings: readonly Finding[]): Record<string, s
 
 const statusCodes = { Unauthorized: 401, Forbidden: 403, Invalid: 422, RequestEntityTooLarge: 413 } as const;
 
+/** Asking again will not help. */
+const isOfRequest: ReadonlySet<Finding["code"]> = new Set([
+  ...(["MalformedObject", "EvaluationError", "NotIdempotent", "ForbiddenChange"] as const),
+]);
+
 /** A violation is final; where only evaluation failed, trying again may help and the code says so. */
 function statusOf(denials: readonly Finding[]): { code: number; reason: string; message: string } {
   const joined = denials.map(({ message }) => message).join("\n");
@@ -127,12 +132,11 @@ function statusOf(denials: readonly Finding[]): { code: number; reason: string; 
     const { statusReason: reason } = violation;
     return { code: statusCodes[reason], reason, message };
   }
-  if (denials.some(({ code }) => code === "MalformedObject" || code === "EvaluationError"))
-    return { code: 422, reason: "Invalid", message };
+  if (denials.some(({ code }) => isOfRequest.has(code))) return { code: 422, reason: "Invalid", message };
   return { code: 503, reason: "ServiceUnavailable", message };
 }
 
-function count(metrics: AdmissionMetrics, set: PolicySet, verdict: Verdict): void {
+export function count(metrics: AdmissionMetrics, set: PolicySet, verdict: Verdict): void {
   if (verdict.matched.length === 0) return;
   const decided = new Map<string, Decision>(verdict.matched.map((policy) => [policy, "allowed"]));
   for (const { policy } of verdict.exempted) decided.set(policy, "exempted");
@@ -152,13 +156,17 @@ function count(metrics: AdmissionMetrics, set: PolicySet, verdict: Verdict): voi
 }
 
 /** Not a verdict on the object: evaluation itself did not come to an end. */
-function isFailure({ code }: Pick<Finding, "code">): boolean {
+export function isFailure({ code }: Pick<Finding, "code">): boolean {
   return code !== "PolicyViolation" && code !== "MalformedObject";
 }
 
 const longestName = 253;
 
-function requestFields(request: AdmissionRequest, findings: readonly Finding[], tookMs: number): object {
+export function requestFields(
+  request: AdmissionRequest,
+  findings: readonly Finding[],
+  tookMs: number,
+): object {
   const { uid, operation, namespace, name, kind, subResource, dryRun } = request;
   const of = kind.group === "" ? kind.kind : `${kind.kind}.${kind.group}`;
   return {

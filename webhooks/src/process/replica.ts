@@ -23,6 +23,7 @@ import { askBySubjectAccessReview } from "../admission/authorizations.ts";
 import { dryRunChecker } from "../admission/expression-check.ts";
 import { kindHandler } from "../admission/kinds.ts";
 import { AdmissionMetrics } from "../admission/metrics.ts";
+import { mutationHandler } from "../admission/mutations.ts";
 import { policyHandler } from "../admission/policies.ts";
 import { refusalTeller } from "../admission/refusals.ts";
 import { TopmostControllers } from "../admission/topmost.ts";
@@ -34,6 +35,7 @@ import { Decisions } from "./decisions.ts";
 import type { WebhookFlags } from "./flags.ts";
 import { Listeners } from "./listeners.ts";
 import { Namespaces } from "./namespaces.ts";
+import { ObjectSchemas } from "./object-schemas.ts";
 import { Parameters } from "./parameters.ts";
 import { PolicyLoader } from "./policy-loader.ts";
 import { ReplicaLease } from "./replica-lease.ts";
@@ -84,6 +86,7 @@ class Replica {
   readonly #informers: readonly Informer[];
   readonly #background: Promise<void>[] = [];
   readonly #namespaces: Namespaces;
+  readonly #schemas: ObjectSchemas;
   readonly #admissionMetrics: AdmissionMetrics;
   readonly #decisions: Decisions;
   #listeners: Listeners | undefined;
@@ -111,6 +114,7 @@ class Replica {
     });
     this.#informers = [policies, exceptions, namespaces, secrets] as unknown as Informer[];
     this.#namespaces = new Namespaces(namespaces, client, logger);
+    this.#schemas = new ObjectSchemas({ client, clock, logger });
     this.#lease = new ReplicaLease({
       client,
       clock,
@@ -145,7 +149,8 @@ class Replica {
       metrics: this.#admissionMetrics,
       logger,
       prepare: (...sets) => this.#parameters.prepare(...sets),
-      onSwap: () => {
+      onSwap: (set) => {
+        this.#schemas.expect(set.mutatedVersions());
         this.#firstSet.resolve();
         this.#changed();
       },
@@ -171,6 +176,7 @@ class Replica {
       flags.clientCaFile === undefined ? undefined : await readFile(flags.clientCaFile, "utf8");
     for (const informer of this.#informers) this.#background.push(informer.start(this.#ending.signal));
     this.#background.push(this.#certificates.poll(this.#ending.signal), this.#followServerVersion());
+    this.#background.push(this.#schemas.run(this.#ending.signal));
     await race(signal, Promise.all(this.#informers.map((informer) => informer.synced(signal))));
     this.#policies.rebuild();
     await race(signal, Promise.all([this.#firstSet.promise, this.#firstLeaf.promise]));
@@ -257,9 +263,15 @@ class Replica {
     const metrics = this.#admissionMetrics;
     const params = this.#parameters.lookUp;
     const shared = { policySet, findNamespace, askAuthorizer, params, now, refusals, logger, metrics };
+    const mutations = (failurePolicy: "Fail" | "Ignore", reinvocationPolicy: "Never" | "IfNeeded") =>
+      mutationHandler({ ...shared, failurePolicy, reinvocationPolicy, findTypes: this.#schemas.find });
     return new Map([
       [WEBHOOK_PATH.fail, policyHandler({ ...shared, failurePolicy: "Fail" })],
       [WEBHOOK_PATH.ignore, policyHandler({ ...shared, failurePolicy: "Ignore" })],
+      [WEBHOOK_PATH.mutateFail, mutations("Fail", "IfNeeded")],
+      [WEBHOOK_PATH.mutateIgnore, mutations("Ignore", "IfNeeded")],
+      [WEBHOOK_PATH.mutateFailOnce, mutations("Fail", "Never")],
+      [WEBHOOK_PATH.mutateIgnoreOnce, mutations("Ignore", "Never")],
       [
         WEBHOOK_PATH.kinds,
         kindHandler({

@@ -1,4 +1,4 @@
-import type { AdmissionRequestLike } from "@shieldx/policy-engine";
+import type { AdmissionRequestLike, JsonPatchOperation } from "@shieldx/policy-engine";
 import { HttpError } from "./http-error.ts";
 import { isNestedDeeperThan } from "./json-depth.ts";
 
@@ -12,6 +12,8 @@ export interface AdmissionAnswer {
   readonly warnings?: readonly string[];
   /** For the audit log. Keys without a prefix; the API server puts the webhook's name in front. */
   readonly auditAnnotations?: Readonly<Record<string, string>>;
+  /** What becomes of the object (RFC 6902). Only in answer to a mutating webhook's call, and of a request that is allowed. */
+  readonly patch?: readonly JsonPatchOperation[];
 }
 
 /** Kubernetes objects nest some twenty levels; schemas of custom resources may say anything. */
@@ -194,6 +196,9 @@ export function encodeAdmissionAnswer(uid: string, answer: AdmissionAnswer): str
       uid,
       allowed: answer.allowed,
       ...(answer.status === undefined ? {} : { status: { status: "Failure", ...answer.status } }),
+      ...(answer.patch === undefined
+        ? {}
+        : { patchType: "JSONPatch", patch: Buffer.from(JSON.stringify(answer.patch)).toString("base64") }),
       ...(warnings.length === 0 ? {} : { warnings }),
       ...(annotations.length === 0
         ? {}

@@ -3,6 +3,7 @@ import {
   defineController,
   EndpointSlice,
   Lease,
+  MutatingWebhookConfiguration,
   type ReconcileContext,
   Secret,
   ValidatingWebhookConfiguration,
@@ -14,6 +15,7 @@ import {
   FAIL_CONFIGURATION,
   IGNORE_CONFIGURATION,
   KINDS_CONFIGURATION,
+  MUTATIONS_CONFIGURATION,
   TLS_SECRET,
 } from "@shieldx/crds";
 import {
@@ -29,7 +31,7 @@ import {
 } from "@shieldx/pki";
 import { lookAgain, type OperatorContext } from "../../context.ts";
 import { WEBHOOK_SUBJECTS } from "../../obstacles.ts";
-import { caSecret, replicaLeases, tlsSecret } from "../../watched.ts";
+import { caSecret, OURS, replicaLeases, tlsSecret } from "../../watched.ts";
 import { writeSecret } from "./apply.ts";
 import {
   announcements,
@@ -82,7 +84,10 @@ export function certificatesController(
     const identities =
       before?.phase === "Distribute" ? await context.client.list(Lease, IDENTITY_LEASES) : undefined;
     return certificateObservations({
-      configurations: CONFIGURATIONS.map((name) => context.get(ValidatingWebhookConfiguration, { name })),
+      configurations: [
+        ...CONFIGURATIONS.map((name) => context.get(ValidatingWebhookConfiguration, { name })),
+        context.get(MutatingWebhookConfiguration, { name: MUTATIONS_CONFIGURATION }),
+      ],
       slices: context
         .list(EndpointSlice)
         .filter((slice) => slice.metadata.labels?.["kubernetes.io/service-name"] === "kubernetes"),
@@ -195,6 +200,7 @@ export function certificatesController(
     watches: [
       watch({ type: Secret, ...tlsSecret(operator.namespace), map: only }),
       watch({ type: ValidatingWebhookConfiguration, map: only }),
+      watch({ type: MutatingWebhookConfiguration, ...OURS, map: only }),
       watch({ type: Lease, ...replicaLeases(operator.namespace), map: only }),
       watch({ type: EndpointSlice, namespace: "default", map: only }),
     ],

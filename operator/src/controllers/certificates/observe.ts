@@ -1,4 +1,9 @@
-import type { EndpointSlice, Lease, ValidatingWebhookConfiguration } from "@shieldx/controller-runtime";
+import type {
+  EndpointSlice,
+  Lease,
+  MutatingWebhookConfiguration,
+  ValidatingWebhookConfiguration,
+} from "@shieldx/controller-runtime";
 import type { Observations } from "@shieldx/pki";
 import type { ReplicaReport } from "../../replicas.ts";
 
@@ -40,7 +45,7 @@ export function serversShareAddress(identityLeases: readonly Lease[], addresses:
 
 /** caBundles of every entry, as PEM, by configuration. An entry without one counts as an empty bundle. */
 export function publishedBundles(
-  configurations: readonly (ValidatingWebhookConfiguration | undefined)[],
+  configurations: readonly (ValidatingWebhookConfiguration | MutatingWebhookConfiguration | undefined)[],
 ): Record<string, string[]> {
   const bundles: Record<string, string[]> = {};
   for (const configuration of configurations) {
@@ -53,7 +58,11 @@ export function publishedBundles(
 }
 
 export interface CertificateInputs {
-  readonly configurations: readonly (ValidatingWebhookConfiguration | undefined)[];
+  readonly configurations: readonly (
+    | ValidatingWebhookConfiguration
+    | MutatingWebhookConfiguration
+    | undefined
+  )[];
   readonly slices: readonly EndpointSlice[];
   readonly identityLeases: readonly Lease[];
   readonly replicas: readonly ReplicaReport[];

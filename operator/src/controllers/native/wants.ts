@@ -1,4 +1,5 @@
 import type { ReconcileContext } from "@shieldx/controller-runtime";
+import { validates } from "@shieldx/crds";
 import {
   type Fragment,
   fragmentOf,
@@ -71,13 +72,16 @@ export class Wants {
   #standingOf(policy: ShieldPolicyObject, isInstalled: (policy: string) => boolean): Standing {
     const { name } = policy.metadata;
     if (compileProblemOf(this.#operator, name) !== undefined) return "as it is";
-    switch (enforcerOf(asPolicy(policy).spec).by) {
+    const { spec } = asPolicy(policy);
+    // What only mutates has nothing here, but for what a version before it left.
+    if (!validates(spec)) return "none";
+    switch (enforcerOf(spec, this.#operator).by) {
       case "Native":
         return "as wanted";
       case "Webhook": {
         const isStillNative = isInstalled(name) || policy.status?.enforcedBy === "Native";
         const isReleased = this.#operator.native.isReleased(name, policy.metadata);
-        return isStillNative && !isReleased && asPolicy(policy).spec.engine === "cel" ? "as wanted" : "none";
+        return isStillNative && !isReleased && spec.engine === "cel" ? "as wanted" : "none";
       }
       default:
         return "none";

@@ -3,8 +3,12 @@ import {
   type ControllerDefinition,
   defineController,
   generationChanged,
+  type KubeObject,
   Lease,
   labelsChanged,
+  MutatingAdmissionPolicy,
+  MutatingAdmissionPolicyBinding,
+  MutatingWebhookConfiguration,
   Namespace,
   type ObjectChange,
   type ObjectKey,
@@ -16,12 +20,28 @@ import {
 import { FAIL_CONFIGURATION, fitsWebhook, IGNORE_CONFIGURATION } from "@shieldx/crds";
 import { lookAgain, type OperatorContext, sooner } from "../../context.ts";
 import { asPolicy, ShieldExceptionType, type ShieldPolicyObject, ShieldPolicyType } from "../../kinds.ts";
-import { FIELD_MANAGER } from "../../names.ts";
+import { FIELD_MANAGER, policyOfNative } from "../../names.ts";
 import { auditSubject, REPORTS_SUBJECT } from "../../obstacles.ts";
+import { OwnedObjects } from "../../owned-object.ts";
 import { keepStatus } from "../../status.ts";
-import { caSecret, replicaLeases } from "../../watched.ts";
-import { decideStatus, type NativeState, type Obstruction, type StatusObservation } from "./decide.ts";
+import { caSecret, OURS, replicaLeases } from "../../watched.ts";
+import {
+  decideStatus,
+  type Enforcer,
+  type NativeState,
+  type Obstruction,
+  type StatusObservation,
+} from "./decide.ts";
 import { HandOvers } from "./hand-over.ts";
+import {
+  bringMutatingInLine,
+  cachedMutating,
+  isInstalled,
+  type MutatingResult,
+  removeMutating,
+  together,
+  whatIsLeft,
+} from "./mutating-apply.ts";
 import { observePolicy, type PolicyObservation } from "./observe.ts";
 
 const OWN_STATUS_FIELDS = [
@@ -39,23 +59,56 @@ const OWN_STATUS_FIELDS = [
 export function shieldPolicyController(operator: OperatorContext): ControllerDefinition<ShieldPolicyObject> {
   const enforcedBy = new Map<string, string>();
   const handOvers = new HandOvers();
+  const owned = new OwnedObjects(FIELD_MANAGER.policy);
   const allPolicies = (): ObjectKey[] => operator.world.policyNames().map((name) => ({ name }));
-  /** Keeps the former enforcer until the one that is wanted has taken over. */
-  function inLine(observed: PolicyObservation, native: NativeState | undefined): InLine {
+  /** By owner and by name: somebody may have taken the owner away. */
+  const ofOwner = ({ metadata }: KubeObject): ObjectKey[] => {
+    const owners = (metadata.ownerReferences ?? []).filter(({ kind }) => kind === ShieldPolicyType.kind);
+    const named = policyOfNative(metadata.name);
+    return [...owners.map(({ name }) => name), ...(named === undefined ? [] : [named])].map((name) => ({
+      name,
+    }));
+  };
+
+  /**
+   * Brings what is rendered of its mutations in line, and keeps the former enforcer until the one that is wanted has taken
+   * over. `validating`: how the half stands that judges.
+   */
+  async function inLine(
+    observed: PolicyObservation,
+    context: ReconcileContext,
+    validating: NativeState | undefined,
+    now: number,
+  ): Promise<InLine & Pick<MutatingResult, "requeueAfterMs"> & { readonly native: NativeState | undefined }> {
     const { policy, enforcer, problem } = observed;
     const { name } = policy.metadata;
-    const handingOver =
-      problem !== undefined
-        ? undefined
-        : enforcer.by === "Webhook"
-          ? keepNativeAwhile(observed, native)
-          : enforcer.by === "Native"
-            ? keepWebhookAwhile(observed, native)
-            : undefined;
-    if (handingOver !== undefined) return handingOver;
+    if (problem !== undefined) {
+      handOvers.forget(name);
+      const native = whatIsLeft(validating, observed.mutating);
+      return { ...nothingToHandOver, enforcer, native, requeueAfterMs: undefined };
+    }
+    const bring = async (by: Enforcer) => {
+      const { state, requeueAfterMs } = await bringMutatingInLine(
+        operator,
+        context,
+        owned,
+        observed,
+        by,
+        now,
+      );
+      return { native: together(validating, state), requeueAfterMs };
+    };
+    if (enforcer.by === "Webhook") {
+      const isNativeThere = validating?.isInstalled === true || isInstalled(observed.mutating);
+      const kept = keepNativeAwhile(observed, isNativeThere);
+      if (kept !== undefined) return { ...kept, ...(await bring("Native")) };
+      operator.native.release(name, policy.metadata);
+    }
+    const brought = await bring(enforcer.by);
+    const kept = enforcer.by === "Native" ? keepWebhookAwhile(observed, brought.native) : undefined;
+    if (kept !== undefined) return { ...kept, ...brought };
     handOvers.forget(name);
-    if (problem === undefined && enforcer.by === "Webhook") operator.native.release(name, policy.metadata);
-    return { enforcer, handingOver: undefined, waitMs: undefined };
+    return { ...nothingToHandOver, enforcer, ...brought };
   }
 
   function waitMsFor({ metadata }: ShieldPolicyObject, isInPlace: boolean): number | undefined {
@@ -64,11 +117,8 @@ export function shieldPolicyController(operator: OperatorContext): ControllerDef
   }
 
   /** Until the webhook is in place the rendered objects are tended as ever, with the exceptions that count now. */
-  function keepNativeAwhile(
-    { policy, webhook }: PolicyObservation,
-    native: NativeState | undefined,
-  ): InLine | undefined {
-    if (native?.isInstalled !== true && policy.status?.enforcedBy !== "Native") return undefined;
+  function keepNativeAwhile({ policy, webhook }: PolicyObservation, isThere: boolean): InLine | undefined {
+    if (!isThere && policy.status?.enforcedBy !== "Native") return undefined;
     const isLoaded = webhook.loaded > 0 && webhook.loaded === webhook.replicas;
     const isInPlace = webhook.isPublished && isLoaded && webhook.cannotJudge === undefined;
     const waitMs = waitMsFor(policy, isInPlace);
@@ -101,12 +151,11 @@ export function shieldPolicyController(operator: OperatorContext): ControllerDef
       handOvers.forget(key.name);
       countEnforced(operator, enforcedBy, key.name, undefined);
       operator.obstacles.clear(`status of ShieldPolicy ${key.name}`);
-      return undefined;
+      return removeMutating(operator, context, owned, key.name, cachedMutating(operator, context, key.name));
     }
     // Of a version that was not rendered yet there is nothing to say: this comes back once it was.
     const standing = operator.native.of(key.name, policy.metadata);
     if (standing === undefined) return undefined;
-    const { state: native } = standing;
     const now = operator.clock.now();
     const observed = observePolicy(operator, context, policy, now);
     // Its status is of this version already; whoever starts and compiles it anew has nothing else to say.
@@ -115,7 +164,12 @@ export function shieldPolicyController(operator: OperatorContext): ControllerDef
       policy.status?.observedGeneration === policy.metadata.generation
     )
       return undefined;
-    const { enforcer, handingOver, waitMs } = inLine(observed, native);
+    const { enforcer, handingOver, waitMs, native, requeueAfterMs } = await inLine(
+      observed,
+      context,
+      standing.state,
+      now,
+    );
     const status = decideStatus(
       {
         policy: { spec: asPolicy(policy).spec, metadata: { generation: policy.metadata.generation ?? 0 } },
@@ -144,6 +198,7 @@ export function shieldPolicyController(operator: OperatorContext): ControllerDef
     countEnforced(operator, enforcedBy, key.name, isEnforced === true ? status.enforcedBy : undefined);
     return sooner(
       waitMs,
+      requeueAfterMs,
       statusRetryMs,
       observed.nextExpiryMs === undefined ? undefined : observed.nextExpiryMs - now,
       status.enforcedBy === "Webhook" || observed.problem !== undefined
@@ -166,6 +221,13 @@ export function shieldPolicyController(operator: OperatorContext): ControllerDef
         map: ({ metadata: { name } }) =>
           name === FAIL_CONFIGURATION || name === IGNORE_CONFIGURATION ? allPolicies() : [],
       }),
+      watch({ type: MutatingWebhookConfiguration, ...OURS, map: allPolicies }),
+      ...(operator.servesMutatingPolicies
+        ? [
+            watch({ type: MutatingAdmissionPolicy, ...OURS, map: ofOwner }),
+            watch({ type: MutatingAdmissionPolicyBinding, ...OURS, map: ofOwner }),
+          ]
+        : []),
       watch({
         type: Lease,
         ...replicaLeases(operator.namespace),
@@ -194,6 +256,8 @@ interface InLine {
   readonly handingOver: Obstruction | undefined;
   readonly waitMs: number | undefined;
 }
+
+const nothingToHandOver = { handingOver: undefined, waitMs: undefined } as const;
 
 /** How often it is looked whether a successor is in place; events mostly come before. */
 const LOOK_FOR_SUCCESSOR_MS = 1_000;

@@ -32,6 +32,7 @@ const cel = (over: Partial<Spec> = {}): Spec => ({
   evaluation: "Auto",
   ...over,
 });
+const server = { servesMutatingPolicies: false };
 const allWell: WebhookState = {
   replicas: 2,
   loaded: 2,
@@ -46,7 +47,7 @@ function observation(spec: Spec, over: Partial<StatusObservation> = {}): StatusO
   return {
     policy: { spec, metadata: { generation: 3 } },
     problem: undefined,
-    enforcer: enforcerOf(spec),
+    enforcer: enforcerOf(spec, server),
     native: spec.engine === "cel" ? installed : undefined,
     webhook: allWell,
     digest: "d",
@@ -69,9 +70,9 @@ const summary = (observed: StatusObservation) =>
 
 describe("enforcerOf", () => {
   it("names exactly one", () => {
-    expect(enforcerOf(podSecurity()).by).toBe("Webhook");
-    expect(enforcerOf(cel()).by).toBe("Native");
-    expect(enforcerOf(podSecurity({ actions: { admission: "off" } })).by).toBe("None");
+    expect(enforcerOf(podSecurity(), server).by).toBe("Webhook");
+    expect(enforcerOf(cel(), server).by).toBe("Native");
+    expect(enforcerOf(podSecurity({ actions: { admission: "off" } }), server).by).toBe("None");
   });
 });
 

@@ -1,41 +1,16 @@
 import {
   effectiveBackground,
   formatLoadedBy,
+  mutates,
   type ShieldPolicy,
   type ShieldPolicyStatus,
 } from "@shieldx/crds";
 import { isAboutTests } from "@shieldx/policy-engine";
 import { type Aspect, type Conclusion, conditionsOf } from "./conditions.ts";
+import { mutatingEnforcer, type ServerFeatures } from "./mutating-enforcer.ts";
 
 /** Who acts on requests under this policy. */
 export type Enforcer = "Native" | "Webhook" | "None";
-
-/** A ValidatingAdmissionPolicy or its binding, as rendered. */
-export interface RenderedObject {
-  readonly apiVersion: string;
-  readonly kind: "ValidatingAdmissionPolicy" | "ValidatingAdmissionPolicyBinding";
-  readonly metadata: {
-    readonly name: string;
-    readonly labels?: Readonly<Record<string, string>>;
-    readonly annotations?: Readonly<Record<string, string>>;
-    readonly ownerReferences?: readonly OwnerReference[];
-  };
-  readonly spec: Readonly<Record<string, unknown>>;
-}
-
-interface OwnerReference {
-  readonly apiVersion: string;
-  readonly kind: string;
-  readonly name: string;
-  readonly uid: string;
-  readonly controller?: boolean;
-  readonly blockOwnerDeletion?: boolean;
-}
-
-export interface NativeObjects {
-  readonly policy: RenderedObject;
-  readonly binding: RenderedObject;
-}
 
 /** Why the policy cannot be enforced as written; `path` points into the object. */
 export interface CompileProblem {
@@ -47,7 +22,10 @@ export interface CompileProblem {
 }
 
 /** Exactly one of them acts on requests. */
-export function enforcerOf(spec: ShieldPolicy["spec"]): { by: Enforcer; reason: string } {
+export function enforcerOf(
+  spec: ShieldPolicy["spec"],
+  server: ServerFeatures,
+): { by: Enforcer; reason: string } {
   if (spec.actions?.admission === "off") {
     return { by: "None", reason: "actions.admission is off: requests are not looked at" };
   }
@@ -55,6 +33,7 @@ export function enforcerOf(spec: ShieldPolicy["spec"]): { by: Enforcer; reason: 
     case "cel":
       if (spec.evaluation === "Webhook")
         return { by: "Webhook", reason: "evaluation is Webhook: ShieldX evaluates the expressions" };
+      if (mutates(spec)) return mutatingEnforcer(spec, server);
       return {
         by: "Native",
         reason:
@@ -187,6 +166,8 @@ function concludeOnForce(observed: StatusObservation): Omit<Conclusion, "compile
   }
   switch (observed.enforcer.by) {
     case "None":
+      if (observed.policy.spec.actions?.admission !== "off" && observed.policy.spec.engine === "cel")
+        return notEnforced("NoEnforcer", observed.enforcer.reason);
       return {
         enforced: notMeant(observed),
         isOff: true,
@@ -297,7 +278,7 @@ function concludeNative(native: NativeState | undefined): Pick<Conclusion, "enfo
       enforced: {
         isTrue: false,
         reason: "NotInstalled",
-        message: "the ValidatingAdmissionPolicy and its binding are not on the server yet",
+        message: "the rendered admission policy and its binding are not on the server yet",
       },
       degraded: undefined,
     };

@@ -1,9 +1,15 @@
-import { type ReconcileContext, Secret, ValidatingWebhookConfiguration } from "@shieldx/controller-runtime";
+import {
+  MutatingWebhookConfiguration,
+  type ReconcileContext,
+  Secret,
+  ValidatingWebhookConfiguration,
+} from "@shieldx/controller-runtime";
 import {
   CA_SECRET,
   FAIL_CONFIGURATION,
   IGNORE_CONFIGURATION,
   type KeptPolicy,
+  MUTATIONS_CONFIGURATION,
   type WebhookCalls,
   webhookCallsOf,
 } from "@shieldx/crds";
@@ -13,18 +19,25 @@ import type { Member } from "../../digest-history.ts";
 import { standingFor } from "../../exception-standing.ts";
 import { asPolicy, type ShieldExceptionObject, type ShieldPolicyObject } from "../../kinds.ts";
 import { namespaceLabels } from "../../namespaces.ts";
-import { WEBHOOK_SUBJECTS } from "../../obstacles.ts";
+import { MUTATIONS_SUBJECT, WEBHOOK_SUBJECTS } from "../../obstacles.ts";
 import { memberOf } from "../../policy-world.ts";
 import { readBundle } from "../certificates/bundle-entry.ts";
 import { isPublished, type PublishedConfiguration } from "../webhook-configuration/decide.ts";
+import {
+  areMutationsPublished,
+  mutatingPolicyOf,
+  type PublishedMutations,
+} from "../webhook-configuration/decide-mutations.ts";
 import { webhookPolicyOf } from "../webhook-configuration/observe.ts";
 import { type CompileProblem, type Enforcer, enforcerOf, type WebhookState } from "./decide.ts";
+import { cachedMutating, type MutatingCached } from "./mutating-apply.ts";
 
 /** Everything the reconciler looks at, read from the caches in one go. */
 export interface PolicyObservation {
   readonly policy: ShieldPolicyObject;
   readonly problem: CompileProblem | undefined;
   readonly enforcer: { readonly by: Enforcer; readonly reason: string };
+  readonly mutating: MutatingCached;
   /** Of the version that replicas have to hold. */
   readonly webhook: WebhookState;
   readonly version: PolicyVersion;
@@ -60,7 +73,8 @@ export function observePolicy(
   return {
     policy,
     problem: isPassing ? { ...problem, meanwhile: older === undefined ? "newest" : "older" } : problem,
-    enforcer: enforcerOf(spec),
+    enforcer: enforcerOf(spec, operator),
+    mutating: cachedMutating(operator, context, policy.metadata.name),
     webhook: observeWebhook(operator, context, version, isBroken, exceptions.honoured, now),
     version,
     ...exceptions,
@@ -105,18 +119,25 @@ function observeWebhook(
   const configuration = context.get(ValidatingWebhookConfiguration, { name }) as
     | PublishedConfiguration
     | undefined;
+  const mutating = calls && mutatingPolicyOf(member.name, calls, true);
+  const mutations = context.get(MutatingWebhookConfiguration, { name: MUTATIONS_CONFIGURATION }) as
+    | PublishedMutations
+    | undefined;
+  const subjects = mutating === undefined ? WEBHOOK_SUBJECTS : [...WEBHOOK_SUBJECTS, MUTATIONS_SUBJECT];
   return {
     replicas: live.length,
     loaded: isBroken ? operator.world.countKeeping(live, member) : operator.world.loadedBy(live, members),
     isPublished:
       calls !== undefined &&
-      isPublished(webhookPolicyOf(member.name, calls, true), configuration, operator.ownNamespaces),
+      (calls.validates === false ||
+        isPublished(webhookPolicyOf(member.name, calls, true), configuration, operator.ownNamespaces)) &&
+      (mutating === undefined || areMutationsPublished(mutating, mutations, operator.ownNamespaces)),
     cannotJudge: live
       .flatMap(({ problems }) => problems)
       .find(({ policy }) => calls !== undefined && policy === member.name),
-    obstruction: WEBHOOK_SUBJECTS.map((subject) => operator.obstacles.get(subject)).find(
-      (refusal) => refusal !== undefined,
-    ),
+    obstruction: subjects
+      .map((subject) => operator.obstacles.get(subject))
+      .find((refusal) => refusal !== undefined),
     hasCertificate:
       readBundle(context.get(Secret, { name: CA_SECRET, namespace: operator.namespace })) !== undefined,
   };

@@ -1,7 +1,6 @@
 import {
   type ControllerDefinition,
   defineController,
-  isNotFound,
   Lease,
   type ReconcileContext,
   Secret,
@@ -20,13 +19,14 @@ import { asPolicy, ShieldPolicyType } from "../../kinds.ts";
 import { FIELD_MANAGER } from "../../names.ts";
 import { WEBHOOK_SUBJECTS } from "../../obstacles.ts";
 import { type DesiredObject, type Evidence, OwnedObjects, sealed } from "../../owned-object.ts";
-import { tellRestoration, wasInForce } from "../../tampering.ts";
+import { wasInForce } from "../../tampering.ts";
 import { caSecret, replicaLeases } from "../../watched.ts";
 import { readBundle } from "../certificates/bundle-entry.ts";
 import { decideWebhookConfigurations, type FailurePolicy, type PublishedConfiguration } from "./decide.ts";
+import { keepConfiguration } from "./keep.ts";
 import { KindsRelease } from "./kinds.ts";
 import { observeWebhooks } from "./observe.ts";
-import { Resends, resendPatch } from "./resend.ts";
+import { Resends } from "./resend.ts";
 
 const OURS: readonly string[] = [FAIL_CONFIGURATION, IGNORE_CONFIGURATION, KINDS_CONFIGURATION];
 const ALL = OURS.map((name) => ({ name }));
@@ -55,47 +55,19 @@ export function webhookConfigurationController(
   const resends = new Resends(OURS);
   let kindsMissedSince: number | undefined;
 
-  async function keep(
+  const keep = (
     context: ReconcileContext,
     objects: OwnedObjects,
     desired: DesiredObject,
     evidence: Evidence,
-  ): Promise<number | undefined> {
-    const { name } = desired.metadata;
-    const type = ValidatingWebhookConfiguration;
-    const cached = context.get(type, { name });
-    const now = operator.clock.now();
-    const { action, object } = await objects.ensure(context.client, type, cached, desired, now, evidence);
-    if (action.kind === "wait") return action.forMs;
-    if (action.kind === "nothing") return cached && resend(context, cached);
-    tellRestoration(operator, context, action, {
-      kind: "ValidatingWebhookConfiguration",
-      name,
-      wasDeleted: cached === undefined,
-      regarding: object ?? { apiVersion: desired.apiVersion, kind: desired.kind, name },
-    });
-    return undefined;
-  }
-
-  async function resend(
-    context: ReconcileContext,
-    cached: ValidatingWebhookConfiguration,
-  ): Promise<number | undefined> {
-    const dueInMs = resends.dueInMs(cached, operator.clock.monotonicNow());
-    if (dueInMs !== 0) return dueInMs;
-    try {
-      const options = { type: "merge", fieldManager: FIELD_MANAGER.webhookConfiguration } as const;
-      await context.client.patch(
-        ValidatingWebhookConfiguration,
-        cached.metadata,
-        resendPatch(cached),
-        options,
-      );
-    } catch (error) {
-      if (!isNotFound(error)) throw error;
-    }
-    return undefined;
-  }
+  ): Promise<number | undefined> =>
+    keepConfiguration(
+      { operator, resends, owned: objects },
+      context,
+      ValidatingWebhookConfiguration,
+      desired,
+      evidence,
+    );
 
   async function keepKinds(context: ReconcileContext, caBundlePem: string): Promise<number | undefined> {
     const name = KINDS_CONFIGURATION;

@@ -105,7 +105,7 @@ function leftAlone(ownNamespaces: readonly string[]): string[] {
   return [...neverJudgedNamespaces, ...ownNamespaces];
 }
 
-const TIMEOUT_SECONDS: Readonly<Record<FailurePolicy, number>> = { Fail: 5, Ignore: 3 };
+export const TIMEOUT_SECONDS: Readonly<Record<FailurePolicy, number>> = { Fail: 5, Ignore: 3 };
 
 /** What ends a deletion passes without a call: a finalizer can go, and a Pod, even while no replica answers. */
 const NOT_BEING_DELETED = {
@@ -134,7 +134,8 @@ export function decideWebhookConfigurations(observed: WebhookObservation): Webho
       for (const policy of policies) waiting.set(policy.name, "WaitingForCertificate");
       continue;
     }
-    const groups = groupBySelector(observed, failurePolicy, policies, waiting);
+    const calls = { published: observed.published[failurePolicy], held: observed.held[failurePolicy] };
+    const groups = groupBySelector(observed.ownNamespaces, calls, policies, waiting);
     if (groups.length === 0) continue;
     configurations[failurePolicy] = configurationOf(observed, failurePolicy, observed.caBundlePem, groups);
   }
@@ -145,7 +146,13 @@ function callsFor({ engine, resourceRules }: WebhookPolicy): Call[] {
   return engine === "podSecurity" ? podSecurityCalls(resourceRules) : namedCalls(resourceRules);
 }
 
-interface Group {
+/** What one class of entries calls already, and must go on to. */
+export interface CallsSoFar {
+  readonly published: PublishedCalls;
+  readonly held: readonly PublishedEntry[];
+}
+
+export interface Group {
   readonly key: string;
   readonly form: string;
   readonly namespaceSelector: LabelSelector;
@@ -154,15 +161,14 @@ interface Group {
   readonly selectsEverything: boolean;
 }
 
-function groupBySelector(
-  observed: WebhookObservation,
-  failurePolicy: FailurePolicy,
+export function groupBySelector(
+  ownNamespaces: readonly string[],
+  { published, held }: CallsSoFar,
   policies: readonly WebhookPolicy[],
   waiting: Map<string, WaitingReason>,
 ): Group[] {
   const groups = new Map<string, Group>();
-  const published = observed.published[failurePolicy];
-  const everythingKey = selectorKey(excludeNamespaces(undefined, leftAlone(observed.ownNamespaces)), {});
+  const everythingKey = selectorKey(excludeNamespaces(undefined, leftAlone(ownNamespaces)), {});
   const join = (namespaceSelector: LabelSelector, objectSelector: LabelSelector, call: Call): void => {
     const key = selectorKey(namespaceSelector, objectSelector);
     const selectsEverything = key === everythingKey;
@@ -174,15 +180,15 @@ function groupBySelector(
     group.calls.set(callKey(call), call);
     groups.set(`${form} ${key}`, group);
   };
-  for (const { namespaceSelector = {}, objectSelector = {}, rules = [] } of observed.held[failurePolicy]) {
+  for (const { namespaceSelector = {}, objectSelector = {}, rules = [] } of held) {
     // What somebody else put there is not held: the webhook is never called for everything, nor for these namespaces.
-    if (!excludes(namespaceSelector, leftAlone(observed.ownNamespaces))) continue;
+    if (!excludes(namespaceSelector, leftAlone(ownNamespaces))) continue;
     for (const call of callsOf(rules)) {
       if (mayBeMade(call)) join(namespaceSelector, objectSelector, call);
     }
   }
   for (const policy of policies) {
-    const excluded = [...leftAlone(observed.ownNamespaces), ...policy.exemptNamespaces];
+    const excluded = [...leftAlone(ownNamespaces), ...policy.exemptNamespaces];
     const namespaceSelector = excludeNamespaces(policy.namespaceSelector, excluded);
     const objectSelector = excludeNamespaces(policy.objectSelector, []);
     const key = selectorKey(namespaceSelector, objectSelector);
@@ -247,11 +253,11 @@ function configurationOf(
   };
 }
 
-function selectorPart({ selectsEverything, key }: Group): string {
+export function selectorPart({ selectsEverything, key }: Group): string {
   return selectsEverything ? "" : `selector-${shortHash(key)}.`;
 }
 
-function formPart({ form }: Group): string {
+export function formPart({ form }: Group): string {
   return form === "v1" ? "" : `versions-${shortHash(form)}.`;
 }
 
@@ -285,7 +291,11 @@ function splitByOperation(group: Group): {
  * The entry through which the certificates controller learns whether one API server trusts the published bundle.
  * It matches only a ConfigMap that carries our label, created in our own namespace.
  */
-function probeEntry(observed: WebhookObservation, configuration: string, caBundle: string): WebhookEntry {
+export function probeEntry(
+  observed: Pick<WebhookObservation, "address" | "namespace">,
+  configuration: string,
+  caBundle: string,
+): WebhookEntry {
   return {
     name: PROBE_WEBHOOK,
     clientConfig: clientConfigOf(observed.address, "probe", WEBHOOK_PATH.probe, caBundle),

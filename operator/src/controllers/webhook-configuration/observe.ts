@@ -30,12 +30,18 @@ export function webhookPolicyOf(name: string, calls: WebhookCalls, isLoaded: boo
   };
 }
 
+/** undefined for one that only changes objects. */
+function judgingPolicyOf(name: string, calls: WebhookCalls, isLoaded: boolean): WebhookPolicy | undefined {
+  return calls.validates === false ? undefined : webhookPolicyOf(name, calls, isLoaded);
+}
+
 /** The policies in force: as we compiled them, and of those that no longer compile also as replicas keep them. */
-function policiesOf(
+export function policiesOf<P>(
   { world }: OperatorContext,
   possible: readonly ReplicaReport[],
   now: number,
-): WebhookPolicy[] {
+  policyOf: (name: string, calls: WebhookCalls, isLoaded: boolean) => P | undefined,
+): P[] {
   const live = world.liveReplicas(now);
   const enforcers = world.enforcers();
   const compiled = world.current().policies.map(({ name, uid, generation, source }) => ({
@@ -44,9 +50,10 @@ function policiesOf(
     isLoaded: world.loadedBy(live, [{ name, uid, generation }]) > 0,
   }));
   const kept = world.keptBy(possible).map(({ name, calls }) => ({ name, calls, isLoaded: true }));
-  return [...compiled, ...kept].flatMap(({ name, calls, isLoaded }) =>
-    calls === undefined ? [] : [webhookPolicyOf(name, calls, isLoaded)],
-  );
+  return [...compiled, ...kept].flatMap(({ name, calls, isLoaded }) => {
+    const policy = calls === undefined ? undefined : policyOf(name, calls, isLoaded);
+    return policy === undefined ? [] : [policy];
+  });
 }
 
 /** Reads from the caches what the decision needs. `written` is what this process wrote last. */
@@ -68,7 +75,7 @@ export function observeWebhooks(
     ownNamespaces: context.ownNamespaces,
     address: context.webhookAddress,
     caBundlePem,
-    policies: policiesOf(context, possible, now),
+    policies: policiesOf(context, possible, now, judgingPolicyOf),
     held: { Fail: held("Fail"), Ignore: held("Ignore") },
     published: { Fail: published("Fail"), Ignore: published("Ignore") },
   };

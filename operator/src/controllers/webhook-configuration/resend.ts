@@ -6,7 +6,7 @@
  * calls by what is no longer stored, until the next update of that configuration or its informer's resync (10 minutes).
  * docs/adr/0022-webhook-configurations-twice.md has how that was found.
  */
-import type { ValidatingWebhookConfiguration } from "@shieldx/controller-runtime";
+import type { KubeObject } from "@shieldx/controller-runtime";
 
 /** On a webhook configuration: the version of it, as `uid:generation`, that was sent for the second time. */
 export const RESENT_ANNOTATION = "shieldx.io/resent";
@@ -29,7 +29,7 @@ export class Resends {
    * Whether a configuration, as the cache shows it, has to be sent again: milliseconds until then, or undefined when it
    * has been. `now` is of a clock that never goes back.
    */
-  dueInMs(configuration: ValidatingWebhookConfiguration, now: number): number | undefined {
+  dueInMs(configuration: KubeObject, now: number): number | undefined {
     const { name, annotations } = configuration.metadata;
     const version = versionOf(configuration);
     if (annotations?.[RESENT_ANNOTATION] === version) {
@@ -45,13 +45,13 @@ export class Resends {
 }
 
 /** Merge patch that sends a configuration again. */
-export function resendPatch(configuration: ValidatingWebhookConfiguration): {
+export function resendPatch(configuration: KubeObject): {
   readonly metadata: { readonly annotations: Readonly<Record<string, string>> };
 } {
   return { metadata: { annotations: { [RESENT_ANNOTATION]: versionOf(configuration) } } };
 }
 
 /** The generation moves with the entries, not with labels and annotations. */
-function versionOf({ metadata: { uid = "", generation = 0 } }: ValidatingWebhookConfiguration): string {
+function versionOf({ metadata: { uid = "", generation = 0 } }: KubeObject): string {
   return `${uid}:${generation}`;
 }

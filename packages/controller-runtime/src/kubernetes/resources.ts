@@ -103,6 +103,10 @@ export interface ValidatingWebhookConfiguration extends KubeObject {
   webhooks?: ValidatingWebhook[];
 }
 
+export interface MutatingWebhookConfiguration extends KubeObject {
+  webhooks?: (ValidatingWebhook & { reinvocationPolicy?: "Never" | "IfNeeded" })[];
+}
+
 export interface ValidatingAdmissionPolicy extends KubeObject {
   spec: Record<string, unknown>;
   status?: {
@@ -113,6 +117,15 @@ export interface ValidatingAdmissionPolicy extends KubeObject {
 }
 
 export interface ValidatingAdmissionPolicyBinding extends KubeObject {
+  spec: Record<string, unknown>;
+}
+
+/** Kubernetes 1.36 and later (KEP-3962). */
+export interface MutatingAdmissionPolicy extends KubeObject {
+  spec: Record<string, unknown>;
+}
+
+export interface MutatingAdmissionPolicyBinding extends KubeObject {
   spec: Record<string, unknown>;
 }
 
@@ -199,6 +212,13 @@ export const ValidatingWebhookConfiguration = kind<ValidatingWebhookConfiguratio
   "validatingwebhookconfigurations",
   false,
 );
+export const MutatingWebhookConfiguration = kind<MutatingWebhookConfiguration>(
+  "admissionregistration.k8s.io",
+  "v1",
+  "MutatingWebhookConfiguration",
+  "mutatingwebhookconfigurations",
+  false,
+);
 export const ValidatingAdmissionPolicy = kind<ValidatingAdmissionPolicy>(
   "admissionregistration.k8s.io",
   "v1",
@@ -211,6 +231,20 @@ export const ValidatingAdmissionPolicyBinding = kind<ValidatingAdmissionPolicyBi
   "v1",
   "ValidatingAdmissionPolicyBinding",
   "validatingadmissionpolicybindings",
+  false,
+);
+export const MutatingAdmissionPolicy = kind<MutatingAdmissionPolicy>(
+  "admissionregistration.k8s.io",
+  "v1",
+  "MutatingAdmissionPolicy",
+  "mutatingadmissionpolicies",
+  false,
+);
+export const MutatingAdmissionPolicyBinding = kind<MutatingAdmissionPolicyBinding>(
+  "admissionregistration.k8s.io",
+  "v1",
+  "MutatingAdmissionPolicyBinding",
+  "mutatingadmissionpolicybindings",
   false,
 );
 export const CustomResourceDefinition = kind<CustomResourceDefinition>(

@@ -32,6 +32,7 @@ export function foldExceptions(
   exceptions: readonly ShieldException[],
   now: number,
   namespaceLabels: (namespace: string) => Labels | undefined,
+  { hasCreationTime = true }: { readonly hasCreationTime?: boolean } = {},
 ): FoldedExceptions {
   const conditions: string[] = [];
   const folded: string[] = [];
@@ -41,7 +42,7 @@ export function foldExceptions(
   for (const exception of oldestFirst(exceptions)) {
     const until = honouredUntil(terms, exception, now, namespaceLabels);
     if (until === undefined) continue;
-    const condition = conditionOf(exception, until);
+    const condition = conditionOf(exception, hasCreationTime ? until : undefined);
     if (length + condition.length > maxExpressionLength) {
       leftOut.push(keyOf(exception));
       continue;
@@ -83,7 +84,8 @@ function isForEverything({ spec }: ShieldException): boolean {
   return kinds.length + names.length + labels + (objectSelector?.matchExpressions ?? []).length === 0;
 }
 
-function conditionOf(exception: ShieldException, until: number): string {
+/** `until` undefined: whoever renders the policy anew ends the exception, for the object cannot say when it was created. */
+function conditionOf(exception: ShieldException, until: number | undefined): string {
   const { kinds = [], names = [], objectSelector } = exception.spec.match;
   const conditions = [
     `has(request.namespace) && request.namespace == ${celString(exception.metadata.namespace ?? "default")}`,
@@ -93,6 +95,7 @@ function conditionOf(exception: ShieldException, until: number): string {
     conditions.push(`has(o.metadata) && has(o.metadata.name) && (${nameCondition(names)})`);
   const labels = selectorCondition(objectSelector, "o");
   if (labels !== "true") conditions.push(`has(o.metadata) && ${labels}`);
+  if (until === undefined) return celAll(conditions);
   const end = celString(new Date(until).toISOString());
   conditions.push(
     "request.operation != 'CREATE' || (has(object.metadata) && has(object.metadata.creationTimestamp) && " +

@@ -14,6 +14,12 @@ export {
 } from "./merge.ts";
 export { notFinalizing, notNamespaceCleanup } from "./must-pass.ts";
 export {
+  type RenderedMutatingAdmissionPolicy,
+  type RenderedMutatingBinding,
+  type RenderedMutations,
+  renderMutations,
+} from "./mutating.ts";
+export {
   admissionPolicyName,
   type RenderedBinding,
   type RenderedMetadata,

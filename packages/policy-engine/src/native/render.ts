@@ -143,7 +143,7 @@ export function admissionPolicyName(policy: string): string {
   return `shieldx-${policy}`;
 }
 
-function metadataFor({ apiVersion, kind, metadata: { name, uid } }: ShieldPolicy): RenderedMetadata {
+export function metadataFor({ apiVersion, kind, metadata: { name, uid } }: ShieldPolicy): RenderedMetadata {
   return {
     name: admissionPolicyName(name),
     labels: {
@@ -155,7 +155,7 @@ function metadataFor({ apiVersion, kind, metadata: { name, uid } }: ShieldPolicy
   };
 }
 
-function constraintsFor(
+export function constraintsFor(
   { matchConstraints }: ShieldPolicySpec,
   neverJudged: readonly string[] | undefined,
 ): RenderedValidatingAdmissionPolicy["spec"]["matchConstraints"] {

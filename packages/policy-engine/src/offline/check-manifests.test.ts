@@ -40,6 +40,37 @@ describe("checkManifests", () => {
     ]);
   });
 
+  it("judges what the policies' own mutations make, and tells of those that never come to rest", () => {
+    const about = (mutations: object[], more: object = {}) =>
+      celPolicy("m", {
+        matchConstraints: {
+          matchPolicy: "Equivalent",
+          resourceRules: [
+            { apiGroups: [""], apiVersions: ["v1"], operations: ["CREATE"], resources: ["configmaps"] },
+          ],
+        },
+        validations: [],
+        mutations: mutations as never,
+        ...more,
+      });
+    const merge = (expression: string) => ({
+      patchType: "ApplyConfiguration",
+      applyConfiguration: { expression },
+    });
+    const label = merge("Object{metadata: Object.metadata{labels: {'team': 'none'}}}");
+    const validations = [{ expression: "has(object.metadata.labels)", message: "needs labels" }];
+    const objects = [at(configMap)];
+    expect(check({ policies: [about([label], { validations })], objects }).findings).toEqual([]);
+    const grows = merge(
+      "Object{metadata: Object.metadata{annotations: {'n': object.metadata.?annotations[?'n'].orValue('') + '+'}}}",
+    );
+    expect(check({ policies: [about([grows])], objects }).findings).toMatchObject([
+      { policy: "m", code: "NotIdempotent" },
+    ]);
+    const list = merge("Object{metadata: Object.metadata{finalizers: ['example.com/hold']}}");
+    expect(check({ policies: [about([list])], objects })).toMatchObject({ findings: [], notOffline: ["m"] });
+  });
+
   it("knows the labels of namespaces given or among the objects", () => {
     const namespaceSelector = { matchLabels: { team: "payments" } };
     const policies = [

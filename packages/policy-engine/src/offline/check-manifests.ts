@@ -1,13 +1,14 @@
 import { DEFAULT_NAMESPACE, type ShieldException, type ShieldPolicy } from "@shieldx/crds";
+import { typeWithoutSchema } from "../mutation/object-types.ts";
 import { buildPolicySet } from "../policy-set/build.ts";
 import { mentions } from "../policy-set/engines/cel.ts";
 import { nameOf } from "../policy-set/exceptions.ts";
 import { labelsOf } from "../policy-set/match.ts";
 import { type ParamLookup, paramReferences } from "../policy-set/params.ts";
-import type { PolicySet, PolicySetProblem } from "../policy-set/policy-set.ts";
+import type { EvaluationContext, PolicySet, PolicySetProblem } from "../policy-set/policy-set.ts";
 import type { AdmissionRequestLike } from "../policy-set/request.ts";
 import type { Labels } from "../policy-set/selector.ts";
-import type { Exempted, Finding } from "../policy-set/verdict.ts";
+import type { Exempted, Finding, Verdict } from "../policy-set/verdict.ts";
 import type { RegoLookup } from "../rego/program/index.ts";
 import { ParametersInFiles } from "./parameters.ts";
 import { type DefinedResources, definedResources, namespaceOf, resourceOf } from "./resource-of.ts";
@@ -50,7 +51,10 @@ export interface OfflineReport {
   /** Objects that at least one policy was held against. */
   readonly checked: number;
   readonly skipped: readonly SkippedObject[];
-  /** Policies that cannot be evaluated without a cluster: no file holds their parameters, or they look at who asks. */
+  /**
+   * Policies that cannot be evaluated without a cluster: no file holds their parameters, they look at who asks, or they
+   * merge lists.
+   */
   readonly notOffline: readonly string[];
   /** Policies and exceptions that do not compile. */
   readonly problems: readonly PolicySetProblem[];
@@ -64,8 +68,8 @@ export interface SkippedObject {
 /**
  * Tells how the cluster would answer if each object were created now, without asking it.
  *
- * An object is judged as it stands in its file: what mutating webhooks or defaults of other objects would change
- * is not known here. Names of users are not known either, so exemptions by user name do not apply.
+ * An object is judged as the policies' own mutations make it of its file: what other mutating webhooks or defaults would
+ * change is not known here. Names of users are not known either, so exemptions by user name do not apply.
  */
 export function checkManifests(check: OfflineCheck): OfflineReport {
   const set = buildPolicySet({
@@ -86,10 +90,7 @@ export function checkManifests(check: OfflineCheck): OfflineReport {
       parameters.has(reference) ? [] : [policy],
     ),
   );
-  const namespaces = new Map<string, Labels>(Object.entries(check.namespaces ?? {}));
-  for (const { object } of check.objects) {
-    if (isNamespace(object)) namespaces.set(nameOf(object), labelsOf(object) ?? {});
-  }
+  const namespaces = labelsOfNamespaces(check);
   const findings: LocatedFinding[] = [];
   const exempted: (Exempted & { manifest: ManifestToCheck })[] = [];
   const skipped: SkippedObject[] = [];
@@ -101,16 +102,18 @@ export function checkManifests(check: OfflineCheck): OfflineReport {
       skipped.push({ manifest, reason: request });
       continue;
     }
-    const verdict = evaluate(set, request, namespaces, parameters.lookUp, check.now);
-    for (const { policy } of verdict.asks) asking.add(policy);
-    const isJudged = verdict.matched.some((policy) => !withoutParameters.has(policy));
+    const answers = answersTo(request, set, contextOf(request, namespaces, parameters.lookUp, check.now));
+    for (const { policy } of answers.flatMap(({ asks }) => asks)) asking.add(policy);
+    const isJudged = answers.some(({ matched }) => matched.some((policy) => !withoutParameters.has(policy)));
     if (!isJudged) skipped.push({ manifest, reason: "NoPolicyApplies" });
     else checked++;
-    for (const finding of [...verdict.denials, ...verdict.warnings, ...verdict.audits]) {
+    for (const finding of answers.flatMap(findingsOf)) {
       if (withoutParameters.has(finding.policy)) continue;
-      findings.push({ ...finding, manifest });
+      if (finding.code === "SchemaUnknown") asking.add(finding.policy);
+      else findings.push({ ...finding, manifest });
     }
-    for (const exemption of verdict.exempted) exempted.push({ ...exemption, manifest });
+    for (const exemption of answers.flatMap((answer) => answer.exempted))
+      exempted.push({ ...exemption, manifest });
   }
   const notOffline = set.policies
     .filter(({ name, isEvaluatedHere, source }) => {
@@ -121,19 +124,38 @@ export function checkManifests(check: OfflineCheck): OfflineReport {
   return { findings, exempted, checked, skipped, notOffline, problems: set.problems };
 }
 
-/** A namespace nobody described has no labels but its name, as if it were created with the objects. */
-function evaluate(
-  set: PolicySet,
+function labelsOfNamespaces({ namespaces = {}, objects }: OfflineCheck): Map<string, Labels> {
+  const found = objects.filter(({ object }) => isNamespace(object));
+  const defined = found.map(({ object }): [string, Labels] => [nameOf(object), labelsOf(object) ?? {}]);
+  return new Map([...Object.entries(namespaces), ...defined]);
+}
+
+/** What mutations say, which come first, and what is said of the object they make. */
+function answersTo(
   request: AdmissionRequestLike,
+  set: PolicySet,
+  context: EvaluationContext,
+): readonly [Verdict, Verdict] {
+  const mutation = set.mutate(request, { ...context, types: () => typeWithoutSchema });
+  const made = mutation.object === undefined ? request : { ...request, object: mutation.object };
+  return [mutation, set.evaluate(made, context)];
+}
+
+function findingsOf({ denials, warnings, audits }: Verdict): readonly Finding[] {
+  return [...denials, ...warnings, ...audits];
+}
+
+/** A namespace nobody described has no labels but its name, as if it were created with the objects. */
+function contextOf(
+  { namespace = "" }: AdmissionRequestLike,
   namespaces: Map<string, Labels>,
   params: ParamLookup,
   now: number,
-) {
-  const { namespace = "" } = request;
+): EvaluationContext {
   const namespaceLabels = namespaces.get(namespace) ?? {};
   const labels = { ...namespaceLabels, "kubernetes.io/metadata.name": namespace };
   const namespaceObject = { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace, labels } };
-  return set.evaluate(request, { namespaceLabels, namespaceObject, authorize: () => undefined, params, now });
+  return { namespaceLabels, namespaceObject, authorize: () => undefined, params, now };
 }
 
 function createRequest(

@@ -4,14 +4,17 @@ import {
   hasWildcard,
   isJudgedByWebhook,
   maxExceptionDurationMs,
+  mutates,
   NATIVE_ONLY_GROUPS,
   type ShieldPolicy,
+  validates,
 } from "@shieldx/crds";
+import type { Mutator } from "../mutation/mutator.ts";
 import { isPodSecurityLevel, isPodSecurityVersion, resolveMinor } from "../pod-security/levels.ts";
 import { podCarriers } from "../pod-security/workload.ts";
 import type { RegoLookup, RegoProgram } from "../rego/program/index.ts";
 import type { PolicySetMember } from "./digest.ts";
-import { celJudge, mentions } from "./engines/cel.ts";
+import { celJudge, compileMutator, mentions } from "./engines/cel.ts";
 import { podSecurityJudge } from "./engines/pod-security.ts";
 import { regoJudge, regoSourceOf } from "./engines/rego.ts";
 import { PolicyCompileError } from "./errors.ts";
@@ -44,6 +47,8 @@ export interface CompiledPolicy extends CompiledBase {
   readonly engine: ShieldPolicy["spec"]["engine"];
   readonly match: CompiledMatch;
   readonly judge: Judge;
+  /** What it changes before anything is judged; absent where it changes nothing here. */
+  readonly mutator?: Mutator;
   /** False where the API server evaluates the policy itself: it takes no part in admission here. */
   readonly isEvaluatedHere: boolean;
   /** Engine podSecurity: the edition of the standards in force, `latest` resolved. */
@@ -100,7 +105,7 @@ export function compilePolicy(policy: ShieldPolicy, environment: CompileEnvironm
   }
 }
 
-const notBuilt = ["rollout", "mutations", "generate", "verifyImages"] as const;
+const notBuilt = ["rollout", "generate", "verifyImages"] as const;
 
 function unknownEngine(engine: never): never {
   throw new PolicyCompileError(
@@ -199,7 +204,7 @@ function compileCel(
   { evaluatesNative = false }: CompileEnvironment,
 ): CompiledPolicy {
   checkNamesResources(spec);
-  if ((spec.validations ?? []).length === 0 && (spec.auditAnnotations ?? []).length === 0) {
+  if (!hasRules(spec)) {
     throw new PolicyCompileError("Required", "spec.validations", "needs at least one rule to keep");
   }
   const isDemanded = spec.evaluation === "Webhook" || evaluatesNative;
@@ -209,16 +214,29 @@ function compileCel(
   const policy = { ...base, engine: "cel", match } as const;
   const isJudged = isJudgedByWebhook(spec, status?.enforcedBy);
   if (isDemanded || base.background === "audit")
-    return { ...policy, judge: celJudge(spec), isEvaluatedHere: isJudged || isDemanded };
+    return { ...policy, ...celEngine(spec), isEvaluatedHere: isJudged || isDemanded };
   if (isJudged) return { ...policy, ...untilHandedOver(spec) };
   // What the API server evaluates alone need not be understood here.
   return { ...policy, judge: neverHere, isEvaluatedHere: false };
 }
 
+/** One that only mutates, or says nothing but what goes into the audit log, is a policy, too. */
+function hasRules(spec: ShieldPolicy["spec"]): boolean {
+  return [spec.validations, spec.auditAnnotations, spec.mutations].some((rules = []) => rules.length > 0);
+}
+
+/** Both halves of a policy: what it changes, and what it judges. */
+function celEngine(spec: ShieldPolicy["spec"]): Pick<CompiledPolicy, "judge" | "mutator"> {
+  const judge = validates(spec) ? celJudge(spec) : neverHere;
+  return mutates(spec) ? { judge, mutator: compileMutator(spec) } : { judge };
+}
+
 /** What the API server is about to evaluate is its to understand; until it does, we go on as well as we can. */
-function untilHandedOver(spec: ShieldPolicy["spec"]): Pick<CompiledPolicy, "judge" | "isEvaluatedHere"> {
+function untilHandedOver(
+  spec: ShieldPolicy["spec"],
+): Pick<CompiledPolicy, "judge" | "mutator" | "isEvaluatedHere"> {
   try {
-    return { judge: celJudge(spec), isEvaluatedHere: true };
+    return { ...celEngine(spec), isEvaluatedHere: true };
   } catch (error) {
     if (!(error instanceof PolicyCompileError)) throw error;
     return { judge: neverHere, isEvaluatedHere: false };

@@ -123,7 +123,7 @@ function isHonoured(policy: CompiledPolicy, exception: CompiledException, questi
 }
 
 /** One that is not limited to single checks. */
-function coveringException(
+export function coveringException(
   policy: CompiledPolicy,
   question: Question,
   exceptions: readonly CompiledException[],
@@ -134,7 +134,7 @@ function coveringException(
 }
 
 /** By failurePolicy Fail the failure counts like a violation, by Ignore it is only noted (as ValidatingAdmissionPolicy does). */
-function failure(
+export function failure(
   policy: CompiledPolicy,
   action: FindingAction,
   question: Question,

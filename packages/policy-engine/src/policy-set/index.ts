@@ -23,6 +23,7 @@ export {
 } from "./exceptions.ts";
 export type { StatusReason, Violation } from "./judgement.ts";
 export { isLeftAlone } from "./left-alone.ts";
+export type { MutationVerdict } from "./mutate.ts";
 export {
   type ParamLookup,
   type ParamObjects,
@@ -33,6 +34,8 @@ export {
   type AuditVerdict,
   type EvaluationContext,
   type JudgeContext,
+  type MutationContext,
+  type MutationFilter,
   PolicySet,
   type PolicySetProblem,
 } from "./policy-set.ts";

@@ -1,4 +1,5 @@
 import type { CompiledPolicy } from "./compile.ts";
+import { isLeftAlone } from "./left-alone.ts";
 import type { AdmissionRequestLike } from "./request.ts";
 import { coversOperation, coversResource } from "./resource-rules.ts";
 
@@ -9,32 +10,35 @@ const mostKeys = 4096;
  * Policies by resource and operation, so that a request meets only its own. An entry is made when the first such
  * request comes: rules may hold wildcards, and which resources there are only the API server knows.
  */
-export class PolicyIndex {
-  readonly #policies: readonly CompiledPolicy[];
-  readonly #known = new Map<string, readonly CompiledPolicy[]>();
+export class PolicyIndex<P extends CompiledPolicy = CompiledPolicy> {
+  readonly #policies: readonly P[];
+  readonly #reaches: (policy: P, group: string, resource: string, subresource: string) => boolean;
+  readonly #known = new Map<string, readonly P[]>();
 
-  constructor(policies: readonly CompiledPolicy[]) {
+  /** `reaches`: what of its rules a policy is about here; by default what its judge can judge. */
+  constructor(policies: readonly P[], reaches = judgeReaches) {
     this.#policies = policies;
+    this.#reaches = reaches;
   }
 
-  of(request: AdmissionRequestLike): readonly CompiledPolicy[] {
+  of(request: AdmissionRequestLike): readonly P[] {
     return this.#find(request, request.operation);
   }
 
   /** Whatever the operation: for objects that exist. */
-  ofAnyOperation(request: AdmissionRequestLike): readonly CompiledPolicy[] {
+  ofAnyOperation(request: AdmissionRequestLike): readonly P[] {
     return this.#find(request, undefined);
   }
 
-  #find(request: AdmissionRequestLike, operation: string | undefined): readonly CompiledPolicy[] {
+  #find(request: AdmissionRequestLike, operation: string | undefined): readonly P[] {
     const { group, resource } = request.resource;
     const subresource = request.subResource ?? "";
     const key = `${operation ?? ""} ${group}/${resource}/${subresource}`;
     const known = this.#known.get(key);
     if (known !== undefined) return known;
-    const found = this.#policies.filter(({ match, judge }) => {
-      if (!judge.reaches(group, resource, subresource)) return false;
-      return match.resourceRules.some(
+    const found = this.#policies.filter((policy) => {
+      if (!this.#reaches(policy, group, resource, subresource)) return false;
+      return policy.match.resourceRules.some(
         (rule) =>
           coversResource(rule, group, resource, subresource) &&
           (operation === undefined || coversOperation(rule, operation)),
@@ -43,4 +47,23 @@ export class PolicyIndex {
     if (this.#known.size < mostKeys) this.#known.set(key, found);
     return found;
   }
+}
+
+function judgeReaches(
+  { judge }: CompiledPolicy,
+  group: string,
+  resource: string,
+  subresource: string,
+): boolean {
+  return judge.reaches(group, resource, subresource);
+}
+
+/** Mutations are not for what must work whatever a policy says. */
+export function mutationReaches(
+  _policy: CompiledPolicy,
+  group: string,
+  resource: string,
+  subresource: string,
+): boolean {
+  return !isLeftAlone(group, resource, subresource, undefined);
 }

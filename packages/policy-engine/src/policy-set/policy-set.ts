@@ -1,4 +1,5 @@
 import type { KeptPolicy } from "@shieldx/crds";
+import type { ObjectTypes } from "../mutation/object-types.ts";
 import { isJsonObject } from "../pod-security/shape-reader.ts";
 import { podCarrierOf } from "../pod-security/workload.ts";
 import type { CompiledPolicy } from "./compile.ts";
@@ -7,7 +8,8 @@ import type { PolicyCompileError } from "./errors.ts";
 import { type CompiledException, nameOf } from "./exceptions.ts";
 import { holdPolicy } from "./hold.ts";
 import { matchSubject, metadataOf } from "./match.ts";
-import { PolicyIndex } from "./policy-index.ts";
+import { type MutatingPolicy, type MutationVerdict, mutableObject, mutateObject } from "./mutate.ts";
+import { mutationReaches, PolicyIndex } from "./policy-index.ts";
 import { isBeingDeleted, Question, type QuestionContext } from "./question.ts";
 import {
   type AdmissionRequestLike,
@@ -27,6 +29,17 @@ interface TimedContext extends QuestionContext {
 export interface EvaluationContext extends TimedContext {
   /** Only policies with this failurePolicy are evaluated; all when left out. */
   readonly failurePolicy?: FailurePolicy;
+}
+
+/** Which policies mutate a request: those of one failurePolicy and one reinvocationPolicy, or all. */
+export interface MutationFilter {
+  readonly failurePolicy?: FailurePolicy;
+  readonly reinvocationPolicy?: "Never" | "IfNeeded";
+}
+
+export interface MutationContext extends TimedContext, MutationFilter {
+  /** Types of objects by their schemas. */
+  readonly types: ObjectTypes;
 }
 
 export interface JudgeContext extends TimedContext {
@@ -73,6 +86,7 @@ export class PolicySet {
   readonly #exceptions: ReadonlyMap<string, readonly CompiledException[]>;
   readonly #admission: PolicyIndex;
   readonly #background: PolicyIndex;
+  readonly #mutation: PolicyIndex<MutatingPolicy>;
 
   constructor(parts: {
     readonly policies: readonly CompiledPolicy[];
@@ -94,6 +108,8 @@ export class PolicySet {
     this.#exceptions = groupExceptions(parts.exceptions);
     const judged = parts.policies.filter(({ isEvaluatedHere }) => isEvaluatedHere);
     this.#admission = new PolicyIndex(judged.filter(({ admission }) => admission !== "off"));
+    const mutating = judged.filter(isMutating).filter(({ admission }) => admission !== "off");
+    this.#mutation = new PolicyIndex(mutating, mutationReaches);
     this.#background = new PolicyIndex(parts.policies.filter(({ background }) => background === "audit"));
   }
 
@@ -118,6 +134,44 @@ export class PolicySet {
       holdPolicy(policy, policy.admission, question, this.#exceptionsFor(policy, question), builder);
     }
     return builder.verdict();
+  }
+
+  /** Whether some policy may change the request's object: then `mutate` is worth what it needs. */
+  mayMutate(request: AdmissionRequestLike, filter: MutationFilter): boolean {
+    return this.#mutating(request, filter).length > 0;
+  }
+
+  /** Groups and versions whose schemas mutations need, as far as policies name them. */
+  mutatedVersions(): { readonly group: string; readonly version: string }[] {
+    const rules = this.policies.filter(isMutating).flatMap(({ match }) => match.resourceRules);
+    return rules
+      .flatMap(({ apiGroups, apiVersions }) =>
+        apiGroups.flatMap((group) => apiVersions.map((version) => ({ group, version }))),
+      )
+      .filter(({ group, version }) => group !== "*" && version !== "*");
+  }
+
+  /** Changes the object of an admission request. Never throws, as `evaluate`. */
+  mutate(request: AdmissionRequestLike, context: MutationContext): MutationVerdict {
+    const candidates = this.#mutating(request, context);
+    if (candidates.length === 0) return nothingToChange;
+    const question = new Question(request, context, lateness(context));
+    const object = mutableObject(request, question);
+    if (object === undefined) return nothingToChange;
+    const exceptionsFor = (policy: CompiledPolicy) => this.#exceptionsFor(policy, question);
+    return mutateObject(candidates, question, object, exceptionsFor, context.types);
+  }
+
+  #mutating(request: AdmissionRequestLike, filter: MutationFilter): readonly MutatingPolicy[] {
+    const { failurePolicy, reinvocationPolicy } = filter;
+    if (this.#neverJudged.has(request.namespace ?? "")) return [];
+    return this.#mutation
+      .of(request)
+      .filter(
+        (policy) =>
+          (failurePolicy === undefined || policy.failurePolicy === failurePolicy) &&
+          (reinvocationPolicy === undefined || policy.mutator.reinvocationPolicy === reinvocationPolicy),
+      );
   }
 
   /** Holds the policies with background audit against an object that already exists. Never throws. */
@@ -157,6 +211,16 @@ export class PolicySet {
     return this.#exceptions.get(exceptionKey(policy.name, question.namespace)) ?? noExceptions;
   }
 }
+
+function isMutating(policy: CompiledPolicy): policy is MutatingPolicy {
+  return policy.mutator !== undefined;
+}
+
+const nothingToChange: MutationVerdict = Object.freeze({
+  ...nothingToSay,
+  object: undefined,
+  mutated: Object.freeze([]),
+});
 
 const nothingFound: AuditVerdict = Object.freeze({
   findings: Object.freeze([]),

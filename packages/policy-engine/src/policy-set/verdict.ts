@@ -16,6 +16,12 @@ export type FindingCode =
   | "NamespaceUnknown"
   /** An expression came to no answer; the message says which and why. */
   | "EvaluationError"
+  /** Applied a second time, the policy's mutations would change the object again. */
+  | "NotIdempotent"
+  /** The policy's mutations change what no mutation may. */
+  | "ForbiddenChange"
+  /** The schema of the object's kind, by which mutations merge lists, could not be read yet. */
+  | "SchemaUnknown"
   /** A defect of ours; the message carries the error. */
   | "InternalError";
 

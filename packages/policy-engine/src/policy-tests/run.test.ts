@@ -170,6 +170,33 @@ describe("a case", () => {
   });
 });
 
+describe("a case of a policy with mutations", () => {
+  const mutating = (expression: string, spec: object = {}) =>
+    celPolicy("p", { mutations: [{ patchType: "JSONPatch", jsonPatch: { expression } }], ...spec });
+  const adopts = "[JSONPatch{op: 'add', path: '/metadata/labels', value: {'owner': 'x'}}]";
+
+  it("is judged as the mutations make its object", () => {
+    expect(run(celPolicy("p"), test(deny()))).toMatchObject({ result: "passed" });
+    expect(run(mutating(adopts), test(allow))).toMatchObject({ result: "passed", isMatched: true });
+    expect(said(mutating(adopts), test(deny()))).toContain("but it was allowed: nothing is wrong with it");
+    expect(run(mutating(adopts, { validations: [] }), test(allow))).toMatchObject({
+      result: "passed",
+      isMatched: true,
+    });
+  });
+
+  it("comes to no verdict where the mutations come to nothing", () => {
+    const grows =
+      "[JSONPatch{op: 'add', path: '/metadata/name', value: object.metadata.?name.orValue('') + 'x'}]";
+    expect(run(mutating(grows), test(deny()))).toMatchObject({ result: "error" });
+    const finalizers = "Object{metadata: Object.metadata{finalizers: ['example.org/hold']}}";
+    const merging = celPolicy("p", {
+      mutations: [{ patchType: "ApplyConfiguration", applyConfiguration: { expression: finalizers } }],
+    });
+    expect(said(merging, test(allow))).toMatch(/^error: .*only a cluster knows how lists .*use JSONPatch/);
+  });
+});
+
 describe("a policy with tests", () => {
   const withTests = (tests: PolicyTest[], spec: Partial<ShieldPolicy["spec"]> = {}) =>
     celPolicy("p", { tests, ...spec });

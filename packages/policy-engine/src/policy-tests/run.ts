@@ -1,4 +1,5 @@
 import type { PolicyTest } from "@shieldx/crds";
+import { typeWithoutSchema } from "../mutation/object-types.ts";
 import type { CompiledPolicy } from "../policy-set/compile.ts";
 import { PolicySet } from "../policy-set/policy-set.ts";
 import type { Verdict } from "../policy-set/verdict.ts";
@@ -95,8 +96,18 @@ function hold(
   const asked = requestOf(test, 0);
   if (asked === undefined)
     return { decision: "none", isMatched: false, why: "its object lacks apiVersion or kind: add them" };
-  const verdict = set.evaluate(asked.request, { ...asked.context, ...time });
-  return saidBy(verdict, policy, asked.request);
+  const { deadlineMs, monotonicNow } = time;
+  const until = monotonicNow() + deadlineMs;
+  const context = { ...asked.context, monotonicNow };
+  // As in a cluster, it is judged as its own mutations make it.
+  const mutation = set.mutate(asked.request, { ...context, deadlineMs, types: () => typeWithoutSchema });
+  const made = saidBy(mutation, policy, asked.request);
+  if (made.decision === "none") return made;
+  const { object = asked.request.object } = mutation;
+  const leftMs = Math.max(0, until - monotonicNow());
+  const verdict = set.evaluate({ ...asked.request, object }, { ...context, deadlineMs: leftMs });
+  const judged = saidBy(verdict, policy, asked.request);
+  return judged.decision === "allow" && !judged.isMatched ? made : judged;
 }
 
 function saidBy(
@@ -112,6 +123,7 @@ function saidBy(
   if (denial !== undefined) {
     const { code, message } = denial;
     const isVerdict = code === "PolicyViolation" || code === "MalformedObject";
+    if (code === "SchemaUnknown") return { decision: "none", isMatched, why: onlyCluster };
     if (isVerdict) return { decision: "deny", isMatched, why: message };
     return { decision: "none", isMatched, isLate: code === "DeadlineExceeded", why: message };
   }
@@ -123,6 +135,9 @@ function saidBy(
     why: isMatched ? "nothing is wrong with it" : `the policy is not about this ${what}`,
   };
 }
+
+const onlyCluster =
+  "its mutations set a list by ApplyConfiguration, and only a cluster knows how lists of the kind are merged: use JSONPatch, or remove the case";
 
 function outOfTime(budgetMs: number): Said {
   return { decision: "none", isMatched: false, isLate: true, why: tooLong(budgetMs) };

@@ -44,9 +44,14 @@ export class ApiClient {
     return new ApiClient(clusters[0].cluster.server, agent);
   }
 
-  async send(method: string, path: string, body?: unknown): Promise<ApiAnswer> {
+  async send(
+    method: string,
+    path: string,
+    body?: unknown,
+    more: Readonly<Record<string, string>> = {},
+  ): Promise<ApiAnswer> {
     const { promise, resolve, reject } = Promise.withResolvers<ApiAnswer>();
-    const headers = body === undefined ? {} : { "content-type": "application/json" };
+    const headers = { ...more, ...(body === undefined ? {} : { "content-type": "application/json" }) };
     const outgoing = request(
       new URL(path, this.#server),
       { method, agent: this.#agent, timeout: 60_000, headers },

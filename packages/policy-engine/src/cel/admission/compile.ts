@@ -2,7 +2,8 @@
  * Compiles the rules of a policy, refusing what the API server refuses of a ValidatingAdmissionPolicy
  * (pkg/apis/admissionregistration/validation/validation.go and apiserver pkg/admission/plugin/cel/compile.go).
  */
-import { BOOL, type CelType, DYN, NULL, STRING } from "../types.ts";
+import { JSON_PATCH_TYPE, OBJECT_TYPE } from "../kubernetes/patch-types.ts";
+import { BOOL, type CelType, DYN, listType, NULL, STRING, structType } from "../types.ts";
 import { type AdmissionEnvironment, admissionEnvironment } from "./environment.ts";
 import { CelRulesError, type RuleProblem } from "./errors.ts";
 import type {
@@ -15,10 +16,11 @@ import { evaluateParts } from "./evaluate.ts";
 import type { CompiledExpression } from "./expression.ts";
 import type { NamedExpression } from "./expression-group.ts";
 import { trimGoSpace } from "./message.ts";
+import type { CompiledCelMutations, CompiledMutation } from "./mutations.ts";
 import type { CelOutcome } from "./outcome.ts";
 import type { CelQuestion } from "./question.ts";
 import { acceptedReasons, isAcceptedReason } from "./reasons.ts";
-import type { CelRulesSpec, ValidationSpec } from "./spec.ts";
+import type { CelRulesSpec, MutationSpec, ValidationSpec } from "./spec.ts";
 import { AdmissionTypes, variableType } from "./variables.ts";
 
 export interface CompiledCelRules {
@@ -35,6 +37,20 @@ export function compileCelRules(spec: CelRulesSpec): CompiledCelRules {
   return { evaluate: (question, options = {}) => evaluateParts(parts, question, options) };
 }
 
+/**
+ * The mutations of a policy, and what they share with its validations.
+ *
+ * @throws CelRulesError naming every field that is wrong.
+ */
+export function compileCelMutations(spec: CelRulesSpec): CompiledCelMutations {
+  return new RulesCompiler(spec).compileMutations();
+}
+
+const mutationTypes = {
+  ApplyConfiguration: [structType(OBJECT_TYPE)],
+  JSONPatch: [listType(structType(JSON_PATCH_TYPE))],
+} as const;
+
 const identifier = /^[_a-zA-Z][_a-zA-Z0-9]*$/;
 const reservedIdentifiers = new Set([
   ...["true", "false", "null", "in", "as", "break", "const", "continue", "else", "for", "function", "if"],
@@ -42,7 +58,7 @@ const reservedIdentifiers = new Set([
 ]);
 
 /** Fields that see different variables. */
-type FieldScope = "condition" | "rule" | "message";
+type FieldScope = "condition" | "rule" | "message" | "mutation";
 
 class RulesCompiler {
   readonly #spec: CelRulesSpec;
@@ -63,6 +79,7 @@ class RulesCompiler {
       hasAuthorizer: scope !== "message",
       // matchConditions know no variables and, as on the server, nor does a policy that declares none.
       hasVariables: scope !== "condition" && (this.#spec.variables?.length ?? 0) > 0,
+      hasPatchTypes: scope === "mutation",
     });
     this.#environments.set(scope, environment);
     return environment;
@@ -88,6 +105,38 @@ class RulesCompiler {
       messageCount: validations.filter(({ messageExpression }) => messageExpression !== undefined).length,
       auditAnnotations,
     };
+  }
+
+  compileMutations(): CompiledCelMutations {
+    const { paramKind, paramRef } = this.#spec;
+    const matchConditions = this.#matchConditions();
+    const variables = this.#variables();
+    const mutations = (this.#spec.mutations ?? []).flatMap((mutation, index) =>
+      this.#mutation(`spec.mutations[${index}]`, mutation),
+    );
+    if (this.#problems.length > 0) throw new CelRulesError(this.#problems);
+    return {
+      hasParamKind: paramKind !== undefined,
+      hasParamRef: paramRef !== undefined,
+      denyWithoutParams: paramRef?.parameterNotFoundAction === "Deny",
+      matchConditions,
+      variables,
+      mutations,
+    };
+  }
+
+  #mutation(path: string, { patchType, applyConfiguration, jsonPatch }: MutationSpec): CompiledMutation[] {
+    const field = patchType === "JSONPatch" ? "jsonPatch" : "applyConfiguration";
+    const source = (patchType === "JSONPatch" ? jsonPatch : applyConfiguration)?.expression;
+    if (source === undefined) {
+      const detail = `must be specified when patchType is ${patchType}`;
+      this.#problem(`${path}.${field}`, detail, `Required value: ${detail}`);
+      return [];
+    }
+    const text = trimGoSpace(source);
+    const types = mutationTypes[patchType];
+    const expression = this.#expression(`${path}.${field}.expression`, source, "mutation", types, text);
+    return expression === undefined ? [] : [{ patchType, expression }];
   }
 
   #matchConditions(): CompiledExpression[] {

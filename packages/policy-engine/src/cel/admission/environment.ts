@@ -13,12 +13,14 @@ import {
   CelPending,
   check,
   compile,
+  type Library,
   type Outcome,
   type Program,
   type EvaluateOptions as ProgramOptions,
   type Variable,
 } from "../index.ts";
 import { AUTHORIZER, RESOURCE_CHECK } from "../kubernetes/kubernetes-types.ts";
+import { patchLibrary } from "../kubernetes/patch-types.ts";
 import { type CelType, DYN, sameType } from "../types.ts";
 import { NAMESPACE_TYPE, REQUEST_TYPE, VARIABLES_TYPE } from "./declarations.ts";
 import type { CompiledExpression } from "./expression.ts";
@@ -33,6 +35,8 @@ export interface EnvironmentScope {
   readonly hasParams: boolean;
   readonly hasAuthorizer: boolean;
   readonly hasVariables: boolean;
+  /** `Object` and `JSONPatch`: for mutations only. */
+  readonly hasPatchTypes?: boolean;
 }
 
 /** Types to look for warnings with. */
@@ -79,7 +83,8 @@ export function admissionEnvironment(scope: EnvironmentScope): AdmissionEnvironm
         ]
       : []),
   ];
-  return environmentOf(scope.types, variables, interned);
+  if (scope.hasPatchTypes !== true) return environmentOf(scope.types, variables, interned);
+  return environmentOf(scope.types, variables, undefined, [...admissionLibraries, patchLibrary]);
 }
 
 /** Of all policies: what they have in common is known by its text. */
@@ -111,9 +116,10 @@ function environmentOf(
   types: AdmissionTypes,
   variables: readonly Variable[],
   known?: Interned<CompiledExpression>,
+  libraries: readonly Library[] = admissionLibraries,
 ): AdmissionEnvironment {
   const environment = new CelEnvironment({
-    libraries: admissionLibraries,
+    libraries,
     variables,
     types,
     optionalSyntax: true,

@@ -17,15 +17,12 @@ import {
   type NamedExpression,
   OUT_OF_BUDGET,
 } from "./expression-group.ts";
-import {
-  MATCH_CONDITIONS_COST_BUDGET,
-  MAX_AUDIT_ANNOTATION_BYTES,
-  PER_CALL_COST_LIMIT,
-  RULES_COST_BUDGET,
-} from "./limits.ts";
+import { MAX_AUDIT_ANNOTATION_BYTES, PER_CALL_COST_LIMIT, RULES_COST_BUDGET } from "./limits.ts";
+import { conditionsSee, heldConditions } from "./match-conditions.ts";
 import { failureMessage, trimGoSpace } from "./message.ts";
 import type { CelFailure, CelIgnoredError, CelOutcome } from "./outcome.ts";
-import { type CelParams, type CelQuestion, jsonValue } from "./question.ts";
+import { paramsOf, type TakesParams } from "./params.ts";
+import type { CelParams, CelQuestion } from "./question.ts";
 import type { AdmissionReason } from "./reasons.ts";
 import type { ValidationSpec } from "./spec.ts";
 
@@ -41,11 +38,8 @@ export interface CompiledAuditAnnotation {
   readonly expression: CompiledExpression;
 }
 
-export interface CompiledParts {
+export interface CompiledParts extends TakesParams {
   readonly failurePolicy: "Fail" | "Ignore";
-  readonly hasParamKind: boolean;
-  readonly hasParamRef: boolean;
-  readonly denyWithoutParams: boolean;
   readonly matchConditions: readonly CompiledExpression[];
   readonly variables: readonly NamedExpression[];
   readonly validations: readonly CompiledValidation[];
@@ -66,9 +60,6 @@ export interface EvaluateOptions {
   /** In cel-go's units, for the validations with one parameter object; default what the API server allows. */
   readonly costBudget?: number;
 }
-
-const NO_PARAMS =
-  "failed to configure binding: no params found for policy binding with `Deny` parameterNotFoundAction";
 
 export function evaluateParts(
   parts: CompiledParts,
@@ -93,14 +84,6 @@ export function evaluateParts(
     new ParamEvaluation(parts, values, param, options, collector).run();
   }
   return collector.outcome();
-}
-
-/** The parameter objects to evaluate with, each in turn, or why there are none (policy/generic, CollectParams). */
-function paramsOf(parts: CompiledParts, params: CelParams = { objects: [] }): readonly CelValue[] | string {
-  if (!parts.hasParamKind || !parts.hasParamRef) return noParams;
-  if ("problem" in params) return params.problem;
-  if (params.objects.length === 0 && parts.denyWithoutParams) return NO_PARAMS;
-  return params.objects.map(jsonValue);
 }
 
 /** Nothing but validations: they alone decide. */
@@ -164,8 +147,6 @@ function isSilent({ variables, messageCount }: CompiledParts, group: GroupOutcom
     messageCount === 0 || (messageCount + variables.length) * 2 * PER_CALL_COST_LIMIT <= group.remainingBudget
   );
 }
-
-const noParams: readonly CelValue[] = Object.freeze([null]);
 
 /** Gathers what comes of all parameter objects. */
 class Collector {
@@ -242,7 +223,6 @@ const kept: CelOutcome = Object.freeze({
 });
 const noMatch: CelOutcome = Object.freeze({ ...kept, isMatch: false });
 
-const conditionsSee = { hasNamespace: false, hasAuthorizer: true } as const;
 const rulesSee: ActivationScope = { hasNamespace: true, hasAuthorizer: true, params: undefined };
 const messagesSee = { hasNamespace: true, hasAuthorizer: false } as const;
 const nothingAnnotated: GroupOutcome = Object.freeze({
@@ -291,25 +271,22 @@ class ParamEvaluation {
     this.#conclude(group);
   }
 
-  /** False when a condition says so, whatever errors others have; errors only count when none does. */
   #matches(): boolean {
     const { matchConditions } = this.#parts;
     if (matchConditions.length === 0) return true;
-    const pending: AuthorizationCheck[] = [];
-    const context = {
-      ...this.#context(conditionsSee),
-      onPending: (check: AuthorizationCheck) => pending.push(check),
-    };
-    const { results, isOutOfBudget } = evaluateGroup(matchConditions, context, MATCH_CONDITIONS_COST_BUDGET);
-    const errors: string[] = [];
-    if (isOutOfBudget) errors.push(OUT_OF_BUDGET);
-    for (const result of results) {
-      if (result?.kind === "value" && result.value === false) return false;
-      if (result?.kind === "error") errors.push(result.message);
+    const conditions = heldConditions(matchConditions, this.#context(conditionsSee));
+    switch (conditions.kind) {
+      case "no":
+        return false;
+      case "yes":
+        return true;
+      case "open":
+        for (const check of conditions.pending) this.#collector.pend(check);
+        if (conditions.error !== undefined) this.#collector.fail("error", undefined, conditions.error);
+        return false;
+      default:
+        return conditions satisfies never;
     }
-    for (const check of pending) this.#collector.pend(check);
-    if (errors.length > 0) this.#collector.fail("error", undefined, aggregate(errors));
-    return errors.length === 0 && pending.length === 0;
   }
 
   #validate(): void {
@@ -378,12 +355,6 @@ class ParamEvaluation {
       onPending: (check) => this.#collector.pend(check),
     };
   }
-}
-
-/** As utilerrors.NewAggregate words several errors: each text once. */
-function aggregate(messages: readonly string[]): string {
-  const unique = [...new Set(messages)];
-  return unique.length === 1 ? (unique[0] ?? "") : `[${unique.join(", ")}]`;
 }
 
 /** The longest prefix of at most so many bytes of UTF-8 (the server may cut a character in two; this does not). */

@@ -8,6 +8,14 @@ export interface CelRulesSpec {
   readonly variables?: readonly VariableSpec[] | undefined;
   readonly validations?: readonly ValidationSpec[] | undefined;
   readonly auditAnnotations?: readonly AuditAnnotationSpec[] | undefined;
+  /** Of a MutatingAdmissionPolicy; compiled and evaluated apart from the rest. */
+  readonly mutations?: readonly MutationSpec[] | undefined;
+}
+
+export interface MutationSpec {
+  readonly patchType: "ApplyConfiguration" | "JSONPatch";
+  readonly applyConfiguration?: { readonly expression: string } | undefined;
+  readonly jsonPatch?: { readonly expression: string } | undefined;
 }
 
 export interface MatchConditionSpec {

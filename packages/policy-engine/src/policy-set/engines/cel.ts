@@ -4,6 +4,7 @@ import { CelRulesError } from "../../cel/admission/errors.ts";
 import type { CelFailure, CelOutcome } from "../../cel/admission/outcome.ts";
 import { equals } from "../../cel/equality.ts";
 import type { CelValue } from "../../cel/values.ts";
+import { celMutator, type Mutator } from "../../mutation/mutator.ts";
 import { isJsonObject } from "../../pod-security/shape-reader.ts";
 import { PolicyCompileError } from "../errors.ts";
 import { type Judge, type Judgement, passes, type Violation } from "../judgement.ts";
@@ -50,6 +51,9 @@ export function mentions(spec: ShieldPolicySpec, name: RegExp): boolean {
       messageExpression,
     ]),
     ...(spec.auditAnnotations ?? []).map(({ valueExpression }) => valueExpression),
+    ...(spec.mutations ?? []).map(
+      ({ applyConfiguration, jsonPatch }) => (applyConfiguration ?? jsonPatch)?.expression ?? "",
+    ),
     spec.rego?.module ?? "",
   ];
   return expressions.some((expression) => name.test(expression));
@@ -65,20 +69,27 @@ function namespaceUnknown(namespace: string): Judgement {
 }
 
 function compileRules(spec: ShieldPolicySpec): CompiledCelRules {
+  return namingProblems(() => compileCelRules({ ...spec, failurePolicy: effectiveFailurePolicy(spec) }));
+}
+
+/**
+ * What the policy changes.
+ *
+ * @throws PolicyCompileError naming the expression that cannot be compiled, and where in it.
+ */
+export function compileMutator(spec: ShieldPolicySpec): Mutator {
+  return namingProblems(() => celMutator(spec, mentions(spec, /\bnamespaceObject\b/)));
+}
+
+function namingProblems<T>(compile: () => T): T {
   try {
-    return compileCelRules({ ...spec, failurePolicy: effectiveFailurePolicy(spec) });
+    return compile();
   } catch (error) {
     if (!(error instanceof CelRulesError)) throw error;
     const [first, ...more] = error.problems;
     const rest = more.map(({ path, message }) => `; ${path}: ${message}`).join("");
-    throw new PolicyCompileError(
-      "Invalid",
-      first?.path ?? "spec",
-      `${first?.message ?? error.message}${rest}`,
-      {
-        cause: error,
-      },
-    );
+    const message = `${first?.message ?? error.message}${rest}`;
+    throw new PolicyCompileError("Invalid", first?.path ?? "spec", message, { cause: error });
   }
 }
 

@@ -1,0 +1,90 @@
+import { jsonDiff, type MutationVerdict, type ObjectTypes, type PolicySet } from "@shieldx/policy-engine";
+import type { AdmissionAnswer, AdmissionRequest } from "../server/admission-review.ts";
+import type { AdmissionHandler } from "../server/webhook-server.ts";
+import { Authorizations } from "./authorizations.ts";
+import {
+  answerOf,
+  count,
+  isFailure,
+  longestEvaluationMs,
+  type PolicyHandlerParts,
+  requestFields,
+  shareForLookup,
+} from "./policies.ts";
+
+/** Finds types of objects; what is not known yet is read within `timeoutMs`. Never rejects. */
+export type FindTypes = (kind: Parameters<ObjectTypes>[0], timeoutMs: number) => Promise<ObjectTypes>;
+
+export interface MutationHandlerParts extends PolicyHandlerParts {
+  /** Policies of this one are applied. */
+  readonly reinvocationPolicy: "Never" | "IfNeeded";
+  readonly findTypes: FindTypes;
+}
+
+/** Applies the mutations of the policies of one failurePolicy and one reinvocationPolicy to the object of each request. */
+export function mutationHandler(parts: MutationHandlerParts): AdmissionHandler {
+  const { failurePolicy, reinvocationPolicy } = parts;
+  return async (request, { deadlineMs, span }) => {
+    const startedAt = performance.now();
+    const set = parts.policySet();
+    if (set === undefined) throw new Error("no policy set has been loaded yet");
+    if (!set.mayMutate(request, { failurePolicy, reinvocationPolicy })) return { allowed: true };
+    const verdict = await decide(set, request, parts, startedAt + deadlineMs);
+    const tookMs = performance.now() - startedAt;
+    parts.metrics.evaluation.observe({ failure_policy: failurePolicy.toLowerCase() }, tookMs / 1000);
+    count(parts.metrics, set, verdict);
+    for (const policy of verdict.mutated) parts.metrics.mutated(policy);
+    span?.set("shieldx.policies", verdict.matched);
+    const failed = [...verdict.denials, ...verdict.audits].filter(isFailure);
+    if (failed.length > 0) {
+      const fields = { ...requestFields(request, failed, tookMs), problem: failed[0]?.message };
+      parts.logger.warn(fields, "policies could not change an object; failurePolicy decides");
+    }
+    if (!verdict.allowed && request.dryRun !== true) parts.refusals.tell(request, verdict);
+    return answerWithPatch(request, verdict);
+  };
+}
+
+async function decide(
+  set: PolicySet,
+  request: AdmissionRequest,
+  parts: MutationHandlerParts,
+  until: number,
+): Promise<MutationVerdict> {
+  const { failurePolicy, reinvocationPolicy } = parts;
+  const { namespace } = request;
+  const remainingMs = () => Math.max(1, until - performance.now());
+  const forLookup = remainingMs() * shareForLookup;
+  const [namespaceObject, types] = await Promise.all([
+    namespace === undefined ? undefined : parts.findNamespace(namespace, forLookup, request.uid),
+    parts.findTypes(request.kind, forLookup),
+  ] satisfies [unknown, Promise<ObjectTypes>]);
+  const authorizations = new Authorizations(parts.askAuthorizer, request.userInfo);
+  for (;;) {
+    const verdict = set.mutate(request, {
+      namespaceLabels: namespaceObject && (namespaceObject.metadata.labels ?? {}),
+      namespaceObject,
+      authorize: authorizations.lookUp,
+      params: parts.params,
+      now: parts.now(),
+      deadlineMs: Math.min(remainingMs(), longestEvaluationMs),
+      failurePolicy,
+      reinvocationPolicy,
+      types,
+    });
+    if (verdict.asks.length === 0) return verdict;
+    const checks = verdict.asks.map(({ check }) => check);
+    await authorizations.find(checks, remainingMs() * shareForLookup);
+  }
+}
+
+function answerWithPatch({ object: before }: AdmissionRequest, verdict: MutationVerdict): AdmissionAnswer {
+  const answer = answerOf(verdict);
+  const { object, mutated } = verdict;
+  if (object === undefined) return answer;
+  return {
+    ...answer,
+    patch: jsonDiff(before as typeof object, object),
+    auditAnnotations: { ...answer.auditAnnotations, mutated: mutated.join(", ") },
+  };
+}
