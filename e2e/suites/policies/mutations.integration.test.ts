@@ -10,7 +10,9 @@ let shieldx: ShieldxOnHost;
 
 beforeAll(async () => {
   cluster = await startCluster({ name: "mutations" });
-  shieldx = await startShieldxOnHost(cluster);
+  shieldx = await startShieldxOnHost(cluster, {
+    chartValues: { "rbac.paramKinds[0].resources": "{configmaps}", "rbac.paramKinds[0].apiGroup": "" },
+  });
 });
 afterAll(async () => {
   await shieldx?.stop();
