@@ -36,7 +36,7 @@ async function built(binary: Parameters<typeof buildGoBinary>[0]): Promise<strin
 
 export const builtOpa = () =>
   built({
-    module: join(root, "webhooks", "opa"),
+    module: join(root, "packages", "policy-engine", "testing", "opa"),
     output: "opa",
     package: "github.com/open-policy-agent/opa",
   });
