@@ -9,6 +9,7 @@ import { mustKubectl } from "../../shieldx/kubectl.ts";
 import { scrape, scraperToken } from "../../shieldx/metrics.ts";
 import {
   apply,
+  celPolicy,
   enforce,
   type Manifest,
   podSecurityPolicy,
@@ -117,6 +118,25 @@ const exception: Manifest = {
   },
 };
 
+const mutations = [
+  {
+    patchType: "ApplyConfiguration",
+    applyConfiguration: { expression: "Object{metadata: Object.metadata{labels: {'mark': 'yes'}}}" },
+  },
+];
+/** Changes what is made in the tenant's namespace. */
+const marking = (name: string, spec: Manifest = {}) =>
+  celPolicy(name, {
+    matchConstraints: {
+      namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": "tenant" } },
+      resourceRules: [
+        { apiGroups: [""], apiVersions: ["v1"], operations: ["CREATE"], resources: ["configmaps"] },
+      ],
+    },
+    mutations,
+    ...spec,
+  });
+
 async function restored(what: readonly string[], tamper: () => Promise<unknown>): Promise<void> {
   type Found = { metadata: { uid: string; resourceVersion: string } };
   const before = await read<Found>(cluster, ...what);
@@ -135,10 +155,14 @@ describe("the roles of the chart, over everything ShieldX does", () => {
     await enforce(cluster, podSecurityPolicy("ignore", { actions: { admission: "warn" } }));
     await enforce(cluster, podsOnly);
     await enforce(cluster, replicaLimit("few-replicas"));
+    await enforce(cluster, marking("marked"));
+    await enforce(cluster, marking("asked", { evaluation: "Webhook" }));
     expect((await tryCreate(cluster, restrictedPod("bad", { hostNetwork: true }))).allowed).toBe(false);
     expect(await apply(cluster, exception)).toMatchObject({ allowed: true });
     await untilCondition(cluster, ["shieldexception", "for-a-day", "-n", "tenant"], "Ready", "True");
     // Deleted, changed, and added to: what is put right by a create, an apply and a replacement.
+    const theirVariable = { name: "theirs", expression: "'theirs'" };
+    const matchResources = { namespaceSelector: { matchLabels: { theirs: "x" } } };
     const audited = [{ key: "theirs", valueExpression: "'theirs'" }];
     const webhook = {
       name: "theirs.example.org",
@@ -153,10 +177,17 @@ describe("the roles of the chart, over everything ShieldX does", () => {
       ["validatingadmissionpolicy", native, "merge", { spec: { failurePolicy: "Ignore" } }],
       ["validatingadmissionpolicy", native, "merge", { spec: { auditAnnotations: audited } }],
       ["validatingadmissionpolicybinding", native, "merge", { spec: { validationActions: ["Audit"] } }],
+      ["mutatingadmissionpolicy", "shieldx-marked", "merge", { spec: { failurePolicy: "Ignore" } }],
+      ["mutatingadmissionpolicy", "shieldx-marked", "merge", { spec: { variables: [theirVariable] } }],
+      ["mutatingadmissionpolicybinding", "shieldx-marked", "merge", { spec: { matchResources } }],
       ["validatingwebhookconfiguration", "shieldx-kinds", "json", [added]],
-      ...["shieldx-policies-fail", "shieldx-policies-ignore"].flatMap((name): typeof edits => [
-        ["validatingwebhookconfiguration", name, "json", [changed]],
-        ["validatingwebhookconfiguration", name, "json", [added]],
+      ...[
+        ["validatingwebhookconfiguration", "shieldx-policies-fail"] as const,
+        ["validatingwebhookconfiguration", "shieldx-policies-ignore"] as const,
+        ["mutatingwebhookconfiguration", "shieldx-mutations"] as const,
+      ].flatMap(([kind, name]): typeof edits => [
+        [kind, name, "json", [changed]],
+        [kind, name, "json", [added]],
       ]),
     ];
     for (const [kind, name, type, patch] of edits) {
@@ -190,6 +221,18 @@ describe("the roles of the chart, over everything ShieldX does", () => {
         metadata: { name: "shieldx-bound" },
         spec: { policyName: "theirs", validationActions: ["Audit"] },
       },
+      {
+        apiVersion: `${group}/v1`,
+        kind: "MutatingAdmissionPolicy",
+        metadata: { name: "shieldx-changed" },
+        spec: { matchConstraints: { resourceRules }, mutations, reinvocationPolicy: "Never" },
+      },
+      {
+        apiVersion: `${group}/v1`,
+        kind: "MutatingAdmissionPolicyBinding",
+        metadata: { name: "shieldx-tied" },
+        spec: { policyName: "theirs" },
+      },
     ];
     for (const object of theirs) {
       expect(await apply(cluster, object)).toMatchObject({ allowed: true });
@@ -206,7 +249,8 @@ describe("the roles of the chart, over everything ShieldX does", () => {
         return { uid, generation, ownerReferences, spec };
       };
       const before = await found();
-      expect(await apply(cluster, replicaLimit(policy))).toMatchObject({ allowed: true });
+      const ofOurs = resource.startsWith("mutating") ? marking : replicaLimit;
+      expect(await apply(cluster, ofOurs(policy))).toMatchObject({ allowed: true });
       await waitFor(`${name} looked up`, () => did("operator", "get", resource, name));
       await waitFor(`${policy} told of it`, async () => {
         type Told = { status?: { conditions?: { type: string; reason: string }[] } };
