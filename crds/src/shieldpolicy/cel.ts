@@ -119,7 +119,9 @@ export const celFields = {
     .describe("CEL conditions which must all be true for the policy to apply to a request.")
     .exactOptional(),
   paramKind: paramKind
-    .describe("Kind of the objects that carry the policy's parameters, seen by expressions as params.")
+    .describe(
+      "Kind of the objects that carry the policy's parameters, seen by expressions as params, by rules in Rego as input.parameters.",
+    )
     .exactOptional(),
   paramRef: paramRef.describe("Which objects of paramKind are used.").exactOptional(),
   variables: mapList(variable, { max: 64, keys: ["name"] })

@@ -1,11 +1,14 @@
 /** Fields of engine `rego`: a policy in OPA's language. */
 import * as z from "zod";
-import { subdomain } from "../kubernetes/names.ts";
-import { setOf, text } from "../structural/fields.ts";
+import { apiVersion, kindName, subdomain } from "../kubernetes/names.ts";
+import { mapList, setOf, text } from "../structural/fields.ts";
 import { rule } from "../structural/server-check.ts";
 
 /** A reference of names below data, such as data.kubernetes.admission.violation. */
 const ENTRYPOINT = /^data(\.[A-Za-z_][A-Za-z0-9_]*)+$/;
+
+/** Each is a watch in every replica, of all objects there are. */
+const MAX_INVENTORY_KINDS = 16;
 
 export const rego = z
   .object({
@@ -36,6 +39,21 @@ export const rego = z
       .describe(
         "Rule that holds what is wrong, e.g. data.kubernetes.admission.violation: a set or an array of messages, or of " +
           "objects with msg. Left out, it is violation, else deny, of the module's package.",
+      )
+      .exactOptional(),
+    inventory: mapList(
+      z
+        .object({
+          apiVersion: apiVersion().describe("API version of the objects, e.g. v1 or networking.k8s.io/v1."),
+          kind: kindName().describe("Kind of the objects, e.g. Ingress."),
+        })
+        .describe("One kind."),
+      { max: MAX_INVENTORY_KINDS, keys: ["apiVersion", "kind"] },
+    )
+      .describe(
+        "Kinds of objects of the cluster that the policy looks at, in the shape Gatekeeper gives them: " +
+          "data.inventory.namespace[namespace][apiVersion][kind][name] and data.inventory.cluster[apiVersion][kind][name]. " +
+          "ShieldX needs the right to watch them: see rbac.inventoryKinds of its chart.",
       )
       .exactOptional(),
     allowedHosts: setOf(subdomain().describe("Host name."), { max: 32 })

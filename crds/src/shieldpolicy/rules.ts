@@ -46,6 +46,18 @@ function onlyForCel(field: keyof SpecFields & string): SpecRule {
   };
 }
 
+/** Refuses a field that engine podSecurity has no use for. */
+function notForPodSecurity(field: keyof SpecFields & string): SpecRule {
+  return {
+    rule: `self.engine != 'podSecurity' || !has(self.${field})`,
+    message:
+      "belongs to engines cel and rego: remove it, or put it into a policy of its own with one of them",
+    reason: "FieldValueForbidden",
+    fieldPath: `.${field}`,
+    holds: (spec) => spec.engine !== "podSecurity" || spec[field] === undefined,
+  };
+}
+
 const engineRules: readonly SpecRule[] = [
   {
     rule: "self.engine != 'rego' || has(self.rego)",
@@ -78,8 +90,8 @@ const engineRules: readonly SpecRule[] = [
   },
   onlyForCel("validations"),
   onlyForCel("variables"),
-  onlyForCel("paramKind"),
-  onlyForCel("paramRef"),
+  notForPodSecurity("paramKind"),
+  notForPodSecurity("paramRef"),
   onlyForCel("auditAnnotations"),
   {
     rule: "self.engine != 'podSecurity' || !has(self.matchConditions)",

@@ -1,6 +1,6 @@
 /** `spec.tests`: requests a policy is held against before it goes into force, and what it must answer. */
 import * as z from "zod";
-import { anyObject, mapList, mapOf, text } from "../structural/fields.ts";
+import { anyObject, atomicList, mapList, mapOf, text } from "../structural/fields.ts";
 import { rule } from "../structural/server-check.ts";
 
 /** Cases of one policy. */
@@ -32,6 +32,11 @@ export const policyTestSchema = z
       .exactOptional(),
     params: anyObject()
       .describe("Parameter object that spec.paramRef finds; without it, it finds none.")
+      .exactOptional(),
+    inventory: atomicList(anyObject().describe("One object, with apiVersion, kind and metadata."), {
+      max: 32,
+    })
+      .describe("Objects there are of the kinds in spec.rego.inventory; none when left out.")
       .exactOptional(),
     namespaceLabels: mapOf(text({ max: 63 }).describe("Label value."), { max: 64 })
       .describe("Labels of the namespace of the request; kubernetes.io/metadata.name is there by itself.")

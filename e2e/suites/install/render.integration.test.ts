@@ -194,6 +194,19 @@ describe("the chart shieldx", () => {
     expect(subjects.map((s: { name: string }) => s.name)).toEqual(["shieldx-operator", "shieldx-webhooks"]);
   });
 
+  it("grants the right to watch an inventory only for the kinds that are listed", async () => {
+    expect((await render()).filter(({ metadata }) => metadata.name === "shieldx-inventory")).toEqual([]);
+    const objects = await render({
+      "rbac.inventoryKinds[0].apiGroup": "networking.k8s.io",
+      "rbac.inventoryKinds[0].resources": "{ingresses}",
+    });
+    expect(named(objects, "ClusterRole", "shieldx-inventory").rules).toEqual([
+      { apiGroups: ["networking.k8s.io"], resources: ["ingresses"], verbs: ["list", "watch"] },
+    ]);
+    const subjects = named(objects, "ClusterRoleBinding", "shieldx-inventory").subjects;
+    expect(subjects.map((s: { name: string }) => s.name)).toEqual(["shieldx-operator", "shieldx-webhooks"]);
+  });
+
   it("grants the right to audit only for the kinds that are listed", async () => {
     expect((await render()).filter(({ metadata }) => metadata.name === "shieldx-audited")).toEqual([]);
     const objects = await render({
@@ -294,6 +307,10 @@ describe("the chart shieldx", () => {
         "rbac.paramKinds[0].apiGroup": "",
       },
       "rbac.paramKinds[0].resources: secrets",
+    ],
+    [
+      { "rbac.inventoryKinds[0].resources": "{secrets}", "rbac.inventoryKinds[0].apiGroup": "" },
+      "rbac.inventoryKinds[0].resources: secrets",
     ],
     [
       { "rbac.auditedKinds[0].resources": "{secrets}", "rbac.auditedKinds[0].apiGroup": "" },

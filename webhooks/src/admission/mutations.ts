@@ -65,7 +65,7 @@ async function decide(
       namespaceLabels: namespaceObject && (namespaceObject.metadata.labels ?? {}),
       namespaceObject,
       authorize: authorizations.lookUp,
-      params: parts.params,
+      ...parts.lookedAt,
       now: parts.now(),
       deadlineMs: Math.min(remainingMs(), longestEvaluationMs),
       failurePolicy,

@@ -1,5 +1,5 @@
 import type { KubeObject, Logger } from "@shieldx/controller-runtime";
-import type { FailurePolicy, Finding, ParamLookup, PolicySet, Verdict } from "@shieldx/policy-engine";
+import type { EvaluationContext, FailurePolicy, Finding, PolicySet, Verdict } from "@shieldx/policy-engine";
 import type { AdmissionAnswer, AdmissionRequest } from "../server/admission-review.ts";
 import type { AdmissionHandler } from "../server/webhook-server.ts";
 import { type AskAuthorizer, Authorizations } from "./authorizations.ts";
@@ -15,7 +15,8 @@ export interface PolicyHandlerParts {
   readonly policySet: () => PolicySet | undefined;
   readonly findNamespace: FindNamespace;
   readonly askAuthorizer: AskAuthorizer;
-  readonly params?: ParamLookup;
+  /** Other objects that policies look at. */
+  readonly lookedAt?: Pick<EvaluationContext, "params" | "inventory">;
   readonly now: () => number;
   readonly metrics: AdmissionMetrics;
   readonly refusals: RefusalTeller;
@@ -73,7 +74,7 @@ async function decide(
       namespaceLabels: namespaceObject && (namespaceObject.metadata.labels ?? {}),
       namespaceObject,
       authorize: authorizations.lookUp,
-      params: parts.params,
+      ...parts.lookedAt,
       now: parts.now(),
       deadlineMs: Math.min(remainingMs, longestEvaluationMs),
       failurePolicy: parts.failurePolicy,

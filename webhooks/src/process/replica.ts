@@ -34,9 +34,9 @@ import { CertificateLoader } from "./certificate-loader.ts";
 import { Decisions } from "./decisions.ts";
 import type { WebhookFlags } from "./flags.ts";
 import { Listeners } from "./listeners.ts";
+import { LookedAt } from "./looked-at.ts";
 import { Namespaces } from "./namespaces.ts";
 import { ObjectSchemas } from "./object-schemas.ts";
-import { Parameters } from "./parameters.ts";
 import { PolicyLoader } from "./policy-loader.ts";
 import { ReplicaLease } from "./replica-lease.ts";
 import { awaitServer } from "./startup.ts";
@@ -82,7 +82,7 @@ class Replica {
   readonly #certificates: CertificateLoader;
   readonly #rego: RegoPrograms;
   readonly #policies: PolicyLoader;
-  readonly #parameters: Parameters;
+  readonly #lookedAt: LookedAt;
   readonly #informers: readonly Informer[];
   readonly #background: Promise<void>[] = [];
   readonly #namespaces: Namespaces;
@@ -123,7 +123,7 @@ class Replica {
       replica: flags.replicaName,
       report: () => this.#report(),
     });
-    this.#parameters = new Parameters({
+    this.#lookedAt = new LookedAt({
       client,
       clock,
       logger,
@@ -148,7 +148,7 @@ class Replica {
       neverJudged: [flags.namespace, flags.agentsNamespace].filter((name) => name !== undefined),
       metrics: this.#admissionMetrics,
       logger,
-      prepare: (...sets) => this.#parameters.prepare(...sets),
+      prepare: (...sets) => this.#lookedAt.prepare(...sets),
       onSwap: (set) => {
         this.#schemas.expect(set.mutatedVersions());
         this.#firstSet.resolve();
@@ -261,8 +261,8 @@ class Replica {
     );
     const askAuthorizer = askBySubjectAccessReview(client);
     const metrics = this.#admissionMetrics;
-    const params = this.#parameters.lookUp;
-    const shared = { policySet, findNamespace, askAuthorizer, params, now, refusals, logger, metrics };
+    const lookedAt = this.#lookedAt.context;
+    const shared = { policySet, findNamespace, askAuthorizer, lookedAt, now, refusals, logger, metrics };
     const mutations = (failurePolicy: "Fail" | "Ignore", reinvocationPolicy: "Never" | "IfNeeded") =>
       mutationHandler({ ...shared, failurePolicy, reinvocationPolicy, findTypes: this.#schemas.find });
     return new Map([
@@ -318,7 +318,7 @@ class Replica {
         : {
             policySetDigest: set.digest,
             keptPolicies: formatKeptPolicies(set.kept),
-            policyProblems: formatPolicyProblems(this.#parameters.problems(set)),
+            policyProblems: formatPolicyProblems(this.#lookedAt.problems(set)),
           }),
       ...(material === undefined
         ? {}

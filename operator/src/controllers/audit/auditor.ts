@@ -17,8 +17,8 @@ import { AuditIndex } from "./audit-index.ts";
 import { AuditCaches } from "./caches.ts";
 import { auditedObject, judgeObject } from "./judge.ts";
 import { cachedKinds, kindsToAudit, namingPolicies } from "./kinds.ts";
+import { AuditLookedAt } from "./looked-at.ts";
 import { type NamedKinds, NamedKindsFinder } from "./named-kinds.ts";
-import { AuditParameters } from "./parameters.ts";
 import type { ReportWriter } from "./report-writer.ts";
 import { SlicedWork } from "./slices.ts";
 import { AUDIT_STATUS_FIELDS, auditStatus } from "./status.ts";
@@ -56,7 +56,7 @@ export class Auditor {
   readonly #index = new AuditIndex();
   readonly #work = new SlicedWork();
   readonly #caches: AuditCaches;
-  readonly #params: AuditParameters;
+  readonly #lookedAt: AuditLookedAt;
   /** Identity of each audited policy at its last full pass, and when that pass ended. */
   readonly #scans = new Map<string, { identity: string; atMs: number | undefined }>();
   readonly #dirtyPolicies = new Set<string>();
@@ -73,7 +73,7 @@ export class Auditor {
   constructor(options: AuditorOptions) {
     this.#options = options;
     this.#finder = new NamedKindsFinder(options.client, options.operator.namespace);
-    this.#params = new AuditParameters(options.client, options.logger, options.operator.namespace, {
+    this.#lookedAt = new AuditLookedAt(options.client, options.logger, options.operator.namespace, {
       progress: () => {
         this.#tellRefused();
         this.policiesChanged();
@@ -121,7 +121,7 @@ export class Auditor {
       if (!isBusy && this.#isSynced && sinceFlush >= flushIntervalMs) {
         flushedAt = operator.clock.monotonicNow();
         // Not sooner: one that changes all the time must not have everything judged all the time.
-        this.#judgeByNewParameters();
+        this.#judgeByWhatChanged();
         try {
           await this.#flush(signal);
           operator.obstacles.clear(SUBJECT);
@@ -141,8 +141,8 @@ export class Auditor {
     signal.removeEventListener("abort", stop);
   }
 
-  #judgeByNewParameters(): void {
-    for (const { namespace, concerns } of this.#params.takeChanges()) {
+  #judgeByWhatChanged(): void {
+    for (const { namespace, concerns } of this.#lookedAt.takeChanges()) {
       for (const { type, key } of this.#caches.keys(namespace)) {
         const cached = this.#caches.get(type, key);
         if (cached !== undefined && concerns(cached.type)) this.#work.addBackground(`${type} ${key}`);
@@ -176,7 +176,7 @@ export class Auditor {
     const { policies } = operator.world.current();
     const judgedByPart = kindsToAudit(policies.map((policy) => policy.source.spec));
     this.#caches.hold(cachedKinds(judgedByPart, this.#named.types), signal);
-    this.#params.hold(policies, signal);
+    this.#lookedAt.hold(policies, signal);
     this.#findNamedKinds(signal);
     this.#noteScans(sources.policies());
     for (const { type, key } of this.#caches.keys()) this.#work.addBackground(`${type} ${key}`);
@@ -218,9 +218,9 @@ export class Auditor {
 
   #tellRefused(): void {
     const { obstacles, clock, world } = this.#options.operator;
-    const withoutParams = this.#params.refused();
+    const blind = this.#lookedAt.refused();
     for (const { name } of namingPolicies(world.current().policies)) {
-      const refusal = this.#named.refused.get(name) ?? withoutParams.get(name);
+      const refusal = this.#named.refused.get(name) ?? blind.get(name);
       if (refusal === undefined || !this.#scans.has(name)) obstacles.clear(auditSubject(name));
       else obstacles.refused(auditSubject(name), refusal, clock.now());
     }
@@ -267,7 +267,7 @@ export class Auditor {
         const { type, object } = cached;
         const namespace = sources.namespace(object.metadata.namespace ?? "");
         operator.metrics.auditJudged.inc();
-        const judgement = judgeObject(set, type, object, namespace, now, this.#params.lookUp);
+        const judgement = judgeObject(set, type, object, namespace, now, this.#lookedAt.context);
         if (judgement.errors > 0) operator.metrics.auditErrors.inc(judgement.errors);
         this.#index.set(auditedObject(object), judgement);
       },
@@ -306,13 +306,13 @@ export class Auditor {
     await reports?.sync(this.#index, signal);
   }
 
-  /** Nothing is judged while parameters are only about to be known. */
+  /** Nothing is judged while what policies look at is only about to be known. */
   get #hasWork(): boolean {
-    return this.#work.size > 0 && this.#params.isSettled;
+    return this.#work.size > 0 && this.#lookedAt.isSettled;
   }
 
   get #isSynced(): boolean {
-    return this.#caches.isSynced && this.#params.isSettled;
+    return this.#caches.isSynced && this.#lookedAt.isSettled;
   }
 
   #wakeUp(): void {

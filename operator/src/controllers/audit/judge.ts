@@ -1,5 +1,5 @@
 import type { KubeObject, ResourceType } from "@shieldx/controller-runtime";
-import { judgedParts, type ParamLookup, type PolicySet } from "@shieldx/policy-engine";
+import { type JudgeContext, judgedParts, type PolicySet } from "@shieldx/policy-engine";
 import type { AuditedObject, Judgement } from "./audit-index.ts";
 
 /** What findings and reports need to name an object by. */
@@ -25,7 +25,7 @@ export function judgeObject(
   object: KubeObject,
   namespace: KubeObject | undefined,
   now: number,
-  params?: ParamLookup,
+  lookedAt: Pick<JudgeContext, "params" | "inventory"> = {},
 ): Judgement {
   const resource = { group: type.group, version: type.version, resource: type.plural };
   const {
@@ -35,7 +35,7 @@ export function judgeObject(
   } = set.judge(object, {
     namespaceLabels: namespace && (namespace.metadata.labels ?? {}),
     namespaceObject: namespace,
-    params,
+    ...lookedAt,
     deadlineMs: longestJudgementMs,
     now,
     resource,

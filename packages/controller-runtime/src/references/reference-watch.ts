@@ -12,6 +12,12 @@ export interface ReferenceProblem {
   readonly message: string;
 }
 
+/** Takes objects as they come, change and go. An object of two watches is put by both, and gone with the first that ends. */
+export interface ObjectFeed {
+  put(object: KubeObject): void;
+  delete(object: KubeObject): void;
+}
+
 /** What the watches of one `ReferencedObjects` have in common. */
 export interface WatchSurroundings {
   readonly client: Client;
@@ -30,6 +36,9 @@ export interface WatchSurroundings {
   /** Another try came to the same. */
   readonly onTried: () => void;
   readonly onChanged: (object: KubeObject) => void;
+  readonly feed: ObjectFeed | undefined;
+  /** Ends a message about objects that are too large together. */
+  readonly remedyForSize: string;
 }
 
 const RETRY_MS = { MissingRights: 10_000, NotRead: 5_000, ObjectsTooLarge: 300_000 } as const;
@@ -101,7 +110,7 @@ export class ReferenceWatch {
   end(): void {
     this.#ending.abort(new Error("nobody refers to these objects any more"));
     if (this.#informer !== undefined && this.#around.pool.get(this.#key) === this.#informer)
-      this.#around.pool.stop(this.#key);
+      this.#letGo(this.#informer);
   }
 
   /** `limits.rules.example.com "team-a" in namespace "x"` */
@@ -129,6 +138,7 @@ export class ReferenceWatch {
     const { pool, onChanged, onProgress } = this.#around;
     const { namespace, name, labels } = this.scope;
     const size = (object: KubeObject, bytes: number): void => this.#weigh(keyOf(object), bytes);
+    const { feed } = this.#around;
     const informer = pool.start(
       this.#key,
       {
@@ -140,14 +150,17 @@ export class ReferenceWatch {
       },
       {
         added: (object, isInitial) => {
+          feed?.put(object);
           size(object, bytesOf(object));
           if (!isInitial) onChanged(object);
         },
         updated: (_, object) => {
+          feed?.put(object);
           size(object, bytesOf(object));
           onChanged(object);
         },
         deleted: (object) => {
+          feed?.delete(object);
           size(object, 0);
           onChanged(object);
         },
@@ -169,15 +182,18 @@ export class ReferenceWatch {
     if (bytes === 0) this.#sizes.delete(key);
     else this.#sizes.set(key, bytes);
     if (this.#bytes <= this.#around.maxBytes || this.#informer === undefined) return;
-    this.#around.pool.stop(this.#key);
+    this.#letGo(this.#informer);
     this.#informer = undefined;
     this.#sizes.clear();
     this.#bytes = 0;
     const most = `${Math.floor(this.#around.maxBytes / 2 ** 20)} MiB`;
-    this.#fail(
-      "ObjectsTooLarge",
-      `${this.#what()} come to more than ${most}: refer to fewer, by name or namespace, or keep them in a kind of their own`,
-    );
+    this.#fail("ObjectsTooLarge", `${this.#what()} come to more than ${most}: ${this.#around.remedyForSize}`);
+  }
+
+  #letGo(informer: Informer): void {
+    this.#around.pool.stop(this.#key);
+    const { feed } = this.#around;
+    if (feed !== undefined) for (const object of informer.store.list()) feed.delete(object);
   }
 
   #fail(reason: keyof typeof RETRY_MS, message: string): void {

@@ -7,7 +7,7 @@ import type { KubeObject } from "../kubernetes/objects.ts";
 import { json, type ScriptedServer, scriptedServer } from "../transport/api-server.test-kit.ts";
 import { createClient } from "../transport/kube-client.ts";
 import type { KindReference } from "./plan.ts";
-import { ReferencedObjects } from "./referenced-objects.ts";
+import { ReferencedObjects, type ReferencedObjectsOptions } from "./referenced-objects.ts";
 
 /** ConfigMaps and who may read them, as an API server tells of them; watches stay open for the test to write to. */
 class ConfigMaps {
@@ -71,7 +71,7 @@ afterEach(async () => {
   await server[Symbol.asyncDispose]();
 });
 
-function referenced(more: { maxBytes?: number } = {}) {
+function referenced(more: Pick<ReferencedObjectsOptions, "maxBytes" | "feed" | "remedyForSize"> = {}) {
   const changed: string[] = [];
   const waiting = new Set<() => void>();
   const tell = (): void => {
@@ -184,6 +184,35 @@ it("holds no more than so many bytes", async () => {
   await until(() => objects.isSettled);
   expect(objects.problem(all)).toMatchObject({ reason: "ObjectsTooLarge" });
   expect(objects.lookUp(all)).toMatchObject({ problem: expect.stringContaining("come to more than 1 MiB") });
+});
+
+it("feeds whoever keeps the objects in another shape, until nobody refers to them", async () => {
+  const fed = new Map<string, unknown>();
+  const feed = {
+    put: (object: KubeObject) => void fed.set(object.metadata.name, object.data),
+    delete: (object: KubeObject) => void fed.delete(object.metadata.name),
+  };
+  for (const name of ["a", "b"]) maps.put(name, { x: "1" });
+  const { objects, until, hold } = referenced({ feed, maxBytes: 2 ** 20, remedyForSize: "leave it out" });
+  const all = { apiVersion: "v1", kind: "ConfigMap" };
+  hold(all);
+  await until(() => objects.isSettled);
+  expect([...fed]).toEqual([
+    ["a", { x: "1" }],
+    ["b", { x: "1" }],
+  ]);
+  await expect.poll(() => maps.watches.length).toBe(1);
+  maps.put("a", { x: "2" });
+  await until(() => (fed.get("a") as { x: string }).x === "2");
+  maps.put("b", { x: "x".repeat(2 ** 20) });
+  await until(() => objects.problem(all) !== undefined);
+  expect(objects.problem(all)?.message).toBe("configmaps come to more than 1 MiB: leave it out");
+  expect(fed.size).toBe(0);
+  maps.put("b", { x: "1" });
+  clock.advance(300_000);
+  await until(() => fed.size === 2);
+  hold();
+  expect(fed.size).toBe(0);
 });
 
 it("waits for a reference only so long", async () => {

@@ -4,10 +4,10 @@ import type { Logger } from "../kubernetes/logger.ts";
 import type { KubeObject } from "../kubernetes/objects.ts";
 import type { Client } from "../transport/client.ts";
 import type { KindReference } from "./plan.ts";
-import type { ReferenceProblem, WatchSurroundings } from "./reference-watch.ts";
+import type { ObjectFeed, ReferenceProblem, WatchSurroundings } from "./reference-watch.ts";
 import { ReferencedKind, type ReferencedState } from "./referenced-kind.ts";
 
-export type { ReferenceProblem } from "./reference-watch.ts";
+export type { ObjectFeed, ReferenceProblem } from "./reference-watch.ts";
 export type { ReferencedState } from "./referenced-kind.ts";
 
 export interface ReferencedObjectsOptions {
@@ -22,13 +22,18 @@ export interface ReferencedObjectsOptions {
   readonly onProgress?: (() => void) | undefined;
   /** An object changed that was known, came, or went. */
   readonly onChanged?: ((object: KubeObject) => void) | undefined;
+  /** Told of every object that is held, from the first to the last: for those who keep them in another shape. */
+  readonly feed?: ObjectFeed | undefined;
   /** Most bytes of JSON that one watch may hold. Default 32 MiB. */
   readonly maxBytes?: number | undefined;
+  /** What to do where that is too little; ends a sentence. */
+  readonly remedyForSize?: string | undefined;
   /** How long a reference may be open before it counts as settled. Default 10 s. */
   readonly patienceMs?: number | undefined;
 }
 
 const DEFAULT_MAX_BYTES = 32 * 2 ** 20;
+const REMEDY_FOR_SIZE = "refer to fewer, by name or namespace, or keep them in a kind of their own";
 const DEFAULT_PATIENCE_MS = 10_000;
 const unheld: ReferencedState = { state: "unknown", problem: "these objects have not been read yet" };
 
@@ -61,6 +66,8 @@ export class ReferencedObjects {
       onProgress: () => this.#progressed(true),
       onTried: () => this.#progressed(false),
       onChanged: (object) => onChanged?.(object),
+      feed: options.feed,
+      remedyForSize: options.remedyForSize ?? REMEDY_FOR_SIZE,
     };
   }
 

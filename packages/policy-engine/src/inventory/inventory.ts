@@ -1,4 +1,5 @@
 import { metadataOf } from "../policy-set/match.ts";
+import type { PlainObject } from "../rego/values.ts";
 
 /** Own keys only, without a prototype: names come from whoever may create objects. */
 type Dictionary<T> = Record<string, T>;
@@ -17,6 +18,8 @@ export class Inventory {
   readonly #namespace: Dictionary<Kinds> = dictionary();
   /** Live, and never the same for long: see the README. */
   readonly data: InventoryData = Object.freeze({ cluster: this.#cluster, namespace: this.#namespace });
+  /** With it as `inventory`, as policies see it below `data`. */
+  readonly documents: PlainObject = Object.freeze({ inventory: this.data as unknown as PlainObject });
   /** How many keys a level has: counting them costs as much as it has. */
   readonly #counts = new WeakMap<object, number>();
   #revision = 0;

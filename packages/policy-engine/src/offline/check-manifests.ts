@@ -4,12 +4,13 @@ import { buildPolicySet } from "../policy-set/build.ts";
 import { mentions } from "../policy-set/engines/cel.ts";
 import { nameOf } from "../policy-set/exceptions.ts";
 import { labelsOf } from "../policy-set/match.ts";
-import { type ParamLookup, paramReferences } from "../policy-set/params.ts";
+import { paramReferences } from "../policy-set/params.ts";
 import type { EvaluationContext, PolicySet, PolicySetProblem } from "../policy-set/policy-set.ts";
 import type { AdmissionRequestLike } from "../policy-set/request.ts";
 import type { Labels } from "../policy-set/selector.ts";
 import type { Exempted, Finding, Verdict } from "../policy-set/verdict.ts";
 import type { RegoLookup } from "../rego/program/index.ts";
+import { inventoryInFiles } from "./inventory.ts";
 import { ParametersInFiles } from "./parameters.ts";
 import { type DefinedResources, definedResources, namespaceOf, resourceOf } from "./resource-of.ts";
 
@@ -85,6 +86,7 @@ export function checkManifests(check: OfflineCheck): OfflineReport {
   const defined = definedResources(inFiles);
   const defaultNamespace = check.defaultNamespace ?? "default";
   const parameters = new ParametersInFiles(inFiles, defined, defaultNamespace);
+  const inventory = inventoryInFiles(inFiles, defined, defaultNamespace);
   const withoutParameters = new Set(
     paramReferences(set.policies, "requests").flatMap(({ policy, reference }) =>
       parameters.has(reference) ? [] : [policy],
@@ -102,7 +104,8 @@ export function checkManifests(check: OfflineCheck): OfflineReport {
       skipped.push({ manifest, reason: request });
       continue;
     }
-    const answers = answersTo(request, set, contextOf(request, namespaces, parameters.lookUp, check.now));
+    const context = contextOf(request, namespaces, { params: parameters.lookUp, inventory }, check.now);
+    const answers = answersTo(request, set, context);
     for (const { policy } of answers.flatMap(({ asks }) => asks)) asking.add(policy);
     const isJudged = answers.some(({ matched }) => matched.some((policy) => !withoutParameters.has(policy)));
     if (!isJudged) skipped.push({ manifest, reason: "NoPolicyApplies" });
@@ -149,13 +152,13 @@ function findingsOf({ denials, warnings, audits }: Verdict): readonly Finding[] 
 function contextOf(
   { namespace = "" }: AdmissionRequestLike,
   namespaces: Map<string, Labels>,
-  params: ParamLookup,
+  lookedAt: Pick<EvaluationContext, "params" | "inventory">,
   now: number,
 ): EvaluationContext {
   const namespaceLabels = namespaces.get(namespace) ?? {};
   const labels = { ...namespaceLabels, "kubernetes.io/metadata.name": namespace };
   const namespaceObject = { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace, labels } };
-  return { namespaceLabels, namespaceObject, authorize: () => undefined, params, now };
+  return { namespaceLabels, namespaceObject, authorize: () => undefined, ...lookedAt, now };
 }
 
 function createRequest(

@@ -21,6 +21,12 @@ export {
   type ExceptionTerms,
   standingOf,
 } from "./exceptions.ts";
+export {
+  type InventoryAtHand,
+  type InventoryKind,
+  inventoryAtHand,
+  inventoryReferences,
+} from "./inventory.ts";
 export type { StatusReason, Violation } from "./judgement.ts";
 export { isLeftAlone } from "./left-alone.ts";
 export type { MutationVerdict } from "./mutate.ts";
@@ -39,6 +45,7 @@ export {
   PolicySet,
   type PolicySetProblem,
 } from "./policy-set.ts";
+export type { PolicyUse } from "./policy-use.ts";
 export { POLICIES_PER_SLICE, preparePolicies } from "./prepare.ts";
 export {
   type AdmissionRequestLike,

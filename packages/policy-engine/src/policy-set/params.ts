@@ -1,5 +1,5 @@
 /**
- * Parameter objects of policies of engine cel: which ones a request is judged with, and what is said where there are none,
+ * Parameter objects of policies of engines cel and rego: which ones a request is judged with, and what is said where there are none,
  * as the API server does it (apiserver pkg/admission/plugin/policy/generic: policy_source.go, policy_dispatcher.go).
  */
 import type { ShieldPolicySpec } from "@shieldx/crds";
@@ -7,6 +7,7 @@ import type { CelParams } from "../cel/admission/question.ts";
 import type { CompiledPolicy } from "./compile.ts";
 import { nameOf } from "./exceptions.ts";
 import { labelsOf } from "./match.ts";
+import { isUsed, type PolicyUse } from "./policy-use.ts";
 import { compileSelector, type LabelSelectorLike } from "./selector.ts";
 
 /** `spec.paramKind` with what `spec.paramRef` chooses of it. */
@@ -54,12 +55,11 @@ export function paramReferenceOf({ paramKind, paramRef }: ShieldPolicySpec): Par
 /** Policies that are evaluated here with parameters, on requests or on objects that exist, and what they refer to. */
 export function paramReferences(
   policies: readonly CompiledPolicy[],
-  on: "requests" | "existing objects",
+  on: PolicyUse,
 ): { readonly policy: string; readonly reference: ParamReference }[] {
-  return policies.flatMap(({ name, source, admission, background, isEvaluatedHere }) => {
-    const isUsed = on === "requests" ? isEvaluatedHere && admission !== "off" : background === "audit";
-    const reference = isUsed ? paramReferenceOf(source.spec) : undefined;
-    return reference === undefined ? [] : [{ policy: name, reference }];
+  return policies.flatMap((policy) => {
+    const reference = isUsed(policy, on) ? paramReferenceOf(policy.source.spec) : undefined;
+    return reference === undefined ? [] : [{ policy: policy.name, reference }];
   });
 }
 

@@ -6,6 +6,7 @@ import { podJudgementUnchanged } from "../pod-security/unchanged.ts";
 import { type ExtractedPod, extractPodSpec, podCarrierOf } from "../pod-security/workload.ts";
 import type { PlainObject } from "../rego/values.ts";
 import { regoInputOf } from "./engines/rego-input.ts";
+import type { InventoryAtHand } from "./inventory.ts";
 import type { Violation } from "./judgement.ts";
 import {
   type CompiledMatch,
@@ -28,8 +29,8 @@ export interface QuestionContext {
   readonly authorize?: AuthorizationLookup;
   /** Where policies with a paramKind find their parameters; left out, nowhere. */
   readonly params?: ParamLookup | undefined;
-  /** Documents that policies in Rego see as `data`. Read as they are; they must not change during the call. */
-  readonly data?: PlainObject;
+  /** Where policies in Rego find the objects they list; left out, nowhere. They must not change during the call. */
+  readonly inventory?: InventoryAtHand | undefined;
   /** Wall clock, milliseconds since the epoch; decides which exceptions have expired. */
   readonly now: number;
 }

@@ -1,6 +1,8 @@
 import { kinds, type PolicyTest } from "@shieldx/crds";
+import { Inventory } from "../inventory/index.ts";
 import { type DefinedResources, namespaceOf, resourceOf } from "../offline/resource-of.ts";
 import { nameOf } from "../policy-set/exceptions.ts";
+import type { InventoryAtHand } from "../policy-set/inventory.ts";
 import type { ParamLookup } from "../policy-set/params.ts";
 import type { EvaluationContext } from "../policy-set/policy-set.ts";
 import type { AdmissionRequestLike } from "../policy-set/request.ts";
@@ -13,7 +15,7 @@ export interface TestRequest {
   readonly request: AdmissionRequestLike;
   readonly context: Pick<
     EvaluationContext,
-    "namespaceLabels" | "namespaceObject" | "authorize" | "params" | "now"
+    "namespaceLabels" | "namespaceObject" | "authorize" | "params" | "inventory" | "now"
   >;
 }
 
@@ -64,7 +66,15 @@ export function requestOf(test: PolicyTest, now: number): TestRequest | undefine
     dryRun: false,
     options: null,
   };
-  return { request, context: { ...namespaceContext(test, namespace), params: paramsOf(test), now } };
+  return {
+    request,
+    context: {
+      ...namespaceContext(test, namespace),
+      params: paramsOf(test),
+      inventory: inventoryOf(test),
+      now,
+    },
+  };
 }
 
 function namespaceContext(
@@ -88,4 +98,11 @@ function paramsOf({ params }: PolicyTest): ParamLookup {
     get: () => found[0],
     list: () => found,
   });
+}
+
+/** All kinds are known, and have the objects that the case gives. */
+function inventoryOf({ inventory: objects = [] }: PolicyTest): InventoryAtHand {
+  const inventory = new Inventory();
+  for (const object of objects) inventory.put(object);
+  return { documents: inventory.documents, problem: () => undefined };
 }

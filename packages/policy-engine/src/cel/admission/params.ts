@@ -9,7 +9,8 @@ export interface TakesParams {
   readonly denyWithoutParams: boolean;
 }
 
-const NO_PARAMS =
+/** In the API server's words (policy/generic, CollectParams). */
+export const NO_PARAMS =
   "failed to configure binding: no params found for policy binding with `Deny` parameterNotFoundAction";
 
 const noParams: readonly CelValue[] = Object.freeze([null]);

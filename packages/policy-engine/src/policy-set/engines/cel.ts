@@ -2,6 +2,7 @@ import { effectiveFailurePolicy, type ShieldPolicySpec } from "@shieldx/crds";
 import { type CompiledCelRules, compileCelRules } from "../../cel/admission/compile.ts";
 import { CelRulesError } from "../../cel/admission/errors.ts";
 import type { CelFailure, CelOutcome } from "../../cel/admission/outcome.ts";
+import type { CelParams } from "../../cel/admission/question.ts";
 import { equals } from "../../cel/equality.ts";
 import type { CelValue } from "../../cel/values.ts";
 import { celMutator, type Mutator } from "../../mutation/mutator.ts";
@@ -18,26 +19,35 @@ import type { Question } from "../question.ts";
  * @throws PolicyCompileError naming the expression that cannot be compiled, and where in it.
  */
 export function celJudge(spec: ShieldPolicySpec): Judge {
-  const rules = compileRules(spec);
-  const readsNamespace = mentions(spec, /\bnamespaceObject\b/);
+  const judgeBy = celRules(spec);
   const reference = paramReferenceOf(spec);
   const findParams = reference && paramFinder(reference);
   return {
     basis: "",
     reaches: (group, resource, subresource) => !isLeftAlone(group, resource, subresource, undefined),
     mustPass: (question) => question.once(mustPass),
-    judge(question) {
-      if (readsNamespace && question.lacksNamespace) return namespaceUnknown(question.namespace);
-      const options = question.once(optionsOf);
-      const asked =
-        findParams === undefined
-          ? options
-          : { ...options, params: findParams(question.context.params, question.namespace) };
-      return judgementOf(rules.evaluate(question.forExpressions, asked));
-    },
+    judge: (question) => judgeBy(question, findParams?.(question.context.params, question.namespace)),
     describe: ({ detail }) => detail,
     partOf: () => "",
     hint: "",
+  };
+}
+
+/**
+ * The rules alone, to be asked with the parameters there are.
+ *
+ * @throws PolicyCompileError naming the expression that cannot be compiled, and where in it.
+ */
+export function celRules(
+  spec: ShieldPolicySpec,
+): (question: Question, params: CelParams | undefined) => Judgement {
+  const rules = compileRules(spec);
+  const readsNamespace = mentions(spec, /\bnamespaceObject\b/);
+  return (question, params) => {
+    if (readsNamespace && question.lacksNamespace) return namespaceUnknown(question.namespace);
+    const options = question.once(optionsOf);
+    const asked = params === undefined ? options : { ...options, params };
+    return judgementOf(rules.evaluate(question.forExpressions, asked));
   };
 }
 

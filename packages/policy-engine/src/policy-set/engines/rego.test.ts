@@ -52,6 +52,84 @@ const setOf = (rego: RegoLookup, policy = regoPolicy(), previous?: PolicySet) =>
 const context = { namespaceLabels: {}, now: newYear };
 const denials = (set: PolicySet, request = about(configMap())) => set.evaluate(request, context).denials;
 
+const lookingAtPods = {
+  module: "package a",
+  version: "v1",
+  inventory: [{ apiVersion: "v1", kind: "Pod" }],
+};
+
+describe("a policy of engine rego that looks at more than the request", () => {
+  it("decides nothing while what it lists is not known, and sees nothing it does not list", () => {
+    const asked: RegoQuestion[] = [];
+    const rego = answering((question) => {
+      asked.push(question);
+      return [];
+    });
+    const inventory = { documents: { inventory: {} }, problem: () => "ShieldX may not read pods" };
+    const said = (policy: ShieldPolicy, more: object) =>
+      setOf(rego, policy).evaluate(about(configMap()), { ...context, ...more }).denials;
+    const looking = regoPolicy("p", { rego: lookingAtPods });
+    expect(said(looking, { inventory })).toMatchObject([
+      {
+        code: "EvaluationError",
+        message: expect.stringContaining("data.inventory: ShieldX may not read pods"),
+      },
+    ]);
+    expect(said(looking, {})).toMatchObject([{ message: expect.stringContaining("no cluster to look at") }]);
+    expect(said(regoPolicy(), { inventory })).toEqual([]);
+    expect(asked.map(({ data }) => data)).toEqual([undefined]);
+  });
+
+  const limit = (name: string, max: number) => ({ kind: "Limit", metadata: { name }, spec: { max } });
+  const withParams = (parameterNotFoundAction: string, more: object = {}) =>
+    regoPolicy("p", {
+      paramKind: { apiVersion: "x.io/v1", kind: "Limit" },
+      paramRef: { selector: {}, parameterNotFoundAction },
+      ...more,
+    });
+  const judged = (policy: ShieldPolicy, objects: readonly object[]) => {
+    const rego = answering(({ input }) => {
+      const { max } = (input as { parameters: { spec: { max: number } } }).parameters.spec;
+      if (max === 0) throw new EvaluationError("eval_type_error", "no limit");
+      return max < 5 ? ["too many", `at most ${max}`] : [];
+    });
+    const known = { state: "known", isNamespaced: false, get: () => undefined, list: () => objects } as const;
+    return setOf(rego, policy).evaluate(about(configMap()), { ...context, params: () => known });
+  };
+
+  it("must satisfy each parameter object", () => {
+    const details = (...objects: object[]) =>
+      judged(withParams("Deny"), objects).denials.flatMap(({ violations }) =>
+        violations.map(({ detail }) => detail),
+      );
+    expect(details(limit("a", 9), limit("b", 7))).toEqual([]);
+    expect(details(limit("a", 9), limit("b", 3), limit("c", 4))).toEqual([
+      "too many",
+      "at most 3",
+      "at most 4",
+    ]);
+    expect(details(limit("a", 0), limit("b", 3))).toContain("at most 3");
+    expect(judged(withParams("Deny"), [limit("a", 9), limit("b", 0)]).denials).toMatchObject([
+      { code: "EvaluationError", message: expect.stringContaining("no limit") },
+    ]);
+  });
+
+  it("is about nothing, or undecided, without any, as paramRef says", () => {
+    expect(judged(withParams("Allow"), [])).toMatchObject({ allowed: true, audits: [] });
+    expect(judged(withParams("Deny"), []).denials).toMatchObject([
+      { code: "EvaluationError", message: expect.stringContaining("no params found") },
+    ]);
+  });
+
+  it("shows them to its matchConditions one by one", () => {
+    const matchConditions = [{ name: "b", expression: "params.metadata.name == 'b'" }];
+    const policy = withParams("Deny", { matchConditions });
+    const { denials } = judged(policy, [limit("a", 3), limit("b", 4)]);
+    expect(denials[0]?.violations.map(({ detail }) => detail)).toEqual(["too many", "at most 4"]);
+    expect(judged(policy, [limit("a", 3)])).toMatchObject({ allowed: true, matched: [] });
+  });
+});
+
 describe("a policy of engine rego", () => {
   it("refuses with its messages", () => {
     const set = setOf(answering(() => ["no owner", "no team"]));
@@ -68,16 +146,17 @@ describe("a policy of engine rego", () => {
 
   it("shows the request as OPA and as Gatekeeper do, and the documents it is given", () => {
     let seen: RegoQuestion | undefined;
+    const inventory = { documents: { inventory: {} }, problem: () => undefined };
     const set = setOf(
       answering((question) => {
         seen = question;
         return [];
       }),
+      regoPolicy("p", { rego: lookingAtPods }),
     );
-    const data = { inventory: {} };
     set.evaluate(about(configMap(), { userInfo: { username: "jane", uid: undefined } }), {
       ...context,
-      data,
+      inventory,
     });
     expect(seen?.input).toEqual({
       apiVersion: "admission.k8s.io/v1",
@@ -91,7 +170,7 @@ describe("a policy of engine rego", () => {
       review: expect.objectContaining({ kind: { group: "", version: "v1", kind: "ConfigMap" } }),
     });
     expect(JSON.stringify(seen?.input)).toContain('"userInfo":{"username":"jane"}');
-    expect(seen?.data).toBe(data);
+    expect(seen?.data).toBe(inventory.documents);
     expect(seen?.context.nowNs).toBe(BigInt(newYear) * 1_000_000n);
   });
 

@@ -1,10 +1,15 @@
 import type { ShieldPolicySpec } from "@shieldx/crds";
+import { NO_PARAMS } from "../../cel/admission/params.ts";
+import type { CelParams } from "../../cel/admission/question.ts";
 import { EvaluationError } from "../../rego/builtins/contract.ts";
 import type { RegoProgram, RegoSource } from "../../rego/program/index.ts";
-import { type Judge, type Judgement, noAnnotations, passes } from "../judgement.ts";
+import type { RegoValue } from "../../rego/values.ts";
+import { type InventoryKind, inventoryKindsOf, inventoryProblem } from "../inventory.ts";
+import { type Judge, type Judgement, noAnnotations, passes, type Violation } from "../judgement.ts";
 import { isLeftAlone } from "../left-alone.ts";
+import { paramFinder, paramReferenceOf } from "../params.ts";
 import type { Question } from "../question.ts";
-import { celJudge, mustPass } from "./cel.ts";
+import { celRules, mustPass } from "./cel.ts";
 
 /** What a policy of engine rego is compiled from; undefined where it says nothing of it. */
 export function regoSourceOf({
@@ -23,14 +28,16 @@ export function regoSourceOf({
  */
 export function regoJudge(spec: ShieldPolicySpec, program: RegoProgram): Judge {
   const conditions = conditionsOf(spec);
+  const kinds = inventoryKindsOf(spec);
+  const judgeWith = (question: Question, params: CelParams | undefined, parameters: unknown): Judgement => {
+    const met = conditions?.(question, params) ?? passes;
+    return met.kind === "passes" ? judgementOf(program, kinds, question, parameters) : met;
+  };
   return {
     basis: "",
     reaches: (group, resource, subresource) => !isLeftAlone(group, resource, subresource, undefined),
     mustPass,
-    judge(question) {
-      const met = conditions?.judge(question) ?? passes;
-      return met.kind === "passes" ? judgementOf(program, question) : met;
-    },
+    judge: withParameters(spec, judgeWith),
     describe: ({ detail }) => detail,
     partOf: () => "",
     hint: "",
@@ -38,27 +45,87 @@ export function regoJudge(spec: ShieldPolicySpec, program: RegoProgram): Judge {
 }
 
 /** Conditions are in CEL whatever the engine: a policy of engine cel with nothing but these. */
-function conditionsOf(spec: ShieldPolicySpec): Judge | undefined {
+function conditionsOf(spec: ShieldPolicySpec): ReturnType<typeof celRules> | undefined {
   if ((spec.matchConditions ?? []).length === 0) return undefined;
-  return celJudge({ ...spec, variables: [], validations: [{ expression: "true" }], auditAnnotations: [] });
+  return celRules({ ...spec, variables: [], validations: [{ expression: "true" }], auditAnnotations: [] });
 }
+
+type JudgeWith = (question: Question, params: CelParams | undefined, parameters: unknown) => Judgement;
+
+/** Each parameter object must be satisfied, as with engine cel; without a paramKind there is one question, and none. */
+function withParameters(spec: ShieldPolicySpec, judgeWith: JudgeWith): Judge["judge"] {
+  const reference = paramReferenceOf(spec);
+  if (reference === undefined) return (question) => judgeWith(question, undefined, undefined);
+  const find = paramFinder(reference);
+  const isNeeded = spec.paramRef?.parameterNotFoundAction === "Deny";
+  return (question) => {
+    const params = find(question.context.params, question.namespace);
+    if ("problem" in params) return evaluationFailed(params.problem);
+    if (params.objects.length === 0) return isNeeded ? evaluationFailed(NO_PARAMS) : irrelevant;
+    const judgements: Judgement[] = [];
+    for (const object of params.objects) {
+      judgements.push(judgeWith(question, { objects: [object] }, object));
+      // Time that is over is told once, however many there are.
+      if (question.isLate()) break;
+    }
+    return together(judgements);
+  };
+}
+
+/** What there is to ask goes first, then what is wrong, then what could not be told. */
+function together(judgements: readonly Judgement[]): Judgement {
+  const [first = irrelevant, ...others] = judgements;
+  if (others.length === 0) return first;
+  const checks = judgements.flatMap((each) => (each.kind === "asks" ? each.checks : []));
+  if (checks.length > 0) return { kind: "asks", checks };
+  const violations = judgements.flatMap((each) => (each.kind === "breaks" ? each.violations : []));
+  if (violations.length > 0) return breaks(distinct(violations));
+  return (
+    judgements.find(({ kind }) => kind === "fails") ??
+    judgements.find(({ kind }) => kind === "passes") ??
+    irrelevant
+  );
+}
+
+function distinct(violations: readonly Violation[]): Violation[] {
+  return [...new Map(violations.map((violation) => [violation.detail, violation])).values()];
+}
+
+const irrelevant: Judgement = Object.freeze({ kind: "irrelevant" });
 
 const statusReason = "Forbidden";
 
-function judgementOf(program: RegoProgram, question: Question): Judgement {
-  const { data, now } = question.context;
+function breaks(violations: readonly Violation[]): Judgement {
+  return { kind: "breaks", violations, isMalformed: false, annotations: noAnnotations, statusReason };
+}
+
+function evaluationFailed(problem: string): Judgement {
+  return { kind: "fails", code: "EvaluationError", problem };
+}
+
+function judgementOf(
+  program: RegoProgram,
+  kinds: readonly InventoryKind[],
+  question: Question,
+  parameters: unknown,
+): Judgement {
+  const { inventory, now } = question.context;
+  const problem = inventoryProblem(kinds, inventory);
+  if (problem !== undefined) return evaluationFailed(problem);
+  const data = kinds.length === 0 ? undefined : inventory?.documents;
+  const asked = question.forRego;
+  const input = parameters === undefined ? asked : { ...asked, parameters: parameters as RegoValue };
   const context = { nowNs: BigInt(Math.trunc(now)) * 1_000_000n, isPastDeadline: question.isLate };
   let messages: readonly string[];
   try {
-    messages = program.evaluate({ input: question.forRego, data, context });
+    messages = program.evaluate({ input, data, context });
   } catch (error) {
     if (!(error instanceof EvaluationError)) throw error;
     const code = question.isLate() ? "DeadlineExceeded" : "EvaluationError";
     return { kind: "fails", code, problem: problemOf(error) };
   }
   if (messages.length === 0) return passes;
-  const violations = messages.map((detail) => ({ checkId: program.rule, reason: statusReason, detail }));
-  return { kind: "breaks", violations, isMalformed: false, annotations: noAnnotations, statusReason };
+  return breaks(messages.map((detail) => ({ checkId: program.rule, reason: statusReason, detail })));
 }
 
 function problemOf({ code, message, location }: EvaluationError): string {
