@@ -4,10 +4,9 @@ import type { ShieldPolicy } from "@shieldx/crds";
 import {
   type AdmissionRequestLike,
   buildPolicySet,
-  openRegoPrograms,
+  openRegoPolicies,
   type PolicySet,
   type RegoLookup,
-  regoSourceOf,
 } from "@shieldx/policy-engine";
 import { buildRegoCompiler } from "../../e2e/cluster/index.ts";
 import { quantile } from "../lib/statistics.ts";
@@ -44,13 +43,13 @@ async function run(language: ShieldLanguage, size: number, seconds: number): Pro
 
 /** By the process that compiles Rego, as in the webhook. */
 async function compiled(policies: readonly ShieldPolicy[]): Promise<RegoLookup> {
-  const warn = (_: object, message: string) => console.error(message);
-  const programs = openRegoPrograms({ compilerFile: await buildRegoCompiler(), clock: realClock, warn });
+  const log = (_level: string, _: object, message: string) => console.error(message);
+  const programs = openRegoPolicies({ compilerFile: await buildRegoCompiler(), clock: realClock, log });
   const { promise, resolve } = Promise.withResolvers<void>();
   programs.onChange(() => {
     if (programs.isSettled) resolve();
   });
-  programs.want(policies.map(({ spec }) => regoSourceOf(spec)).filter((source) => source !== undefined));
+  programs.want(policies.map(({ spec }) => spec));
   await promise;
   programs.stop();
   return programs.state;

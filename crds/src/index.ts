@@ -29,7 +29,12 @@ export {
   parseShieldObject,
   parseShieldPolicy,
 } from "./parse.ts";
-export { formatPolicyProblems, type PolicyProblem, parsePolicyProblems } from "./policy-problems.ts";
+export {
+  BUNDLE_FAILED,
+  formatPolicyProblems,
+  type PolicyProblem,
+  parsePolicyProblems,
+} from "./policy-problems.ts";
 export {
   nameMatches,
   SHIELD_EXCEPTION_CONDITIONS,
@@ -39,6 +44,7 @@ export {
   shieldExceptionKind,
   shieldExceptionSchema,
 } from "./shieldexception/schema.ts";
+export type { BundleSpec } from "./shieldpolicy/bundle.ts";
 export {
   type EnforcedBy,
   effectiveBackground,
@@ -60,6 +66,7 @@ export {
   POD_SECURITY_LEVELS,
   type PodSecurityVersion,
 } from "./shieldpolicy/pod-security.ts";
+export type { RegoSpec } from "./shieldpolicy/rego.ts";
 export { POD_SECURITY_RESOURCES } from "./shieldpolicy/rules.ts";
 export {
   MAX_POLICY_NAME_LENGTH,

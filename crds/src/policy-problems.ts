@@ -8,6 +8,9 @@ export interface PolicyProblem {
   readonly message: string;
 }
 
+/** Reason of a replica that judges by an older bundle, for it cannot have the newest: the policy is in force all the same. */
+export const BUNDLE_FAILED = "BundleFailed";
+
 /** Of a report: annotations of an object share 256 KiB. */
 const mostBytes = 32 * 1024;
 

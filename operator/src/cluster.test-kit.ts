@@ -10,7 +10,7 @@ import {
   silentLogger,
 } from "@shieldx/controller-runtime";
 import { type Cluster, startCluster, waitFor as waitUntil } from "@shieldx/e2e/cluster";
-import { openRegoPrograms } from "@shieldx/policy-engine";
+import { openRegoPolicies } from "@shieldx/policy-engine";
 import { Registry } from "prom-client";
 import type { CertificateSettings } from "./controllers/certificates/controller.ts";
 import type { WebhookAddress } from "./controllers/webhook-configuration/decide.ts";
@@ -111,7 +111,7 @@ export async function startTestBed(options: Parameters<typeof startCluster>[0]):
         serverMinor: 37,
         webhookAddress: address ?? { kind: "service", namespace: NAMESPACE },
         auditReports: 1000,
-        rego: openRegoPrograms({ compilerFile: "none", clock: realClock, warn: () => {} }),
+        rego: openRegoPolicies({ compilerFile: "none", clock: realClock, log: () => {} }),
         ...(certificates === undefined ? {} : { certificates }),
         ...(refusalRetryMs === undefined ? {} : { refusalRetryMs }),
       });

@@ -8,10 +8,11 @@ import {
   type Logger,
   loadCredentials,
   MutatingAdmissionPolicy,
+  readSecretText,
   realClock,
 } from "@shieldx/controller-runtime";
 import { LEADER_LEASE } from "@shieldx/crds";
-import { compilerBeside, openRegoPrograms } from "@shieldx/policy-engine";
+import { compilerBeside, openRegoPolicies } from "@shieldx/policy-engine";
 import { createLogger, registerBuildInfo, startTracing, type Tracing } from "@shieldx/telemetry";
 import { collectDefaultMetrics, Registry } from "prom-client";
 import packageJson from "../package.json" with { type: "json" };
@@ -89,11 +90,17 @@ async function runOperator(flags: OperatorFlags, signal: AbortSignal): Promise<n
       tracer: tracing.tracer,
       clock: realClock,
     });
-    const rego = openRegoPrograms({
+    const rego = openRegoPolicies({
       compilerFile: flags.regoCompiler ?? compilerBeside(process.argv[1]),
       planFolder: flags.regoPlans,
       clock: realClock,
-      warn: (fields, message) => logger.warn(fields, message),
+      readSecret: (name, key) =>
+        readSecretText(
+          client,
+          { namespace: flags.namespace, name, key },
+          "list it in rbac.bundleSecrets of the chart",
+        ),
+      log: (level, fields, message) => logger[level](fields, message),
     });
     signal.addEventListener("abort", () => rego.stop(), { once: true });
     buildOperator({

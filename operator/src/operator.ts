@@ -12,7 +12,7 @@ import {
   ValidatingAdmissionPolicyBinding,
   ValidatingWebhookConfiguration,
 } from "@shieldx/controller-runtime";
-import type { RegoPrograms } from "@shieldx/policy-engine";
+import type { RegoPolicies } from "@shieldx/policy-engine";
 import type { Registry } from "prom-client";
 import type { OperatorContext } from "./context.ts";
 import { Auditor } from "./controllers/audit/auditor.ts";
@@ -47,7 +47,7 @@ export interface OperatorParts {
   readonly webhookAddress: WebhookAddress;
   /** Most openreports.io Reports to keep; 0 for none. */
   readonly auditReports: number;
-  readonly rego: RegoPrograms;
+  readonly rego: RegoPolicies;
   readonly certificates?: CertificateSettings;
   /** How soon a write that was refused is tried again. Default 30 s. */
   readonly refusalRetryMs?: number;

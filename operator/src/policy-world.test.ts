@@ -1,5 +1,5 @@
 import { ANNOTATION, formatKeptPolicies } from "@shieldx/crds";
-import { buildPolicySet, type PolicySet, type RegoState } from "@shieldx/policy-engine";
+import { buildPolicySet, type PolicySet, type RegoPolicyState } from "@shieldx/policy-engine";
 import { beforeEach, describe, expect, it } from "vitest";
 import { asPolicy, type ShieldPolicyObject } from "./kinds.ts";
 import { memberOf, PolicyWorld } from "./policy-world.ts";
@@ -16,7 +16,12 @@ function policy(name: string, generation = 1, engine = "podSecurity"): ShieldPol
   } as unknown as ShieldPolicyObject;
 }
 
-const idle = { want: () => {}, state: () => ({ kind: "compiling" }) as const, onChange: () => {} };
+const idle = {
+  want: () => {},
+  state: () => ({ kind: "compiling" }) as const,
+  outdated: () => undefined,
+  onChange: () => {},
+};
 
 /** As stored; the module is its own message. */
 function regoPolicy(name: string, generation: number, module: string): ShieldPolicyObject {
@@ -111,7 +116,7 @@ describe("what is known of replicas while a policy does not compile", () => {
 
   it("takes a version it has not compiled yet for held by replicas that have, and leaves their calls alone", () => {
     policies = [policy("good"), regoPolicy("slow", 1, "one")];
-    const ready: RegoState = {
+    const ready: RegoPolicyState = {
       kind: "ready",
       program: { entrypoint: "data.a.deny", rule: "deny", evaluate: () => [] },
     };
@@ -123,11 +128,12 @@ describe("what is known of replicas while a policy does not compile", () => {
     });
     expect(set.problems).toEqual([]);
     leases = [report("ahead", set)];
-    let state: RegoState = { kind: "compiling" };
+    let state: RegoPolicyState = { kind: "compiling" };
     let tell = () => {};
     const starting = world({
       want: () => {},
       state: () => state,
+      outdated: () => undefined,
       onChange: (listener) => {
         tell = listener;
       },

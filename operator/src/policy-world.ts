@@ -4,8 +4,7 @@ import {
   isTransient,
   type PolicySet,
   policySetDigest,
-  type RegoPrograms,
-  regoSourceOf,
+  type RegoPolicies,
 } from "@shieldx/policy-engine";
 import { DigestHistory, keyOf, type Member } from "./digest-history.ts";
 import { asException, asPolicy, type ShieldExceptionObject, type ShieldPolicyObject } from "./kinds.ts";
@@ -26,7 +25,7 @@ export class PolicyWorld {
   readonly #sources: PolicySources;
   readonly #serverMinor: number;
   readonly #ownNamespaces: readonly string[];
-  readonly #rego: Pick<RegoPrograms, "want" | "state">;
+  readonly #rego: Pick<RegoPolicies, "want" | "state" | "outdated">;
   readonly #tracker = new ReplicaTracker();
   readonly #history = new DigestHistory();
   #set: PolicySet | undefined;
@@ -40,7 +39,7 @@ export class PolicyWorld {
     sources: PolicySources;
     serverMinor: number;
     ownNamespaces: readonly string[];
-    rego: Pick<RegoPrograms, "want" | "state" | "onChange">;
+    rego: Pick<RegoPolicies, "want" | "state" | "outdated" | "onChange">;
   }) {
     this.#sources = options.sources;
     this.#serverMinor = options.serverMinor;
@@ -72,8 +71,7 @@ export class PolicyWorld {
   current(): PolicySet {
     if (this.#set !== undefined && this.#isCurrent) return this.#set;
     const policies = this.#sources.policies();
-    const specs = policies.map((policy) => asPolicy(policy).spec);
-    this.#rego.want(specs.map(regoSourceOf).filter((source) => source !== undefined));
+    this.#rego.want(policies.map((policy) => asPolicy(policy).spec));
     const set = buildPolicySet({
       policies: policies.map(asPolicy),
       exceptions: this.#sources.exceptions().map(asException),
@@ -116,6 +114,11 @@ export class PolicyWorld {
     return new Map(
       this.#sources.policies().map(({ metadata, status }) => [metadata.name, status?.enforcedBy]),
     );
+  }
+
+  /** Why the bundle that a policy is judged by here is not the newest; undefined where it is, as far as is known. */
+  outdatedBundle(policy: ShieldPolicyObject): string | undefined {
+    return this.#rego.outdated(asPolicy(policy).spec);
   }
 
   /** All there are, whether they compile or not. */

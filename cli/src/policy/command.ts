@@ -1,20 +1,11 @@
-import { realClock } from "@shieldx/controller-runtime";
-import type { ShieldPolicy } from "@shieldx/crds";
-import {
-  checkManifests,
-  compilerBeside,
-  type LocatedFinding,
-  type OfflineReport,
-  openRegoPrograms,
-  type RegoLookup,
-  regoSourceOf,
-} from "@shieldx/policy-engine";
+import { checkManifests, type LocatedFinding, type OfflineReport } from "@shieldx/policy-engine";
 import { UsageError } from "../errors.ts";
 import { readManifests } from "../manifests/read.ts";
 import { type SarifFinding, sarif } from "../output/sarif.ts";
 import { table } from "../output/table.ts";
 import { paint, progress, type Style, type Terminal } from "../output/terminal.ts";
 import { shieldctlVersion } from "../version.ts";
+import { compiledRego } from "./compiled-rego.ts";
 import { loadPolicies } from "./load.ts";
 
 export interface PolicyCheckOptions {
@@ -123,32 +114,14 @@ function exitCode(report: OfflineReport, failOn: PolicyCheckOptions["failOn"]): 
     : 0;
 }
 
-const compilingMs = 60_000;
-
-/** Compiles what is in Rego; a policy that is not compiled becomes a problem of the check. */
-async function compiledRego(
-  policies: readonly ShieldPolicy[],
-  compilerFile: string,
-): Promise<RegoLookup | undefined> {
-  const sources = policies.map(({ spec }) => regoSourceOf(spec)).filter((source) => source !== undefined);
-  if (sources.length === 0) return undefined;
-  const programs = openRegoPrograms({ compilerFile, clock: realClock, warn: () => undefined });
-  programs.want(sources);
-  await Promise.all(sources.map((source) => programs.prepare(source, compilingMs)));
-  programs.stop();
-  return programs.state;
-}
-
 /** `shieldctl policy check`. 0 when nothing is refused, 1 when something is; UsageError for input that cannot be read. */
 export async function runPolicyCheck(options: PolicyCheckOptions, terminal: Terminal): Promise<number> {
   const serverMinor = minorOf(options.kubernetesVersion);
   const clear = progress(terminal, "judging manifests …");
-  const { SHIELDX_REGO_COMPILER: fromEnvironment } = process.env;
-  const compilerFile = options.regoCompiler ?? fromEnvironment ?? compilerBeside(process.argv[1]);
   const read = async () => {
     const loaded = await loadPolicies(options.policies);
     const objects = await readManifests(options.file);
-    return { ...loaded, objects, rego: await compiledRego(loaded.policies, compilerFile) };
+    return { ...loaded, objects, rego: await compiledRego(loaded.policies, options.regoCompiler) };
   };
   const report = checkManifests({ ...(await read().finally(clear)), serverMinor, now: Date.now() });
   const [problem] = report.problems;
@@ -156,7 +129,7 @@ export async function runPolicyCheck(options: PolicyCheckOptions, terminal: Term
     throw new UsageError("InvalidPolicy", `${problem.kind} "${problem.name}": ${problem.error.message}`);
   for (const name of report.notOffline) {
     terminal.err(
-      `note: ShieldPolicy "${name}" is not checked offline: give its parameter objects with --file or beside the policy; one that looks at who asks or merges lists needs a cluster\n`,
+      `note: ShieldPolicy "${name}" is not checked offline: give its parameter objects with --file or beside the policy; one that looks at who asks, merges lists or is made of a bundle needs a cluster\n`,
     );
   }
   if (options.output === "json") printJson(report, terminal);

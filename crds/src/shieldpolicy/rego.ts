@@ -3,6 +3,7 @@ import * as z from "zod";
 import { apiVersion, kindName, subdomain } from "../kubernetes/names.ts";
 import { mapList, setOf, text } from "../structural/fields.ts";
 import { rule } from "../structural/server-check.ts";
+import { bundle } from "./bundle.ts";
 
 /** A reference of names below data, such as data.kubernetes.admission.violation. */
 const ENTRYPOINT = /^data(\.[A-Za-z_][A-Za-z0-9_]*)+$/;
@@ -18,16 +19,10 @@ export const rego = z
           "for OPA and for Gatekeeper work as they are.",
       )
       .exactOptional(),
-    bundle: z
-      .object({
-        url: text({ min: 9, max: 2048, pattern: /^https:\/\//, hint: "an https:// URL" }).describe(
-          "Where the OPA bundle is fetched from.",
-        ),
-        verificationKeySecret: subdomain()
-          .describe("Secret in the namespace of ShieldX with the key the bundle must be signed with.")
-          .exactOptional(),
-      })
-      .describe("Not yet supported. OPA bundle that holds the modules and data.")
+    bundle: bundle
+      .describe(
+        "OPA bundle that holds modules and data, instead of a module: fetched, verified and kept up to date.",
+      )
       .exactOptional(),
     version: z.enum(["v0", "v1"]).default("v1").describe("Version of the Rego language."),
     entrypoint: text({
@@ -61,13 +56,6 @@ export const rego = z
       .exactOptional(),
   })
   .check(
-    rule<{ bundle?: unknown }>({
-      rule: "!has(self.bundle)",
-      message: "not yet supported: remove it; write the policy into spec.rego.module",
-      reason: "FieldValueForbidden",
-      fieldPath: ".bundle",
-      holds: ({ bundle }) => bundle === undefined,
-    }),
     rule<{ allowedHosts?: unknown }>({
       rule: "!has(self.allowedHosts)",
       message: "not yet supported: remove it; a policy in Rego reaches no host",
@@ -75,12 +63,12 @@ export const rego = z
       fieldPath: ".allowedHosts",
       holds: ({ allowedHosts }) => allowedHosts === undefined,
     }),
-    rule<{ module?: unknown }>({
-      rule: "has(self.module)",
-      message: "engine rego needs spec.rego.module: write the policy there",
+    rule<{ module?: unknown; bundle?: unknown }>({
+      rule: "has(self.module) != has(self.bundle)",
+      message: "engine rego needs either spec.rego.module or spec.rego.bundle: set exactly one of them",
       reason: "FieldValueRequired",
       fieldPath: ".module",
-      holds: ({ module }) => module !== undefined,
+      holds: ({ module, bundle }) => (module === undefined) !== (bundle === undefined),
     }),
   );
 

@@ -8,7 +8,7 @@ import {
   silentLogger,
 } from "@shieldx/controller-runtime";
 import { waitFor } from "@shieldx/e2e/cluster";
-import { openRegoPrograms } from "@shieldx/policy-engine";
+import { openRegoPolicies } from "@shieldx/policy-engine";
 import { Registry } from "prom-client";
 import { NAMESPACE, type TestBed } from "../cluster.test-kit.ts";
 import type { WebhookAddress } from "../controllers/webhook-configuration/decide.ts";
@@ -98,7 +98,7 @@ export async function runOperator(
     serverMinor: 37,
     webhookAddress: address,
     auditReports: 1000,
-    rego: openRegoPrograms({ compilerFile: "none", clock: realClock, warn: () => {} }),
+    rego: openRegoPolicies({ compilerFile: "none", clock: realClock, log: () => {} }),
   });
   await manager.run(signal);
 }

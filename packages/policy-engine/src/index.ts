@@ -5,12 +5,5 @@ export * from "./offline/index.ts";
 export * from "./pod-security/index.ts";
 export * from "./policy-set/index.ts";
 export * from "./policy-tests/index.ts";
-export {
-  compilerBeside,
-  openRegoPrograms,
-  type PlainObject,
-  type RegoLookup,
-  RegoPrograms,
-  type RegoSource,
-  type RegoState,
-} from "./rego/index.ts";
+export type { PlainObject } from "./rego/index.ts";
+export * from "./rego-policies/index.ts";

@@ -1,6 +1,6 @@
 import { ApiError, type Client, TransportError } from "@shieldx/controller-runtime";
 import { parseShieldPolicy } from "@shieldx/crds";
-import { buildPolicySet, type RegoState } from "@shieldx/policy-engine";
+import { buildPolicySet, type RegoPolicyState } from "@shieldx/policy-engine";
 import { describe, expect, it } from "vitest";
 import type { AdmissionRequest } from "../server/admission-review.ts";
 import { dryRunChecker, type ExpressionCheck } from "./expression-check.ts";
@@ -61,7 +61,7 @@ function request(object: { kind: string }, more: Partial<AdmissionRequest> = {})
   };
 }
 
-function setUp(check: ExpressionCheck = { result: "good" }, rego: RegoState = { kind: "compiling" }) {
+function setUp(check: ExpressionCheck = { result: "good" }, rego: RegoPolicyState = { kind: "compiling" }) {
   const allowing = { namespaces: { names: ["default"] }, maxDuration: "24h" };
   const set = buildPolicySet({
     policies: [parseShieldPolicy(policy({ ...podSecurity, exceptions: allowing }))],

@@ -4,8 +4,7 @@ import {
   isTransient,
   PolicyCompileError,
   type PolicySet,
-  type RegoPrograms,
-  regoSourceOf,
+  type RegoPolicies,
   requirePassingTests,
   TESTS_BUDGET_MS,
 } from "@shieldx/policy-engine";
@@ -21,7 +20,7 @@ export interface KindHandlerParts {
   readonly findNamespace: FindNamespace;
   readonly serverMinor: () => number;
   readonly checkExpressions: ExpressionChecker;
-  readonly rego: Pick<RegoPrograms, "prepare" | "state">;
+  readonly rego: Pick<RegoPolicies, "prepare" | "state">;
   readonly now: () => number;
 }
 
@@ -58,8 +57,7 @@ async function judgePolicy(
   let policy: ShieldPolicy;
   try {
     policy = parseShieldPolicy(request.object, { unknownFields: "drop" });
-    const source = regoSourceOf(policy.spec);
-    if (source !== undefined) await parts.rego.prepare(source, deadlineMs * shareForCompiling);
+    if (policy.spec.engine === "rego") await parts.rego.prepare(policy.spec, deadlineMs * shareForCompiling);
     // Mutations are understood here whoever is going to make them.
     const evaluatesNative = mutates(policy.spec);
     const environment = { serverMinor: parts.serverMinor(), evaluatesNative, rego: parts.rego.state };

@@ -1,7 +1,6 @@
 /** Decisions over HTTP, as one replica offers them: what is served, who may ask, and the log. */
 import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
 import {
   type Client,
   type Clock,
@@ -10,7 +9,7 @@ import {
   type Logger,
   type Tracer,
 } from "@shieldx/controller-runtime";
-import { createRegoCompiler } from "@shieldx/policy-engine/decisions";
+import type { RegoCompiler } from "@shieldx/policy-engine/decisions";
 import type { Registry } from "prom-client";
 import packageJson from "../../package.json" with { type: "json" };
 import type { RefusalTeller } from "../admission/refusals.ts";
@@ -33,8 +32,10 @@ import type { WebhookFlags } from "./flags.ts";
 import { ServedPolicies } from "./served-policies.ts";
 
 export interface DecisionParts {
-  readonly flags: Pick<WebhookFlags, "decisions" | "regoCompiler" | "replicaName">;
+  readonly flags: Pick<WebhookFlags, "decisions" | "replicaName">;
   readonly policies: Informer<ShieldPolicyObject>;
+  /** Admission's too, with the plans it keeps: one process at a time. */
+  readonly compiler: RegoCompiler;
   readonly client: Client;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -42,8 +43,6 @@ export interface DecisionParts {
   readonly tracer?: Tracer | undefined;
 }
 
-/** A container has some hundred MB for the compiler beside the process itself. Nothing waits for it but what it compiles. */
-const compilerLimits = { memoryBytes: 256 * 1024 * 1024, answerTimeoutMs: 90_000 };
 /** Half the time is admission's, whatever is asked. */
 const share = 0.5;
 const shareBurstMs = 500;
@@ -68,12 +67,11 @@ export class Decisions {
   constructor(parts: DecisionParts) {
     this.#parts = parts;
     const { flags, client, clock, logger, registry, policies, tracer } = parts;
-    const wasmFile = flags.regoCompiler ?? join(dirname(process.argv[1] ?? "."), "rego-compiler.wasm");
     this.#served = new ServedPolicies({
       policies,
       clock,
       logger,
-      compiler: createRegoCompiler({ wasmFile, limits: compilerLimits }),
+      compiler: parts.compiler,
     });
     const { log } = flags.decisions;
     this.#log = log.url !== undefined || log.toConsole ? this.#newLog(log) : undefined;

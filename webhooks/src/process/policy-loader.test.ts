@@ -1,5 +1,5 @@
 import { silentLogger } from "@shieldx/controller-runtime";
-import type { PolicySet, RegoSource, RegoState } from "@shieldx/policy-engine";
+import type { PolicySet, RegoPolicyParts, RegoPolicyState } from "@shieldx/policy-engine";
 import { Registry } from "prom-client";
 import { describe, expect, it, vi } from "vitest";
 import { AdmissionMetrics } from "../admission/metrics.ts";
@@ -17,18 +17,18 @@ const idleRego: PolicyLoaderParts["rego"] = {
 /** Programs that come when a test says so; each refuses with the text of its module. */
 class SlowRego implements SettledRego {
   readonly compiled = new Set<string>();
-  #wanted: readonly RegoSource[] = [];
+  #wanted: readonly RegoPolicyParts[] = [];
   #listener: () => void = () => {};
-  want(sources: Iterable<RegoSource>): void {
-    this.#wanted = [...sources];
+  want(policies: Iterable<RegoPolicyParts>): void {
+    this.#wanted = [...policies].filter(({ engine }) => engine === "rego");
   }
-  readonly state = (source: RegoSource): RegoState => {
-    const module = source.modules["policy.rego"] ?? "";
+  readonly state = ({ rego }: RegoPolicyParts): RegoPolicyState => {
+    const module = rego?.module ?? "";
     if (!this.compiled.has(module)) return { kind: "compiling" };
     return { kind: "ready", program: { entrypoint: "data.a.deny", rule: "deny", evaluate: () => [module] } };
   };
   get isSettled(): boolean {
-    return this.#wanted.every((source) => this.state(source).kind === "ready");
+    return this.#wanted.every((policy) => this.state(policy).kind === "ready");
   }
   onChange(listener: () => void): void {
     this.#listener = listener;

@@ -6,8 +6,7 @@ import {
   type PolicySet,
   type PolicySetInput,
   preparePolicies,
-  type RegoPrograms,
-  regoSourceOf,
+  type RegoPolicies,
 } from "@shieldx/policy-engine";
 import type { AdmissionMetrics } from "../admission/metrics.ts";
 import type { ShieldExceptionObject, ShieldPolicyObject } from "../names.ts";
@@ -17,7 +16,7 @@ export interface PolicyLoaderParts {
   readonly exceptions: Informer<ShieldExceptionObject>;
   readonly serverMinor: () => number;
   readonly neverJudged: readonly string[];
-  readonly rego: Pick<RegoPrograms, "want" | "state" | "isSettled" | "onChange">;
+  readonly rego: Pick<RegoPolicies, "want" | "state" | "isSettled" | "onChange">;
   readonly metrics: AdmissionMetrics;
   readonly logger: Logger;
   /** After each swap for a set that is another, or holds other policies in an older version. */
@@ -95,9 +94,7 @@ export class PolicyLoader {
       const startedAt = performance.now();
       const input = this.#input();
       const { rego } = this.#parts;
-      rego.want(
-        input.policies.map(({ spec }) => regoSourceOf(spec)).filter((source) => source !== undefined),
-      );
+      rego.want(input.policies.map(({ spec }) => spec));
       // The first set is whole or not at all.
       if (this.#set === undefined && !rego.isSettled) continue;
       const prepared = await preparePolicies(input, nextTurn);
@@ -160,7 +157,7 @@ export class PolicyLoader {
   #report(set: PolicySet): void {
     const now = new Set<string>();
     for (const { kind, name, generation, error, keepsLastGood } of set.problems) {
-      if (error.code === "Compiling") continue;
+      if (error.code === "Compiling" || error.code === "BundlePending") continue;
       const key = `${kind} ${name} ${generation}`;
       now.add(key);
       if (this.#reported.has(key)) continue;

@@ -12,12 +12,20 @@ import {
   Informer,
   type Logger,
   Namespace,
+  readSecretText,
   Secret,
   type Tracer,
 } from "@shieldx/controller-runtime";
-import { formatKeptPolicies, formatPolicyProblems, TLS_SECRET, WEBHOOK_PATH } from "@shieldx/crds";
+import {
+  BUNDLE_FAILED,
+  formatKeptPolicies,
+  formatPolicyProblems,
+  type PolicyProblem,
+  TLS_SECRET,
+  WEBHOOK_PATH,
+} from "@shieldx/crds";
 import type { TlsMaterial } from "@shieldx/pki/secret";
-import { compilerBeside, openRegoPrograms, type RegoPrograms } from "@shieldx/policy-engine";
+import { compilerBeside, openRegoPolicies, type PolicySet, type RegoPolicies } from "@shieldx/policy-engine";
 import type { Registry } from "prom-client";
 import { askBySubjectAccessReview } from "../admission/authorizations.ts";
 import { dryRunChecker } from "../admission/expression-check.ts";
@@ -80,7 +88,7 @@ class Replica {
   readonly #events: EventBroadcaster;
   readonly #lease: ReplicaLease;
   readonly #certificates: CertificateLoader;
-  readonly #rego: RegoPrograms;
+  readonly #rego: RegoPolicies;
   readonly #policies: PolicyLoader;
   readonly #lookedAt: LookedAt;
   readonly #informers: readonly Informer[];
@@ -134,12 +142,19 @@ class Replica {
         this.#changed();
       },
     });
-    this.#rego = openRegoPrograms({
+    this.#rego = openRegoPolicies({
       compilerFile: flags.regoCompiler ?? compilerBeside(process.argv[1]),
       planFolder: flags.regoPlans,
       clock,
-      warn: (fields, message) => logger.warn(fields, message),
+      readSecret: (name, key) =>
+        readSecretText(
+          client,
+          { namespace: flags.namespace, name, key },
+          "list it in rbac.bundleSecrets of the chart",
+        ),
+      log: (level, fields, message) => logger[level](fields, message),
     });
+    this.#rego.onChange(() => this.#changed());
     this.#policies = new PolicyLoader({
       rego: this.#rego,
       policies,
@@ -155,7 +170,7 @@ class Replica {
         this.#changed();
       },
     });
-    this.#decisions = new Decisions({ ...parts, policies });
+    this.#decisions = new Decisions({ ...parts, policies, compiler: this.#rego.compiler });
     this.#certificates = new CertificateLoader({
       informer: secrets,
       client,
@@ -318,13 +333,24 @@ class Replica {
         : {
             policySetDigest: set.digest,
             keptPolicies: formatKeptPolicies(set.kept),
-            policyProblems: formatPolicyProblems(this.#lookedAt.problems(set)),
+            policyProblems: formatPolicyProblems([
+              ...this.#lookedAt.problems(set),
+              ...this.#outdatedBundles(set),
+            ]),
           }),
       ...(material === undefined
         ? {}
         : { servingLeaf: material.serving.fingerprint, servingLeafNotAfterMs: material.serving.notAfterMs }),
       ...(material?.candidate === undefined ? {} : { candidateLeaf: material.candidate.fingerprint }),
     };
+  }
+
+  /** Policies that are judged by an older bundle than there is. */
+  #outdatedBundles({ policies }: PolicySet): PolicyProblem[] {
+    return policies.flatMap(({ name, source }) => {
+      const message = this.#rego.outdated(source.spec);
+      return message === undefined ? [] : [{ policy: name, reason: BUNDLE_FAILED, message }];
+    });
   }
 
   /** `latest` means the server's version, which an upgrade of the cluster changes. */

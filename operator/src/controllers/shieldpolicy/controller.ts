@@ -160,7 +160,7 @@ export function shieldPolicyController(operator: OperatorContext): ControllerDef
     const observed = observePolicy(operator, context, policy, now);
     // Its status is of this version already; whoever starts and compiles it anew has nothing else to say.
     if (
-      observed.problem?.code === "Compiling" &&
+      (observed.problem?.code === "Compiling" || observed.problem?.code === "BundlePending") &&
       policy.status?.observedGeneration === policy.metadata.generation
     )
       return undefined;

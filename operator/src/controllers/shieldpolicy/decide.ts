@@ -1,4 +1,5 @@
 import {
+  BUNDLE_FAILED,
   effectiveBackground,
   formatLoadedBy,
   mutates,
@@ -75,6 +76,8 @@ export interface WebhookState {
   readonly hasCertificate: boolean;
   /** Why a replica that holds the policy cannot judge by it: failurePolicy decides there. */
   readonly cannotJudge: Obstruction | undefined;
+  /** Why some replica, or the audit, judges by an older bundle than there is. */
+  readonly outdatedBundle?: string | undefined;
   /** What keeps the webhook's configuration or certificates from being kept up to date. */
   readonly obstruction: Obstruction | undefined;
 }
@@ -171,7 +174,7 @@ function concludeOnForce(observed: StatusObservation): Omit<Conclusion, "compile
       return {
         enforced: notMeant(observed),
         isOff: true,
-        degraded: withoutReports(observed),
+        degraded: byOlderBundle(observed) ?? withoutReports(observed),
       };
     case "Native": {
       const { enforced, degraded } = concludeNative(observed.native);
@@ -179,7 +182,7 @@ function concludeOnForce(observed: StatusObservation): Omit<Conclusion, "compile
     }
     case "Webhook": {
       const { enforced, degraded } = concludeWebhook(observed.webhook);
-      return { enforced, degraded: degraded ?? withoutReports(observed) };
+      return { enforced, degraded: degraded ?? byOlderBundle(observed) ?? withoutReports(observed) };
     }
     default:
       return observed.enforcer.by satisfies never;
@@ -227,6 +230,12 @@ function olderVersion(message: string): Pick<Conclusion, "enforced" | "degraded"
     enforced: { isTrue: true, reason: "OlderVersion", message },
     degraded: { isTrue: true, reason: "OlderVersion", message },
   };
+}
+
+function byOlderBundle({ webhook }: StatusObservation): Conclusion["degraded"] {
+  if (webhook.outdatedBundle === undefined) return undefined;
+  const message = `the last good bundle stays in use: ${webhook.outdatedBundle}`;
+  return { isTrue: true, reason: BUNDLE_FAILED, message: bounded(oneLine(message)) };
 }
 
 function withoutReports({ audit, reports, policy }: StatusObservation): Conclusion["degraded"] {

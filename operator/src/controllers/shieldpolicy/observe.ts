@@ -5,6 +5,7 @@ import {
   ValidatingWebhookConfiguration,
 } from "@shieldx/controller-runtime";
 import {
+  BUNDLE_FAILED,
   CA_SECRET,
   FAIL_CONFIGURATION,
   IGNORE_CONFIGURATION,
@@ -69,13 +70,14 @@ export function observePolicy(
   const isHeld = isPassing && operator.world.loadedBy(operator.world.liveReplicas(now), [newest.member]) > 0;
   const older = problem === undefined || isHeld ? undefined : lastGood(operator, policy, now);
   const version = older ?? newest;
+  const outdatedHere = operator.world.outdatedBundle(policy);
   const isBroken = problem !== undefined && (older !== undefined || !isPassing);
   return {
     policy,
     problem: isPassing ? { ...problem, meanwhile: older === undefined ? "newest" : "older" } : problem,
     enforcer: enforcerOf(spec, operator),
     mutating: cachedMutating(operator, context, policy.metadata.name),
-    webhook: observeWebhook(operator, context, version, isBroken, exceptions.honoured, now),
+    webhook: observeWebhook(operator, context, version, isBroken, exceptions.honoured, outdatedHere, now),
     version,
     ...exceptions,
   };
@@ -111,6 +113,7 @@ function observeWebhook(
   { member, calls }: PolicyVersion,
   isBroken: boolean,
   honoured: readonly ShieldExceptionObject[],
+  outdatedHere: string | undefined,
   now: number,
 ): WebhookState {
   const live = operator.world.liveReplicas(now);
@@ -134,7 +137,14 @@ function observeWebhook(
       (mutating === undefined || areMutationsPublished(mutating, mutations, operator.ownNamespaces)),
     cannotJudge: live
       .flatMap(({ problems }) => problems)
-      .find(({ policy }) => calls !== undefined && policy === member.name),
+      .find(
+        ({ policy, reason }) => calls !== undefined && policy === member.name && reason !== BUNDLE_FAILED,
+      ),
+    outdatedBundle:
+      live
+        .flatMap(({ problems }) => problems)
+        .find(({ policy, reason }) => policy === member.name && reason === BUNDLE_FAILED)?.message ??
+      outdatedHere,
     obstruction: subjects
       .map((subject) => operator.obstacles.get(subject))
       .find((refusal) => refusal !== undefined),

@@ -9,7 +9,7 @@ import type { EvaluationContext, PolicySet, PolicySetProblem } from "../policy-s
 import type { AdmissionRequestLike } from "../policy-set/request.ts";
 import type { Labels } from "../policy-set/selector.ts";
 import type { Exempted, Finding, Verdict } from "../policy-set/verdict.ts";
-import type { RegoLookup } from "../rego/program/index.ts";
+import type { RegoLookup } from "../rego-policies/state.ts";
 import { inventoryInFiles } from "./inventory.ts";
 import { ParametersInFiles } from "./parameters.ts";
 import { type DefinedResources, definedResources, namespaceOf, resourceOf } from "./resource-of.ts";
@@ -124,7 +124,19 @@ export function checkManifests(check: OfflineCheck): OfflineReport {
       return asking.has(name) || mentions(source.spec, /\buserInfo\b/);
     })
     .map(({ name }) => name);
-  return { findings, exempted, checked, skipped, notOffline, problems: set.problems };
+  const [unfetched, problems] = partition(set.problems, ({ error }) => error.code === "BundleFailed");
+  return {
+    findings,
+    exempted,
+    checked,
+    skipped,
+    notOffline: [...notOffline, ...unfetched.map(({ name }) => name)].sort(),
+    problems,
+  };
+}
+
+function partition<T>(items: readonly T[], isFirst: (item: T) => boolean): [T[], T[]] {
+  return [items.filter(isFirst), items.filter((item) => !isFirst(item))];
 }
 
 function labelsOfNamespaces({ namespaces = {}, objects }: OfflineCheck): Map<string, Labels> {

@@ -8,6 +8,7 @@ import {
 } from "@shieldx/crds";
 import { byCodePoint } from "../pod-security/check.ts";
 import { requirePassingTests } from "../policy-tests/require.ts";
+import type { RegoProgram } from "../rego/program/index.ts";
 import { type CompiledPolicy, type CompileEnvironment, compilePolicy } from "./compile.ts";
 import { PolicyCompileError } from "./errors.ts";
 import { type CompiledException, compileException } from "./exceptions.ts";
@@ -77,29 +78,36 @@ function compileOrKeep(
   const { name, uid = "", generation = 0 } = policy.metadata;
   const previous = lastOf(policy, input);
   if (previous !== undefined && isUnchanged(previous, policy, input)) return previous;
-  const { compiled, error } = input.prepared?.get(policy) ?? prepare(policy, input);
-  if (compiled !== undefined) return compiled;
+  const prepared = input.prepared?.get(policy) ?? prepare(policy, input);
+  if (prepared.error === undefined) return prepared.compiled;
+  const { error, program } = prepared;
   const keepsLastGood = previous !== undefined;
-  problems.push({ kind: "ShieldPolicy", name, uid, generation, error, keepsLastGood });
+  problems.push({ kind: "ShieldPolicy", name, uid, generation, error, keepsLastGood, program });
   return previous;
 }
 
 /** What came of compiling a policy. */
 export type Prepared =
   | { readonly compiled: CompiledPolicy; readonly error?: undefined }
-  | { readonly compiled?: undefined; readonly error: PolicyCompileError };
+  | {
+      readonly compiled?: undefined;
+      readonly error: PolicyCompileError;
+      /** Of a policy in Rego that compiles, and is refused all the same. */
+      readonly program?: RegoProgram | undefined;
+    };
 
 /** By the object that the policy was compiled from. */
 export type PreparedPolicies = ReadonlyMap<ShieldPolicy, Prepared>;
 
 export function prepare(policy: ShieldPolicy, input: PolicySetInput): Prepared {
+  let compiled: CompiledPolicy | undefined;
   try {
-    const compiled = compilePolicy(policy, input);
+    compiled = compilePolicy(policy, input);
     checkSchema(policy);
     requirePassingTestsOnce(compiled, input);
     return { compiled };
   } catch (error) {
-    return { error: asCompileError(error) };
+    return { error: asCompileError(error), program: compiled?.program };
   }
 }
 
@@ -119,8 +127,16 @@ function isUnchanged(last: CompiledPolicy, policy: ShieldPolicy, input: PolicySe
   return (
     last.generation === (policy.metadata.generation ?? 0) &&
     isSameForWebhook(last, policy) &&
+    hasSameProgram(last, policy, input) &&
     input.previous?.serverMinor === input.serverMinor
   );
+}
+
+/** A bundle brings another program; while there is none, the one there is stays. */
+function hasSameProgram(last: CompiledPolicy, { spec }: ShieldPolicy, { rego }: PolicySetInput): boolean {
+  if (spec.rego?.bundle === undefined || rego === undefined) return true;
+  const state = rego(spec);
+  return state.kind !== "ready" || state.program === last.program;
 }
 
 /** Tests that failed fail again, and must not be run again for each object somebody else changes. */
@@ -131,6 +147,7 @@ function requirePassingTestsOnce(compiled: CompiledPolicy, input: PolicySetInput
       ? input.previous.problems.find(
           (problem) =>
             problem.error.code === "TestsFailed" &&
+            problem.program === compiled.program &&
             problem.name === name &&
             problem.uid === uid &&
             problem.generation === generation,

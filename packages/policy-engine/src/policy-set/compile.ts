@@ -12,11 +12,12 @@ import {
 import type { Mutator } from "../mutation/mutator.ts";
 import { isPodSecurityLevel, isPodSecurityVersion, resolveMinor } from "../pod-security/levels.ts";
 import { podCarriers } from "../pod-security/workload.ts";
-import type { RegoLookup, RegoProgram } from "../rego/program/index.ts";
+import type { RegoProgram } from "../rego/program/index.ts";
+import type { RegoLookup } from "../rego-policies/state.ts";
 import type { PolicySetMember } from "./digest.ts";
 import { celJudge, compileMutator, mentions } from "./engines/cel.ts";
 import { podSecurityJudge } from "./engines/pod-security.ts";
-import { regoJudge, regoSourceOf } from "./engines/rego.ts";
+import { regoJudge } from "./engines/rego.ts";
 import { PolicyCompileError } from "./errors.ts";
 import type { ExceptionTerms } from "./exceptions.ts";
 import { type Judge, neverHere } from "./judgement.ts";
@@ -51,6 +52,8 @@ export interface CompiledPolicy extends CompiledBase {
   readonly mutator?: Mutator;
   /** False where the API server evaluates the policy itself: it takes no part in admission here. */
   readonly isEvaluatedHere: boolean;
+  /** Engine rego: what it is judged by. A bundle brings another without a new generation. */
+  readonly program?: RegoProgram;
   /** Engine podSecurity: the edition of the standards in force, `latest` resolved. */
   readonly podSecurityMinor?: number;
 }
@@ -267,34 +270,37 @@ function compileRego(
   { rego }: CompileEnvironment,
 ): CompiledPolicy {
   checkNamesResources(spec);
-  for (const field of ["bundle", "allowedHosts"] as const) {
-    if (spec.rego?.[field] !== undefined)
-      throw new PolicyCompileError(
-        "NotYetSupported",
-        `spec.rego.${field}`,
-        "is not yet supported: remove it",
-      );
-  }
+  if (spec.rego?.allowedHosts !== undefined)
+    throw new PolicyCompileError(
+      "NotYetSupported",
+      "spec.rego.allowedHosts",
+      "is not yet supported: remove it",
+    );
   if (spec.evaluation === "Native") {
     const message = "the API server does not understand Rego: use Auto or Webhook";
     throw new PolicyCompileError("Invalid", "spec.evaluation", message);
   }
   checkCalls(spec, "engine rego", "");
   if (base.background === "audit") checkLooksAtNobody(spec);
+  const program = programOf(spec, rego);
   return {
     ...base,
     engine: "rego",
+    program,
     match: compileMatch(spec.matchConstraints, [], "spec.matchConstraints"),
-    judge: regoJudge(spec, programOf(spec, rego)),
+    judge: regoJudge(spec, program),
     isEvaluatedHere: true,
   };
 }
 
-function programOf(spec: ShieldPolicy["spec"], lookUp: RegoLookup | undefined): RegoProgram {
-  const path = "spec.rego.module";
-  const source = regoSourceOf(spec);
-  if (source === undefined) throw new PolicyCompileError("Required", path, "write the policy there");
-  const state = lookUp?.(source) ?? { kind: "compiling", failure: "there is no Rego compiler here" };
+function programOf({ engine, rego }: ShieldPolicy["spec"], lookUp: RegoLookup | undefined): RegoProgram {
+  const path = rego?.bundle === undefined ? "spec.rego.module" : "spec.rego.bundle";
+  if (rego?.module === undefined && rego?.bundle === undefined)
+    throw new PolicyCompileError("Required", path, "write the policy there");
+  const state = lookUp?.({ engine, rego }) ?? {
+    kind: "compiling",
+    failure: "there is no Rego compiler here",
+  };
   switch (state.kind) {
     case "ready":
       return state.program;
@@ -303,6 +309,10 @@ function programOf(spec: ShieldPolicy["spec"], lookUp: RegoLookup | undefined): 
     case "compiling":
       if (state.failure === undefined) throw new PolicyCompileError("Compiling", path, "is being compiled");
       throw new PolicyCompileError("CompilerFailed", path, `could not be compiled yet: ${state.failure}`);
+    case "fetching":
+      if (state.failure === undefined)
+        throw new PolicyCompileError("BundlePending", path, "has not been fetched yet");
+      throw new PolicyCompileError("BundleFailed", path, `cannot be had so far: ${state.failure}`);
     default:
       return state satisfies never;
   }

@@ -9,14 +9,25 @@ export type PolicyCompileErrorCode =
   | "Compiling"
   /** The compiler could not be run; it will be tried again. */
   | "CompilerFailed"
+  /** Its bundle has not been fetched yet. */
+  | "BundlePending"
+  /** Its bundle cannot be had so far; it will be tried again. */
+  | "BundleFailed"
   /** It compiles, and a case of its own tests comes to something else than it expects. */
   | "TestsFailed"
   /** It compiles, and its tests took too long to tell. */
   | "TestsTooSlow";
 
+const passing: ReadonlySet<string> = new Set<PolicyCompileErrorCode>([
+  "Compiling",
+  "CompilerFailed",
+  "BundlePending",
+  "BundleFailed",
+]);
+
 /** Whether that says nothing about the policy, and will pass by itself. */
 export function isTransient(code: string): boolean {
-  return code === "Compiling" || code === "CompilerFailed";
+  return passing.has(code);
 }
 
 /** Whether a policy that is refused with this code compiles, but for its tests. */

@@ -12,7 +12,6 @@ export {
   podSecurityResourceRules,
 } from "./compile.ts";
 export { type PolicySetMember, policySetDigest } from "./digest.ts";
-export { regoSourceOf } from "./engines/rego.ts";
 export { isAboutTests, isTransient, PolicyCompileError, type PolicyCompileErrorCode } from "./errors.ts";
 export {
   type CompiledException,

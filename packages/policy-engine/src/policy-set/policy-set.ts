@@ -2,6 +2,7 @@ import type { KeptPolicy } from "@shieldx/crds";
 import type { ObjectTypes } from "../mutation/object-types.ts";
 import { isJsonObject } from "../pod-security/shape-reader.ts";
 import { podCarrierOf } from "../pod-security/workload.ts";
+import type { RegoProgram } from "../rego/program/index.ts";
 import type { CompiledPolicy } from "./compile.ts";
 import { type PolicySetMember, policySetDigest } from "./digest.ts";
 import type { PolicyCompileError } from "./errors.ts";
@@ -65,6 +66,8 @@ export interface PolicySetProblem {
   readonly error: PolicyCompileError;
   /** The last version that compiled is still in force. */
   readonly keepsLastGood: boolean;
+  /** What a policy in Rego that compiles would have been judged by. */
+  readonly program?: RegoProgram | undefined;
 }
 
 /**

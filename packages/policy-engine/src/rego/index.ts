@@ -33,9 +33,6 @@ export {
 export { compactJson, type RegoJson } from "./json.ts";
 export { loadPlan, PlanError, type RegoPlan } from "./plan/index.ts";
 export {
-  compilerBeside,
-  openRegoPrograms,
-  type RegoLookup,
   type RegoProgram,
   RegoPrograms,
   type RegoProgramsOptions,

@@ -8,7 +8,8 @@ import {
   shieldException,
 } from "../../../testing/objects.ts";
 import { EvaluationError } from "../../rego/builtins/contract.ts";
-import type { RegoLookup, RegoQuestion, RegoState } from "../../rego/program/index.ts";
+import type { RegoQuestion } from "../../rego/program/index.ts";
+import type { RegoLookup, RegoPolicyState } from "../../rego-policies/state.ts";
 import { buildPolicySet } from "../build.ts";
 import type { PolicySet } from "../policy-set.ts";
 
@@ -259,9 +260,56 @@ describe("a policy of engine rego", () => {
   });
 });
 
+describe("a policy whose program comes of a bundle", () => {
+  const bundled = (generation = 1, more: object = {}) =>
+    regoPolicy(
+      "p",
+      { rego: { version: "v1", bundle: { url: "https://x.example.com/b" } }, ...more },
+      generation,
+    );
+  const saying = (text: string): RegoPolicyState => ({
+    kind: "ready",
+    program: { entrypoint: "data.a.deny", rule: "deny", evaluate: () => [text] },
+  });
+
+  it("is judged by the newest that is ready, without a new generation", () => {
+    const one = saying("one");
+    const first = setOf(() => one, bundled());
+    expect(setOf(() => one, bundled(), first).policy("p")).toBe(first.policy("p"));
+    const second = setOf(() => saying("two"), bundled(), first);
+    expect(denials(second)).toMatchObject([{ message: expect.stringContaining("two") }]);
+    const meanwhile = setOf(() => ({ kind: "fetching" }), bundled(), second);
+    expect(meanwhile.problems).toEqual([]);
+    expect(denials(meanwhile)).toMatchObject([{ message: expect.stringContaining("two") }]);
+  });
+
+  it.each<[string, RegoPolicyState]>([
+    ["BundlePending", { kind: "fetching" }],
+    ["BundleFailed", { kind: "fetching", failure: "answers 404" }],
+  ])("is not in force before it came: %s", (code, state) => {
+    const { problems } = setOf(() => state, bundled());
+    expect(problems).toMatchObject([{ error: { code, path: "spec.rego.bundle" }, keepsLastGood: false }]);
+  });
+
+  it("must pass the policy's tests each time", () => {
+    const object = configMap();
+    const expectation = { decision: "deny", message: "two" };
+    const tests = [{ name: "a", operation: "CREATE", object, expect: expectation }];
+    const policy = bundled(1, { tests });
+    const failing = setOf(() => saying("one"), policy);
+    expect(failing.problems).toMatchObject([{ error: { code: "TestsFailed" } }]);
+    const two = saying("two");
+    const passing = setOf(() => two, policy, failing);
+    expect(passing.problems).toEqual([]);
+    const third = setOf(() => saying("three"), policy, passing);
+    expect(third.problems).toMatchObject([{ error: { code: "TestsFailed" }, keepsLastGood: true }]);
+    expect(denials(third)).toMatchObject([{ message: expect.stringContaining("two") }]);
+  });
+});
+
 describe("while a policy of engine rego is not compiled", () => {
   const before = setOf(answering(() => ["old"]));
-  it.each<[string, RegoState]>([
+  it.each<[string, RegoPolicyState]>([
     ["Compiling", { kind: "compiling" }],
     ["CompilerFailed", { kind: "compiling", failure: "no file" }],
     ["Invalid", { kind: "refused", problem: "line 1, column 1: no" }],
@@ -295,7 +343,7 @@ describe("while a policy of engine rego is not compiled", () => {
       "Invalid",
     ],
     ["spec.evaluation", { evaluation: "Native" }, "Invalid"],
-    ["spec.rego.bundle", { rego: { bundle: { url: "https://x" } } }, "NotYetSupported"],
+    ["spec.rego.allowedHosts", { rego: { module: "package a", allowedHosts: ["x"] } }, "NotYetSupported"],
     ["spec.rego.module", { rego: {} }, "Required"],
     ["spec.validations", { validations: [{ expression: "true" }] }, "Invalid"],
   ])("refuses %s", (path, spec, code) => {

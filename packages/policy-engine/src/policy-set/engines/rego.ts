@@ -2,7 +2,7 @@ import type { ShieldPolicySpec } from "@shieldx/crds";
 import { NO_PARAMS } from "../../cel/admission/params.ts";
 import type { CelParams } from "../../cel/admission/question.ts";
 import { EvaluationError } from "../../rego/builtins/contract.ts";
-import type { RegoProgram, RegoSource } from "../../rego/program/index.ts";
+import type { RegoProgram } from "../../rego/program/index.ts";
 import type { RegoValue } from "../../rego/values.ts";
 import { type InventoryKind, inventoryKindsOf, inventoryProblem } from "../inventory.ts";
 import { type Judge, type Judgement, noAnnotations, passes, type Violation } from "../judgement.ts";
@@ -10,16 +10,6 @@ import { isLeftAlone } from "../left-alone.ts";
 import { paramFinder, paramReferenceOf } from "../params.ts";
 import type { Question } from "../question.ts";
 import { celRules, mustPass } from "./cel.ts";
-
-/** What a policy of engine rego is compiled from; undefined where it says nothing of it. */
-export function regoSourceOf({
-  engine,
-  rego,
-}: Pick<ShieldPolicySpec, "engine" | "rego">): RegoSource | undefined {
-  if (engine !== "rego" || typeof rego?.module !== "string") return undefined;
-  const { module, version, entrypoint } = rego;
-  return { modules: { "policy.rego": module }, version: version ?? "v1", entrypoint };
-}
 
 /**
  * Rules in Rego.

@@ -19,8 +19,8 @@ export interface BundleSourceOptions {
   /** Of https. */
   readonly url: string;
   readonly credentials?: () => BundleCredentials | Promise<BundleCredentials>;
-  /** With it only signed bundles are used. */
-  readonly verifier?: BundleVerifier;
+  /** With it only signed bundles are used. Asked for at each bundle, as credentials are, where it is a function. */
+  readonly verifier?: BundleVerifier | (() => Promise<BundleVerifier>);
   readonly limits?: Partial<BundleLimits>;
   readonly polling?: Polling;
   /** Keeps the last good bundle over a restart. Deltas are then not asked for, as none of them is whole. */
@@ -151,7 +151,7 @@ export class BundleSource {
       store?.load(this.#limits.compressedBytes),
     );
     if (kept === undefined || this.#current !== undefined) return;
-    const bundle = this.#read(kept.bytes);
+    const bundle = await this.#read(kept.bytes);
     if (bundle.kind !== "snapshot") return;
     await this.#activate(bundle, kept.etag, true);
   }
@@ -189,7 +189,7 @@ export class BundleSource {
   }
 
   async #take(bytes: Uint8Array, etag: string | undefined): Promise<void> {
-    const bundle = this.#read(bytes);
+    const bundle = await this.#read(bytes);
     if (bundle.kind === "snapshot") {
       await this.#activate(bundle, etag, false);
       this.#unkept = { bytes, etag };
@@ -214,8 +214,12 @@ export class BundleSource {
     this.#unkept = undefined;
   }
 
-  #read(bytes: Uint8Array) {
-    const { verifier } = this.#options;
+  async #read(bytes: Uint8Array) {
+    const { verifier: given } = this.#options;
+    const verifier =
+      typeof given === "function"
+        ? await orElse("NO_CREDENTIALS", "there are no keys to verify the bundle with", given)
+        : given;
     return readBundle(bytes, {
       limits: this.#limits,
       ...(verifier === undefined ? {} : { verification: { verifier, nowMs: this.#now() } }),

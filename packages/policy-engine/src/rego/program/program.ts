@@ -1,7 +1,7 @@
 /** A compiled source whose answer is read as what is wrong with a request. */
 import { EvaluationError } from "../builtins/contract.ts";
 import { builtins } from "../builtins/index.ts";
-import type { CompileProblem, CompileRequest } from "../compiler/index.ts";
+import { type CompileProblem, type CompileRequest, planName } from "../compiler/index.ts";
 import { compileRego, type QueryContext } from "../evaluate/index.ts";
 import type { RegoJson } from "../json.ts";
 import type { RegoPlan } from "../plan/index.ts";
@@ -40,10 +40,21 @@ export function compileRequestOf({ modules, version, entrypoint }: RegoSource): 
   };
 }
 
-/** Throws `MissingBuiltinsError`, and `RangeError` for a plan of absurd numbers or without one entrypoint. */
-export function regoProgram(plan: RegoPlan, { data = {} }: RegoSource): RegoProgram {
+/**
+ * The entrypoint that a source asks for, as its plan has it; undefined where it does not, and has to be compiled. A plan that
+ * was compiled for the source has no other.
+ */
+export function plannedEntrypoint(plan: RegoPlan, { entrypoint }: RegoSource): string | undefined {
+  const names = plan.plans.map(({ name }) => name);
+  if (entrypoint !== undefined) return names.find((name) => name === planName(entrypoint));
+  return defaultRules.flatMap((rule) => names.filter((name) => name.endsWith(`/${rule}`)))[0];
+}
+
+/** Throws `MissingBuiltinsError`, and `RangeError` for a plan of absurd numbers or without the entrypoint. */
+export function regoProgram(plan: RegoPlan, source: RegoSource): RegoProgram {
+  const { data = {} } = source;
   const policy = compileRego(plan, builtins);
-  const [name] = policy.entrypoints;
+  const name = plannedEntrypoint(plan, source) ?? policy.entrypoints[0];
   if (name === undefined) throw new RangeError("the plan has no entrypoint");
   const entrypoint = `data.${name.replaceAll("/", ".")}`;
   const isBare = Object.keys(data).length === 0;

@@ -97,6 +97,17 @@ describe("programs", () => {
     expect(compiler.batches).toEqual([["good", "bad"], ["worse"]]);
   });
 
+  it("come without the compiler where the source brings a plan with its entrypoint", async () => {
+    const { compiler, programs } = setUp();
+    const entrypoint = "data.test.query";
+    const planned: RegoSource = { ...source("bad"), plan, entrypoint };
+    expect(await programs.prepare(planned, 1_000)).toMatchObject({ kind: "ready", program: { entrypoint } });
+    expect(compiler.batches).toEqual([]);
+    const other = { ...planned, entrypoint: "data.test.other" };
+    expect(await programs.prepare(other, 1_000)).toMatchObject({ kind: "refused" });
+    expect(compiler.batches).toEqual([["bad"]]);
+  });
+
   it("are there at once for a policy that was tried at apply", async () => {
     const { compiler, programs } = setUp();
     expect(await programs.prepare(source("good"), 1_000)).toMatchObject({ kind: "ready" });

@@ -5,7 +5,8 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { type CompileOutcome, CompilerUnavailableError, type RegoCompiler } from "../compiler/index.ts";
 import { MissingBuiltinsError } from "../evaluate/index.ts";
-import { compileRequestOf, describeProblem, regoProgram } from "./program.ts";
+import type { RegoPlan } from "../plan/index.ts";
+import { compileRequestOf, describeProblem, plannedEntrypoint, regoProgram } from "./program.ts";
 import { type RegoSource, sourceKey } from "./source.ts";
 import type { RegoState } from "./state.ts";
 
@@ -171,11 +172,17 @@ export class RegoPrograms<Handle = unknown> {
 
   async #compile(batch: readonly Entry[]): Promise<void> {
     try {
+      const [planned, unplanned] = byPlan(batch);
+      for (const [entry, plan] of planned) {
+        this.#make(entry, plan);
+        await nextTurn();
+      }
+      if (unplanned.length === 0) return;
       const outcomes = await this.#options.compiler.compile(
-        batch.map(({ source }) => compileRequestOf(source)),
+        unplanned.map(({ source }) => compileRequestOf(source)),
       );
       const failed: [Entry, string][] = [];
-      for (const [at, entry] of batch.entries()) {
+      for (const [at, entry] of unplanned.entries()) {
         const outcome = outcomes[at];
         const problem = outcome === undefined ? "it gave no answer" : this.#settle(entry, outcome);
         if (problem !== undefined) failed.push([entry, problem]);
@@ -207,13 +214,17 @@ export class RegoPrograms<Handle = unknown> {
       entry.state = { kind: "refused", problem: problems.join("; ") || "the compiler refuses it" };
       return undefined;
     }
+    this.#make(entry, outcome.plan);
+    return undefined;
+  }
+
+  #make(entry: Entry, plan: RegoPlan): void {
     try {
-      entry.state = { kind: "ready", program: regoProgram(outcome.plan, source) };
+      entry.state = { kind: "ready", program: regoProgram(plan, entry.source) };
     } catch (error) {
       if (!(error instanceof MissingBuiltinsError || error instanceof RangeError)) throw error;
       entry.state = { kind: "refused", problem: error.message };
     }
-    return undefined;
   }
 
   #failed(entries: readonly Entry[], failure: string, isToBlame: boolean): void {
@@ -229,6 +240,19 @@ export class RegoPrograms<Handle = unknown> {
     }
     if (entries.length > 0) this.#options.onFailure?.(failure, soonest);
   }
+}
+
+/** Those that bring a plan with their entrypoint, and those that are to be compiled. */
+function byPlan(batch: readonly Entry[]): [[Entry, RegoPlan][], Entry[]] {
+  const planned: [Entry, RegoPlan][] = [];
+  const unplanned: Entry[] = [];
+  for (const entry of batch) {
+    const { plan } = entry.source;
+    if (plan !== undefined && plannedEntrypoint(plan, entry.source) !== undefined)
+      planned.push([entry, plan]);
+    else unplanned.push(entry);
+  }
+  return [planned, unplanned];
 }
 
 /** Nobody wants it, and the compiler could not be run for it. */

@@ -1,5 +1,6 @@
 /** What is compiled as one program. */
 import { createHash } from "node:crypto";
+import type { RegoPlan } from "../plan/index.ts";
 import type { PlainObject } from "../values.ts";
 
 export interface RegoSource {
@@ -7,6 +8,10 @@ export interface RegoSource {
   readonly modules: Readonly<Record<string, string>>;
   /** Documents that come with the modules, below `data`. */
   readonly data?: PlainObject;
+  /** Compiled ahead by whoever made the modules: used as it is where it has the entrypoint. */
+  readonly plan?: RegoPlan | undefined;
+  /** Stands for modules, documents and plan, where these are too large to be compared each time. */
+  readonly identity?: string;
   readonly version: "v0" | "v1";
   /** Rule that holds what is wrong, such as `data.shieldx.deny`; left out, one of `defaultRules`. */
   readonly entrypoint?: string | undefined;
@@ -16,9 +21,10 @@ export interface RegoSource {
 export const defaultRules: readonly string[] = ["violation", "deny"];
 
 /** SHA-256, in hex: equal for equal sources. */
-export function sourceKey({ modules, data, version, entrypoint }: RegoSource): string {
-  const sorted = Object.entries(modules).sort(([a], [b]) => (a < b ? -1 : 1));
+export function sourceKey({ modules, data, version, entrypoint, identity }: RegoSource): string {
+  const sorted = () => Object.entries(modules).sort(([a], [b]) => (a < b ? -1 : 1));
+  const parts = identity === undefined ? [sorted(), data ?? null] : [identity];
   return createHash("sha256")
-    .update(JSON.stringify([sorted, data ?? null, version, entrypoint ?? null]))
+    .update(JSON.stringify([parts, version, entrypoint ?? null]))
     .digest("hex");
 }

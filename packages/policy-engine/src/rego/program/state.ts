@@ -1,5 +1,4 @@
 import type { RegoProgram } from "./program.ts";
-import type { RegoSource } from "./source.ts";
 
 /** How far a source has come. */
 export type RegoState =
@@ -8,6 +7,3 @@ export type RegoState =
   | { readonly kind: "refused"; readonly problem: string }
   /** `failure`: why the compiler could not be run so far; it will be tried again. */
   | { readonly kind: "compiling"; readonly failure?: string | undefined };
-
-/** Says how far a source has come; asked while policies are compiled, so it answers at once. */
-export type RegoLookup = (source: RegoSource) => RegoState;

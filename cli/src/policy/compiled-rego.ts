@@ -1,0 +1,25 @@
+import { realClock } from "@shieldx/controller-runtime";
+import type { ShieldPolicy } from "@shieldx/crds";
+import { compilerBeside, openRegoPolicies, type RegoLookup } from "@shieldx/policy-engine";
+
+const compilingMs = 60_000;
+
+/**
+ * Compiles what is in Rego; a policy that is not compiled becomes a problem of whoever wants it.
+ *
+ * @param compiler the compiler's module; left out, SHIELDX_REGO_COMPILER, or beside the program
+ */
+export async function compiledRego(
+  policies: readonly ShieldPolicy[],
+  compiler: string | undefined,
+): Promise<RegoLookup | undefined> {
+  const specs = policies.map(({ spec }) => spec).filter(({ engine }) => engine === "rego");
+  if (specs.length === 0) return undefined;
+  const { SHIELDX_REGO_COMPILER: fromEnvironment } = process.env;
+  const compilerFile = compiler ?? fromEnvironment ?? compilerBeside(process.argv[1]);
+  const rego = openRegoPolicies({ compilerFile, clock: realClock, log: () => undefined });
+  rego.want(specs);
+  await Promise.all(specs.map((spec) => rego.prepare(spec, compilingMs)));
+  rego.stop();
+  return rego.state;
+}
