@@ -89,6 +89,10 @@ Exit codes: 0 fine; 1 a policy refuses, a test fails, ShieldX needs attention or
     )
     .argument("<files...>", "ShieldPolicies and PolicyTests: files, folders, or - for standard input")
     .option("--policy <name>", "only this policy; repeat for more", collect, [])
+    .option(
+      "--rego-compiler <file>",
+      "compiles policies in Rego (default: $SHIELDX_REGO_COMPILER, then rego-compiler.wasm beside shieldctl)",
+    )
     .option("--kubernetes-version <1.N>", "what a policy's version `latest` means", "1.37")
     .option("--require-tests", "exit 1 also when a policy has no tests")
     .option("-v, --verbose", "show the cases that pass, too")

@@ -32,6 +32,7 @@ export {
 export {
   BUNDLE_FAILED,
   formatPolicyProblems,
+  NOT_SERVED,
   type PolicyProblem,
   parsePolicyProblems,
 } from "./policy-problems.ts";

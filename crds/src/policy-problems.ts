@@ -11,6 +11,9 @@ export interface PolicyProblem {
 /** Reason of a replica that judges by an older bundle, for it cannot have the newest: the policy is in force all the same. */
 export const BUNDLE_FAILED = "BundleFailed";
 
+/** Reason of a replica that does not serve a policy's rules over HTTP as they are written. */
+export const NOT_SERVED = "NotServed";
+
 /** Of a report: annotations of an object share 256 KiB. */
 const mostBytes = 32 * 1024;
 

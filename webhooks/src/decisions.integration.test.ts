@@ -80,7 +80,6 @@ describe.skipIf(wasmFile === undefined)("decisions over HTTP", { timeout: 2 * pa
 
   beforeAll(async () => {
     bed = await startTestBed("decisions");
-    await letRegoIn(bed);
     sink = await startLogSink();
     folder = await mkdtemp(join(tmpdir(), "decisions-"));
     await writeFile(join(folder, "ca.pem"), sink.caPem);
@@ -261,16 +260,3 @@ describe.skipIf(wasmFile === undefined)("decisions over HTTP", { timeout: 2 * pa
     expect(sink.events.some((event) => event.decision_id === id)).toBe(true);
   });
 });
-
-/** Until the definition itself lets engine rego in: takes the rules that refuse it out. */
-async function letRegoIn(bed: TestBed): Promise<void> {
-  const { stdout } = await bed.kubectl(["get", "crd", "shieldpolicies.shieldx.io", "-o", "json"]);
-  const crd = JSON.parse(stdout, (key, value) => {
-    if (key !== "x-kubernetes-validations") return value;
-    return (value as { rule: string }[]).filter(
-      ({ rule }) => rule !== "self.engine != 'rego'" && rule !== "!has(self.rego)",
-    );
-  });
-  delete crd.metadata.managedFields;
-  await bed.apply(crd);
-}

@@ -1,5 +1,6 @@
 import { progress, type Terminal } from "../output/terminal.ts";
 import { minorOf } from "../policy/command.ts";
+import { compiledRego } from "../policy/compiled-rego.ts";
 import { collectSuites } from "./collect.ts";
 import { printJson, printJunit, printSarif, printTable } from "./print.ts";
 import { runSuites, totalsOf } from "./run.ts";
@@ -7,6 +8,8 @@ import { runSuites, totalsOf } from "./run.ts";
 export interface PolicyTestOptions {
   readonly policy: readonly string[];
   readonly kubernetesVersion: string;
+  /** The Rego compiler's module; left out: SHIELDX_REGO_COMPILER, or beside the program. */
+  readonly regoCompiler?: string;
   readonly requireTests?: boolean;
   readonly verbose?: boolean;
   readonly output: "table" | "json" | "junit" | "sarif";
@@ -23,8 +26,13 @@ export async function runPolicyTest(
 ): Promise<number> {
   const serverMinor = minorOf(options.kubernetesVersion);
   const clear = progress(terminal, "running tests …");
-  const suites = await collectSuites(files, options.policy).finally(clear);
-  const results = runSuites(suites, serverMinor);
+  const read = async () => {
+    const suites = await collectSuites(files, options.policy);
+    const policies = suites.map(({ policy }) => policy);
+    return { suites, rego: await compiledRego(policies, options.regoCompiler) };
+  };
+  const { suites, rego } = await read().finally(clear);
+  const results = runSuites(suites, serverMinor, rego);
   switch (options.output) {
     case "table":
       printTable(results, options.verbose === true, terminal);

@@ -1,6 +1,7 @@
 import {
   compilePolicy,
   PolicyCompileError,
+  type RegoLookup,
   runPolicyTests,
   TESTS_BUDGET_MS,
   type TestOutcome,
@@ -28,11 +29,15 @@ export interface Totals {
 const budgetMs = TESTS_BUDGET_MS;
 
 /** Never throws for a policy: one that does not compile fails as a case of its own. */
-export function runSuites(suites: readonly Suite[], serverMinor: number): SuiteResult[] {
+export function runSuites(
+  suites: readonly Suite[],
+  serverMinor: number,
+  rego?: RegoLookup | undefined,
+): SuiteResult[] {
   return suites.map(({ policy, file, line, tests }) => {
     const result = { policy: policy.metadata.name, file, line };
     try {
-      const compiled = compilePolicy(policy, { serverMinor, evaluatesNative: true });
+      const compiled = compilePolicy(policy, { serverMinor, evaluatesNative: true, rego });
       return { ...result, outcomes: runPolicyTests(compiled, tests, { budgetMs }) };
     } catch (error) {
       if (!(error instanceof PolicyCompileError)) throw error;

@@ -233,7 +233,8 @@ deny contains msg if {
     await enforce(cluster, bundlePolicy("kept"));
     server.isUp = false;
     await shieldx.webhooks.at(-1)?.stop();
-    await shieldx.startWebhooks();
+    const { readyMs } = await shieldx.startWebhooks();
+    console.log(`webhook ready in ${Math.round(readyMs ?? 0)} ms by the bundle it kept`);
     expect(await refusal(configMap("bare"))).toContain("kept: one of");
   });
 

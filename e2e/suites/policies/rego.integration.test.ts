@@ -305,6 +305,36 @@ deny contains "never" if {
   });
 });
 
+describe("a policy that is only served over HTTP", () => {
+  const served = (name: string, module: string) =>
+    regoPolicy(name, module, { actions: { admission: "off", http: "serve" }, matchConstraints: undefined });
+
+  it("is ready without judging anything, and says where it is not served as it is written", async () => {
+    const module = 'package app.authz\n\nallow if input.user == "ann"\n';
+    await apply(cluster, served("authz", module));
+    await untilCondition(cluster, ["shieldpolicy", "authz"], "Ready", "True");
+    expect(await conditionOf("authz", "Enforced")).toMatchObject({
+      reason: "ActionOff",
+      message: "its rules are served over HTTP, and judge nothing",
+    });
+    await apply(cluster, served("second", module));
+    const told = await waitFor("told", async () => {
+      const condition = await conditionOf("second", "Ready");
+      return condition?.reason === "NotServed" ? condition : undefined;
+    });
+    expect(told).toMatchObject({
+      status: "False",
+      message: expect.stringContaining("package app.authz is served by ShieldPolicy authz already"),
+    });
+    await cluster.kubectl(["delete", "shieldpolicy", "authz"]);
+    await untilCondition(cluster, ["shieldpolicy", "second"], "Ready", "True");
+    await apply(cluster, served("second", "package app.other\n\nallow if { input.user }}\n"));
+    await waitFor("told again", async () =>
+      (await conditionOf("second", "Ready"))?.message.includes("rego_parse_error"),
+    );
+  });
+});
+
 describe("processes that start", () => {
   it("are ready with all policies, and from plans that were kept", async () => {
     const names = Array.from({ length: 30 }, (_, at) => `p${at}`);
@@ -375,6 +405,21 @@ describe("shieldctl policy check", () => {
     const { code, stdout } = await check(regoPolicy("owned", owned()), { SHIELDX_REGO_COMPILER: compiler });
     expect(code).toBe(1);
     expect(stdout).toContain("bare: label it with an owner");
+  });
+
+  it("runs the tests of a policy as the webhook does", async () => {
+    const file = join(folder, "tested.json");
+    const run = async (label: string) => {
+      const object = configMap("a", { owner: "a" });
+      const tests = [{ name: "with an owner", object, expect: { decision: label } }];
+      await writeFile(file, JSON.stringify(regoPolicy("owned", owned(), { tests })));
+      const args = [shieldctl, "policy", "test", file, "--rego-compiler", compiler, "-v"];
+      return await runCommand(process.execPath, args, { env: { PATH: process.env.PATH ?? "" } });
+    };
+    expect(await run("allow")).toMatchObject({ code: 0 });
+    const failed = await run("deny");
+    expect(failed).toMatchObject({ code: 1 });
+    expect(failed.stdout + failed.stderr).toContain("expected it to be denied, but it was allowed");
   });
 
   it("says what is wrong with a policy, and where the compiler is to be found", async () => {

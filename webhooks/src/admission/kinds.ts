@@ -1,4 +1,10 @@
-import { InvalidObjectError, mutates, parseShieldPolicy, type ShieldPolicy } from "@shieldx/crds";
+import {
+  InvalidObjectError,
+  isOnlyServed,
+  mutates,
+  parseShieldPolicy,
+  type ShieldPolicy,
+} from "@shieldx/crds";
 import {
   compilePolicy,
   isTransient,
@@ -57,7 +63,8 @@ async function judgePolicy(
   let policy: ShieldPolicy;
   try {
     policy = parseShieldPolicy(request.object, { unknownFields: "drop" });
-    if (policy.spec.engine === "rego") await parts.rego.prepare(policy.spec, deadlineMs * shareForCompiling);
+    if (policy.spec.engine === "rego" && !isOnlyServed(policy.spec))
+      await parts.rego.prepare(policy.spec, deadlineMs * shareForCompiling);
     // Mutations are understood here whoever is going to make them.
     const evaluatesNative = mutates(policy.spec);
     const environment = { serverMinor: parts.serverMinor(), evaluatesNative, rego: parts.rego.state };

@@ -9,6 +9,7 @@ import {
   type Logger,
   type Tracer,
 } from "@shieldx/controller-runtime";
+import type { PolicyProblem } from "@shieldx/crds";
 import type { RegoCompiler } from "@shieldx/policy-engine/decisions";
 import type { Registry } from "prom-client";
 import packageJson from "../../package.json" with { type: "json" };
@@ -36,6 +37,8 @@ export interface DecisionParts {
   readonly policies: Informer<ShieldPolicyObject>;
   /** Admission's too, with the plans it keeps: one process at a time. */
   readonly compiler: RegoCompiler;
+  /** What is served, or not, is otherwise than before. */
+  readonly onChange: () => void;
   readonly client: Client;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -72,6 +75,7 @@ export class Decisions {
       clock,
       logger,
       compiler: parts.compiler,
+      onChange: parts.onChange,
     });
     const { log } = flags.decisions;
     this.#log = log.url !== undefined || log.toConsole ? this.#newLog(log) : undefined;
@@ -89,6 +93,11 @@ export class Decisions {
       monotonicNow: () => performance.now(),
       tracer,
     });
+  }
+
+  /** Policies that ask to be served and are not, as they are written now. */
+  get problems(): readonly PolicyProblem[] {
+    return this.#served.problems;
   }
 
   /** Also tells the decision log, where that is wanted. */

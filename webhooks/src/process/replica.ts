@@ -170,7 +170,12 @@ class Replica {
         this.#changed();
       },
     });
-    this.#decisions = new Decisions({ ...parts, policies, compiler: this.#rego.compiler });
+    this.#decisions = new Decisions({
+      ...parts,
+      policies,
+      compiler: this.#rego.compiler,
+      onChange: () => this.#changed(),
+    });
     this.#certificates = new CertificateLoader({
       informer: secrets,
       client,
@@ -336,6 +341,7 @@ class Replica {
             policyProblems: formatPolicyProblems([
               ...this.#lookedAt.problems(set),
               ...this.#outdatedBundles(set),
+              ...this.#decisions.problems,
             ]),
           }),
       ...(material === undefined

@@ -1,5 +1,5 @@
 import { type Clock, delay, type Informer, type Logger } from "@shieldx/controller-runtime";
-import { isServed } from "@shieldx/crds";
+import { isServed, NOT_SERVED, type PolicyProblem } from "@shieldx/crds";
 import {
   CompilerUnavailableError,
   type DecisionSource,
@@ -16,6 +16,8 @@ export interface ServedPoliciesParts {
   readonly compiler: RegoCompiler;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** What is served, or not, is otherwise than before. */
+  readonly onChange: () => void;
 }
 
 /** What is known of one policy that asks to be served. */
@@ -28,6 +30,13 @@ interface Known {
   readonly problem: string | undefined;
 }
 
+interface ServingProblem {
+  readonly policy: string;
+  readonly message: string;
+}
+
+const inWords = ({ policy, message }: ServingProblem): string => `ShieldPolicy ${policy}: ${message}`;
+
 const retryMs = 10_000;
 
 /**
@@ -38,7 +47,8 @@ export class ServedPolicies {
   readonly #parts: ServedPoliciesParts;
   #known = new Map<string, Known>();
   #source: DecisionSource | undefined;
-  #problems: readonly string[] = [];
+  #problems: readonly ServingProblem[] = [];
+  #isCompiling = false;
   #isStale = false;
   #building: Promise<void> | undefined;
   readonly #ending = new AbortController();
@@ -61,7 +71,14 @@ export class ServedPolicies {
 
   /** Why a policy that asks to be served is not, as it is written now. */
   get problem(): string | undefined {
-    return this.#problems[0];
+    if (this.#isCompiling) return "policies are being compiled; try again";
+    const [first] = this.#problems;
+    return first && inWords(first);
+  }
+
+  /** All of these, for the policies' status. */
+  get problems(): readonly PolicyProblem[] {
+    return this.#problems.map((problem) => ({ ...problem, reason: NOT_SERVED }));
   }
 
   /** Resolves once everything that the cache holds has been tried. */
@@ -95,21 +112,23 @@ export class ServedPolicies {
     const { logger } = this.#parts;
     if (objects.length > 0 && this.#source === undefined) {
       this.#source = new Documents([]);
-      this.#problems = ["policies are being compiled; try again"];
+      this.#isCompiling = true;
     }
     const known = new Map<string, Known>();
     for (const object of objects) known.set(object.metadata.name, await this.#knownOf(object));
     const policies = [...known.values()].flatMap(({ policy }) => (policy === undefined ? [] : [policy]));
     const { served, problems: clashes } = withoutClashes(policies);
     const problems = [
-      ...[...known].flatMap(([name, { problem }]) =>
-        problem === undefined ? [] : [`ShieldPolicy ${name}: ${problem}`],
+      ...[...known].flatMap(([policy, { problem }]) =>
+        problem === undefined ? [] : [{ policy, message: problem }],
       ),
-      ...clashes.map(({ policy, message }) => `ShieldPolicy ${policy}: ${message}`),
+      ...clashes.map(({ policy, message }) => ({ policy, message })),
     ];
-    for (const problem of problems)
-      if (!this.#problems.includes(problem)) logger.warn({}, `not served as it is written: ${problem}`);
+    const before = new Set(this.#problems.map(inWords));
+    for (const problem of problems.map(inWords))
+      if (!before.has(problem)) logger.warn({}, `not served as it is written: ${problem}`);
     this.#known = known;
+    this.#isCompiling = false;
     this.#problems = problems;
     const source = objects.length === 0 ? undefined : new Documents(served);
     if (versions(source) !== versions(this.#source)) {
@@ -117,6 +136,7 @@ export class ServedPolicies {
       logger.info({ policies: names.slice(0, 20), count: names.length }, "policies are served over HTTP");
     }
     this.#source = source;
+    this.#parts.onChange();
   }
 
   async #knownOf({ metadata, spec }: ShieldPolicyObject): Promise<Known> {

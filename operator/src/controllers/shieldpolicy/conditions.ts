@@ -1,4 +1,4 @@
-import type { Condition } from "@shieldx/crds";
+import { type Condition, NOT_SERVED } from "@shieldx/crds";
 
 /** One aspect of a policy and why. */
 export interface Aspect {
@@ -65,7 +65,8 @@ export function conditionsOf(
 function readyOf({ compiled, testsPassed, enforced, isOff, degraded }: Conclusion): Aspect {
   if (!compiled.isTrue) return { isTrue: false, reason: compiled.reason, message: compiled.message };
   if (!testsPassed.isTrue) return testsPassed;
-  if (isOff === true) return { ...enforced, isTrue: true };
+  if (isOff === true && degraded?.reason !== NOT_SERVED) return { ...enforced, isTrue: true };
+  if (degraded?.reason === NOT_SERVED) return { ...degraded, isTrue: false };
   if (!enforced.isTrue) return { isTrue: false, reason: enforced.reason, message: enforced.message };
   if (degraded?.isTrue === true && !HARMLESS.has(degraded.reason)) {
     return { isTrue: false, reason: degraded.reason, message: degraded.message };

@@ -2,7 +2,9 @@ import {
   BUNDLE_FAILED,
   effectiveBackground,
   formatLoadedBy,
+  isOnlyServed,
   mutates,
+  NOT_SERVED,
   type ShieldPolicy,
   type ShieldPolicyStatus,
 } from "@shieldx/crds";
@@ -78,6 +80,8 @@ export interface WebhookState {
   readonly cannotJudge: Obstruction | undefined;
   /** Why some replica, or the audit, judges by an older bundle than there is. */
   readonly outdatedBundle?: string | undefined;
+  /** Why some replica does not serve the policy's rules over HTTP as they are written. */
+  readonly notServed?: string | undefined;
   /** What keeps the webhook's configuration or certificates from being kept up to date. */
   readonly obstruction: Obstruction | undefined;
 }
@@ -174,7 +178,7 @@ function concludeOnForce(observed: StatusObservation): Omit<Conclusion, "compile
       return {
         enforced: notMeant(observed),
         isOff: true,
-        degraded: byOlderBundle(observed) ?? withoutReports(observed),
+        degraded: lessThanWritten(observed) ?? withoutReports(observed),
       };
     case "Native": {
       const { enforced, degraded } = concludeNative(observed.native);
@@ -182,7 +186,7 @@ function concludeOnForce(observed: StatusObservation): Omit<Conclusion, "compile
     }
     case "Webhook": {
       const { enforced, degraded } = concludeWebhook(observed.webhook);
-      return { enforced, degraded: degraded ?? byOlderBundle(observed) ?? withoutReports(observed) };
+      return { enforced, degraded: degraded ?? lessThanWritten(observed) ?? withoutReports(observed) };
     }
     default:
       return observed.enforcer.by satisfies never;
@@ -232,7 +236,11 @@ function olderVersion(message: string): Pick<Conclusion, "enforced" | "degraded"
   };
 }
 
-function byOlderBundle({ webhook }: StatusObservation): Conclusion["degraded"] {
+function lessThanWritten({ webhook }: StatusObservation): Conclusion["degraded"] {
+  if (webhook.notServed !== undefined) {
+    const message = `its rules are not served over HTTP as they are written: ${webhook.notServed}`;
+    return { isTrue: true, reason: NOT_SERVED, message: bounded(oneLine(message)) };
+  }
   if (webhook.outdatedBundle === undefined) return undefined;
   const message = `the last good bundle stays in use: ${webhook.outdatedBundle}`;
   return { isTrue: true, reason: BUNDLE_FAILED, message: bounded(oneLine(message)) };
@@ -252,6 +260,12 @@ function withoutReports({ audit, reports, policy }: StatusObservation): Conclusi
 }
 
 function notMeant(observed: StatusObservation): Conclusion["enforced"] {
+  if (isOnlyServed(observed.policy.spec))
+    return {
+      isTrue: false,
+      reason: "ActionOff",
+      message: "its rules are served over HTTP, and judge nothing",
+    };
   const background = effectiveBackground(observed.policy.spec);
   return {
     isTrue: false,

@@ -11,6 +11,7 @@ import {
   IGNORE_CONFIGURATION,
   type KeptPolicy,
   MUTATIONS_CONFIGURATION,
+  NOT_SERVED,
   type WebhookCalls,
   webhookCallsOf,
 } from "@shieldx/crds";
@@ -107,6 +108,9 @@ export function compileProblemOf(operator: OperatorContext, name: string): Compi
   return { code, path, message };
 }
 
+/** What a replica reports of policies by which it judges all the same. */
+const inForceAnyway: ReadonlySet<string> = new Set([BUNDLE_FAILED, NOT_SERVED]);
+
 function observeWebhook(
   operator: OperatorContext,
   context: ReconcileContext,
@@ -138,8 +142,11 @@ function observeWebhook(
     cannotJudge: live
       .flatMap(({ problems }) => problems)
       .find(
-        ({ policy, reason }) => calls !== undefined && policy === member.name && reason !== BUNDLE_FAILED,
+        ({ policy, reason }) => calls !== undefined && policy === member.name && !inForceAnyway.has(reason),
       ),
+    notServed: live
+      .flatMap(({ problems }) => problems)
+      .find(({ policy, reason }) => policy === member.name && reason === NOT_SERVED)?.message,
     outdatedBundle:
       live
         .flatMap(({ problems }) => problems)

@@ -3,6 +3,7 @@ import {
   effectiveFailurePolicy,
   hasWildcard,
   isJudgedByWebhook,
+  isOnlyServed,
   maxExceptionDurationMs,
   mutates,
   NATIVE_ONLY_GROUPS,
@@ -269,6 +270,9 @@ function compileRego(
   { spec }: ShieldPolicy,
   { rego }: CompileEnvironment,
 ): CompiledPolicy {
+  // Rules that are only asked for over HTTP are compiled by whoever serves them.
+  if (isOnlyServed(spec))
+    return { ...base, engine: "rego", match: aboutNothing, judge: neverHere, isEvaluatedHere: false };
   checkNamesResources(spec);
   if (spec.rego?.allowedHosts !== undefined)
     throw new PolicyCompileError(
@@ -292,6 +296,8 @@ function compileRego(
     isEvaluatedHere: true,
   };
 }
+
+const aboutNothing = compileMatch(undefined, [], "spec.matchConstraints");
 
 function programOf({ engine, rego }: ShieldPolicy["spec"], lookUp: RegoLookup | undefined): RegoProgram {
   const path = rego?.bundle === undefined ? "spec.rego.module" : "spec.rego.bundle";

@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import type { BundleSpec, RegoSpec } from "@shieldx/crds";
+import { type BundleSpec, isOnlyServed, type RegoSpec } from "@shieldx/crds";
 import { bundleFolder } from "../rego/bundle-source/index.ts";
 import type { RegoCompiler } from "../rego/compiler/index.ts";
 import type { RegoPrograms, RegoSource, RegoState, Timers } from "../rego/program/index.ts";
@@ -193,8 +193,11 @@ export class RegoPolicies<Handle = unknown> {
   }
 }
 
-function regoOf({ engine, rego }: RegoPolicyParts): RegoSpec | undefined {
-  return engine === "rego" ? rego : undefined;
+/** Undefined too of a policy that is only served: its rules are others, and compiled by whoever serves them. */
+function regoOf(policy: RegoPolicyParts): RegoSpec | undefined {
+  const { engine, rego, actions } = policy;
+  if (engine !== "rego" || (actions !== undefined && isOnlyServed({ engine, actions }))) return undefined;
+  return rego;
 }
 
 /** Policies that say the same share one bundle. */

@@ -5,6 +5,7 @@ import type { RegoState } from "../rego/program/index.ts";
 export interface RegoPolicyParts {
   readonly engine: ShieldPolicySpec["engine"];
   readonly rego?: ShieldPolicySpec["rego"] | undefined;
+  readonly actions?: ShieldPolicySpec["actions"] | undefined;
 }
 
 /** How far a policy in Rego has come. */
