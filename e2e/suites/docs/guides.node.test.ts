@@ -14,6 +14,7 @@ const order = [
   "first-policy.md",
   "parameters.md",
   "mutations.md",
+  "rego.md",
   "troubleshooting.md",
   "upgrade.md",
   "gitops.md",

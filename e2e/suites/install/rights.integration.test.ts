@@ -201,7 +201,7 @@ describe("the roles of the chart, over everything ShieldX does", () => {
         return !/theirs"|"Audit"|"timeoutSeconds":1[,}]/.test(text);
       });
     }
-  });
+  }, 240_000);
 
   it("let objects of somebody else's that bear our names be looked at and left alone", async () => {
     const group = "admissionregistration.k8s.io";
