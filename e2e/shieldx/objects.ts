@@ -70,6 +70,31 @@ export function replicaLimit(name: string, spec: Manifest = {}): Manifest {
   });
 }
 
+/** Refuses ConfigMaps by a module, or by all of `spec.rego`, with `spec` laid over it. */
+export function regoPolicy(name: string, rego: Manifest | string, spec: Manifest = {}): Manifest {
+  return {
+    apiVersion: "shieldx.io/v1alpha1",
+    kind: "ShieldPolicy",
+    metadata: { name },
+    spec: {
+      engine: "rego",
+      rego: typeof rego === "string" ? { module: rego } : rego,
+      matchConstraints: {
+        resourceRules: [
+          {
+            apiGroups: [""],
+            apiVersions: ["v1"],
+            operations: ["CREATE", "UPDATE"],
+            resources: ["configmaps"],
+          },
+        ],
+      },
+      actions: { admission: "deny" },
+      ...spec,
+    },
+  };
+}
+
 export interface Outcome {
   readonly allowed: boolean;
   /** What kubectl printed on stderr: the refusal, or warnings. */

@@ -55,6 +55,17 @@ export async function buildGoBinary(binary: GoBinary): Promise<string> {
   return await building;
 }
 
+/** As `buildGoBinary`, for tests; undefined where Go is missing, which it says: `what` cannot run without. */
+export async function buildGoBinaryOrSkip(binary: GoBinary, what: string): Promise<string | undefined> {
+  try {
+    return await buildGoBinary(binary);
+  } catch (error) {
+    if (!(error instanceof ClusterError && error.code === "PREREQUISITE")) throw error;
+    console.warn(`SKIPPED: ${what} need Go: ${error.message}`);
+    return undefined;
+  }
+}
+
 /** Path of the binary where the cache has it; undefined where it would have to be built, or Go is missing. */
 export async function findGoBinary(binary: GoBinary): Promise<string | undefined> {
   try {

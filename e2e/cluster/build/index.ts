@@ -1,5 +1,5 @@
 export { cacheFolder } from "./cache.ts";
-export { buildGoBinary, type GoBinary } from "./go-binary.ts";
+export { buildGoBinary, buildGoBinaryOrSkip, type GoBinary } from "./go-binary.ts";
 export { buildHelm, buildKubernetes } from "./kubernetes.ts";
 export type { SourcePatch } from "./patch.ts";
 export { type ManifestName, publishedFile, publishedManifest } from "./published.ts";

@@ -6,7 +6,15 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { buildRegoCompiler, type Cluster, startCluster } from "../../cluster/index.ts";
 import { clientsOf } from "../../shieldx/clients.ts";
 import { type ShieldxOnHost, startShieldxOnHost } from "../../shieldx/host.ts";
-import { apply, enforce, type Manifest, read, tryCreate, untilCondition } from "../../shieldx/objects.ts";
+import {
+  apply,
+  enforce,
+  type Manifest,
+  read,
+  regoPolicy,
+  tryCreate,
+  untilCondition,
+} from "../../shieldx/objects.ts";
 import { waitFor } from "../../shieldx/wait.ts";
 import { BundleBuilder, BundleServer, bundleToken } from "./bundle-server.ts";
 
@@ -74,41 +82,20 @@ deny contains msg if {
 
   function bundlePolicy(name: string, bundle: Manifest = {}, rego: Manifest = {}): Manifest {
     const reference = (named: string, key: string) => ({ name: named, key });
-    return {
-      apiVersion: "shieldx.io/v1alpha1",
-      kind: "ShieldPolicy",
-      metadata: { name },
-      spec: {
-        engine: "rego",
-        rego: {
-          entrypoint: "data.shop.deny",
-          bundle: {
-            url: server.url(name),
-            polling: { minDelay: "1s", maxDelay: "1s" },
-            caSecretRef: reference("bundle-server", "ca.crt"),
-            tokenSecretRef: reference("bundle-server", "token"),
-            verification: {
-              keys: [
-                { id: "release", algorithm: "ES256", secretRef: reference("bundle-keys", "release.pem") },
-              ],
-            },
-            ...bundle,
-          },
-          ...rego,
+    return regoPolicy(name, {
+      entrypoint: "data.shop.deny",
+      bundle: {
+        url: server.url(name),
+        polling: { minDelay: "1s", maxDelay: "1s" },
+        caSecretRef: reference("bundle-server", "ca.crt"),
+        tokenSecretRef: reference("bundle-server", "token"),
+        verification: {
+          keys: [{ id: "release", algorithm: "ES256", secretRef: reference("bundle-keys", "release.pem") }],
         },
-        matchConstraints: {
-          resourceRules: [
-            {
-              apiGroups: [""],
-              apiVersions: ["v1"],
-              operations: ["CREATE", "UPDATE"],
-              resources: ["configmaps"],
-            },
-          ],
-        },
-        actions: { admission: "deny" },
+        ...bundle,
       },
-    };
+      ...rego,
+    });
   }
 
   const configMap = (name: string, labels: Manifest = {}): Manifest => ({

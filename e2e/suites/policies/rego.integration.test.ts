@@ -7,7 +7,15 @@ import { type Etcd, openEtcd } from "../../cluster/etcd.ts";
 import { buildRegoCompiler, type Cluster, runCommand, startCluster } from "../../cluster/index.ts";
 import { clientsOf } from "../../shieldx/clients.ts";
 import { type ShieldxOnHost, startShieldxOnHost } from "../../shieldx/host.ts";
-import { apply, enforce, type Manifest, read, tryCreate, untilCondition } from "../../shieldx/objects.ts";
+import {
+  apply,
+  enforce,
+  type Manifest,
+  read,
+  regoPolicy,
+  tryCreate,
+  untilCondition,
+} from "../../shieldx/objects.ts";
 import { waitFor } from "../../shieldx/wait.ts";
 
 /** Engine rego from outside: enforced, audited, excepted, checked offline, and never half there. */
@@ -46,30 +54,6 @@ deny contains msg if {
   msg := sprintf("%s: ${message}", [input.request.object.metadata.name])
 }
 `;
-
-function regoPolicy(name: string, rego: Manifest | string, spec: Manifest = {}): Manifest {
-  return {
-    apiVersion: "shieldx.io/v1alpha1",
-    kind: "ShieldPolicy",
-    metadata: { name },
-    spec: {
-      engine: "rego",
-      rego: typeof rego === "string" ? { module: rego } : rego,
-      matchConstraints: {
-        resourceRules: [
-          {
-            apiGroups: [""],
-            apiVersions: ["v1"],
-            operations: ["CREATE", "UPDATE"],
-            resources: ["configmaps"],
-          },
-        ],
-      },
-      actions: { admission: "deny" },
-      ...spec,
-    },
-  };
-}
 
 const configMap = (name: string, labels: Manifest = {}, more: Manifest = {}): Manifest => ({
   apiVersion: "v1",

@@ -1,4 +1,5 @@
 export { mutatedPod, type PodQuestion } from "./mutated-pods.ts";
+export { builtOpa } from "./opa.ts";
 export { askOracle, type OracleAnswer, oracleModule } from "./oracle.ts";
 export {
   type FixturePod,

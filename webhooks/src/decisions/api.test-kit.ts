@@ -5,7 +5,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { buildGoBinary, waitFor } from "@shieldx/e2e/cluster";
+import { waitFor } from "@shieldx/e2e/cluster";
+import { buildGoBinaryOrSkip, regoCompiler } from "@shieldx/e2e/cluster/build";
 import {
   createRegoCompiler,
   type DecisionSource,
@@ -21,33 +22,7 @@ import { type DecisionApiParts, decisionApi } from "./api.ts";
 import { DecisionMetrics } from "./metrics.ts";
 import { TimeShare } from "./time-share.ts";
 
-const root = join(import.meta.dirname, "..", "..", "..");
-
-/** Undefined, and said so, where there is no Go to build it with. */
-async function built(binary: Parameters<typeof buildGoBinary>[0]): Promise<string | undefined> {
-  try {
-    return await buildGoBinary(binary);
-  } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "PREREQUISITE")) throw error;
-    console.warn(`SKIPPED: needs Go: ${error.message}`);
-    return undefined;
-  }
-}
-
-export const builtOpa = () =>
-  built({
-    module: join(root, "packages", "policy-engine", "testing", "opa"),
-    output: "opa",
-    package: "github.com/open-policy-agent/opa",
-  });
-
-export const builtCompiler = () =>
-  built({
-    module: join(root, "packages", "policy-engine", "rego-compiler"),
-    output: "rego-compiler.wasm",
-    goos: "wasip1",
-    goarch: "wasm",
-  });
+export const builtCompiler = () => buildGoBinaryOrSkip(regoCompiler, "tests of decisions");
 
 /** Each module a policy of its own, named like its file. */
 export async function documentsOf(

@@ -2,11 +2,11 @@
 import { Agent, request as httpRequest } from "node:http";
 import { Agent as TlsAgent } from "node:https";
 import { gzipSync } from "node:zlib";
+import { builtOpa } from "@shieldx/policy-engine/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { send } from "../server/server.test-kit.ts";
 import {
   builtCompiler,
-  builtOpa,
   type DecisionServer,
   documentsOf,
   type Opa,
