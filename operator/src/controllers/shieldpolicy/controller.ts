@@ -28,6 +28,7 @@ import { caSecret, OURS, replicaLeases } from "../../watched.ts";
 import {
   decideStatus,
   type Enforcer,
+  IN_FORCE_NATIVELY,
   type NativeState,
   type Obstruction,
   type StatusObservation,
@@ -107,8 +108,25 @@ export function shieldPolicyController(operator: OperatorContext): ControllerDef
     const brought = await bring(enforcer.by);
     const kept = enforcer.by === "Native" ? keepWebhookAwhile(observed, brought.native) : undefined;
     if (kept !== undefined) return { ...kept, ...brought };
+    if (enforcer.by === "Native" && !wasInForce(policy))
+      return { ...brought, ...beTakenIn(observed, brought) };
     handOvers.forget(name);
     return { ...nothingToHandOver, enforcer, ...brought };
+  }
+
+  /** What is stored is in force only after every API server has read it. */
+  function beTakenIn(
+    { policy, enforcer }: PolicyObservation,
+    { native }: { readonly native: NativeState | undefined },
+  ): InLine & { readonly native: NativeState | undefined } {
+    const waitMs = waitMsFor(policy, isInPlace(native));
+    const isBeingTakenIn = waitMs !== undefined && waitMs > 0;
+    return {
+      handingOver: undefined,
+      waitMs: isBeingTakenIn ? waitMs : undefined,
+      enforcer,
+      native: native && { ...native, isBeingTakenIn },
+    };
   }
 
   function waitMsFor({ metadata }: ShieldPolicyObject, isInPlace: boolean): number | undefined {
@@ -135,7 +153,7 @@ export function shieldPolicyController(operator: OperatorContext): ControllerDef
   ): InLine | undefined {
     if (policy.status?.enforcedBy !== "Webhook" || !fitsWebhook(asPolicy(policy).spec)) return undefined;
     const refusal = native?.refusal;
-    const waitMs = waitMsFor(policy, native?.isInstalled === true && refusal === undefined);
+    const waitMs = waitMsFor(policy, isInPlace(native));
     if (waitMs === 0) return undefined;
     const why =
       refusal === undefined
@@ -277,6 +295,20 @@ function former(
   };
 }
 
+function isInPlace(native: NativeState | undefined): boolean {
+  return native?.isInstalled === true && native.refusal === undefined;
+}
+
+/** This version was in force already, by whatever process said so. */
+function wasInForce({ metadata, status }: ShieldPolicyObject): boolean {
+  return (
+    status?.conditions?.some(
+      ({ type, reason, observedGeneration }) =>
+        type === "Enforced" && reason === IN_FORCE_NATIVELY && observedGeneration === metadata.generation,
+    ) === true
+  );
+}
+
 /** A Lease that only renewed tells nothing about policies. */
 function replicaChanged(change: ObjectChange<Lease>): boolean {
   if (change.kind !== "updated") return true;
@@ -325,6 +357,7 @@ const TRANSIENT: ReadonlySet<string> = new Set([
   "PartlyLoaded",
   "NotInstalled",
   "HandingOver",
+  "TakingIn",
   "Compiling",
 ]);
 

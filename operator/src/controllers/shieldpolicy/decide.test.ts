@@ -104,6 +104,19 @@ describe("decideStatus", () => {
     expect(conditions.Ready).toMatch(/^False/);
   });
 
+  it("is not ready while API servers still read what is stored", () => {
+    const native = { ...installed, isBeingTakenIn: true };
+    const fresh = summary(observation(cel(), { native }));
+    expect(fresh).toMatchObject({ Ready: "False TakingIn", Enforced: "False TakingIn" });
+    const previousConditions = decideStatus(observation(cel()), T0).conditions;
+    const changed = summary(observation(cel(), { native, previousConditions }));
+    expect(changed).toMatchObject({
+      Ready: "False TakingIn",
+      Enforced: "True TakingIn",
+      Degraded: "True TakingIn",
+    });
+  });
+
   it("is ready when the API server holds the rendered policy, type-check warnings or not", () => {
     expect(summary(observation(cel()))).toMatchObject({
       Ready: "True InForce",

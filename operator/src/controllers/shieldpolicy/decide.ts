@@ -24,6 +24,9 @@ export interface CompileProblem {
   readonly meanwhile?: "newest" | "older";
 }
 
+/** Reason of `Enforced` once every API server evaluates what was rendered. */
+export const IN_FORCE_NATIVELY = "AdmissionPolicyInstalled";
+
 /** Exactly one of them acts on requests. */
 export function enforcerOf(
   spec: ShieldPolicy["spec"],
@@ -63,6 +66,8 @@ export interface NativeState {
   readonly refusal: Obstruction | undefined;
   /** A ValidatingAdmissionPolicy and binding of ours are on the server, be they current or older. */
   readonly isInstalled: boolean;
+  /** Some API server may not have read this version yet, though it is stored. */
+  readonly isBeingTakenIn?: boolean;
   /** `status.typeChecking.expressionWarnings`. */
   readonly typeWarnings: readonly { readonly fieldRef: string; readonly warning: string }[];
 }
@@ -168,7 +173,7 @@ function concludeOnForce(observed: StatusObservation): Omit<Conclusion, "compile
   if (observed.handingOver !== undefined) {
     const { reason, message } = observed.handingOver;
     const { enforced } =
-      observed.enforcer.by === "Native" ? concludeNative(observed.native) : concludeWebhook(observed.webhook);
+      observed.enforcer.by === "Native" ? concludeNative(observed) : concludeWebhook(observed.webhook);
     return { enforced, degraded: { isTrue: true, reason, message: bounded(message) } };
   }
   switch (observed.enforcer.by) {
@@ -181,7 +186,7 @@ function concludeOnForce(observed: StatusObservation): Omit<Conclusion, "compile
         degraded: lessThanWritten(observed) ?? withoutReports(observed),
       };
     case "Native": {
-      const { enforced, degraded } = concludeNative(observed.native);
+      const { enforced, degraded } = concludeNative(observed);
       return { enforced, degraded: degraded ?? withoutReports(observed) };
     }
     case "Webhook": {
@@ -277,7 +282,10 @@ function notMeant(observed: StatusObservation): Conclusion["enforced"] {
   };
 }
 
-function concludeNative(native: NativeState | undefined): Pick<Conclusion, "enforced" | "degraded"> {
+function concludeNative({
+  native,
+  previousConditions,
+}: StatusObservation): Pick<Conclusion, "enforced" | "degraded"> {
   if (native?.refusal !== undefined) {
     return {
       enforced: {
@@ -306,9 +314,18 @@ function concludeNative(native: NativeState | undefined): Pick<Conclusion, "enfo
       degraded: undefined,
     };
   }
+  if (native.isBeingTakenIn === true) {
+    const isTrue = previousConditions?.some(({ type, status }) => type === "Enforced" && status === "True");
+    const message = "the admission policy is stored; every API server reads it within some seconds";
+    const aspect = { reason: "TakingIn", message };
+    return {
+      enforced: { isTrue: isTrue === true, ...aspect },
+      degraded: isTrue === true ? { isTrue, ...aspect } : undefined,
+    };
+  }
   const enforced = {
     isTrue: true,
-    reason: "AdmissionPolicyInstalled",
+    reason: IN_FORCE_NATIVELY,
     message: "the API server evaluates the policy itself",
   };
   if (native.typeWarnings.length === 0) return { enforced, degraded: undefined };
