@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import {
   InvalidObjectError,
   isOnlyServed,
@@ -7,11 +8,12 @@ import {
 } from "@shieldx/crds";
 import {
   compilePolicy,
+  inTurns,
   isTransient,
   PolicyCompileError,
   type PolicySet,
+  passingTestsRequired,
   type RegoPolicies,
-  requirePassingTests,
   TESTS_BUDGET_MS,
 } from "@shieldx/policy-engine";
 import type { AdmissionAnswer, AdmissionRequest } from "../server/admission-review.ts";
@@ -69,7 +71,8 @@ async function judgePolicy(
     const evaluatesNative = mutates(policy.spec);
     const environment = { serverMinor: parts.serverMinor(), evaluatesNative, rego: parts.rego.state };
     const compiled = compilePolicy(policy, environment);
-    requirePassingTests(compiled, environment, { budgetMs: Math.min(TESTS_BUDGET_MS, deadlineMs / 2) });
+    const budgetMs = Math.min(TESTS_BUDGET_MS, deadlineMs / 2);
+    await inTurns(passingTestsRequired(compiled, environment, { budgetMs }), nextTurn);
   } catch (error) {
     if (error instanceof PolicyCompileError && isTransient(error.code))
       return {

@@ -1,4 +1,12 @@
-import { jsonDiff, type MutationVerdict, type ObjectTypes, type PolicySet } from "@shieldx/policy-engine";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import {
+  inTurns,
+  jsonDiff,
+  type MutationVerdict,
+  type ObjectTypes,
+  type PolicySet,
+  threadCpuNow,
+} from "@shieldx/policy-engine";
 import type { AdmissionAnswer, AdmissionRequest } from "../server/admission-review.ts";
 import type { AdmissionHandler } from "../server/webhook-server.ts";
 import { Authorizations } from "./authorizations.ts";
@@ -61,17 +69,19 @@ async function decide(
   ] satisfies [unknown, Promise<ObjectTypes>]);
   const authorizations = new Authorizations(parts.askAuthorizer, request.userInfo);
   for (;;) {
-    const verdict = set.mutate(request, {
+    const turns = set.mutation(request, {
       namespaceLabels: namespaceObject && (namespaceObject.metadata.labels ?? {}),
       namespaceObject,
       authorize: authorizations.lookUp,
       ...parts.lookedAt,
       now: parts.now(),
       deadlineMs: Math.min(remainingMs(), longestEvaluationMs),
+      cpuNow: threadCpuNow,
       failurePolicy,
       reinvocationPolicy,
       types,
     });
+    const verdict = await inTurns(turns, nextTurn);
     if (verdict.asks.length === 0) return verdict;
     const checks = verdict.asks.map(({ check }) => check);
     await authorizations.find(checks, remainingMs() * shareForLookup);

@@ -1,5 +1,14 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { KubeObject, Logger } from "@shieldx/controller-runtime";
-import type { EvaluationContext, FailurePolicy, Finding, PolicySet, Verdict } from "@shieldx/policy-engine";
+import {
+  type EvaluationContext,
+  type FailurePolicy,
+  type Finding,
+  inTurns,
+  type PolicySet,
+  threadCpuNow,
+  type Verdict,
+} from "@shieldx/policy-engine";
 import type { AdmissionAnswer, AdmissionRequest } from "../server/admission-review.ts";
 import type { AdmissionHandler } from "../server/webhook-server.ts";
 import { type AskAuthorizer, Authorizations } from "./authorizations.ts";
@@ -24,8 +33,8 @@ export interface PolicyHandlerParts {
 }
 
 const longestMessage = 16_384;
-/** While policies are held against one request no other is answered: beyond this, failurePolicy decides. */
-export const longestEvaluationMs = 500;
+/** What all policies may take for one request, which is answered in turns with others: beyond it, failurePolicy decides. */
+export const longestEvaluationMs = 2_000;
 /** Left for the policies when a namespace has to be looked up first. */
 export const shareForLookup = 0.5;
 
@@ -70,15 +79,17 @@ async function decide(
   const authorizations = new Authorizations(parts.askAuthorizer, request.userInfo);
   for (;;) {
     const remainingMs = Math.max(1, until - performance.now());
-    const verdict = set.evaluate(request, {
+    const turns = set.evaluation(request, {
       namespaceLabels: namespaceObject && (namespaceObject.metadata.labels ?? {}),
       namespaceObject,
       authorize: authorizations.lookUp,
       ...parts.lookedAt,
       now: parts.now(),
       deadlineMs: Math.min(remainingMs, longestEvaluationMs),
+      cpuNow: threadCpuNow,
       failurePolicy: parts.failurePolicy,
     });
+    const verdict = await inTurns(turns, nextTurn);
     if (verdict.asks.length === 0) return verdict;
     const checks = verdict.asks.map(({ check }) => check);
     await authorizations.find(checks, remainingMs * shareForLookup);

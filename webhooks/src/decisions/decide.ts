@@ -1,4 +1,5 @@
 import type { Span } from "@shieldx/controller-runtime";
+import { Timing, threadCpuNow } from "@shieldx/policy-engine";
 import type { Decision, DecisionSource, PathPart, RegoJson } from "@shieldx/policy-engine/decisions";
 import type { DecisionLog } from "../decision-log/log.ts";
 import type { DecisionMetrics } from "./metrics.ts";
@@ -37,7 +38,7 @@ export interface DeciderParts {
   readonly monotonicNow: () => number;
 }
 
-/** While a policy is evaluated no admission review is answered. */
+/** Of CPU time a question gets less, as policies do: while it is evaluated no admission review is answered. */
 const longestEvaluationMs = 250;
 
 /**
@@ -59,14 +60,15 @@ export function decide(parts: DeciderParts, source: DecisionSource, question: Qu
     );
   }
   const { path, input, isStrict, span } = question;
-  const until = begunAt + longestEvaluationMs;
+  const { monotonicNow } = parts;
+  const timing = new Timing({ deadlineMs: longestEvaluationMs, monotonicNow, cpuNow: threadCpuNow });
   const timestampMs = parts.now();
   const decision = source.decide({
     path,
     ...(input === undefined ? {} : { input }),
     strictErrors: isStrict,
     nowNs: BigInt(Math.floor(timestampMs)) * 1_000_000n,
-    isPastDeadline: () => parts.monotonicNow() > until,
+    isPastDeadline: timing.isLate,
   });
   const tookMs = parts.monotonicNow() - begunAt;
   metrics.decisions.inc({ result: decision.kind });

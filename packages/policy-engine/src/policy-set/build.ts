@@ -7,12 +7,13 @@ import {
   webhookCallsOf,
 } from "@shieldx/crds";
 import { byCodePoint } from "../pod-security/check.ts";
-import { requirePassingTests } from "../policy-tests/require.ts";
+import { passingTestsRequired } from "../policy-tests/require.ts";
 import type { RegoProgram } from "../rego/program/index.ts";
 import { type CompiledPolicy, type CompileEnvironment, compilePolicy } from "./compile.ts";
 import { PolicyCompileError } from "./errors.ts";
 import { type CompiledException, compileException } from "./exceptions.ts";
 import { PolicySet, type PolicySetProblem } from "./policy-set.ts";
+import { atOnce, type Turns } from "./timing.ts";
 
 export interface PolicySetInput extends CompileEnvironment {
   readonly policies: readonly ShieldPolicy[];
@@ -78,7 +79,7 @@ function compileOrKeep(
   const { name, uid = "", generation = 0 } = policy.metadata;
   const previous = lastOf(policy, input);
   if (previous !== undefined && isUnchanged(previous, policy, input)) return previous;
-  const prepared = input.prepared?.get(policy) ?? prepare(policy, input);
+  const prepared = input.prepared?.get(policy) ?? atOnce(preparation(policy, input));
   if (prepared.error === undefined) return prepared.compiled;
   const { error, program } = prepared;
   const keepsLastGood = previous !== undefined;
@@ -99,12 +100,12 @@ export type Prepared =
 /** By the object that the policy was compiled from. */
 export type PreparedPolicies = ReadonlyMap<ShieldPolicy, Prepared>;
 
-export function prepare(policy: ShieldPolicy, input: PolicySetInput): Prepared {
+export function* preparation(policy: ShieldPolicy, input: PolicySetInput): Turns<Prepared> {
   let compiled: CompiledPolicy | undefined;
   try {
     compiled = compilePolicy(policy, input);
     checkSchema(policy);
-    requirePassingTestsOnce(compiled, input);
+    yield* requirePassingTestsOnce(compiled, input);
     return { compiled };
   } catch (error) {
     return { error: asCompileError(error), program: compiled?.program };
@@ -140,7 +141,7 @@ function hasSameProgram(last: CompiledPolicy, { spec }: ShieldPolicy, { rego }: 
 }
 
 /** Tests that failed fail again, and must not be run again for each object somebody else changes. */
-function requirePassingTestsOnce(compiled: CompiledPolicy, input: PolicySetInput): void {
+function* requirePassingTestsOnce(compiled: CompiledPolicy, input: PolicySetInput): Turns<void> {
   const { name, uid, generation } = compiled;
   const before =
     input.previous?.serverMinor === input.serverMinor
@@ -154,7 +155,7 @@ function requirePassingTestsOnce(compiled: CompiledPolicy, input: PolicySetInput
         )
       : undefined;
   if (before !== undefined) throw before.error;
-  requirePassingTests(compiled, input);
+  yield* passingTestsRequired(compiled, input);
 }
 
 /** Who acts so far changes without a new generation, and with it who judges. */

@@ -22,8 +22,6 @@ export function holdPolicy(
   }
 }
 
-const late: Judgement = { kind: "fails", code: "DeadlineExceeded", problem: "time ran out; try again" };
-
 function hold(
   policy: CompiledPolicy,
   action: FindingAction,
@@ -40,7 +38,7 @@ function hold(
     builder.add(failure(policy, action, question, "NamespaceUnknown", problem));
     return;
   }
-  const judgement: Judgement = question.isLate() ? late : policy.judge.judge(question);
+  const judgement: Judgement = question.isLate() ? late(question) : policy.judge.judge(question);
   if (judgement.kind === "irrelevant") return;
   builder.matched(policy.name);
   switch (judgement.kind) {
@@ -66,7 +64,8 @@ function hold(
         });
         return;
       }
-      builder.add(failure(policy, action, question, judgement.code, judgement.problem));
+      const { code, problem } = question.isGivenUp ? late(question) : judgement;
+      builder.add(failure(policy, action, question, code, problem));
       return;
     }
     case "breaks": {
@@ -88,6 +87,10 @@ function hold(
     default:
       judgement satisfies never;
   }
+}
+
+function late({ whyLate }: Question): Extract<Judgement, { kind: "fails" }> {
+  return { kind: "fails", code: "DeadlineExceeded", problem: whyLate };
 }
 
 function withoutExcepted(

@@ -53,4 +53,5 @@ export {
   neverJudgedNamespaces,
 } from "./request.ts";
 export { type CompiledSelector, compileSelector, type LabelSelectorLike, type Labels } from "./selector.ts";
+export { inTurns, type TimedContext, Timing, type Turns, threadCpuNow } from "./timing.ts";
 export type { Exempted, Finding, FindingAction, FindingCode, Verdict } from "./verdict.ts";

@@ -7,6 +7,7 @@ import type { CompiledException } from "./exceptions.ts";
 import { coveringException, failure } from "./hold.ts";
 import type { Question } from "./question.ts";
 import type { AdmissionRequestLike } from "./request.ts";
+import type { Timing, Turns } from "./timing.ts";
 import { type Verdict, VerdictBuilder } from "./verdict.ts";
 
 export type MutatingPolicy = CompiledPolicy & { readonly mutator: Mutator };
@@ -33,17 +34,28 @@ export function mutableObject(
  * Policies with reinvocationPolicy IfNeeded are applied once more when a later one changed something, as the API server
  * reinvokes its MutatingAdmissionPolicies (policy/mutating/reinvocationcontext.go). Never throws.
  */
-export function mutateObject(
+export function* mutateObject(
   policies: readonly MutatingPolicy[],
   question: Question,
+  timing: Timing,
   object: JsonRecord,
   exceptionsFor: (policy: CompiledPolicy) => readonly CompiledException[],
   types: ObjectTypes,
-): MutationVerdict {
+): Turns<MutationVerdict> {
   const run = new Run(question, object, exceptionsFor, types);
-  for (const policy of policies) run.apply(policy);
-  for (const policy of run.takeReinvoked()) run.apply(policy);
+  yield* applyAll(policies, run, timing);
+  yield* applyAll(run.takeReinvoked(), run, timing);
   return run.verdict();
+}
+
+function* applyAll(policies: readonly MutatingPolicy[], run: Run, timing: Timing): Turns<void> {
+  for (const policy of policies) {
+    if (timing.isTurnOver()) {
+      yield;
+      timing.beginTurn();
+    }
+    run.apply(policy);
+  }
 }
 
 class Run {
@@ -112,7 +124,7 @@ class Run {
     }
     if (question.isLate()) {
       this.#note(policy);
-      this.#fail(policy, "DeadlineExceeded", "time ran out; try again");
+      this.#fail(policy, "DeadlineExceeded", question.whyLate);
       return;
     }
     const step = policy.mutator.mutate(question, this.#object, this.#types(question.request.kind));
@@ -125,7 +137,8 @@ class Run {
         this.#builder.ask(policy.name, step.checks);
         return;
       case "fails":
-        this.#fail(policy, step.code, step.problem);
+        if (question.isGivenUp) this.#fail(policy, "DeadlineExceeded", question.whyLate);
+        else this.#fail(policy, step.code, step.problem);
         return;
       case "changed":
         this.#object = step.object;

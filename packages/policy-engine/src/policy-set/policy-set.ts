@@ -18,16 +18,10 @@ import {
   type GroupVersionResource,
   neverJudgedNamespaces,
 } from "./request.ts";
+import { atOnce, type TimedContext, Timing, type Turns } from "./timing.ts";
 import { type Exempted, type Finding, nothingToSay, type Verdict, VerdictBuilder } from "./verdict.ts";
 
-interface TimedContext extends QuestionContext {
-  /** How long this call may take, in milliseconds. Policies it does not get to follow their failurePolicy. */
-  readonly deadlineMs?: number;
-  /** A clock that never goes back, in milliseconds; `performance.now` unless a test says otherwise. */
-  readonly monotonicNow?: () => number;
-}
-
-export interface EvaluationContext extends TimedContext {
+export interface EvaluationContext extends QuestionContext, TimedContext {
   /** Only policies with this failurePolicy are evaluated; all when left out. */
   readonly failurePolicy?: FailurePolicy;
 }
@@ -38,12 +32,12 @@ export interface MutationFilter {
   readonly reinvocationPolicy?: "Never" | "IfNeeded";
 }
 
-export interface MutationContext extends TimedContext, MutationFilter {
+export interface MutationContext extends QuestionContext, TimedContext, MutationFilter {
   /** Types of objects by their schemas. */
   readonly types: ObjectTypes;
 }
 
-export interface JudgeContext extends TimedContext {
+export interface JudgeContext extends QuestionContext, TimedContext {
   /** What the object is, for kinds other than the built-in workloads. */
   readonly resource?: GroupVersionResource;
 }
@@ -126,12 +120,22 @@ export class PolicySet {
    * policy's failurePolicy.
    */
   evaluate(request: AdmissionRequestLike, context: EvaluationContext): Verdict {
+    return atOnce(this.evaluation(request, context));
+  }
+
+  /** `evaluate`, in turns with others. */
+  *evaluation(request: AdmissionRequestLike, context: EvaluationContext): Turns<Verdict> {
     const candidates = this.#admission.of(request);
     if (candidates.length === 0 || this.#neverJudged.has(request.namespace ?? "")) return nothingToSay;
 
-    const question = new Question(request, context, lateness(context));
+    const timing = new Timing(context);
+    const question = new Question(request, context, timing);
     const builder = new VerdictBuilder();
     for (const policy of candidates) {
+      if (timing.isTurnOver()) {
+        yield;
+        timing.beginTurn();
+      }
       if (context.failurePolicy !== undefined && policy.failurePolicy !== context.failurePolicy) continue;
       if (policy.admission === "off" || policy.judge.mustPass(question)) continue;
       holdPolicy(policy, policy.admission, question, this.#exceptionsFor(policy, question), builder);
@@ -156,13 +160,19 @@ export class PolicySet {
 
   /** Changes the object of an admission request. Never throws, as `evaluate`. */
   mutate(request: AdmissionRequestLike, context: MutationContext): MutationVerdict {
+    return atOnce(this.mutation(request, context));
+  }
+
+  /** `mutate`, in turns with others. */
+  *mutation(request: AdmissionRequestLike, context: MutationContext): Turns<MutationVerdict> {
     const candidates = this.#mutating(request, context);
     if (candidates.length === 0) return nothingToChange;
-    const question = new Question(request, context, lateness(context));
+    const timing = new Timing(context);
+    const question = new Question(request, context, timing);
     const object = mutableObject(request, question);
     if (object === undefined) return nothingToChange;
     const exceptionsFor = (policy: CompiledPolicy) => this.#exceptionsFor(policy, question);
-    return mutateObject(candidates, question, object, exceptionsFor, context.types);
+    return yield* mutateObject(candidates, question, timing, object, exceptionsFor, context.types);
   }
 
   #mutating(request: AdmissionRequestLike, filter: MutationFilter): readonly MutatingPolicy[] {
@@ -198,7 +208,7 @@ export class PolicySet {
     const candidates = this.#background.ofAnyOperation(asIf("CREATE"));
     if (candidates.length === 0) return nothingFound;
 
-    const question = new Question(asIf("CREATE"), context, lateness(context));
+    const question = new Question(asIf("CREATE"), context, new Timing(context));
     const onUpdate = matchSubject(asIf("UPDATE"), context.namespaceLabels);
     const builder = new VerdictBuilder();
     for (const policy of candidates) {
@@ -232,20 +242,6 @@ const nothingFound: AuditVerdict = Object.freeze({
 });
 
 const noExceptions: readonly CompiledException[] = [];
-
-function lateness({ deadlineMs, monotonicNow: clock = monotonicNow }: TimedContext): () => boolean {
-  if (deadlineMs === undefined) return never;
-  const until = clock() + deadlineMs;
-  return () => clock() >= until;
-}
-
-function never(): boolean {
-  return false;
-}
-
-function monotonicNow(): number {
-  return performance.now();
-}
 
 function resourceOf(object: unknown): GroupVersionResource | undefined {
   const carrier = podCarrierOf(object);

@@ -1,10 +1,17 @@
-import { isTakenOver, type PolicySetInput, type Prepared, type PreparedPolicies, prepare } from "./build.ts";
+import {
+  isTakenOver,
+  type PolicySetInput,
+  type Prepared,
+  type PreparedPolicies,
+  preparation,
+} from "./build.ts";
+import { inTurns } from "./timing.ts";
 
 /** Policies compiled before others get a turn: some milliseconds. */
 export const POLICIES_PER_SLICE = 4;
 
 /**
- * Compiles what is new in a set, a few policies at a time, for a process that answers requests meanwhile: hand the result
+ * Compiles what is new in a set, a few policies or one of their tests at a time, for a process that answers requests meanwhile: hand the result
  * to `buildPolicySet` with the same input, and it has nothing left to compile.
  *
  * @param pause lets others have their turn
@@ -17,7 +24,7 @@ export async function preparePolicies(
   for (const policy of input.policies) {
     if (isTakenOver(policy, input)) continue;
     if (prepared.size > 0 && prepared.size % POLICIES_PER_SLICE === 0) await pause();
-    prepared.set(policy, prepare(policy, input));
+    prepared.set(policy, await inTurns(preparation(policy, input), pause));
   }
   return prepared;
 }

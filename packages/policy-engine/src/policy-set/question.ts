@@ -19,6 +19,7 @@ import type { MessageSubject } from "./message.ts";
 import type { ParamLookup } from "./params.ts";
 import type { AdmissionRequestLike } from "./request.ts";
 import type { Labels } from "./selector.ts";
+import type { Timing } from "./timing.ts";
 
 export interface QuestionContext {
   /** Labels of the namespace; undefined when it could not be looked up. */
@@ -40,10 +41,11 @@ export class Question {
   readonly request: AdmissionRequestLike;
   readonly context: QuestionContext;
   readonly subject: MatchSubject;
-  /** Whether the time for an answer is over. */
+  /** Whether the time for an answer is over, or that of the policy at hand. */
   readonly isLate: () => boolean;
   /** Verdicts that policies of one level and edition share. */
   readonly podVerdicts = new Map<string, readonly Violation[]>();
+  readonly #timing: Timing;
   #pod: { readonly extracted: ExtractedPod | undefined } | undefined;
   #reading: PodReading | undefined;
   #isPodUnchanged: boolean | undefined;
@@ -53,11 +55,22 @@ export class Question {
   readonly #answers = new Map<CompiledMatch, MatchAnswer>();
   readonly #computed = new Map<(question: Question) => unknown, unknown>();
 
-  constructor(request: AdmissionRequestLike, context: QuestionContext, isLate: () => boolean) {
+  constructor(request: AdmissionRequestLike, context: QuestionContext, timing: Timing) {
     this.request = request;
     this.context = context;
-    this.isLate = isLate;
+    this.#timing = timing;
+    this.isLate = timing.isLate;
     this.subject = matchSubject(request, context.namespaceLabels);
+  }
+
+  /** The policy at hand held the thread for too long, whatever it says. */
+  get isGivenUp(): boolean {
+    return this.#timing.heldTooLong !== undefined;
+  }
+
+  /** What is to be said of a policy that time ran out for. */
+  get whyLate(): string {
+    return this.#timing.heldTooLong ?? "time ran out; try again";
   }
 
   /** What expressions see. */

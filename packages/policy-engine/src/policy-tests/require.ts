@@ -2,7 +2,8 @@ import type { ShieldPolicy } from "@shieldx/crds";
 import { type CompiledPolicy, type CompileEnvironment, compilePolicy } from "../policy-set/compile.ts";
 import { PolicyCompileError } from "../policy-set/errors.ts";
 import { neverHere } from "../policy-set/judgement.ts";
-import { type RunOptions, runPolicyTests } from "./run.ts";
+import { atOnce, type Turns } from "../policy-set/timing.ts";
+import { policyTestRun, type RunOptions } from "./run.ts";
 
 /**
  * Does nothing for a policy that passes its own tests, or has none.
@@ -15,10 +16,19 @@ export function requirePassingTests(
   environment: CompileEnvironment,
   options: RunOptions = {},
 ): void {
+  atOnce(passingTestsRequired(compiled, environment, options));
+}
+
+/** `requirePassingTests`, in turns with others. */
+export function* passingTestsRequired(
+  compiled: CompiledPolicy,
+  environment: CompileEnvironment,
+  options: RunOptions = {},
+): Turns<void> {
   const tests = compiled.source.spec.tests ?? [];
   if (tests.length === 0) return;
   const judged = compiled.judge === neverHere ? compileForTests(compiled.source, environment) : compiled;
-  const outcomes = runPolicyTests(judged, tests, options);
+  const outcomes = yield* policyTestRun(judged, tests, options);
   const failures = outcomes.flatMap((outcome, index) =>
     outcome.result === "passed" ? [] : [{ ...outcome, index }],
   );

@@ -2,17 +2,16 @@ import type { PolicyTest } from "@shieldx/crds";
 import { typeWithoutSchema } from "../mutation/object-types.ts";
 import type { CompiledPolicy } from "../policy-set/compile.ts";
 import { PolicySet } from "../policy-set/policy-set.ts";
+import { atOnce, type TimedContext, type Turns, threadCpuNow } from "../policy-set/timing.ts";
 import type { Verdict } from "../policy-set/verdict.ts";
 import { requestOf } from "./request.ts";
 
 /** What all cases of one policy may take together unless said otherwise, in milliseconds. */
 export const TESTS_BUDGET_MS = 1_000;
 
-export interface RunOptions {
+export interface RunOptions extends Pick<TimedContext, "monotonicNow" | "cpuNow"> {
   /** For all cases together, in milliseconds; default `TESTS_BUDGET_MS`. */
   readonly budgetMs?: number | undefined;
-  /** A clock that never goes back, in milliseconds; `performance.now` unless a test says otherwise. */
-  readonly monotonicNow?: () => number;
 }
 
 /** What came of one case. */
@@ -39,33 +38,51 @@ export interface TestOutcome {
 export function runPolicyTests(
   policy: CompiledPolicy,
   tests: readonly PolicyTest[],
-  { budgetMs = TESTS_BUDGET_MS, monotonicNow = () => performance.now() }: RunOptions = {},
+  options: RunOptions = {},
 ): TestOutcome[] {
+  return atOnce(policyTestRun(policy, tests, options));
+}
+
+/** `runPolicyTests`, in turns with others: a case is a turn. */
+export function* policyTestRun(
+  policy: CompiledPolicy,
+  tests: readonly PolicyTest[],
+  {
+    budgetMs = TESTS_BUDGET_MS,
+    monotonicNow = () => performance.now(),
+    cpuNow = threadCpuNow,
+  }: RunOptions = {},
+): Turns<TestOutcome[]> {
   const set = denying(policy);
   const until = monotonicNow() + budgetMs;
-  return tests.map((test) => {
+  const outcomes: TestOutcome[] = [];
+  for (const test of tests) {
+    if (outcomes.length > 0) yield;
     const startedAt = monotonicNow();
-    const leftMs = until - startedAt;
-    const said =
-      leftMs > 0 ? hold(set, policy.name, test, { deadlineMs: leftMs, monotonicNow }) : outOfTime(budgetMs);
-    const tookMs = monotonicNow() - startedAt;
-    if (said.decision === "none")
-      return {
-        name: test.name,
-        result: said.isLate === true ? "late" : "error",
-        isMatched: said.isMatched,
-        message: `expected ${expected(test)}, but ${said.isLate ? tooLong(budgetMs) : said.why}`,
-        tookMs,
-      };
-    const isAsExpected = said.decision === test.expect.decision && saysWhatItShould(said.why, test);
-    return {
-      name: test.name,
-      result: isAsExpected ? "passed" : "failed",
-      isMatched: said.isMatched,
-      message: isAsExpected ? said.why : `expected ${expected(test)}, but ${inWords(said)}`,
-      tookMs,
-    };
-  });
+    const deadlineMs = until - startedAt;
+    const time = { deadlineMs, monotonicNow, cpuNow };
+    const said = deadlineMs > 0 ? hold(set, policy.name, test, time) : outOfTime(budgetMs);
+    const isOver = said.decision === "none" && said.isLate === true && monotonicNow() >= until;
+    const outcome = outcomeOf(test, isOver ? outOfTime(budgetMs) : said);
+    outcomes.push({ ...outcome, tookMs: monotonicNow() - startedAt });
+  }
+  return outcomes;
+}
+
+function outcomeOf(test: PolicyTest, said: Said): Omit<TestOutcome, "tookMs"> {
+  const { name } = test;
+  const { isMatched } = said;
+  if (said.decision === "none") {
+    const result = said.isLate === true ? "late" : "error";
+    return { name, result, isMatched, message: `expected ${expected(test)}, but ${said.why}` };
+  }
+  const isAsExpected = said.decision === test.expect.decision && saysWhatItShould(said.why, test);
+  return {
+    name,
+    result: isAsExpected ? "passed" : "failed",
+    isMatched,
+    message: isAsExpected ? said.why : `expected ${expected(test)}, but ${inWords(said)}`,
+  };
 }
 
 interface Said {
@@ -87,20 +104,15 @@ function denying(policy: CompiledPolicy): PolicySet {
   });
 }
 
-function hold(
-  set: PolicySet,
-  policy: string,
-  test: PolicyTest,
-  time: { readonly deadlineMs: number; readonly monotonicNow: () => number },
-): Said {
+function hold(set: PolicySet, policy: string, test: PolicyTest, time: Required<TimedContext>): Said {
   const asked = requestOf(test, 0);
   if (asked === undefined)
     return { decision: "none", isMatched: false, why: "its object lacks apiVersion or kind: add them" };
   const { deadlineMs, monotonicNow } = time;
   const until = monotonicNow() + deadlineMs;
-  const context = { ...asked.context, monotonicNow };
+  const context = { ...asked.context, ...time };
   // As in a cluster, it is judged as its own mutations make it.
-  const mutation = set.mutate(asked.request, { ...context, deadlineMs, types: () => typeWithoutSchema });
+  const mutation = set.mutate(asked.request, { ...context, types: () => typeWithoutSchema });
   const made = saidBy(mutation, policy, asked.request);
   if (made.decision === "none") return made;
   const { object = asked.request.object } = mutation;

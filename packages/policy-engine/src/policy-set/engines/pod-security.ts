@@ -41,8 +41,7 @@ function judge(terms: PodSecurityTerms, question: Question): Judgement {
   });
   if (ground !== undefined) return { kind: "exempt", ground };
   const violations = violationsOf(terms, question);
-  if (violations === undefined)
-    return { kind: "fails", code: "DeadlineExceeded", problem: "time ran out; try again" };
+  if (violations === undefined) return { kind: "fails", code: "DeadlineExceeded", problem: question.whyLate };
   if (violations.length === 0) return passes;
   return {
     kind: "breaks",

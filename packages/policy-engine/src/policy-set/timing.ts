@@ -1,0 +1,104 @@
+/**
+ * Time policies have: for one request altogether, and at a stretch. JavaScript has one thread for all requests, so that
+ * whoever is judged lets others have their turn between policies, and no policy may hold the thread for long.
+ */
+export interface TimedContext {
+  /** How long this call may take, in milliseconds. Policies it does not get to follow their failurePolicy. */
+  readonly deadlineMs?: number;
+  /** A clock that never goes back, in milliseconds; `performance.now` unless a test says otherwise. */
+  readonly monotonicNow?: () => number;
+  /**
+   * CPU time this thread has used, in milliseconds, where others wait for it. Left out, nobody does: policies are held
+   * against the request in one go, each as long as the deadline allows.
+   */
+  readonly cpuNow?: () => number;
+}
+
+/** Work that lets others have their turn wherever it yields. */
+export type Turns<T> = Generator<void, T, void>;
+
+/** After this, others get their turn before the next policy. */
+const TURN_MS = 8;
+/**
+ * A policy that is at it beyond this, and then uses as much CPU time again, is given up. CPU time, for a process whose
+ * share of the CPU is used up stands still as long; asked for late, for most requests are over long before.
+ */
+const STRETCH_MS = 22;
+
+/** What is the matter with a policy that is given up. */
+const HELD_TOO_LONG = `it took more than ${2 * STRETCH_MS} ms of CPU on one request, and no other is answered meanwhile: make its rules cheaper`;
+
+export class Timing {
+  readonly #clock: () => number;
+  readonly #cpuNow: (() => number) | undefined;
+  readonly #until: number;
+  #turnBegan: number;
+  /** By the last look at the clock: whoever takes long looks at it meanwhile. */
+  #seen: number;
+  #cpuAtStretch: number | undefined;
+  #hasHeldTooLong = false;
+
+  constructor({ deadlineMs = Number.POSITIVE_INFINITY, monotonicNow = wallNow, cpuNow }: TimedContext) {
+    this.#clock = monotonicNow;
+    this.#cpuNow = cpuNow;
+    this.#turnBegan = deadlineMs === Number.POSITIVE_INFINITY && cpuNow === undefined ? 0 : monotonicNow();
+    this.#seen = this.#turnBegan;
+    this.#until = this.#turnBegan + deadlineMs;
+  }
+
+  /** Whether the time for an answer is over, or that at a stretch. */
+  readonly isLate = (): boolean => {
+    if (this.#until === Number.POSITIVE_INFINITY && this.#cpuNow === undefined) return false;
+    const now = this.#clock();
+    this.#seen = now;
+    if (now >= this.#until) return true;
+    if (this.#cpuNow === undefined || now - this.#turnBegan < STRETCH_MS) return false;
+    const cpu = this.#cpuNow();
+    this.#cpuAtStretch ??= cpu;
+    this.#hasHeldTooLong = cpu - this.#cpuAtStretch >= STRETCH_MS;
+    return this.#hasHeldTooLong;
+  };
+
+  /** Why the policy at hand was given up, where it was not for the deadline. */
+  get heldTooLong(): string | undefined {
+    return this.#hasHeldTooLong ? HELD_TOO_LONG : undefined;
+  }
+
+  /** Whether others should have their turn before the next policy. */
+  isTurnOver(): boolean {
+    return this.#cpuNow !== undefined && this.#seen - this.#turnBegan >= TURN_MS;
+  }
+
+  beginTurn(): void {
+    this.#turnBegan = this.#seen = this.#clock();
+    this.#cpuAtStretch = undefined;
+    this.#hasHeldTooLong = false;
+  }
+}
+
+/** Does it all in one go. */
+export function atOnce<T>(turns: Turns<T>): T {
+  for (;;) {
+    const step = turns.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/** @param pause lets others have their turn */
+export async function inTurns<T>(turns: Turns<T>, pause: () => Promise<void>): Promise<T> {
+  for (;;) {
+    const step = turns.next();
+    if (step.done === true) return step.value;
+    await pause();
+  }
+}
+
+/** CPU time this thread has used, in milliseconds. */
+export function threadCpuNow(): number {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1_000;
+}
+
+function wallNow(): number {
+  return performance.now();
+}
