@@ -151,11 +151,12 @@ function compileGlobal(compiler: Compiler, name: string, cost: number): Node {
     frame.cost += cost;
     return read(frame);
   };
-  return variable(run, cost, (to) => to.global(index, read));
+  const isRecord = found?.type.kind === "struct";
+  return variable(run, cost, (to) => to.global(index, read, cost), isRecord);
 }
 
-function variable(run: Eval, cost: number, write: Write): Node {
-  const raw = { write, cost };
+function variable(run: Eval, cost: number, write: Write, isRecord = false): Node {
+  const raw = { write, cost, isRecord };
   return { run, raw, write: writeVariable(raw) };
 }
 

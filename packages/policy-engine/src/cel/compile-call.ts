@@ -178,7 +178,7 @@ function compileEquality(compiler: Compiler, expr: CallExpr): Node | undefined {
     return equals(x, y) === isEquals;
   };
   return {
-    write: writeEquality(...nodes, isWanted),
+    write: writeEquality(...nodes, isWanted, isEquals),
     run: (frame) => {
       // What it costs when a side has no value.
       frame.cost += 1;

@@ -1,4 +1,4 @@
-import { CelCostError, CelDeadlineError, CelError } from "./errors.ts";
+import { type CelAbort, CelCostError, CelDeadlineError, CelError } from "./errors.ts";
 import type { SourceWriter } from "./generate/source-writer.ts";
 import { CelBoxed, type CelValue } from "./values.ts";
 import { WorkMeter } from "./work.ts";
@@ -49,12 +49,25 @@ export class Frame extends WorkMeter {
   iterations = 0;
   /** What was spent so far. Nodes add to it; loops and the end of the evaluation compare it with the limit. */
   cost = 0;
+  /** Why there was no value. */
+  failure: CelError | CelAbort | undefined;
 
   constructor(activation: Activation, slots: EmptySlots, options: EvaluateOptions) {
     super(options.isLate);
     this.activation = activation;
     this.limit = options.costLimit ?? Number.POSITIVE_INFINITY;
     this.slots = slots.slice();
+    this.failure = undefined;
+  }
+
+  /** Makes the frame ready for another program that sees the same: one frame for many is far less to make and to collect. */
+  restart(slotCount: number, isLate: (() => boolean) | undefined): void {
+    this.recount(isLate);
+    this.iterations = 0;
+    this.cost = 0;
+    this.failure = undefined;
+    const { slots } = this;
+    for (let at = 0; at < slotCount; at++) slots[at] = undefined;
   }
 
   /** Throws when the budget is spent. */
@@ -79,6 +92,8 @@ export type Write = (to: SourceWriter) => string;
 export interface Raw {
   readonly write: Write;
   readonly cost: number;
+  /** It is likely a `CelRecord`. */
+  readonly isRecord?: boolean;
 }
 
 /** A part of a program. `constant` tells what the value always is. */

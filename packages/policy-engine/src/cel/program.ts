@@ -59,18 +59,32 @@ export class Program {
   }
 
   tryEvaluate(activation: Activation, options: EvaluateOptions = NO_OPTIONS): Outcome {
-    if (this.#node !== undefined && isToBeGenerated(this.#evaluations++)) this.#generate(this.#node);
     const frame = new Frame(activation, this.#slots, options);
+    const value = this.valueIn(frame);
+    if (value !== undefined) return { kind: "value", value, cost: frame.cost };
+    const { failure = new CelError("no value"), cost } = frame;
+    return { kind: "error", error: failure, cost };
+  }
+
+  /** Evaluates in a frame that is ready for it. undefined: there is no value, and `frame.failure` says why. */
+  valueIn(frame: Frame): CelValue | undefined {
+    if (this.#node !== undefined && isToBeGenerated(this.#evaluations++)) this.#generate(this.#node);
     const outer = countWith(frame);
     try {
       const value = this.#run(frame);
       frame.checkCost();
-      return { kind: "value", value, cost: frame.cost };
+      return value;
     } catch (error) {
-      return { kind: "error", error: evaluationError(frame, error), cost: frame.cost };
+      frame.failure = evaluationError(frame, error);
+      return undefined;
     } finally {
       countWith(outer);
     }
+  }
+
+  /** Places a frame must have for it. */
+  get slotCount(): number {
+    return this.#slots.length;
   }
 
   #generate(node: Node): void {

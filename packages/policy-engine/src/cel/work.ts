@@ -20,12 +20,19 @@ const UNITS_PER_LOOK = 10_000;
 const CHARACTERS_PER_UNIT = 16;
 
 export class WorkMeter {
-  readonly isLate: (() => boolean) | undefined;
+  isLate: (() => boolean) | undefined;
   #nextLook = UNITS_PER_LOOK;
   units = 0;
 
   constructor(isLate: (() => boolean) | undefined) {
     this.isLate = isLate;
+  }
+
+  /** Begins to count anew. */
+  protected recount(isLate: (() => boolean) | undefined): void {
+    this.isLate = isLate;
+    this.#nextLook = UNITS_PER_LOOK;
+    this.units = 0;
   }
 
   spend(units: number): void {

@@ -53,6 +53,8 @@ export class Question {
   #forRego: PlainObject | undefined;
   /** What policies of the same constraints are told. */
   readonly #answers = new Map<CompiledMatch, MatchAnswer>();
+  #lastMatch: CompiledMatch | undefined;
+  #lastAnswer: MatchAnswer = "no";
   readonly #computed = new Map<(question: Question) => unknown, unknown>();
 
   constructor(request: AdmissionRequestLike, context: QuestionContext, timing: Timing) {
@@ -98,6 +100,15 @@ export class Question {
   /** The answer about what the request itself is about; `subject` is another where it is held against another. */
   answer(match: CompiledMatch, subject: MatchSubject): MatchAnswer {
     if (subject !== this.subject) return match.answer(subject);
+    // Policies of the same constraints often follow one another.
+    if (match === this.#lastMatch) return this.#lastAnswer;
+    const answer = this.#answerOnce(match, subject);
+    this.#lastMatch = match;
+    this.#lastAnswer = answer;
+    return answer;
+  }
+
+  #answerOnce(match: CompiledMatch, subject: MatchSubject): MatchAnswer {
     const known = this.#answers.get(match);
     if (known !== undefined) return known;
     const answer = match.answer(subject);

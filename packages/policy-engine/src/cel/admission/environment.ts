@@ -4,6 +4,7 @@
  */
 
 import { Interned } from "../../interned.ts";
+import type { Frame } from "../frame.ts";
 import {
   type Activation,
   CelCompileError,
@@ -22,6 +23,7 @@ import {
 import { AUTHORIZER, RESOURCE_CHECK } from "../kubernetes/kubernetes-types.ts";
 import { patchLibrary } from "../kubernetes/patch-types.ts";
 import { type CelType, DYN, sameType } from "../types.ts";
+import type { CelValue } from "../values.ts";
 import { NAMESPACE_TYPE, REQUEST_TYPE, VARIABLES_TYPE } from "./declarations.ts";
 import type { CompiledExpression } from "./expression.ts";
 import { admissionLibraries } from "./libraries.ts";
@@ -183,6 +185,12 @@ function expressionOf(
       if (outcome.error instanceof CelPending) throw outcome.error;
       return outcome;
     },
+    valueIn: (frame, isLate) => {
+      frame.restart(program.slotCount, isLate);
+      const value = guardedValue(program, frame);
+      if (value === undefined && frame.failure instanceof CelPending) throw frame.failure;
+      return value;
+    },
   };
 }
 
@@ -193,9 +201,22 @@ function guarded(program: Program, activation: Activation, options: ProgramOptio
   try {
     return program.tryEvaluate(activation, options);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    return { kind: "error", error: new CelError(`internal error: ${reason}`), cost: PER_CALL_COST_LIMIT };
+    return { kind: "error", error: internalError(cause), cost: PER_CALL_COST_LIMIT };
   }
+}
+
+function guardedValue(program: Program, frame: Frame): CelValue | undefined {
+  try {
+    return program.valueIn(frame);
+  } catch (cause) {
+    frame.failure = internalError(cause);
+    frame.cost = PER_CALL_COST_LIMIT;
+    return undefined;
+  }
+}
+
+function internalError(cause: unknown): CelError {
+  return new CelError(`internal error: ${cause instanceof Error ? cause.message : String(cause)}`);
 }
 
 function tooDeep(): CelCompileError {

@@ -34,6 +34,17 @@ function expression(source: string, run: (activation: Activation) => CelValue, c
         return { kind: "error", error, cost };
       }
     },
+    valueIn: (frame) => {
+      frame.restart(0, undefined);
+      frame.cost = cost;
+      try {
+        return run(frame.activation);
+      } catch (error) {
+        if (!(error instanceof CelError)) throw error;
+        frame.failure = error;
+        return undefined;
+      }
+    },
   };
 }
 

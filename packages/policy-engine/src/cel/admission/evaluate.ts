@@ -141,8 +141,7 @@ function sharedOf(values: QuestionValues): SharedContext {
  * those whether a rule is broken or not, and their cost can spend it even then.
  */
 function isSilent({ variables, messageCount }: CompiledParts, group: GroupOutcome): boolean {
-  if (group.isOutOfBudget) return false;
-  for (const result of group.results) if (result?.kind !== "value" || result.value !== true) return false;
+  if (group.isOutOfBudget || !group.isKept) return false;
   return (
     messageCount === 0 || (messageCount + variables.length) * 2 * PER_CALL_COST_LIMIT <= group.remainingBudget
   );
@@ -227,6 +226,7 @@ const rulesSee: ActivationScope = { hasNamespace: true, hasAuthorizer: true, par
 const messagesSee = { hasNamespace: true, hasAuthorizer: false } as const;
 const nothingAnnotated: GroupOutcome = Object.freeze({
   results: Object.freeze([]),
+  isKept: true,
   remainingBudget: RULES_COST_BUDGET,
   isOutOfBudget: false,
 });

@@ -2,11 +2,12 @@
  * Evaluates expressions one after the other within a common cost budget (apiserver pkg/admission/plugin/cel,
  * condition.go and activation.go): one group of them computes each variable at most once.
  */
-import { CelDeadlineError, CelPending } from "../errors.ts";
+import { CelDeadlineError, CelError, CelPending } from "../errors.ts";
+import type { Frame } from "../frame.ts";
 import type { AuthorizationCheck } from "../kubernetes/authorization-check.ts";
 import type { CelValue } from "../values.ts";
 import { type ActivationScope, LazyVariables, type QuestionValues, RuleActivation } from "./activation.ts";
-import type { CompiledExpression, Evaluation, IsLate } from "./expression.ts";
+import { type CompiledExpression, type Evaluation, expressionFrame, type IsLate } from "./expression.ts";
 
 export type GroupResult =
   | { readonly kind: "value"; readonly value: CelValue }
@@ -16,6 +17,8 @@ export type GroupResult =
 export interface GroupOutcome {
   /** One per expression; undefined where there was none. */
   readonly results: readonly (GroupResult | undefined)[];
+  /** All are values, and true. */
+  readonly isKept: boolean;
   readonly remainingBudget: number;
   /** The budget did not suffice: then no result counts. */
   readonly isOutOfBudget: boolean;
@@ -55,28 +58,34 @@ export function evaluateIn(
   budget: number,
 ): GroupOutcome {
   const { isLate: isTimeOver } = context;
-  const results: (GroupResult | undefined)[] = [];
+  // None is made as long as all rules are kept.
+  let results: (GroupResult | undefined)[] | undefined;
   let isLate = false;
-  for (const expression of expressions) {
-    if (expression === undefined) {
-      results.push(undefined);
-      continue;
-    }
+  for (let at = 0; at < expressions.length; at++) {
+    const expression = expressions[at];
     // Short expressions never look at the clock themselves.
-    isLate ||= isTimeOver?.() === true;
-    if (isLate) {
-      results.push(errorOf(expression, new CelDeadlineError()));
-      continue;
-    }
-    const result = evaluateOne(expression, scope, context);
-    if (scope.cost > budget) return { results: [], remainingBudget: -1, isOutOfBudget: true };
+    isLate ||= expression !== undefined && isTimeOver?.() === true;
+    const result = isLate
+      ? expression && errorOf(expression, new CelDeadlineError())
+      : expression && evaluateOne(expression, scope, context);
+    if (!isLate && scope.cost > budget)
+      return { results: [], isKept: false, remainingBudget: -1, isOutOfBudget: true };
+    if (result === kept && results === undefined) continue;
+    results ??= Array.from({ length: at }, () => kept);
     results.push(result);
   }
-  return { results, remainingBudget: budget - scope.cost, isOutOfBudget: false };
+  const isKept = results === undefined;
+  results ??= allKept(expressions.length);
+  return { results, isKept, remainingBudget: budget - scope.cost, isOutOfBudget: false };
 }
 
 /** What nearly all rules come to. */
 const kept: GroupResult = Object.freeze({ kind: "value", value: true });
+const keptOnce: GroupResult[] = [kept];
+
+function allKept(count: number): GroupResult[] {
+  return count === 1 ? keptOnce : Array.from({ length: count }, () => kept);
+}
 
 function evaluateOne(
   expression: CompiledExpression,
@@ -84,10 +93,12 @@ function evaluateOne(
   context: GroupContext,
 ): GroupResult {
   try {
-    const evaluation = expression.evaluate(scope, context.isLate);
-    scope.cost += evaluation.cost;
-    if (evaluation.kind === "error") return errorOf(expression, evaluation.error);
-    return evaluation.value === true ? kept : { kind: "value", value: evaluation.value };
+    const { frame } = scope;
+    const value = expression.valueIn(frame, context.isLate);
+    scope.cost += frame.cost;
+    if (value === true) return kept;
+    if (value !== undefined) return { kind: "value", value };
+    return errorOf(expression, frame.failure ?? new CelError("no value"));
   } catch (error) {
     if (!(error instanceof CelPending)) throw error;
     // Nothing but the authorizer library throws it.
@@ -103,6 +114,8 @@ function errorOf({ source }: CompiledExpression, { message }: Error): GroupResul
 /** What the expressions of one group see, the policy's variables among it, and what they have cost together. */
 export class GroupActivation extends RuleActivation {
   cost = 0;
+  /** For one expression after the other; variables have their own. */
+  readonly frame: Frame = expressionFrame(this);
   readonly #shared: Map<CompiledExpression, Evaluation>;
   readonly #lazy: LazyVariables;
   #expressions: readonly NamedExpression[];
@@ -141,11 +154,17 @@ export class GroupActivation extends RuleActivation {
   }
 
   #compute(name: string): CelValue | undefined {
-    const variable = this.#expressions.find((candidate) => candidate.name === name);
+    const variable = findNamed(this.#expressions, name);
     if (variable === undefined) return undefined;
     const evaluation = this.#evaluate(variable.expression);
     this.cost += evaluation.cost;
     if (evaluation.kind === "error") throw evaluation.error;
     return evaluation.value;
   }
+}
+
+/** `find` without a closure: it is called once a policy and request. */
+function findNamed(expressions: readonly NamedExpression[], name: string): NamedExpression | undefined {
+  for (const expression of expressions) if (expression.name === name) return expression;
+  return undefined;
 }

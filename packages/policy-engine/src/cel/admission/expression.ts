@@ -1,6 +1,7 @@
-import type { Activation } from "../frame.ts";
+import { type Activation, emptySlots, Frame } from "../frame.ts";
 import type { CelType } from "../types.ts";
 import type { CelValue } from "../values.ts";
+import { PER_CALL_COST_LIMIT } from "./limits.ts";
 
 /** How one evaluation went. Its cost counts whatever came of it. */
 export type Evaluation =
@@ -19,4 +20,17 @@ export interface CompiledExpression {
   readonly isShared: boolean;
   /** Throws nothing but `CelPending`. */
   evaluate(activation: Activation, isLate: IsLate | undefined): Evaluation;
+  /**
+   * The same in a frame that served another (`expressionFrame`), which then holds what it cost. undefined: there is no
+   * value, and `frame.failure` says why.
+   */
+  valueIn(frame: Frame, isLate: IsLate | undefined): CelValue | undefined;
 }
+
+/** A frame for expressions that see the same, one after the other. */
+export function expressionFrame(activation: Activation): Frame {
+  return new Frame(activation, noSlots, expressionLimit);
+}
+
+const noSlots = emptySlots(0);
+const expressionLimit = { costLimit: PER_CALL_COST_LIMIT };

@@ -1,4 +1,5 @@
 import type { Eval, Node } from "../frame.ts";
+import { programOf } from "./shape.ts";
 import { LongSourceError, SourceWriter } from "./source-writer.ts";
 
 /**
@@ -9,8 +10,8 @@ export function generated(node: Node): Eval | undefined {
   if (node.write === undefined) return undefined;
   try {
     const writer = new SourceWriter();
-    const { source, bound } = writer.finish(writer.value(node));
-    return new Function("k", source)(bound) as Eval;
+    const { source, keys, bound } = writer.finish(writer.value(node));
+    return programOf(source, keys, bound);
   } catch (error) {
     // EvalError: --disallow-code-generation-from-strings. RangeError: nested too deeply for the stack that is left.
     if (error instanceof LongSourceError || error instanceof EvalError || error instanceof RangeError)

@@ -17,12 +17,16 @@ const identifier = /^[A-Za-z_][A-Za-z0-9_]*$/;
 /**
  * Writes JavaScript for a program, statement by statement, as nodes ask for it. What a policy says never becomes part
  * of the text but for names of fields that are plain identifiers: everything else is bound, and named `k0`, `k1`...
+ * So programs that differ in constants only have one text, and are one function to V8 (shape.ts).
  */
 export class SourceWriter {
   readonly #lines: string[] = [];
   readonly #bound: unknown[] = [];
   readonly #names = new Map<unknown, string>();
+  readonly #keys: string[] = [];
   readonly #variables = new Set<string>();
+  /** By root, then by what is kept: the variables for it. */
+  readonly #kept = new Map<string, Map<string, string>>();
   #temporaries = 0;
   #labels = 0;
   #length = 0;
@@ -43,6 +47,12 @@ export class SourceWriter {
     return name;
   }
 
+  /** A name of its own for a constant: whether two are equal does not show in the text. */
+  parameter(value: CelValue): string {
+    this.#bound.push(value);
+    return `k${this.#bound.length - 1}`;
+  }
+
   /** A variable of its own for the value of one node. */
   temporary(): string {
     return this.#variable(`t${this.#temporaries++}`);
@@ -57,16 +67,43 @@ export class SourceWriter {
     return this.#variable(`s${index}`);
   }
 
-  /** A variable of the activation; `read` finds it without counting a cost. */
-  global(index: number, read: (frame: Frame) => CelValue): string {
+  /** A variable of the activation; `read` finds it without counting a cost, which the caller does afterwards. */
+  global(index: number, read: (frame: Frame) => CelValue, cost: number): string {
     const name = this.#variable(`g${index}`);
-    this.line(`if(${name}===undefined)${name}=${this.bind(read)}(f);`);
+    // What reading it costs is spent even if there is none; the caller counts it otherwise.
+    this.line(`if(${name}===undefined){f.cost+=${cost};${name}=${this.bind(read)}(f);f.cost-=${cost};}`);
     return name;
+  }
+
+  /**
+   * A variable for what was found out about a root, once: a value that it leads to, or that the value is a plain object.
+   * It is undefined until then, and again whenever the root changes (`forgetting`).
+   */
+  kept(root: string, what: string): string {
+    const ofRoot = this.#kept.get(root) ?? new Map<string, string>();
+    this.#kept.set(root, ofRoot);
+    const known = ofRoot.get(what);
+    if (known !== undefined) return known;
+    const name = this.#variable(`m${this.#temporaries++}`);
+    ofRoot.set(what, name);
+    return name;
+  }
+
+  /** Writes statements for a value of `root` that begin by forgetting what was kept of the one before. */
+  forgetting<T>(root: string, write: () => T): T {
+    const at = this.#lines.length;
+    this.#lines.push("");
+    const written = write();
+    const names = [...(this.#kept.get(root)?.values() ?? [])];
+    if (names.length > 0) this.#lines[at] = `${names.join("=")}=undefined;`;
+    return written;
   }
 
   /** Reads a field of an expression that is an object with no field of this name on its prototype. */
   field(of: string, name: string): string {
-    return identifier.test(name) ? `${of}.${name}` : `${of}[${this.bind(name)}]`;
+    if (identifier.test(name)) return `${of}.${name}`;
+    this.#keys.push(name);
+    return `${of}[${this.bind(name)}]`;
   }
 
   /** Writes what gives the value of a node, and returns what it is called from there on. */
@@ -79,10 +116,7 @@ export class SourceWriter {
   }
 
   constant(value: CelValue): string {
-    if (typeof value === "boolean" || value === null) return String(value);
-    return typeof value === "number" && (value | 0) === value && !Object.is(value, -0)
-      ? `(${value})`
-      : this.bind(value);
+    return typeof value === "boolean" || value === null ? String(value) : this.parameter(value);
   }
 
   /** As `value`, with statements for an error that it may end in; the error is `x` there. */
@@ -97,8 +131,15 @@ export class SourceWriter {
     return value;
   }
 
-  /** The text of a function that, given what is bound, gives the function of a frame. */
-  finish(result: string): { readonly source: string; readonly bound: readonly unknown[] } {
+  /**
+   * The text of a function that, given what is bound, gives the function of a frame. `keys` are names of fields that are
+   * no part of the text: reads of the same one belong together.
+   */
+  finish(result: string): {
+    readonly source: string;
+    readonly bound: readonly unknown[];
+    readonly keys: readonly string[];
+  } {
     const bindings = this.#bound.map((_, at) => `k${at}=k[${at}]`);
     const variables = [...this.#variables];
     const source = [
@@ -108,7 +149,7 @@ export class SourceWriter {
       ...this.#lines,
       `return ${result};};`,
     ].join("\n");
-    return { source, bound: this.#bound };
+    return { source, bound: this.#bound, keys: this.#keys };
   }
 
   #variable(name: string): string {

@@ -1,25 +1,54 @@
 import { OPERATOR } from "../ast.ts";
+import { codePointLength } from "../code-points.ts";
 import type { Call } from "../dispatch.ts";
 import type { Frame, Node, Write } from "../frame.ts";
 import { afterFirst } from "../rescue.ts";
+import { traversalCost } from "../size.ts";
 import type { CelValue } from "../values.ts";
 import { workOf } from "../work.ts";
 import type { SourceWriter } from "./source-writer.ts";
 
-/** Operands of `==` and of calls that cost the same whatever the values: the cost is counted, then they are evaluated. */
+/**
+ * Operands of `==` and of calls that cost the same whatever the values: the cost is counted, then they are evaluated.
+ * What is compared with a constant of its own type, a text, an int or a bool, is compared here.
+ */
 export function writeEquality(
   left: Node,
   right: Node,
   equal: (f: Frame, a: CelValue, b: CelValue) => boolean,
+  isEquals: boolean,
 ): Write {
   return (to) => {
     to.line("f.cost+=1;");
     const [a, b] = writeBoth(to, left, right);
     const value = to.temporary();
+    const { constant } = right;
+    const type = typeof constant;
+    const sign = isEquals ? "===" : "!==";
+    if (typeof constant === "string") {
+      const length = to.parameter(codePointLength(constant));
+      to.line(`if(typeof ${a}==="string"){f.cost+=${to.bind(textEqualityCost)}(f,${a},${length})-1;`);
+      to.line(`${value}=${a}${sign}${b};}else `);
+    } else if (type === "boolean" || type === "number") {
+      to.line(`if(typeof ${a}==="${type}"){f.spend(1);${value}=${a}${sign}${b};}else `);
+    }
     to.line(`${value}=${to.bind(equal)}(f,${a},${b});`);
     return value;
   };
 }
+
+/** Counts the work of comparing a text with one of so many code points. Returns the cost: that of reading the shorter. */
+function textEqualityCost(frame: Frame, text: string, length: number): number {
+  const units = text.length;
+  frame.spend(1 + units / 64);
+  if (units === 0) return 0;
+  // A code point is one or two units.
+  const shorter = units <= SHORT || units >= 2 * length ? Math.min(units, length) : codePointLength(text);
+  return traversalCost(Math.min(shorter, length));
+}
+
+/** Up to here all lengths cost the same. */
+const SHORT = 10;
 
 function writeBoth(to: SourceWriter, left: Node, right: Node): [string, string] {
   const a = to.valueOrElse(left, () => to.line(`throw ${to.bind(afterFirst)}(x,${to.bind(right.run)},f);`));
@@ -33,7 +62,11 @@ const comparisons: ReadonlyMap<string, string> = new Map([
   [OPERATOR.greaterEquals, ">="],
 ]);
 
-const isSmallInt = (name: string): string => `typeof ${name}==="number"&&(${name}|0)===${name}`;
+function isSmallInt(name: string, { constant }: Node): string {
+  const test = `typeof ${name}==="number"&&(${name}|0)===${name}`;
+  if (constant === undefined) return test;
+  return typeof constant === "number" && (constant | 0) === constant ? "true" : "false";
+}
 
 /** A call that evaluates all of one or two operands and costs the same whatever they are. */
 export function writeFixedCall(name: string, call: Call, nodes: readonly Node[]): Write | undefined {
@@ -52,7 +85,8 @@ export function writeFixedCall(name: string, call: Call, nodes: readonly Node[])
     const [a, b] = writeBoth(to, first, second);
     const sign = comparisons.get(name);
     // Ints of 32 bits are compared here; anything else may be text, a time, or have no order.
-    const direct = sign === undefined ? "" : `${isSmallInt(a)}&&${isSmallInt(b)}?${a}${sign}${b}:`;
+    const direct =
+      sign === undefined ? "" : `${isSmallInt(a, first)}&&${isSmallInt(b, second)}?${a}${sign}${b}:`;
     to.line(`${value}=${direct}${to.bind(call.binary)}(${a},${b});`);
     return value;
   };
@@ -81,8 +115,9 @@ export function writeCostedCall(name: string, call: Call, nodes: readonly Node[]
       to.line(made);
       return value;
     }
-    to.line(`if(typeof ${a}==="string"){f.spend(${workOf(constant)});${value}=${a}.${name}(${b});`);
-    to.line(`f.cost+=${call.cost(["", constant], false)};f.checkCost();}else ${made}`);
+    const [work, cost] = [to.parameter(workOf(constant)), to.parameter(call.cost(["", constant], false))];
+    to.line(`if(typeof ${a}==="string"){f.spend(${work});${value}=${a}.${name}(${b});`);
+    to.line(`f.cost+=${cost};f.checkCost();}else ${made}`);
     return value;
   };
 }

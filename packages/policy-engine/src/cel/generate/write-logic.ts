@@ -53,10 +53,12 @@ export function writeQuantifier(loop: {
     to.line(`${block}:{for(${at}=0;${at}<${items}.length;${at}++){`);
     to.line(`f.cost+=${step};f.tick();`);
     to.line(`${item}=${items}[${at}];if(${item}===undefined)${item}=null;f.slots[${slot}]=${item};`);
-    const answer = to.valueOrElse(predicate, () => {
-      to.line(`if(!(x instanceof ${to.bind(CelError)}))throw x;`);
-      to.line(`if(${failure}===undefined)${failure}=x;continue;`);
-    });
+    const answer = to.forgetting(item, () =>
+      to.valueOrElse(predicate, () => {
+        to.line(`if(!(x instanceof ${to.bind(CelError)}))throw x;`);
+        to.line(`if(${failure}===undefined)${failure}=x;continue;`);
+      }),
+    );
     to.line(`if(${answer}===${isExists}){f.cost+=${at}+1<${items}.length?${step}:1;`);
     to.line(`${value}=${isExists};break ${block};}`);
     to.line(`if(typeof ${answer}!=="boolean"&&${failure}===undefined)${failure}=${to.bind(noOverload)}();`);

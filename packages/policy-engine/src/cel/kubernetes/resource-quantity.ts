@@ -107,8 +107,26 @@ function splitQuantity(text: string): QuantityText | undefined {
 /** Longer texts are not read (the server would): an amount of that many digits is an attack. */
 const maxTextLength = 100_000;
 
+/**
+ * What was read lately, by its text: amounts in policies stay the same, those in objects repeat. Few and short, so that
+ * texts made up by the thousand fill no memory.
+ */
+const known = new Map<string, Parsed<Quantity>>();
+const mostKnown = 512;
+const longestKnown = 32;
+
 /** Reads a quantity; the error is the text of the error that `resource.ParseQuantity` returns. */
 export function parseQuantity(text: string): Parsed<Quantity> {
+  const found = known.get(text);
+  if (found !== undefined) return found;
+  const read = readQuantity(text);
+  if (text.length > longestKnown) return read;
+  if (known.size >= mostKnown) known.clear();
+  known.set(text, read);
+  return read;
+}
+
+function readQuantity(text: string): Parsed<Quantity> {
   if (text === "") return unparsed(quantityErrors.format);
   if (text.length > maxTextLength) return unparsed(`quantity is longer than ${maxTextLength} characters`);
   const split = splitQuantity(text);
@@ -182,6 +200,7 @@ export function quantitySign({ unscaled }: Quantity): number {
 /** Compares two values above zero without writing out powers of ten that the comparison does not need. */
 function compareMagnitudes(a: bigint, aExponent: number, b: bigint, bExponent: number): number {
   if (a === 0n || b === 0n) return a === b ? 0 : a === 0n ? -1 : 1;
+  if (aExponent === bExponent) return a === b ? 0 : a < b ? -1 : 1;
   const lengths = decimalLength(a) + aExponent - (decimalLength(b) + bExponent);
   if (lengths !== 0) return Math.sign(lengths);
   const shift = aExponent - bExponent;
