@@ -1,3 +1,4 @@
+import type { QuickRule } from "../cel/admission/index.ts";
 import type { AuthorizationCheck } from "../cel/kubernetes/authorization-check.ts";
 import type { ExemptionGround } from "../pod-security/exemptions.ts";
 import type { Question } from "./question.ts";
@@ -55,6 +56,8 @@ export interface Judge {
   /** Requests that pass unseen: see "Never trap existing objects" in the package's README. */
   mustPass(question: Question): boolean;
   judge(question: Question): Judgement;
+  /** Tells sooner that the policy has nothing to say, where it can. */
+  readonly quick?: QuickRule | undefined;
   /** One violation as part of a sentence. */
   describe(violation: Violation): string;
   /** Where in the object the judged part sits: `spec.template`; empty for the whole. */

@@ -5,11 +5,13 @@ import { podCarrierOf } from "../pod-security/workload.ts";
 import type { RegoProgram } from "../rego/program/index.ts";
 import type { CompiledPolicy } from "./compile.ts";
 import { type PolicySetMember, policySetDigest } from "./digest.ts";
+import { quickRules } from "./engines/cel.ts";
 import type { PolicyCompileError } from "./errors.ts";
 import { type CompiledException, nameOf } from "./exceptions.ts";
 import { holdPolicy } from "./hold.ts";
 import { matchSubject, metadataOf } from "./match.ts";
 import { type MutatingPolicy, type MutationVerdict, mutableObject, mutateObject } from "./mutate.ts";
+import type { PlanStep } from "./plan.ts";
 import { mutationReaches, PolicyIndex } from "./policy-index.ts";
 import { isBeingDeleted, Question, type QuestionContext } from "./question.ts";
 import {
@@ -125,22 +127,28 @@ export class PolicySet {
 
   /** `evaluate`, in turns with others. */
   *evaluation(request: AdmissionRequestLike, context: EvaluationContext): Turns<Verdict> {
-    const candidates = this.#admission.of(request);
-    if (candidates.length === 0 || this.#neverJudged.has(request.namespace ?? "")) return nothingToSay;
+    const steps = this.#admission.planOf(request);
+    if (steps.length === 0 || this.#neverJudged.has(request.namespace ?? "")) return nothingToSay;
 
+    const { failurePolicy } = context;
     const timing = new Timing(context);
     const question = new Question(request, context, timing);
     const builder = new VerdictBuilder();
-    for (const policy of candidates) {
+    for (const step of steps) {
       if (timing.isTurnOver()) {
         yield;
         timing.beginTurn();
       }
-      if (context.failurePolicy !== undefined && policy.failurePolicy !== context.failurePolicy) continue;
-      if (policy.admission === "off" || policy.judge.mustPass(question)) continue;
-      holdPolicy(policy, policy.admission, question, this.#exceptionsFor(policy, question), builder);
+      if (failurePolicy !== undefined && step.failurePolicy !== failurePolicy) continue;
+      if (question.mustBeLetPass(step.mustPass)) continue;
+      if (isQuicklyKept(step, question)) builder.matched(step.name);
+      else this.#hold(step, question, builder);
     }
     return builder.verdict();
+  }
+
+  #hold({ policy, action }: PlanStep, question: Question, builder: VerdictBuilder): void {
+    holdPolicy(policy, action, question, this.#exceptionsFor(policy, question), builder);
   }
 
   /** Whether some policy may change the request's object: then `mutate` is worth what it needs. */
@@ -222,6 +230,18 @@ export class PolicySet {
   #exceptionsFor(policy: CompiledPolicy, question: Question): readonly CompiledException[] {
     if (this.#exceptions.size === 0) return noExceptions;
     return this.#exceptions.get(exceptionKey(policy.name, question.namespace)) ?? noExceptions;
+  }
+}
+
+/** As `holdPolicy` where it comes to nothing; false tells nothing. */
+function isQuicklyKept({ quick, match }: PlanStep, question: Question): boolean {
+  if (quick === undefined) return false;
+  try {
+    if (question.answer(match, question.subject) !== "yes" || question.isLate()) return false;
+    return question.once(quickRules).isKept(quick);
+  } catch {
+    // Whatever it is, it comes again where it is told.
+    return false;
   }
 }
 

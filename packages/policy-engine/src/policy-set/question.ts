@@ -7,7 +7,7 @@ import { type ExtractedPod, extractPodSpec, podCarrierOf } from "../pod-security
 import type { PlainObject } from "../rego/values.ts";
 import { regoInputOf } from "./engines/rego-input.ts";
 import type { InventoryAtHand } from "./inventory.ts";
-import type { Violation } from "./judgement.ts";
+import type { Judge, Violation } from "./judgement.ts";
 import {
   type CompiledMatch,
   type MatchAnswer,
@@ -53,6 +53,8 @@ export class Question {
   #forRego: PlainObject | undefined;
   /** What policies of the same constraints are told. */
   readonly #answers = new Map<CompiledMatch, MatchAnswer>();
+  #lastMustPass: Judge["mustPass"] | undefined;
+  #lastPasses = false;
   #lastMatch: CompiledMatch | undefined;
   #lastAnswer: MatchAnswer = "no";
   readonly #computed = new Map<(question: Question) => unknown, unknown>();
@@ -95,6 +97,14 @@ export class Question {
     const computed = compute(this);
     this.#computed.set(compute, computed);
     return computed;
+  }
+
+  /** Whether a policy lets the request pass unseen; `mustPass` is that of its judge, and all of an engine may have one. */
+  mustBeLetPass(mustPass: Judge["mustPass"]): boolean {
+    if (mustPass === this.#lastMustPass) return this.#lastPasses;
+    this.#lastMustPass = mustPass;
+    this.#lastPasses = this.once(mustPass);
+    return this.#lastPasses;
   }
 
   /** The answer about what the request itself is about; `subject` is another where it is held against another. */

@@ -19,6 +19,7 @@ import { trimGoSpace } from "./message.ts";
 import type { CompiledCelMutations, CompiledMutation } from "./mutations.ts";
 import type { CelOutcome } from "./outcome.ts";
 import type { CelQuestion } from "./question.ts";
+import { type QuickRule, quickRuleOf } from "./quick-rule.ts";
 import { acceptedReasons, isAcceptedReason } from "./reasons.ts";
 import type { CelRulesSpec, MutationSpec, ValidationSpec } from "./spec.ts";
 import { AdmissionTypes, variableType } from "./variables.ts";
@@ -29,12 +30,17 @@ export interface CompiledCelRules {
    * nothing: look them up, and ask again with an authorizer that knows them.
    */
   evaluate(question: CelQuestion, options?: EvaluateOptions): CelOutcome;
+  /** Asked by `QuickRules`, it tells sooner that there is nothing to say. */
+  readonly quick: QuickRule | undefined;
 }
 
 /** @throws CelRulesError naming every field that is wrong. */
 export function compileCelRules(spec: CelRulesSpec): CompiledCelRules {
   const parts = new RulesCompiler(spec).compile();
-  return { evaluate: (question, options = {}) => evaluateParts(parts, question, options) };
+  return {
+    evaluate: (question, options = {}) => evaluateParts(parts, question, options),
+    quick: quickRuleOf(parts),
+  };
 }
 
 /**

@@ -179,6 +179,7 @@ function expressionOf(
     source,
     resultType,
     isShared,
+    program,
     evaluate: (activation, isLate) => {
       const options = isLate === undefined ? untimed : { costLimit: PER_CALL_COST_LIMIT, isLate };
       const outcome = guarded(program, activation, options);

@@ -87,7 +87,7 @@ export function evaluateParts(
 }
 
 /** Nothing but validations: they alone decide. */
-function isPlain({ hasParamKind, matchConditions, auditAnnotations }: CompiledParts): boolean {
+export function isPlain({ hasParamKind, matchConditions, auditAnnotations }: CompiledParts): boolean {
   return !hasParamKind && matchConditions.length === 0 && auditAnnotations.length === 0;
 }
 
@@ -222,7 +222,7 @@ const kept: CelOutcome = Object.freeze({
 });
 const noMatch: CelOutcome = Object.freeze({ ...kept, isMatch: false });
 
-const rulesSee: ActivationScope = { hasNamespace: true, hasAuthorizer: true, params: undefined };
+export const rulesSee: ActivationScope = { hasNamespace: true, hasAuthorizer: true, params: undefined };
 const messagesSee = { hasNamespace: true, hasAuthorizer: false } as const;
 const nothingAnnotated: GroupOutcome = Object.freeze({
   results: Object.freeze([]),

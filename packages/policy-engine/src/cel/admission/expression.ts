@@ -1,4 +1,5 @@
 import { type Activation, emptySlots, Frame } from "../frame.ts";
+import type { Program } from "../program.ts";
 import type { CelType } from "../types.ts";
 import type { CelValue } from "../values.ts";
 import { PER_CALL_COST_LIMIT } from "./limits.ts";
@@ -18,6 +19,8 @@ export interface CompiledExpression {
   readonly resultType: CelType;
   /** It has the same value in every policy: a request computes it once. */
   readonly isShared: boolean;
+  /** What it is made of. */
+  readonly program?: Program;
   /** Throws nothing but `CelPending`. */
   evaluate(activation: Activation, isLate: IsLate | undefined): Evaluation;
   /**

@@ -6,6 +6,7 @@ export { escapeFieldName } from "./field-names.ts";
 export { MATCH_CONDITIONS_COST_BUDGET, PER_CALL_COST_LIMIT, RULES_COST_BUDGET } from "./limits.ts";
 export type { CelFailure, CelIgnoredError, CelOutcome } from "./outcome.ts";
 export type { CelParams, CelQuestion, CelRequest } from "./question.ts";
+export { type QuickRule, QuickRules } from "./quick-rule.ts";
 export { type AdmissionReason, acceptedReasons, statusCodeOf } from "./reasons.ts";
 export {
   celTypesFromSchema,

@@ -1,3 +1,4 @@
+import type { AuthorizationLookup } from "../kubernetes/authorization-check.ts";
 import type { CelValue, JsonObject } from "../values.ts";
 
 interface GroupVersionKind {
@@ -45,6 +46,12 @@ export interface CelQuestion {
   readonly oldObject?: unknown;
   /** The Namespace the request is in; null or left out for cluster-scoped objects and Namespaces themselves. */
   readonly namespaceObject?: unknown;
+}
+
+/** A question with who answers what it asks of `authorizer`. */
+export interface CelAsked {
+  readonly question: CelQuestion;
+  readonly authorize: AuthorizationLookup | undefined;
 }
 
 /** The parameter objects that a policy's paramRef selects, with apiVersion and kind, or why they cannot be had. */

@@ -3,6 +3,7 @@ import { type CompiledCelRules, compileCelRules } from "../../cel/admission/comp
 import { CelRulesError } from "../../cel/admission/errors.ts";
 import type { CelFailure, CelOutcome } from "../../cel/admission/outcome.ts";
 import type { CelParams } from "../../cel/admission/question.ts";
+import { QuickRules } from "../../cel/admission/quick-rule.ts";
 import { equals } from "../../cel/equality.ts";
 import type { CelValue } from "../../cel/values.ts";
 import { celMutator, type Mutator } from "../../mutation/mutator.ts";
@@ -19,13 +20,16 @@ import type { Question } from "../question.ts";
  * @throws PolicyCompileError naming the expression that cannot be compiled, and where in it.
  */
 export function celJudge(spec: ShieldPolicySpec): Judge {
-  const judgeBy = celRules(spec);
+  const rules = compileRules(spec);
+  const readsNamespace = mentions(spec, /\bnamespaceObject\b/);
+  const judgeBy = judgedBy(rules, readsNamespace);
   const reference = paramReferenceOf(spec);
   const findParams = reference && paramFinder(reference);
   return {
     basis: "",
     reaches: (group, resource, subresource) => !isLeftAlone(group, resource, subresource, undefined),
-    mustPass: (question) => question.once(mustPass),
+    mustPass,
+    quick: readsNamespace ? undefined : rules.quick,
     judge: (question) => judgeBy(question, findParams?.(question.context.params, question.namespace)),
     describe: ({ detail }) => detail,
     partOf: () => "",
@@ -41,8 +45,13 @@ export function celJudge(spec: ShieldPolicySpec): Judge {
 export function celRules(
   spec: ShieldPolicySpec,
 ): (question: Question, params: CelParams | undefined) => Judgement {
-  const rules = compileRules(spec);
-  const readsNamespace = mentions(spec, /\bnamespaceObject\b/);
+  return judgedBy(compileRules(spec), mentions(spec, /\bnamespaceObject\b/));
+}
+
+function judgedBy(
+  rules: CompiledCelRules,
+  readsNamespace: boolean,
+): (question: Question, params: CelParams | undefined) => Judgement {
   return (question, params) => {
     if (readsNamespace && question.lacksNamespace) return namespaceUnknown(question.namespace);
     const options = question.once(optionsOf);
@@ -101,6 +110,12 @@ function namingProblems<T>(compile: () => T): T {
     const message = `${first?.message ?? error.message}${rest}`;
     throw new PolicyCompileError("Invalid", first?.path ?? "spec", message, { cause: error });
   }
+}
+
+/** For rules without parameters that do not look at the namespace. */
+export function quickRules(question: Question): QuickRules {
+  const { isLate, context, forExpressions } = question;
+  return new QuickRules({ question: forExpressions, authorize: context.authorize, isLate });
 }
 
 function optionsOf({ context: { authorize }, isLate }: Question) {
