@@ -2,7 +2,8 @@
 import { type CompiledCelRules, compileCelRules } from "../../src/cel/admission/compile.ts";
 import { CelRulesError } from "../../src/cel/admission/errors.ts";
 import type { CelOutcome } from "../../src/cel/admission/outcome.ts";
-import type { CelRequest } from "../../src/cel/admission/question.ts";
+import type { CelAsked, CelRequest } from "../../src/cel/admission/question.ts";
+import { QuickRules } from "../../src/cel/admission/quick-rule.ts";
 import { asClosures, asCode } from "../../src/cel/generate/both-ways.test-kit.ts";
 import type { Authorizations, RequestUser } from "./authorizations.ts";
 import { difference } from "./compare.ts";
@@ -28,6 +29,7 @@ export class Judge {
   /** How many pairs each function of the catalogue, and each macro, took part in. */
   readonly used = new Map<string, number>();
   pairs = 0;
+  askedQuickly = 0;
   denied = 0;
   /** Pairs in which an expression could not be evaluated. */
   errors = 0;
@@ -96,10 +98,22 @@ export class Judge {
       const asEither = policy.seed % 2 === 0 ? asClosures : asCode;
       const outcome = asEither(() => rules.evaluate(question, { authorize, params }));
       this.#evaluationMs += performance.now() - start;
-      if (outcome.pending.length === 0) return outcome;
+      if (outcome.pending.length === 0) {
+        asEither(() => this.#askQuickly(policy, rules, { question, authorize }, outcome));
+        return outcome;
+      }
       for (const check of outcome.pending) await this.#authorizations.ask(user, check);
     }
     throw new Error(`the policy of seed ${policy.seed} asks the authorizer without end`);
+  }
+
+  /** The shortest way must tell the same. */
+  #askQuickly(policy: OraclePolicy, { quick }: CompiledCelRules, asked: CelAsked, outcome: CelOutcome): void {
+    if (quick === undefined) return;
+    this.askedQuickly++;
+    const isKept = new QuickRules({ ...asked, isLate: () => false }).isKept(quick);
+    const isSilent = outcome.failures.length + outcome.ignoredErrors.length === 0;
+    if (isKept !== isSilent) this.#differ(policy, { quick: isKept, outcome });
   }
 
   #params(paramRef: ParamRef | undefined): readonly unknown[] {
@@ -132,7 +146,7 @@ export class Judge {
     const share = (count: number) => `${count} (${((count / this.pairs) * 100).toFixed(1)} %)`;
     const counts = (map: ReadonlyMap<string, number>) => JSON.stringify(Object.fromEntries([...map].sort()));
     return [
-      `oracle: ${this.pairs} pairs, ${share(this.denied)} denied, ${share(this.errors)} with a runtime error,`,
+      `oracle: ${this.pairs} pairs, ${share(this.askedQuickly)} asked quickly too, ${share(this.denied)} denied, ${share(this.errors)} with a runtime error,`,
       `${this.refused} policies refused alike, ${this.typeChecked} type-checked alike, ${this.differences.length} differences,`,
       `${this.#evaluationMs.toFixed(0)} ms evaluating; by operation ${counts(this.byOperation)};`,
       `by function ${counts(this.used)}`,

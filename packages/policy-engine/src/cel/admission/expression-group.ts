@@ -121,7 +121,10 @@ export class GroupActivation extends RuleActivation {
   #expressions: readonly NamedExpression[];
   #isLate: IsLate | undefined;
 
-  constructor(values: QuestionValues, { scope, variables, isLate }: Omit<GroupContext, "values" | "onPending">) {
+  constructor(
+    values: QuestionValues,
+    { scope, variables, isLate }: Omit<GroupContext, "values" | "onPending">,
+  ) {
     super(values, scope);
     this.#shared = values.shared;
     this.#expressions = variables;
