@@ -25,6 +25,7 @@ const MAX_ROUNDS = 20;
 export class Judge {
   readonly #surroundings: Surroundings;
   readonly #authorizations: Authorizations;
+  readonly #alone = new WeakMap<OraclePolicy["spec"], readonly CompiledCelRules[]>();
   readonly differences: object[] = [];
   /** How many pairs each function of the catalogue, and each macro, took part in. */
   readonly used = new Map<string, number>();
@@ -99,7 +100,7 @@ export class Judge {
       const outcome = asEither(() => rules.evaluate(question, { authorize, params }));
       this.#evaluationMs += performance.now() - start;
       if (outcome.pending.length === 0) {
-        asEither(() => this.#askQuickly(policy, rules, { question, authorize }, outcome));
+        asEither(() => this.#askQuickly(policy, { question, authorize }));
         return outcome;
       }
       for (const check of outcome.pending) await this.#authorizations.ask(user, check);
@@ -107,13 +108,29 @@ export class Judge {
     throw new Error(`the policy of seed ${policy.seed} asks the authorizer without end`);
   }
 
-  /** The shortest way must tell the same. */
-  #askQuickly(policy: OraclePolicy, { quick }: CompiledCelRules, asked: CelAsked, outcome: CelOutcome): void {
-    if (quick === undefined) return;
-    this.askedQuickly++;
-    const isKept = new QuickRules({ ...asked, isLate: () => false }).isKept(quick);
-    const isSilent = outcome.failures.length + outcome.ignoredErrors.length === 0;
-    if (isKept !== isSilent) this.#differ(policy, { quick: isKept, outcome });
+  /** Of each validation by itself the shortest way must tell what the long one does. */
+  #askQuickly({ seed, spec }: OraclePolicy, asked: CelAsked): void {
+    const { question, authorize } = asked;
+    for (const { quick, evaluate } of this.#rulesAlone(spec)) {
+      if (quick === undefined) continue;
+      this.askedQuickly++;
+      const { failures, ignoredErrors, pending } = evaluate(question, authorize && { authorize });
+      const isSilent = failures.length + ignoredErrors.length + pending.length === 0;
+      const isKept = new QuickRules({ ...asked, isLate: () => false }).isKept(quick);
+      if (isKept !== isSilent) this.differences.push({ seed, isKept, failures, ignoredErrors, spec });
+    }
+  }
+
+  #rulesAlone(spec: OraclePolicy["spec"]): readonly CompiledCelRules[] {
+    const known = this.#alone.get(spec);
+    if (known !== undefined) return known;
+    const { variables = [], validations = [], paramKind } = spec;
+    const alone =
+      paramKind === undefined
+        ? validations.map(({ expression }) => compileCelRules({ variables, validations: [{ expression }] }))
+        : [];
+    this.#alone.set(spec, alone);
+    return alone;
   }
 
   #params(paramRef: ParamRef | undefined): readonly unknown[] {
@@ -146,7 +163,7 @@ export class Judge {
     const share = (count: number) => `${count} (${((count / this.pairs) * 100).toFixed(1)} %)`;
     const counts = (map: ReadonlyMap<string, number>) => JSON.stringify(Object.fromEntries([...map].sort()));
     return [
-      `oracle: ${this.pairs} pairs, ${share(this.askedQuickly)} asked quickly too, ${share(this.denied)} denied, ${share(this.errors)} with a runtime error,`,
+      `oracle: ${this.pairs} pairs, ${this.askedQuickly} rules asked quickly too, ${share(this.denied)} denied, ${share(this.errors)} with a runtime error,`,
       `${this.refused} policies refused alike, ${this.typeChecked} type-checked alike, ${this.differences.length} differences,`,
       `${this.#evaluationMs.toFixed(0)} ms evaluating; by operation ${counts(this.byOperation)};`,
       `by function ${counts(this.used)}`,
