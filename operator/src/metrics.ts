@@ -1,4 +1,4 @@
-import { Counter, Gauge, type Registry } from "prom-client";
+import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 
 const enforcingKinds = [
   "MutatingAdmissionPolicy",
@@ -21,6 +21,7 @@ export interface OperatorMetrics {
   readonly policiesEnforced: Gauge<"enforced_by">;
   readonly auditJudged: Counter;
   readonly auditErrors: Counter;
+  readonly auditCalls: Histogram<"result">;
   readonly auditPassEnded: Gauge;
 }
 
@@ -77,6 +78,13 @@ export function createMetrics(registry: Registry): OperatorMetrics {
     auditErrors: new Counter({
       name: "shieldx_audit_errors_total",
       help: "Policies that came to no verdict on an existing object: an expression without a value, or an unknown namespace.",
+      registers,
+    }),
+    auditCalls: new Histogram({
+      name: "shieldx_audit_call_seconds",
+      help: "Time that calls of hosts by policies (http.send) took for existing objects, by what came of them: answered, kept, failed, refused, timed_out.",
+      labelNames: ["result"],
+      buckets: [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
       registers,
     }),
     auditPassEnded: new Gauge({

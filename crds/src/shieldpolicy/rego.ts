@@ -1,12 +1,15 @@
 /** Fields of engine `rego`: a policy in OPA's language. */
 import * as z from "zod";
-import { apiVersion, kindName, subdomain } from "../kubernetes/names.ts";
+import { apiVersion, kindName } from "../kubernetes/names.ts";
 import { mapList, setOf, text } from "../structural/fields.ts";
 import { rule } from "../structural/server-check.ts";
 import { bundle } from "./bundle.ts";
 
 /** A reference of names below data, such as data.kubernetes.admission.violation. */
 const ENTRYPOINT = /^data(\.[A-Za-z_][A-Za-z0-9_]*)+$/;
+
+/** Lower case, as URLs spell hosts; what else there is to a host is checked when the policy is compiled. */
+const ALLOWED_HOST = /^(http:\/\/)?([a-z0-9]([-._a-z0-9]*[a-z0-9])?|\[[0-9a-f:.]+\])(:[1-9][0-9]{0,4})?$/;
 
 /** Each is a watch in every replica, of all objects there are. */
 const MAX_INVENTORY_KINDS = 16;
@@ -51,18 +54,25 @@ export const rego = z
           "ShieldX needs the right to watch them: see rbac.inventoryKinds of its chart.",
       )
       .exactOptional(),
-    allowedHosts: setOf(subdomain().describe("Host name."), { max: 32 })
-      .describe("Not yet supported. Hosts that http.send may reach; none when left out.")
+    allowedHosts: setOf(
+      text({
+        min: 1,
+        max: 270,
+        pattern: ALLOWED_HOST,
+        hint: "host, host:port or http://host:port, in lower case",
+      }).describe(
+        "Host, as in api.example.com or api.example.com:8443; [2001:db8::1] for an address of IPv6.",
+      ),
+      { max: 32 },
+    )
+      .describe(
+        "Hosts that http.send may call: over TLS, at port 443 unless another is named; http://host[:port] is one without TLS, at " +
+          "port 80. None when left out: a module that calls http.send is then refused. The background audit calls them for each " +
+          "object that exists, too.",
+      )
       .exactOptional(),
   })
   .check(
-    rule<{ allowedHosts?: unknown }>({
-      rule: "!has(self.allowedHosts)",
-      message: "not yet supported: remove it; a policy in Rego reaches no host",
-      reason: "FieldValueForbidden",
-      fieldPath: ".allowedHosts",
-      holds: ({ allowedHosts }) => allowedHosts === undefined,
-    }),
     rule<{ module?: unknown; bundle?: unknown }>({
       rule: "has(self.module) != has(self.bundle)",
       message: "engine rego needs either spec.rego.module or spec.rego.bundle: set exactly one of them",

@@ -5,5 +5,7 @@ export * from "./offline/index.ts";
 export * from "./pod-security/index.ts";
 export * from "./policy-set/index.ts";
 export * from "./policy-tests/index.ts";
+export { CallAnswers, type SendCall } from "./rego/calls/index.ts";
+export { type CallResult, HttpClient, type HttpClientOptions } from "./rego/http-client/index.ts";
 export type { PlainObject } from "./rego/index.ts";
 export * from "./rego-policies/index.ts";

@@ -7,6 +7,7 @@ const actions = ["deny", "warn", "audit", "off"];
 /** Metrics of policy evaluation. Label `policy` takes the names of existing policies only. */
 export class AdmissionMetrics {
   readonly evaluation: Histogram<"failure_policy">;
+  readonly calls: Histogram<"result">;
   readonly policies: Gauge;
   readonly problems: Gauge;
   readonly rebuilds: Counter;
@@ -35,6 +36,13 @@ export class AdmissionMetrics {
       help: "Time all policies took for a request",
       labelNames: ["failure_policy"],
       buckets: [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1],
+      registers,
+    });
+    this.calls = new Histogram({
+      name: "shieldx_admission_call_seconds",
+      help: "Time that calls of hosts by policies (http.send) took, by what came of them: answered, kept, failed, refused, timed_out",
+      labelNames: ["result"],
+      buckets: [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
       registers,
     });
     this.policies = new Gauge({

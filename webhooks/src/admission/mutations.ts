@@ -9,7 +9,7 @@ import {
 } from "@shieldx/policy-engine";
 import type { AdmissionAnswer, AdmissionRequest } from "../server/admission-review.ts";
 import type { AdmissionHandler } from "../server/webhook-server.ts";
-import { Authorizations } from "./authorizations.ts";
+import { OutsideAnswers } from "./outside-answers.ts";
 import {
   answerOf,
   count,
@@ -67,12 +67,12 @@ async function decide(
     namespace === undefined ? undefined : parts.findNamespace(namespace, forLookup, request.uid),
     parts.findTypes(request.kind, forLookup),
   ] satisfies [unknown, Promise<ObjectTypes>]);
-  const authorizations = new Authorizations(parts.askAuthorizer, request.userInfo);
+  const answers = new OutsideAnswers(parts, request.userInfo);
   for (;;) {
     const turns = set.mutation(request, {
       namespaceLabels: namespaceObject && (namespaceObject.metadata.labels ?? {}),
       namespaceObject,
-      authorize: authorizations.lookUp,
+      ...answers.context,
       ...parts.lookedAt,
       now: parts.now(),
       deadlineMs: Math.min(remainingMs(), longestEvaluationMs),
@@ -83,8 +83,7 @@ async function decide(
     });
     const verdict = await inTurns(turns, nextTurn);
     if (verdict.asks.length === 0) return verdict;
-    const checks = verdict.asks.map(({ check }) => check);
-    await authorizations.find(checks, remainingMs() * shareForLookup);
+    await answers.find(verdict.asks, remainingMs());
   }
 }
 

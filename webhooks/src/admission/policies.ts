@@ -11,19 +11,18 @@ import {
 } from "@shieldx/policy-engine";
 import type { AdmissionAnswer, AdmissionRequest } from "../server/admission-review.ts";
 import type { AdmissionHandler } from "../server/webhook-server.ts";
-import { type AskAuthorizer, Authorizations } from "./authorizations.ts";
 import type { AdmissionMetrics, Decision } from "./metrics.ts";
+import { type Outside, OutsideAnswers } from "./outside-answers.ts";
 import type { RefusalTeller } from "./refusals.ts";
 
 /** Undefined when there is none, or it cannot be had within `timeoutMs`. `uid` is of the review that asks. */
 export type FindNamespace = (name: string, timeoutMs: number, uid: string) => Promise<KubeObject | undefined>;
 
-export interface PolicyHandlerParts {
+export interface PolicyHandlerParts extends Outside {
   readonly failurePolicy: FailurePolicy;
   /** The set in force; undefined until the first is complete. */
   readonly policySet: () => PolicySet | undefined;
   readonly findNamespace: FindNamespace;
-  readonly askAuthorizer: AskAuthorizer;
   /** Other objects that policies look at. */
   readonly lookedAt?: Pick<EvaluationContext, "params" | "inventory">;
   readonly now: () => number;
@@ -68,7 +67,7 @@ export function policyHandler(parts: PolicyHandlerParts): AdmissionHandler {
   };
 }
 
-/** Evaluates, and again with what the authorizer said, until nothing is left to ask. `until`: by `performance.now`. */
+/** Evaluates, and again with what was answered, until nothing is left to ask. `until`: by `performance.now`. */
 async function decide(
   set: PolicySet,
   request: AdmissionRequest,
@@ -76,23 +75,24 @@ async function decide(
   parts: PolicyHandlerParts,
   until: number,
 ): Promise<Verdict> {
-  const authorizations = new Authorizations(parts.askAuthorizer, request.userInfo);
+  const answers = new OutsideAnswers(parts, request.userInfo);
+  // The same each time: a call with the time in it would be another.
+  const now = parts.now();
   for (;;) {
     const remainingMs = Math.max(1, until - performance.now());
     const turns = set.evaluation(request, {
       namespaceLabels: namespaceObject && (namespaceObject.metadata.labels ?? {}),
       namespaceObject,
-      authorize: authorizations.lookUp,
+      ...answers.context,
       ...parts.lookedAt,
-      now: parts.now(),
+      now,
       deadlineMs: Math.min(remainingMs, longestEvaluationMs),
       cpuNow: threadCpuNow,
       failurePolicy: parts.failurePolicy,
     });
     const verdict = await inTurns(turns, nextTurn);
     if (verdict.asks.length === 0) return verdict;
-    const checks = verdict.asks.map(({ check }) => check);
-    await authorizations.find(checks, remainingMs * shareForLookup);
+    await answers.find(verdict.asks, Math.max(1, until - performance.now()));
   }
 }
 

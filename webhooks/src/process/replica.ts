@@ -25,7 +25,13 @@ import {
   WEBHOOK_PATH,
 } from "@shieldx/crds";
 import type { TlsMaterial } from "@shieldx/pki/secret";
-import { compilerBeside, openRegoPolicies, type PolicySet, type RegoPolicies } from "@shieldx/policy-engine";
+import {
+  compilerBeside,
+  HttpClient,
+  openRegoPolicies,
+  type PolicySet,
+  type RegoPolicies,
+} from "@shieldx/policy-engine";
 import type { Registry } from "prom-client";
 import { askBySubjectAccessReview } from "../admission/authorizations.ts";
 import { dryRunChecker } from "../admission/expression-check.ts";
@@ -282,7 +288,12 @@ class Replica {
     const askAuthorizer = askBySubjectAccessReview(client);
     const metrics = this.#admissionMetrics;
     const lookedAt = this.#lookedAt.context;
-    const shared = { policySet, findNamespace, askAuthorizer, lookedAt, now, refusals, logger, metrics };
+    const sendCall = new HttpClient({
+      monotonicNow: () => clock.monotonicNow(),
+      onCall: (result, seconds) => metrics.calls.observe({ result }, seconds),
+    }).send;
+    const outside = { askAuthorizer, sendCall, lookedAt };
+    const shared = { policySet, findNamespace, ...outside, now, refusals, logger, metrics };
     const mutations = (failurePolicy: "Fail" | "Ignore", reinvocationPolicy: "Never" | "IfNeeded") =>
       mutationHandler({ ...shared, failurePolicy, reinvocationPolicy, findTypes: this.#schemas.find });
     return new Map([

@@ -8,6 +8,7 @@ import {
   resourceTypeKey,
 } from "@shieldx/controller-runtime";
 import { effectiveBackground } from "@shieldx/crds";
+import { HttpClient } from "@shieldx/policy-engine";
 import type { OperatorContext } from "../../context.ts";
 import { asPolicy, type ShieldPolicyObject, ShieldPolicyType } from "../../kinds.ts";
 import { FIELD_MANAGER } from "../../names.ts";
@@ -15,6 +16,7 @@ import { auditSubject } from "../../obstacles.ts";
 import { applyStatus } from "../../status.ts";
 import { AuditIndex } from "./audit-index.ts";
 import { AuditCaches } from "./caches.ts";
+import { AuditCalls } from "./calls.ts";
 import { auditedObject, judgeObject } from "./judge.ts";
 import { cachedKinds, kindsToAudit, namingPolicies } from "./kinds.ts";
 import { AuditLookedAt } from "./looked-at.ts";
@@ -57,6 +59,7 @@ export class Auditor {
   readonly #work = new SlicedWork();
   readonly #caches: AuditCaches;
   readonly #lookedAt: AuditLookedAt;
+  readonly #calls: AuditCalls;
   /** Identity of each audited policy at its last full pass, and when that pass ended. */
   readonly #scans = new Map<string, { identity: string; atMs: number | undefined }>();
   readonly #dirtyPolicies = new Set<string>();
@@ -79,6 +82,15 @@ export class Auditor {
         this.policiesChanged();
       },
       changed: () => this.#wakeUp(),
+    });
+    const { clock, metrics } = options.operator;
+    const client = new HttpClient({
+      monotonicNow: () => clock.monotonicNow(),
+      onCall: (result, seconds) => metrics.auditCalls.observe({ result }, seconds),
+    });
+    this.#calls = new AuditCalls(client.send, (item) => {
+      this.#work.addBackground(item);
+      this.#wakeUp();
     });
     this.#caches = new AuditCaches(options.client, options.logger, {
       changed: (type, key) => this.#enqueue(type, key),
@@ -114,7 +126,7 @@ export class Auditor {
     while (!signal.aborted) {
       this.#beginPassIfNeeded(signal);
       this.#doSlice(sliceMs);
-      operator.metrics.auditPending.set(this.#work.size);
+      operator.metrics.auditPending.set(this.#work.size + this.#calls.size);
       const isBusy = this.#hasWork;
       const sinceFlush = operator.clock.monotonicNow() - flushedAt;
       // While a pass runs, counts would only show how far it has come.
@@ -263,11 +275,15 @@ export class Auditor {
       (item) => {
         const space = item.indexOf(" ");
         const cached = this.#caches.get(item.slice(0, space), item.slice(space + 1));
-        if (cached === undefined) return;
+        if (cached === undefined) return this.#calls.forget(item);
         const { type, object } = cached;
         const namespace = sources.namespace(object.metadata.namespace ?? "");
         operator.metrics.auditJudged.inc();
-        const judgement = judgeObject(set, type, object, namespace, now, this.#lookedAt.context);
+        const attempt = this.#calls.attempt(item, now);
+        const lookedAt = { ...this.#lookedAt.context, calls: attempt.calls };
+        const judgement = judgeObject(set, type, object, namespace, attempt.now, lookedAt);
+        if ("asks" in judgement) return this.#calls.ask(item, attempt, judgement.asks);
+        this.#calls.forget(item);
         if (judgement.errors > 0) operator.metrics.auditErrors.inc(judgement.errors);
         this.#index.set(auditedObject(object), judgement);
       },
@@ -278,7 +294,7 @@ export class Auditor {
 
   async #flush(signal: AbortSignal): Promise<void> {
     const { operator, client, sources, reports } = this.#options;
-    if (this.#isPassRunning) {
+    if (this.#isPassRunning && this.#calls.size === 0) {
       this.#isPassRunning = false;
       const now = operator.clock.now();
       for (const scan of this.#scans.values()) scan.atMs ??= now;

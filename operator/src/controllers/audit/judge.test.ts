@@ -2,7 +2,7 @@ import { Pod, resourceTypeKey } from "@shieldx/controller-runtime";
 import type { ShieldException, ShieldPolicy, ShieldPolicySpec } from "@shieldx/crds";
 import { buildPolicySet } from "@shieldx/policy-engine";
 import { describe, expect, it } from "vitest";
-import { AuditIndex } from "./audit-index.ts";
+import { AuditIndex, type Judgement } from "./audit-index.ts";
 import { auditedObject, judgeObject, slim } from "./judge.ts";
 import { AUDITED_KINDS, kindsToAudit } from "./kinds.ts";
 import { auditStatus } from "./status.ts";
@@ -59,12 +59,18 @@ const namespace = { apiVersion: "v1", kind: "Namespace", metadata: { name: "ns" 
 const setOf = (exceptions: ShieldException[], over: Partial<ShieldPolicySpec> = {}) =>
   buildPolicySet({ policies: [policy("p", over)], exceptions, serverMinor: 37 });
 
+function judged(...given: Parameters<typeof judgeObject>): Judgement {
+  const judgement = judgeObject(...given);
+  if ("asks" in judgement) throw new Error("it asks");
+  return judgement;
+}
+
 describe("judgeObject", () => {
   it("finds what a policy would refuse today, and nothing in what it would admit", () => {
-    const bad = judgeObject(setOf([]), Pod, pod("bad", true), namespace, NOW);
+    const bad = judged(setOf([]), Pod, pod("bad", true), namespace, NOW);
     expect(bad.matched).toEqual(["p"]);
     expect(bad.findings[0]?.violations[0]?.checkId).toBe("hostNamespaces");
-    expect(judgeObject(setOf([]), Pod, pod("good", false), namespace, NOW)).toEqual({
+    expect(judged(setOf([]), Pod, pod("good", false), namespace, NOW)).toEqual({
       errors: 0,
       matched: ["p"],
       findings: [],
@@ -74,9 +80,9 @@ describe("judgeObject", () => {
 
   it("counts an exception while it lasts", () => {
     const allowing = { exceptions: { namespaces: { names: ["ns"] }, maxDuration: "720h" } };
-    const exempt = judgeObject(setOf([exception], allowing), Pod, pod("bad", true), namespace, NOW);
+    const exempt = judged(setOf([exception], allowing), Pod, pod("bad", true), namespace, NOW);
     expect(exempt).toEqual({ errors: 0, matched: ["p"], findings: [], exempted: ["p"] });
-    const later = judgeObject(
+    const later = judged(
       setOf([exception], allowing),
       Pod,
       pod("bad", true),
@@ -92,8 +98,8 @@ describe("judgeObject", () => {
     const small = slim(whole);
     expect(small).not.toHaveProperty("status");
     expect(small.metadata).not.toHaveProperty("managedFields");
-    expect(judgeObject(setOf([]), Pod, small, namespace, NOW)).toEqual(
-      judgeObject(setOf([]), Pod, whole, namespace, NOW),
+    expect(judged(setOf([]), Pod, small, namespace, NOW)).toEqual(
+      judged(setOf([]), Pod, whole, namespace, NOW),
     );
     expect(auditedObject(small)).toMatchObject({
       kind: "Pod",
@@ -139,7 +145,7 @@ describe("auditStatus", () => {
   it("shows counts and the worst, and a time only when there is one", () => {
     const index = new AuditIndex();
     const bad = pod("bad", true);
-    index.set(auditedObject(bad), judgeObject(setOf([]), Pod, bad, namespace, NOW));
+    index.set(auditedObject(bad), judged(setOf([]), Pod, bad, namespace, NOW));
     expect(auditStatus(index.policy("p"), NOW)).toEqual({
       counts: { checked: 1, violating: 1, violations: 1, exempted: 0, lastScanTime: "2026-01-02T00:00:00Z" },
       worstOffenders: [{ apiVersion: "v1", kind: "Pod", namespace: "ns", name: "bad", violations: 1 }],

@@ -1,5 +1,5 @@
 import type { KubeObject, ResourceType } from "@shieldx/controller-runtime";
-import { type JudgeContext, judgedParts, type PolicySet } from "@shieldx/policy-engine";
+import { type AuditVerdict, type JudgeContext, judgedParts, type PolicySet } from "@shieldx/policy-engine";
 import type { AuditedObject, Judgement } from "./audit-index.ts";
 
 /** What findings and reports need to name an object by. */
@@ -18,6 +18,11 @@ export function auditedObject(object: KubeObject): AuditedObject {
 /** One object must not hold up all others, nor what else the process does. */
 const longestJudgementMs = 200;
 
+/** What there is to ask before the object is judged. */
+export interface Asking {
+  readonly asks: AuditVerdict["asks"];
+}
+
 /** Holds the policies against one object. */
 export function judgeObject(
   set: PolicySet,
@@ -25,13 +30,14 @@ export function judgeObject(
   object: KubeObject,
   namespace: KubeObject | undefined,
   now: number,
-  lookedAt: Pick<JudgeContext, "params" | "inventory"> = {},
-): Judgement {
+  lookedAt: Pick<JudgeContext, "params" | "inventory" | "calls"> = {},
+): Judgement | Asking {
   const resource = { group: type.group, version: type.version, resource: type.plural };
   const {
     findings: found,
     exempted,
     matched,
+    asks,
   } = set.judge(object, {
     namespaceLabels: namespace && (namespace.metadata.labels ?? {}),
     namespaceObject: namespace,
@@ -40,6 +46,7 @@ export function judgeObject(
     now,
     resource,
   });
+  if (asks.length > 0) return { asks };
   // What came to no verdict is no finding: see `errors`.
   const findings = found.filter(({ code }) => code === "PolicyViolation" || code === "MalformedObject");
   const refused = new Set(findings.map((finding) => finding.policy));

@@ -13,6 +13,7 @@ import {
 import type { Mutator } from "../mutation/mutator.ts";
 import { isPodSecurityLevel, isPodSecurityVersion, resolveMinor } from "../pod-security/levels.ts";
 import { podCarriers } from "../pod-security/workload.ts";
+import { type AllowedHost, AllowedHostError, parseAllowedHost } from "../rego/calls/index.ts";
 import type { RegoProgram } from "../rego/program/index.ts";
 import type { RegoLookup } from "../rego-policies/state.ts";
 import type { PolicySetMember } from "./digest.ts";
@@ -274,12 +275,7 @@ function compileRego(
   if (isOnlyServed(spec))
     return { ...base, engine: "rego", match: aboutNothing, judge: neverHere, isEvaluatedHere: false };
   checkNamesResources(spec);
-  if (spec.rego?.allowedHosts !== undefined)
-    throw new PolicyCompileError(
-      "NotYetSupported",
-      "spec.rego.allowedHosts",
-      "is not yet supported: remove it",
-    );
+  const hosts = allowedHostsOf(spec);
   if (spec.evaluation === "Native") {
     const message = "the API server does not understand Rego: use Auto or Webhook";
     throw new PolicyCompileError("Invalid", "spec.evaluation", message);
@@ -292,9 +288,20 @@ function compileRego(
     engine: "rego",
     program,
     match: compileMatch(spec.matchConstraints, [], "spec.matchConstraints"),
-    judge: regoJudge(spec, program),
+    judge: regoJudge(spec, program, { policy: base.name, hosts }),
     isEvaluatedHere: true,
   };
+}
+
+function allowedHostsOf({ rego }: ShieldPolicy["spec"]): readonly AllowedHost[] {
+  return (rego?.allowedHosts ?? []).map((text, at) => {
+    try {
+      return parseAllowedHost(text);
+    } catch (error) {
+      if (!(error instanceof AllowedHostError)) throw error;
+      throw new PolicyCompileError("Invalid", `spec.rego.allowedHosts[${at}]`, error.message);
+    }
+  });
 }
 
 const aboutNothing = compileMatch(undefined, [], "spec.matchConstraints");

@@ -53,8 +53,8 @@ function hold(
       return;
     case "fails": {
       // An exception sets aside what the rules would say; here they would have said something, only not what.
-      const exception =
-        judgement.code === "EvaluationError" ? coveringException(policy, question, exceptions) : undefined;
+      const isUnjudged = judgement.code === "EvaluationError" || judgement.code === "CallFailed";
+      const exception = isUnjudged ? coveringException(policy, question, exceptions) : undefined;
       if (exception !== undefined) {
         builder.exempt({
           policy: policy.name,

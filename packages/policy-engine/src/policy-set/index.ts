@@ -26,7 +26,7 @@ export {
   inventoryAtHand,
   inventoryReferences,
 } from "./inventory.ts";
-export type { StatusReason, Violation } from "./judgement.ts";
+export type { Check, StatusReason, Violation } from "./judgement.ts";
 export { isLeftAlone } from "./left-alone.ts";
 export type { MutationVerdict } from "./mutate.ts";
 export {

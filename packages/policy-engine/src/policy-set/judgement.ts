@@ -1,6 +1,7 @@
 import type { QuickRule } from "../cel/admission/index.ts";
 import type { AuthorizationCheck } from "../cel/kubernetes/authorization-check.ts";
 import type { ExemptionGround } from "../pod-security/exemptions.ts";
+import type { HttpCall } from "../rego/calls/index.ts";
 import type { Question } from "./question.ts";
 
 /** One rule of a policy that an object breaks. */
@@ -13,6 +14,9 @@ export interface Violation {
   readonly detail: string;
 }
 
+/** What a policy has to know before it can judge: what the authorizer says, or what a host answers. */
+export type Check = AuthorizationCheck | HttpCall;
+
 /** What one policy says of one question. */
 export type Judgement =
   /** `annotations`: for the audit log, by key. */
@@ -20,7 +24,7 @@ export type Judgement =
   /** The policy is not about this request after all. */
   | { readonly kind: "irrelevant" }
   /** Nothing is decided before these are answered. */
-  | { readonly kind: "asks"; readonly checks: readonly AuthorizationCheck[] }
+  | { readonly kind: "asks"; readonly checks: readonly Check[] }
   | { readonly kind: "exempt"; readonly ground: ExemptionGround }
   /** `isMalformed`: the object is not what it says it is; no exception covers that. */
   | {
@@ -34,7 +38,7 @@ export type Judgement =
   /** Evaluation did not come to an end: failurePolicy decides. */
   | {
       readonly kind: "fails";
-      readonly code: "DeadlineExceeded" | "EvaluationError" | "NamespaceUnknown";
+      readonly code: "DeadlineExceeded" | "EvaluationError" | "NamespaceUnknown" | "CallFailed";
       readonly problem: string;
     };
 

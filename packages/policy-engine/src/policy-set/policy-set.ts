@@ -50,6 +50,8 @@ export interface AuditVerdict {
   readonly exempted: readonly Exempted[];
   /** Every policy that was held against the object, in order. */
   readonly matched: readonly string[];
+  /** Not empty: not all is decided yet; have these answered and judge again. */
+  readonly asks: Verdict["asks"];
 }
 
 /** A policy or exception that could not be compiled. */
@@ -223,8 +225,8 @@ export class PolicySet {
       const subject = question.answer(policy.match, question.subject) === "no" ? onUpdate : question.subject;
       holdPolicy(policy, "audit", question, this.#exceptionsFor(policy, question), builder, subject);
     }
-    const { audits, exempted, matched } = builder.verdict();
-    return { findings: audits, exempted, matched };
+    const { audits, exempted, matched, asks } = builder.verdict();
+    return { findings: audits, exempted, matched, asks };
   }
 
   #exceptionsFor(policy: CompiledPolicy, question: Question): readonly CompiledException[] {
@@ -259,6 +261,7 @@ const nothingFound: AuditVerdict = Object.freeze({
   findings: Object.freeze([]),
   exempted: Object.freeze([]),
   matched: Object.freeze([]),
+  asks: Object.freeze([]),
 });
 
 const noExceptions: readonly CompiledException[] = [];

@@ -4,6 +4,7 @@ import { type PodReading, readPod } from "../pod-security/pod-view.ts";
 import { isJsonObject } from "../pod-security/shape-reader.ts";
 import { podJudgementUnchanged } from "../pod-security/unchanged.ts";
 import { type ExtractedPod, extractPodSpec, podCarrierOf } from "../pod-security/workload.ts";
+import type { CallsAtHand } from "../rego/calls/index.ts";
 import type { PlainObject } from "../rego/values.ts";
 import { regoInputOf } from "./engines/rego-input.ts";
 import type { InventoryAtHand } from "./inventory.ts";
@@ -32,6 +33,8 @@ export interface QuestionContext {
   readonly params?: ParamLookup | undefined;
   /** Where policies in Rego find the objects they list; left out, nowhere. They must not change during the call. */
   readonly inventory?: InventoryAtHand | undefined;
+  /** What came of calls of hosts; left out, none has been made. */
+  readonly calls?: CallsAtHand | undefined;
   /** Wall clock, milliseconds since the epoch; decides which exceptions have expired. */
   readonly now: number;
 }

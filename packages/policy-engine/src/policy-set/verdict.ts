@@ -1,7 +1,12 @@
 import { createHash } from "node:crypto";
-import type { AuthorizationCheck } from "../cel/kubernetes/authorization-check.ts";
 import type { ExemptionGround } from "../pod-security/exemptions.ts";
-import { type Annotations, noAnnotations, type StatusReason, type Violation } from "./judgement.ts";
+import {
+  type Annotations,
+  type Check,
+  noAnnotations,
+  type StatusReason,
+  type Violation,
+} from "./judgement.ts";
 
 export type FindingAction = "deny" | "warn" | "audit";
 
@@ -16,6 +21,8 @@ export type FindingCode =
   | "NamespaceUnknown"
   /** An expression came to no answer; the message says which and why. */
   | "EvaluationError"
+  /** A host that the policy calls did not answer, or not in time. */
+  | "CallFailed"
   /** Applied a second time, the policy's mutations would change the object again. */
   | "NotIdempotent"
   /** The policy's mutations change what no mutation may. */
@@ -61,7 +68,7 @@ export interface Verdict {
   /** What policies want the audit log to hold, by `policy_key`. */
   readonly annotations: Annotations;
   /** Not empty: nothing is decided yet; have these answered and evaluate again. */
-  readonly asks: readonly { readonly policy: string; readonly check: AuthorizationCheck }[];
+  readonly asks: readonly { readonly policy: string; readonly check: Check }[];
 }
 
 export const nothingToSay: Verdict = Object.freeze({
@@ -81,7 +88,7 @@ export class VerdictBuilder {
   readonly #exempted: Exempted[] = [];
   readonly #matched: string[] = [];
   readonly #annotations = new Map<string, readonly string[]>();
-  readonly #asks: { policy: string; check: AuthorizationCheck }[] = [];
+  readonly #asks: { policy: string; check: Check }[] = [];
 
   matched(policy: string): void {
     this.#matched.push(policy);
@@ -96,7 +103,7 @@ export class VerdictBuilder {
     for (const [key, values] of annotations) this.#annotations.set(annotationKey(policy, key), values);
   }
 
-  ask(policy: string, checks: readonly AuthorizationCheck[]): void {
+  ask(policy: string, checks: readonly Check[]): void {
     for (const check of checks) this.#asks.push({ policy, check });
   }
 

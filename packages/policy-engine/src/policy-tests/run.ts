@@ -128,8 +128,12 @@ function saidBy(
   { resource, subResource, operation }: NonNullable<ReturnType<typeof requestOf>>["request"],
 ): Said {
   const isMatched = matched.includes(policy);
-  if (asks.length > 0) {
-    const why = "the policy asks the authorizer, which only a cluster has: remove the case";
+  const [ask] = asks;
+  if (ask !== undefined) {
+    const why =
+      ask.check.kind === "http"
+        ? `the policy calls ${ask.check.url.host} by http.send, which only a cluster does: remove the case`
+        : "the policy asks the authorizer, which only a cluster has: remove the case";
     return { decision: "none", isMatched, why };
   }
   if (denial !== undefined) {

@@ -10,7 +10,7 @@ import type { RegoCompiler } from "../rego/compiler/index.ts";
 import type { RegoPrograms, RegoSource, RegoState, Timers } from "../rego/program/index.ts";
 import { bundleOptions, type ReadSecret } from "./bundle-options.ts";
 import { type CurrentBundle, HeldBundle } from "./held-bundle.ts";
-import { bundleSource, moduleSource } from "./source-of.ts";
+import { bundleSource, moduleSource, type RegoUse } from "./source-of.ts";
 import type { RegoPolicyParts, RegoPolicyState } from "./state.ts";
 
 export interface RegoPoliciesParts<Handle> {
@@ -25,12 +25,9 @@ export interface RegoPoliciesParts<Handle> {
   readonly log: (level: "info" | "warn", fields: Readonly<Record<string, unknown>>, message: string) => void;
 }
 
-/** What a policy makes of its bundle. */
-type Use = Pick<RegoSpec, "version" | "entrypoint">;
-
 interface Held {
   readonly bundle: HeldBundle;
-  uses: readonly Use[];
+  uses: readonly RegoUse[];
   isPatient: boolean;
 }
 
@@ -117,7 +114,7 @@ export class RegoPolicies<Handle = unknown> {
     return source === undefined || "problem" in source ? undefined : source;
   }
 
-  #stateIn({ bundle, identity }: CurrentBundle, use: Use): RegoState {
+  #stateIn({ bundle, identity }: CurrentBundle, use: RegoUse): RegoState {
     const source = bundleSource(bundle, identity, use);
     return "problem" in source
       ? { kind: "refused", problem: source.problem }
@@ -146,7 +143,7 @@ export class RegoPolicies<Handle = unknown> {
     }
   }
 
-  #hold(key: string, spec: BundleSpec, uses: readonly Use[], readSecret: ReadSecret): void {
+  #hold(key: string, spec: BundleSpec, uses: readonly RegoUse[], readSecret: ReadSecret): void {
     const { clock, folder, log } = this.#parts;
     const store = folder === undefined ? {} : { store: bundleFolder(join(folder, key)) };
     const bundle = new HeldBundle({
@@ -166,7 +163,7 @@ export class RegoPolicies<Handle = unknown> {
 
   /** What worked with the bundle before must go on working; what never did is no reason to stay with that one. */
   async #makeReady(
-    uses: readonly Use[],
+    uses: readonly RegoUse[],
     next: CurrentBundle,
     before: CurrentBundle | undefined,
   ): Promise<void> {

@@ -3,16 +3,33 @@ import type { RegoSpec } from "@shieldx/crds";
 import type { SnapshotBundle } from "../rego/bundle/index.ts";
 import type { RegoSource } from "../rego/program/index.ts";
 
-export function moduleSource({ module, version, entrypoint }: RegoSpec): RegoSource | undefined {
+/** What a policy says of how its module, or its bundle, is to be compiled. */
+export type RegoUse = Pick<RegoSpec, "version" | "entrypoint" | "allowedHosts">;
+
+export function moduleSource({
+  module,
+  version,
+  entrypoint,
+  allowedHosts,
+}: RegoSpec): RegoSource | undefined {
   if (module === undefined) return undefined;
-  return { modules: { "policy.rego": module }, version: version ?? "v1", entrypoint };
+  return {
+    modules: { "policy.rego": module },
+    version: version ?? "v1",
+    entrypoint,
+    ...hostsPart(allowedHosts),
+  };
+}
+
+function hostsPart(allowedHosts: RegoSpec["allowedHosts"]): Pick<RegoSource, "callsHosts"> {
+  return (allowedHosts ?? []).length === 0 ? {} : { callsHosts: true };
 }
 
 /** @param identity tells this bundle from those before it. Returns why it cannot be compiled where it cannot. */
 export function bundleSource(
   bundle: SnapshotBundle,
   identity: string,
-  { version: asked, entrypoint }: Pick<RegoSpec, "version" | "entrypoint">,
+  { version: asked, entrypoint, allowedHosts }: RegoUse,
 ): RegoSource | { readonly problem: string } {
   const { modules, data, plan } = bundle;
   const [first, ...others] = modules;
@@ -36,5 +53,6 @@ export function bundleSource(
     identity,
     version,
     entrypoint,
+    ...hostsPart(allowedHosts),
   };
 }

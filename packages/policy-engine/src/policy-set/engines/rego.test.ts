@@ -343,7 +343,11 @@ describe("while a policy of engine rego is not compiled", () => {
       "Invalid",
     ],
     ["spec.evaluation", { evaluation: "Native" }, "Invalid"],
-    ["spec.rego.allowedHosts", { rego: { module: "package a", allowedHosts: ["x"] } }, "NotYetSupported"],
+    [
+      "spec.rego.allowedHosts[1]",
+      { rego: { module: "package a", allowedHosts: ["x", "0x7f.1"] } },
+      "Invalid",
+    ],
     ["spec.rego.module", { rego: {} }, "Required"],
     ["spec.validations", { validations: [{ expression: "true" }] }, "Invalid"],
   ])("refuses %s", (path, spec, code) => {

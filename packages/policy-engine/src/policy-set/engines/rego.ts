@@ -1,8 +1,9 @@
 import type { ShieldPolicySpec } from "@shieldx/crds";
 import { NO_PARAMS } from "../../cel/admission/params.ts";
 import type { CelParams } from "../../cel/admission/question.ts";
-import { EvaluationError } from "../../rego/builtins/contract.ts";
-import type { RegoProgram } from "../../rego/program/index.ts";
+import { AwaitsOutcome, CallError, EvaluationError, type HttpAccess } from "../../rego/builtins/contract.ts";
+import type { AllowedHost } from "../../rego/calls/index.ts";
+import type { RegoProgram, RegoQuestion } from "../../rego/program/index.ts";
 import type { RegoValue } from "../../rego/values.ts";
 import { type InventoryKind, inventoryKindsOf, inventoryProblem } from "../inventory.ts";
 import { type Judge, type Judgement, noAnnotations, passes, type Violation } from "../judgement.ts";
@@ -11,17 +12,24 @@ import { paramFinder, paramReferenceOf } from "../params.ts";
 import type { Question } from "../question.ts";
 import { celRules, mustPass } from "./cel.ts";
 
+/** Who calls hosts, and which it may. */
+export interface Caller {
+  /** Name of the policy. */
+  readonly policy: string;
+  readonly hosts: readonly AllowedHost[];
+}
+
 /**
  * Rules in Rego.
  *
  * @throws PolicyCompileError naming the matchCondition that cannot be compiled, and where in it.
  */
-export function regoJudge(spec: ShieldPolicySpec, program: RegoProgram): Judge {
+export function regoJudge(spec: ShieldPolicySpec, program: RegoProgram, caller: Caller): Judge {
   const conditions = conditionsOf(spec);
   const kinds = inventoryKindsOf(spec);
   const judgeWith = (question: Question, params: CelParams | undefined, parameters: unknown): Judgement => {
     const met = conditions?.(question, params) ?? passes;
-    return met.kind === "passes" ? judgementOf(program, kinds, question, parameters) : met;
+    return met.kind === "passes" ? judgementOf(program, caller, kinds, question, parameters) : met;
   };
   return {
     basis: "",
@@ -95,6 +103,7 @@ function evaluationFailed(problem: string): Judgement {
 
 function judgementOf(
   program: RegoProgram,
+  caller: Caller,
   kinds: readonly InventoryKind[],
   question: Question,
   parameters: unknown,
@@ -105,17 +114,34 @@ function judgementOf(
   const data = kinds.length === 0 ? undefined : inventory?.documents;
   const asked = question.forRego;
   const input = parameters === undefined ? asked : { ...asked, parameters: parameters as RegoValue };
-  const context = { nowNs: BigInt(Math.trunc(now)) * 1_000_000n, isPastDeadline: question.isLate };
+  const context = {
+    nowNs: BigInt(Math.trunc(now)) * 1_000_000n,
+    isPastDeadline: question.isLate,
+    ...callsOf(caller, question),
+  };
   let messages: readonly string[];
   try {
     messages = program.evaluate({ input, data, context });
   } catch (error) {
+    if (error instanceof AwaitsOutcome) return { kind: "asks", checks: [error.call] };
     if (!(error instanceof EvaluationError)) throw error;
-    const code = question.isLate() ? "DeadlineExceeded" : "EvaluationError";
-    return { kind: "fails", code, problem: problemOf(error) };
+    return { kind: "fails", code: codeOf(error, question), problem: problemOf(error) };
   }
   if (messages.length === 0) return passes;
   return breaks(messages.map((detail) => ({ checkId: program.rule, reason: statusReason, detail })));
+}
+
+/** Nothing where the policy lists no hosts: `http.send` then says so. */
+function callsOf({ policy, hosts }: Caller, question: Question): Partial<RegoQuestion["context"]> {
+  if (hosts.length === 0) return {};
+  const { calls } = question.context;
+  const http: HttpAccess = { hosts, lookUp: (call) => calls?.lookUp(policy, call) };
+  return calls === undefined ? { http } : { http, randomBytes: calls.randomBytes(policy) };
+}
+
+function codeOf(error: EvaluationError, question: Question) {
+  if (error.cause instanceof CallError && error.cause.mayPass) return "CallFailed";
+  return question.isLate() ? "DeadlineExceeded" : "EvaluationError";
 }
 
 function problemOf({ code, message, location }: EvaluationError): string {

@@ -1,4 +1,6 @@
 /** What a built-in function is, and what it may use of the world. */
+import type { CallOutcome, HttpCall } from "../calls/call.ts";
+import type { AllowedHost } from "../calls/hosts.ts";
 import type { SourceLocation } from "../plan/statements.ts";
 import type { PlainObject, RegoValue } from "../values.ts";
 
@@ -67,22 +69,35 @@ export class LimitError extends EvaluationError {
   }
 }
 
-export interface HttpRequest {
-  readonly method: string;
-  readonly url: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body?: Uint8Array;
-  readonly timeoutMs: number;
-  /** The whole request object as the policy gave it, for options beyond these. */
-  readonly options: RegoValue;
+/**
+ * A call out of the process that cannot be made, or was refused. It ends the query, as OPA documents for `raise_error`:
+ * were the call undefined, a rule that denies would not fire.
+ */
+export class CallError extends EvaluationError {
+  /** Trying again may help: the host did not answer. */
+  readonly mayPass: boolean;
+  constructor(message: string, options?: ErrorOptions & { readonly mayPass?: boolean }) {
+    super("eval_builtin_error", message, options);
+    this.name = "CallError";
+    this.mayPass = options?.mayPass ?? false;
+  }
 }
 
-export interface HttpResponse {
-  /** As in an HTTP/1.1 status line: `200 OK`. */
-  readonly status: string;
-  readonly statusCode: number;
-  readonly headers: Readonly<Record<string, readonly string[]>>;
-  readonly body: Uint8Array;
+/** Not an error: the query waits for a call's outcome, and is to be made again with it. */
+export class AwaitsOutcome extends Error {
+  readonly call: HttpCall;
+  constructor(call: HttpCall) {
+    super("the query waits for the outcome of a call");
+    this.name = "AwaitsOutcome";
+    this.call = call;
+  }
+}
+
+/** What a query may call. */
+export interface HttpAccess {
+  readonly hosts: readonly AllowedHost[];
+  /** Undefined while the call has not been sent: the query then ends with `AwaitsOutcome`. */
+  readonly lookUp: (call: HttpCall) => CallOutcome | undefined;
 }
 
 /** One per query: two calls of `time.now_ns()` in one query give the same answer. */
@@ -100,7 +115,7 @@ export interface BuiltinContext {
    * owner, so an entry may be gone at the next call.
    */
   readonly cache: BuiltinCache;
-  /** Things kept within this query only (answers that must not change during it: `rand.intn`, `uuid`, `http.send`). */
+  /** Things kept within this query only (answers that must not change during it: `rand.intn`, `uuid`). */
   readonly queryCache: Map<string, unknown>;
   /**
    * Counts work, in units of about one element or 16 characters touched, against the query's limit, and looks at the
@@ -110,10 +125,10 @@ export interface BuiltinContext {
   readonly spend: (units: number) => void;
   /** `opa.runtime()`; env is what the caller chooses to show, never the process's own. */
   readonly runtime: PlainObject;
-  /** Hosts that `http.send` and `net.lookup_ip_addr` may reach; empty by default. */
+  /** Hosts that `net.lookup_ip_addr` may look up; empty by default. */
   readonly allowedHosts: readonly string[];
   /** Absent by default: then `http.send` fails with a clear error. */
-  readonly http?: (request: HttpRequest) => HttpResponse;
+  readonly http?: HttpAccess | undefined;
   /** Absent by default: then `net.lookup_ip_addr` fails with a clear error. */
   readonly lookup?: (host: string) => readonly string[];
 }

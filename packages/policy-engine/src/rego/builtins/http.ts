@@ -1,182 +1,102 @@
 /**
- * `http.send` (OPA's v1/topdown/http.go), which reaches nothing by itself: the caller of a query brings the
- * transport and the hosts. What would read files or the environment for TLS is refused.
+ * `http.send` (OPA's v1/topdown/http.go), which reaches nothing by itself: whoever asks brings the outcomes of calls, and a
+ * query that needs one which is not there stops and says so.
  */
-import {
-  type AnyObject,
-  canonicalKey,
-  entriesOf,
-  getKey,
-  isNumber,
-  isObject,
-  type RegoValue,
-} from "../values.ts";
-import {
-  type Builtin,
-  type BuiltinContext,
-  BuiltinError,
-  type HttpRequest,
-  type HttpResponse,
-} from "./contract.ts";
-import { bytesOf, textOf } from "./go/bytes.ts";
-import { DurationError, parseDuration } from "./go/duration.ts";
+import type { CallOutcome, HttpResponse } from "../calls/call.ts";
+import { type AnyObject, getKey, type RegoValue } from "../values.ts";
+import { AwaitsOutcome, type Builtin, type BuiltinContext, BuiltinError, CallError } from "./contract.ts";
+import { textOf } from "./go/bytes.ts";
 import { JsonSyntaxError, parseJson } from "./go/json-parse.ts";
-import { jsonText } from "./go/json-text.ts";
-import { parseUrl, splitHostPort, UrlError } from "./go/url.ts";
+import { flag, httpCallOf } from "./http-call.ts";
 import { requestOperand } from "./http-request.ts";
-import { builtin, failure, operandError } from "./operands.ts";
+import { builtin, failure, objectOperand } from "./operands.ts";
 import { parseYaml } from "./yaml.ts";
 
-const defaultTimeoutMs = 5_000;
+/** What `raise_error: false` gives a policy instead of an end (HTTPSendNetworkErr and its sibling). */
+type ErrorCode = "eval_http_send_network_error" | "eval_http_send_internal_error";
 
-const LOCAL_SOURCES = ["tls_ca_cert", "tls_client_cert", "tls_client_key"].flatMap((name) => [
-  `${name}_file`,
-  `${name}_env_variable`,
-]);
+const NO_HOSTS = "this policy reaches no host: list those it may call in spec.rego.allowedHosts";
 
-function textMember(request: AnyObject, name: string): string {
-  const value = getKey(request, name);
-  if (typeof value !== "string") {
-    throw operandError(1, `"${name}" must be a string`);
-  }
-  return value;
-}
-
-function timeoutMs(request: AnyObject): number {
-  const value = getKey(request, "timeout");
-  if (value === undefined) {
-    return defaultTimeoutMs;
-  }
-  if (isNumber(value)) {
-    return Math.max(0, Number(value) / 1e6);
-  }
-  if (typeof value !== "string") {
-    throw operandError(1, "'timeout' must be one of {string, number}");
-  }
+function send(args: readonly RegoValue[], context: BuiltinContext): RegoValue {
+  if (context.http === undefined) throw new CallError(NO_HOSTS);
+  let raises = true;
   try {
-    return Math.max(0, Number(parseDuration(value)) / 1e6);
+    raises = raisesErrors(objectOperand(args, 1));
+    const request = requestOperand(args, 1);
+    const call = httpCallOf(request, context.http.hosts);
+    const outcome = context.http.lookUp(call);
+    if (outcome === undefined) throw new AwaitsOutcome(call);
+    return outcomeValue(outcome, request, raises, context);
   } catch (error) {
-    throw error instanceof DurationError ? failure(error.message, error) : error;
+    if (!(error instanceof BuiltinError)) throw error;
+    return failed("eval_http_send_internal_error", error.message, raises, error);
   }
 }
 
-function headersOf(request: AnyObject): Readonly<Record<string, string>> {
-  const headers = getKey(request, "headers");
-  const found: [string, string][] = [];
-  if (headers !== undefined && isObject(headers)) {
-    for (const [name, value] of entriesOf(headers)) {
-      if (typeof name !== "string" || typeof value !== "string") {
-        throw operandError(1, "headers must be strings");
-      }
-      found.push([name, value]);
-    }
-  }
-  return Object.fromEntries(found);
+function raisesErrors(request: AnyObject): boolean {
+  const value = getKey(request, "raise_error");
+  if (value !== undefined && typeof value !== "boolean") throw failure("invalid value for raise_error field");
+  return value ?? true;
 }
 
-function bodyOf(request: AnyObject): Uint8Array | undefined {
-  const raw = getKey(request, "raw_body");
-  if (raw !== undefined) {
-    if (typeof raw !== "string") {
-      throw operandError(1, "raw_body must be a string");
-    }
-    return bytesOf(raw);
-  }
-  const body = getKey(request, "body");
-  return body === undefined ? undefined : bytesOf(jsonText(body));
-}
-
-function refuseHost(url: string, allowed: readonly string[]): void {
-  let host: string;
-  try {
-    const parsed = parseUrl(url);
-    if (parsed.scheme !== "http" && parsed.scheme !== "https") {
-      throw failure(`the scheme of ${url} is neither http nor https`);
-    }
-    [host] = splitHostPort(parsed.host);
-  } catch (error) {
-    throw error instanceof UrlError ? failure(error.message, error) : error;
-  }
-  if (!allowed.includes(host)) {
-    throw failure(`unallowed host: ${host}`);
+function outcomeValue(
+  outcome: CallOutcome,
+  request: AnyObject,
+  raises: boolean,
+  context: BuiltinContext,
+): RegoValue {
+  switch (outcome.kind) {
+    case "answered":
+      return responseValue(outcome.response, request, context);
+    case "failed":
+      return failed("eval_http_send_network_error", outcome.message, raises);
+    case "refused":
+      throw new CallError(outcome.message, { mayPass: outcome.mayPass });
+    default:
+      return outcome satisfies never;
   }
 }
 
-function requestOf(request: AnyObject, allowed: readonly string[]): HttpRequest {
-  const local = LOCAL_SOURCES.find((name) => getKey(request, name) !== undefined);
-  if (local !== undefined) {
-    throw failure(`${local} is refused: a policy reads no files and no environment here`);
-  }
-  const url = textMember(request, "url");
-  refuseHost(url, allowed);
-  const body = bodyOf(request);
+function failed(code: ErrorCode, message: string, raises: boolean, cause?: unknown): RegoValue {
+  if (raises) throw new CallError(message, { cause, mayPass: code === "eval_http_send_network_error" });
+  return { status_code: 0, error: { code, message } };
+}
+
+function responseValue(
+  { status, statusCode, headers, body }: HttpResponse,
+  request: AnyObject,
+  { spend }: BuiltinContext,
+): RegoValue {
+  spend(Math.ceil(body.length / 16));
+  const text = textOf(body);
   return {
-    method: textMember(request, "method").toUpperCase(),
-    url,
-    headers: headersOf(request),
-    ...(body === undefined ? {} : { body }),
-    timeoutMs: timeoutMs(request),
-    options: request,
-  };
-}
-
-/** A body that cannot be decoded is null, not an error. */
-function decodedBody(text: string, request: AnyObject, contentTypes: readonly string[]): RegoValue {
-  const isType = (...types: string[]) =>
-    contentTypes.some((given) => types.some((type) => given.includes(type)));
-  try {
-    if (getKey(request, "force_json_decode") === true || isType("application/json", "+json")) {
-      return parseJson(text);
-    }
-    const asYaml =
-      getKey(request, "force_yaml_decode") === true || isType("application/yaml", "application/x-yaml");
-    return asYaml ? parseYaml(text) : null;
-  } catch (error) {
-    if (error instanceof JsonSyntaxError || error instanceof BuiltinError) {
-      return null;
-    }
-    throw error;
-  }
-}
-
-function responseValue(response: HttpResponse, request: AnyObject): RegoValue {
-  const text = textOf(response.body);
-  const headers = Object.entries(response.headers).map(
-    ([name, values]) => [name.toLowerCase(), values] as const,
-  );
-  const contentTypes = headers.find(([name]) => name === "content-type")?.[1] ?? [];
-  return {
-    status: response.status,
-    status_code: response.statusCode,
-    body: decodedBody(text, request, contentTypes),
+    status,
+    status_code: statusCode,
+    body: decodedBody(text, request, headers.get("content-type")?.[0] ?? ""),
     raw_body: text,
     headers: Object.fromEntries(headers),
   };
 }
 
-function send(args: readonly RegoValue[], context: BuiltinContext): RegoValue {
-  const given = requestOperand(args, 1);
-  if (context.http === undefined) {
-    throw failure("this policy is not allowed to reach any host");
-  }
-  const key = `http.send:${canonicalKey(given)}`;
-  const known = context.queryCache.get(key);
-  if (known !== undefined) {
-    return known as RegoValue;
-  }
-  const request = requestOf(given, context.allowedHosts);
-  let result: RegoValue;
+/** A body that cannot be decoded is null, not an error. */
+function decodedBody(text: string, request: AnyObject, contentType: string): RegoValue {
+  const isJson = flag(request, "force_json_decode") || isJsonType(contentType);
+  const isYaml =
+    flag(request, "force_yaml_decode") ||
+    contentType.includes("application/yaml") ||
+    contentType.includes("application/x-yaml");
+  if (!isJson && !isYaml) return null;
   try {
-    result = responseValue(context.http(request), given);
+    return isJson ? parseJson(text) : parseYaml(text);
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    if (getKey(given, "raise_error") !== false) {
-      throw failure(message, error);
-    }
-    result = { status_code: 0, error: { code: "eval_http_send_network_error", message } };
+    if (error instanceof JsonSyntaxError || error instanceof BuiltinError) return null;
+    throw error;
   }
-  context.queryCache.set(key, result);
-  return result;
+}
+
+function isJsonType(contentType: string): boolean {
+  const type = (contentType.split(";", 1)[0] ?? "").trim().toLowerCase();
+  return type === "application/json" || (type.startsWith("application/") && type.endsWith("+json"));
 }
 
 export const httpBuiltins: readonly Builtin[] = [builtin("http.send", 1, send)];

@@ -1,7 +1,7 @@
 /** Calls of rules, functions and built-ins. */
 
 import { argumentCost } from "../builtins/argument-cost.ts";
-import { type Builtin, BuiltinError, EvaluationError, LimitError } from "../builtins/contract.ts";
+import { type Builtin, BuiltinError, CallError, EvaluationError, LimitError } from "../builtins/contract.ts";
 import type { SourceLocation, Statement } from "../plan/statements.ts";
 import type { RegoValue } from "../values.ts";
 import type { CompiledFunction, FunctionScope } from "./function.ts";
@@ -122,7 +122,7 @@ function answerOf(
   try {
     return builtin.call(args, run.context);
   } catch (error) {
-    if (error instanceof LimitError)
+    if (error instanceof LimitError || error instanceof CallError)
       throw new EvaluationError(error.code, `${builtin.name}: ${error.message}`, { cause: error, location });
     if (!(error instanceof BuiltinError)) throw error;
     if (!run.strictErrors) return undefined;

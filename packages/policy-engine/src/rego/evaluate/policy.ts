@@ -1,6 +1,7 @@
 /** A compiled plan, ready to answer queries. */
 import { randomBytes } from "node:crypto";
 import {
+  AwaitsOutcome,
   type Builtin,
   type BuiltinCache,
   type BuiltinContext,
@@ -43,7 +44,10 @@ export type Bindings = Readonly<Record<string, RegoJson>>;
 export interface RegoPolicy {
   /** Names of the plans: `shieldx/deny` for the entrypoint `data.shieldx.deny`. */
   readonly entrypoints: readonly string[];
-  /** None where the entrypoint is undefined. Throws `EvaluationError`, and `RangeError` for an unknown entrypoint. */
+  /**
+   * None where the entrypoint is undefined. Throws `EvaluationError`, `RangeError` for an unknown entrypoint, and
+   * `AwaitsOutcome` where the context lets it call hosts.
+   */
   evaluate(entrypoint: string, question: Question): readonly Bindings[];
 }
 
@@ -110,6 +114,7 @@ function evaluate(
       },
     );
   } catch (error) {
+    if (error instanceof AwaitsOutcome) throw error;
     throw asEvaluationError(error);
   }
 }

@@ -62,12 +62,14 @@ describe("a source", () => {
     expect(named).toMatchObject({ regoVersion: "v0", entrypoints: ["data.a.no"] });
     expect(named.builtins).toContain("sprintf");
     expect(named.builtins).not.toContain("http.send");
+    expect(compileRequestOf({ ...source, callsHosts: true }).builtins).toContain("http.send");
   });
 
   it("has a key of its own for all that decides its answers", () => {
     const variants: Partial<RegoSource>[] = [
       {},
       { version: "v0" },
+      { callsHosts: true },
       { entrypoint: "data.a.deny" },
       { data: { a: 1 } },
       { modules: { "policy.rego": "package b" } },
@@ -89,7 +91,7 @@ describe("a source", () => {
       col: 7,
     };
     expect(describeProblem(problem, source)).toBe(
-      "line 3, column 7: undefined function http.send; a policy reaches no host (rego_type_error)",
+      "line 3, column 7: undefined function http.send; a policy reaches no host: list those it may call in spec.rego.allowedHosts (rego_type_error)",
     );
     const both = { ...source, modules: { "a.rego": "", "b.rego": "" } };
     expect(describeProblem({ ...problem, message: "m" }, both)).toBe(

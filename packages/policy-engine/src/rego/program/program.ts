@@ -22,20 +22,25 @@ export interface RegoProgram {
   readonly rule: string;
   /**
    * What is wrong, a message each; none when nothing is. Throws `EvaluationError`, also for an answer that is no list of
-   * messages.
+   * messages, and `AwaitsOutcome` where the context lets it call hosts.
    */
   evaluate(question: RegoQuestion): readonly string[];
 }
 
 /** Built-ins that would reach out of the process. */
-const reachingOut: ReadonlySet<string> = new Set(["http.send", "net.lookup_ip_addr"]);
+const reachingOut: ReadonlyMap<string, string> = new Map([
+  ["http.send", "; a policy reaches no host: list those it may call in spec.rego.allowedHosts"],
+  ["net.lookup_ip_addr", "; a policy looks up no names"],
+]);
 
 /** What OPA's compiler is asked for. */
-export function compileRequestOf({ modules, version, entrypoint }: RegoSource): CompileRequest {
+export function compileRequestOf({ modules, version, entrypoint, callsHosts }: RegoSource): CompileRequest {
+  const mayBeCalled = (name: string) =>
+    !reachingOut.has(name) || (name === "http.send" && callsHosts === true);
   return {
     modules,
     regoVersion: version,
-    builtins: [...builtins.keys()].filter((name) => !reachingOut.has(name)),
+    builtins: [...builtins.keys()].filter(mayBeCalled),
     ...(entrypoint === undefined ? { rules: defaultRules } : { entrypoints: [entrypoint] }),
   };
 }
@@ -118,6 +123,6 @@ export function describeProblem(problem: CompileProblem, source: RegoSource): st
     ...(row === undefined ? [] : [`line ${row}, column ${col ?? 1}`]),
   ].join(", ");
   const called = /^undefined function (\S+)$/.exec(message)?.[1] ?? "";
-  const why = reachingOut.has(called) ? "; a policy reaches no host" : "";
+  const why = reachingOut.get(called) ?? "";
   return `${place === "" ? "" : `${place}: `}${message}${why} (${code})`;
 }

@@ -15,16 +15,18 @@ export interface RegoSource {
   readonly version: "v0" | "v1";
   /** Rule that holds what is wrong, such as `data.shieldx.deny`; left out, one of `defaultRules`. */
   readonly entrypoint?: string | undefined;
+  /** Whether `http.send` may be called; which hosts it reaches is said when it is evaluated. */
+  readonly callsHosts?: boolean;
 }
 
 /** Names of the rule that holds what is wrong: Gatekeeper's, then OPA's. The first that the package has counts. */
 export const defaultRules: readonly string[] = ["violation", "deny"];
 
 /** SHA-256, in hex: equal for equal sources. */
-export function sourceKey({ modules, data, version, entrypoint, identity }: RegoSource): string {
+export function sourceKey({ modules, data, version, entrypoint, identity, callsHosts }: RegoSource): string {
   const sorted = () => Object.entries(modules).sort(([a], [b]) => (a < b ? -1 : 1));
   const parts = identity === undefined ? [sorted(), data ?? null] : [identity];
   return createHash("sha256")
-    .update(JSON.stringify([parts, version, entrypoint ?? null]))
+    .update(JSON.stringify([parts, version, entrypoint ?? null, callsHosts ?? false]))
     .digest("hex");
 }

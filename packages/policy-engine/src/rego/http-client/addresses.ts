@@ -1,0 +1,59 @@
+/**
+ * Addresses that names may not lead to: who can change a name's record, or a redirect, must not reach what listens on this
+ * machine, nor the metadata service of a cloud, which hands out credentials.
+ */
+import {
+  type Address,
+  containsAddress,
+  type Network,
+  parseAddress,
+  parseNetwork,
+  unmapped,
+} from "../builtins/go/ip-address.ts";
+
+const LOOPBACK = networks("127.0.0.0/8", "::1/128");
+
+const REFUSED = networks(
+  // "This network" (RFC 1122, 3.2.1.3): Linux connects to itself.
+  ...["0.0.0.0/8", "::/128"],
+  // Link-local (RFC 3927, RFC 4291); metadata of AWS, Azure, Google and others is at 169.254.169.254.
+  ...["169.254.0.0/16", "fe80::/10"],
+  // Metadata of AWS over IPv6, of Alibaba Cloud, and Azure's WireServer.
+  ...["fd00:ec2::254/128", "100.100.100.200/32", "168.63.129.16/32"],
+  // Multicast.
+  ...["224.0.0.0/4", "ff00::/8"],
+);
+
+/** Prefixes under which the last 32 bits are an address of IPv4 (RFC 6052, RFC 4291 2.5.5.1). */
+const EMBEDDING = networks("64:ff9b::/96", "::/96");
+
+/** Why the host's name may not lead to the address; undefined where it may. The host is as a URL spells it. */
+export function refusedAddress(host: string, address: string): string | undefined {
+  const parsed = parseAddress(address, true);
+  if (parsed === undefined) return `${address} is no address`;
+  // A policy that lists an address means it.
+  if (isLiteral(host)) return undefined;
+  const meant = embedded(unmapped(parsed));
+  if (isIn(LOOPBACK, meant))
+    return host === "localhost" ? undefined : `${host} leads to the loopback address ${address}`;
+  return isIn(REFUSED, meant)
+    ? `${host} leads to ${address}, a link-local, metadata or multicast address`
+    : undefined;
+}
+
+export function isLiteral(host: string): boolean {
+  return host.startsWith("[") || parseAddress(host) !== undefined;
+}
+
+function embedded(address: Address): Address {
+  if (address.value === 1n || address.value === 0n || !isIn(EMBEDDING, address)) return address;
+  return { family: 4, value: address.value & 0xffffffffn };
+}
+
+function isIn(list: readonly Network[], address: Address): boolean {
+  return list.some((network) => network.family === address.family && containsAddress(network, address));
+}
+
+function networks(...blocks: readonly string[]): readonly Network[] {
+  return blocks.flatMap((block) => parseNetwork(block) ?? []);
+}

@@ -1,0 +1,1 @@
+export { type CallResult, HttpClient, type HttpClientOptions } from "./client.ts";
