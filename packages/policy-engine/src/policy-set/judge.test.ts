@@ -25,7 +25,7 @@ describe("background audit of existing objects", () => {
     expect(findings[0]?.message).toContain(
       'ShieldPolicy "p" (baseline:latest) takes note of Pod "team-a/bad"',
     );
-    expect(set.judge(podObject("good"), context)).toEqual({ findings: [], exempted: [], matched: ["p"] });
+    expect(set.judge(podObject("good"), context)).toEqual({ findings: [], exempted: [], matched: ["p"], asks: [] });
     expect(set.judge(deploymentOf(offender()), context).findings[0]?.message).toContain("(spec.template)");
   });
 
@@ -65,7 +65,7 @@ describe("background audit of existing objects", () => {
   });
 
   it("leaves alone what is being deleted, what is ours and what is no workload", () => {
-    const nothing = { findings: [], exempted: [], matched: [] };
+    const nothing = { findings: [], exempted: [], matched: [], asks: [] };
     expect(set.judge(offender("bad", { deletionTimestamp: "2026-01-01T00:00:00Z" }), context)).toEqual(
       nothing,
     );
