@@ -76,8 +76,11 @@ export class LimitError extends EvaluationError {
 export class CallError extends EvaluationError {
   /** Trying again may help: the host did not answer. */
   readonly mayPass: boolean;
-  constructor(message: string, options?: ErrorOptions & { readonly mayPass?: boolean }) {
-    super("eval_builtin_error", message, options);
+  constructor(
+    message: string,
+    options?: ErrorOptions & { readonly mayPass?: boolean; readonly code?: BuiltinErrorCode },
+  ) {
+    super(options?.code ?? "eval_builtin_error", message, options);
     this.name = "CallError";
     this.mayPass = options?.mayPass ?? false;
   }

@@ -18,11 +18,11 @@ type ErrorCode = "eval_http_send_network_error" | "eval_http_send_internal_error
 const NO_HOSTS = "this policy reaches no host: list those it may call in spec.rego.allowedHosts";
 
 function send(args: readonly RegoValue[], context: BuiltinContext): RegoValue {
-  if (context.http === undefined) throw new CallError(NO_HOSTS);
   let raises = true;
   try {
     raises = raisesErrors(objectOperand(args, 1));
     const request = requestOperand(args, 1);
+    if (context.http === undefined) throw new CallError(NO_HOSTS);
     const call = httpCallOf(request, context.http.hosts);
     const outcome = context.http.lookUp(call);
     if (outcome === undefined) throw new AwaitsOutcome(call);
@@ -58,7 +58,11 @@ function outcomeValue(
 }
 
 function failed(code: ErrorCode, message: string, raises: boolean, cause?: unknown): RegoValue {
-  if (raises) throw new CallError(message, { cause, mayPass: code === "eval_http_send_network_error" });
+  if (raises) {
+    const mayPass = code === "eval_http_send_network_error";
+    const as = cause instanceof BuiltinError ? { code: cause.code } : {};
+    throw new CallError(message, { cause, mayPass, ...as });
+  }
   return { status_code: 0, error: { code, message } };
 }
 
