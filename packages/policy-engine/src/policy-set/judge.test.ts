@@ -25,7 +25,12 @@ describe("background audit of existing objects", () => {
     expect(findings[0]?.message).toContain(
       'ShieldPolicy "p" (baseline:latest) takes note of Pod "team-a/bad"',
     );
-    expect(set.judge(podObject("good"), context)).toEqual({ findings: [], exempted: [], matched: ["p"], asks: [] });
+    expect(set.judge(podObject("good"), context)).toEqual({
+      findings: [],
+      exempted: [],
+      matched: ["p"],
+      asks: [],
+    });
     expect(set.judge(deploymentOf(offender()), context).findings[0]?.message).toContain("(spec.template)");
   });
 
