@@ -5,6 +5,7 @@ import { runDebugBundle } from "./debug/command.ts";
 import { UsageError } from "./errors.ts";
 import { paint, type Terminal } from "./output/terminal.ts";
 import { runPolicyCheck } from "./policy/command.ts";
+import { runPolicyExplain } from "./policy-explain/command.ts";
 import { runPolicyTest } from "./policy-test/command.ts";
 import { runStatus } from "./status/command.ts";
 import { runVersion } from "./version.ts";
@@ -34,6 +35,7 @@ Examples:
   shieldctl status
   shieldctl policy check -f deploy/ --policies policies/
   shieldctl policy test policies/
+  shieldctl policy explain --cluster -f pod.yaml
   helm template ./chart | shieldctl policy check -f - --policies policies/ -o sarif
   shieldctl debug bundle --since 6h
 
@@ -102,6 +104,43 @@ Exit codes: 0 fine; 1 a policy refuses, a test fails, ShieldX needs attention or
         .default("table"),
     )
     .action(async (files, options) => done(await runPolicyTest(files, options, terminal)));
+
+  connectionOptions(policy.command("explain"))
+    .description(
+      "Why a request is refused or let pass: by which rule of which policy, and what each part of its expressions comes to; why a policy does not match; which exceptions count, and why others do not.",
+    )
+    .requiredOption(
+      "-f, --file <path>",
+      "objects, or recorded AdmissionReviews: file, folder, or - for standard input; repeat for more",
+      collect,
+      [],
+    )
+    .option(
+      "--policies <path>",
+      "ShieldPolicies, and what they look at (ShieldExceptions, Namespaces, parameters): file or folder; repeat for more",
+      collect,
+      [],
+    )
+    .option("--cluster", "take policies, and what they look at, from the cluster")
+    .option("--policy <name>", "only this policy; repeat for more", collect, [])
+    .addOption(
+      new Option("--operation <name>", "what is done with the objects")
+        .choices(["CREATE", "UPDATE", "DELETE"])
+        .default("CREATE"),
+    )
+    .option("--old <path>", "objects as they were before an UPDATE; repeat for more", collect, [])
+    .option("--as <user>", "who asks")
+    .option("--as-group <group>", "a group of who asks; repeat for more", collect, [])
+    .option(
+      "--rego-compiler <file>",
+      "compiles policies in Rego (default: $SHIELDX_REGO_COMPILER, then rego-compiler.wasm beside shieldctl)",
+    )
+    .option("--kubernetes-version <1.N>", "what a policy's version `latest` means, without a cluster", "1.37")
+    .option("-v, --verbose", "show parts of what is kept, and policies that are not about it, too")
+    .addOption(
+      new Option("-o, --output <format>", "how to print").choices(["table", "json"]).default("table"),
+    )
+    .action(async (options) => done(await runPolicyExplain(options, terminal)));
 
   connectionOptions(program.command("debug").description("Find out what is wrong.").command("bundle"))
     .description(

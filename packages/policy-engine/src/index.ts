@@ -1,3 +1,4 @@
+export * from "./explain/index.ts";
 export * from "./inventory/index.ts";
 export * from "./mutation/index.ts";
 export * from "./native/index.ts";

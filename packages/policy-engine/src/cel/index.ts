@@ -34,6 +34,8 @@ export type {
 export type { CelMacro } from "./macro.ts";
 export { BIND_MACRO, OPTIONAL_MACROS, STANDARD_MACROS, TWO_VARIABLE_MACROS } from "./macros.ts";
 export { mapEntries, mapGet, mapHas, mapKeys, mapSize } from "./maps.ts";
+export type { Observer } from "./observed.ts";
 export { compile, type Evaluation, type Outcome, Program } from "./program.ts";
 export * from "./types.ts";
 export * from "./values.ts";
+export { type Span, WrittenText } from "./written.ts";

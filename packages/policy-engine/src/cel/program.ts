@@ -13,6 +13,7 @@ import {
   type Node,
 } from "./frame.ts";
 import { generated, isToBeGenerated } from "./generate/generated.ts";
+import { ObservedCompiler, type Observer } from "./observed.ts";
 import type { CelValue } from "./values.ts";
 import { countWith } from "./work.ts";
 
@@ -115,10 +116,12 @@ const isStackOverflow = (error: RangeError): boolean => error.message.includes("
 
 /**
  * Makes a program of a parsed or, better, a checked expression. Throws `CelError` for a conversion of a constant that
- * cannot be (`int("x")`), as the API server refuses such an expression.
+ * cannot be (`int("x")`), as the API server refuses such an expression. `observer` is told what its parts come to.
  */
-export function compile(ast: Ast | CheckedAst, env: CelEnvironment): Program {
-  const compiler = new Compiler(env, "references" in ast ? ast : undefined);
+export function compile(ast: Ast | CheckedAst, env: CelEnvironment, observer?: Observer): Program {
+  const checked = "references" in ast ? ast : undefined;
+  const compiler =
+    observer === undefined ? new Compiler(env, checked) : new ObservedCompiler(observer, env, checked);
   const node = compiler.compile(ast.expr);
   return new Program(node, compiler.slotCount);
 }

@@ -2,17 +2,16 @@ import { DEFAULT_NAMESPACE, type ShieldException, type ShieldPolicy } from "@shi
 import { typeWithoutSchema } from "../mutation/object-types.ts";
 import { buildPolicySet } from "../policy-set/build.ts";
 import { mentions } from "../policy-set/engines/cel.ts";
-import { nameOf } from "../policy-set/exceptions.ts";
-import { labelsOf } from "../policy-set/match.ts";
 import { paramReferences } from "../policy-set/params.ts";
 import type { EvaluationContext, PolicySet, PolicySetProblem } from "../policy-set/policy-set.ts";
 import type { AdmissionRequestLike } from "../policy-set/request.ts";
 import type { Labels } from "../policy-set/selector.ts";
 import type { Exempted, Finding, Verdict } from "../policy-set/verdict.ts";
 import type { RegoLookup } from "../rego-policies/state.ts";
+import { contextOf, createRequest, labelsOfNamespaces } from "./context.ts";
 import { inventoryInFiles } from "./inventory.ts";
 import { ParametersInFiles } from "./parameters.ts";
-import { type DefinedResources, definedResources, namespaceOf, resourceOf } from "./resource-of.ts";
+import { definedResources } from "./resource-of.ts";
 
 /** An object read from a file, and where it was found. */
 export interface ManifestToCheck {
@@ -92,7 +91,10 @@ export function checkManifests(check: OfflineCheck): OfflineReport {
       parameters.has(reference) ? [] : [policy],
     ),
   );
-  const namespaces = labelsOfNamespaces(check);
+  const namespaces = labelsOfNamespaces(
+    check.objects.map(({ object }) => object),
+    check.namespaces,
+  );
   const findings: LocatedFinding[] = [];
   const exempted: (Exempted & { manifest: ManifestToCheck })[] = [];
   const skipped: SkippedObject[] = [];
@@ -100,8 +102,8 @@ export function checkManifests(check: OfflineCheck): OfflineReport {
   let checked = 0;
   for (const manifest of check.objects) {
     const request = createRequest(manifest.object, defined, defaultNamespace);
-    if (typeof request === "string") {
-      skipped.push({ manifest, reason: request });
+    if (request === undefined) {
+      skipped.push({ manifest, reason: "NotAnObject" });
       continue;
     }
     const context = contextOf(request, namespaces, { params: parameters.lookUp, inventory }, check.now);
@@ -139,12 +141,6 @@ function partition<T>(items: readonly T[], isFirst: (item: T) => boolean): [T[],
   return [items.filter(isFirst), items.filter((item) => !isFirst(item))];
 }
 
-function labelsOfNamespaces({ namespaces = {}, objects }: OfflineCheck): Map<string, Labels> {
-  const found = objects.filter(({ object }) => isNamespace(object));
-  const defined = found.map(({ object }): [string, Labels] => [nameOf(object), labelsOf(object) ?? {}]);
-  return new Map([...Object.entries(namespaces), ...defined]);
-}
-
 /** What mutations say, which come first, and what is said of the object they make. */
 function answersTo(
   request: AdmissionRequestLike,
@@ -158,43 +154,4 @@ function answersTo(
 
 function findingsOf({ denials, warnings, audits }: Verdict): readonly Finding[] {
   return [...denials, ...warnings, ...audits];
-}
-
-/** A namespace nobody described has no labels but its name, as if it were created with the objects. */
-function contextOf(
-  { namespace = "" }: AdmissionRequestLike,
-  namespaces: Map<string, Labels>,
-  lookedAt: Pick<EvaluationContext, "params" | "inventory">,
-  now: number,
-): EvaluationContext {
-  const namespaceLabels = namespaces.get(namespace) ?? {};
-  const labels = { ...namespaceLabels, "kubernetes.io/metadata.name": namespace };
-  const namespaceObject = { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace, labels } };
-  return { namespaceLabels, namespaceObject, authorize: () => undefined, ...lookedAt, now };
-}
-
-function createRequest(
-  object: unknown,
-  defined: DefinedResources,
-  defaultNamespace: string,
-): AdmissionRequestLike | SkippedObject["reason"] {
-  const known = resourceOf(object, defined);
-  if (known === undefined) return "NotAnObject";
-  const { group, version, kind, resource } = known;
-  return {
-    uid: "",
-    kind: { group, version, kind },
-    resource: { group, version, resource },
-    name: nameOf(object),
-    namespace: namespaceOf(object, known, defaultNamespace),
-    operation: "CREATE",
-    userInfo: {},
-    object,
-  };
-}
-
-function isNamespace(object: unknown): boolean {
-  if (typeof object !== "object" || object === null) return false;
-  const { apiVersion, kind } = object as { apiVersion?: unknown; kind?: unknown };
-  return apiVersion === "v1" && kind === "Namespace";
 }

@@ -2,6 +2,7 @@
  * Compiles the rules of a policy, refusing what the API server refuses of a ValidatingAdmissionPolicy
  * (pkg/apis/admissionregistration/validation/validation.go and apiserver pkg/admission/plugin/cel/compile.go).
  */
+import type { CheckedAst, Observer } from "../index.ts";
 import { JSON_PATCH_TYPE, OBJECT_TYPE } from "../kubernetes/patch-types.ts";
 import { BOOL, type CelType, DYN, listType, NULL, STRING, structType } from "../types.ts";
 import { type AdmissionEnvironment, admissionEnvironment } from "./environment.ts";
@@ -34,9 +35,12 @@ export interface CompiledCelRules {
   readonly quick: QuickRule | undefined;
 }
 
+/** Gives each expression, known by its field (`spec.validations[0].expression`), somebody who is told of it. */
+export type ObserveRules = (path: string, checked: CheckedAst) => Observer;
+
 /** @throws CelRulesError naming every field that is wrong. */
-export function compileCelRules(spec: CelRulesSpec): CompiledCelRules {
-  const parts = new RulesCompiler(spec).compile();
+export function compileCelRules(spec: CelRulesSpec, observe?: ObserveRules): CompiledCelRules {
+  const parts = new RulesCompiler(spec, observe).compile();
   return {
     evaluate: (question, options = {}) => evaluateParts(parts, question, options),
     quick: quickRuleOf(parts),
@@ -68,12 +72,14 @@ type FieldScope = "condition" | "rule" | "message" | "mutation";
 
 class RulesCompiler {
   readonly #spec: CelRulesSpec;
+  readonly #observe: ObserveRules | undefined;
   readonly #problems: RuleProblem[] = [];
   readonly #types = new AdmissionTypes();
   readonly #environments = new Map<FieldScope, AdmissionEnvironment>();
 
-  constructor(spec: CelRulesSpec) {
+  constructor(spec: CelRulesSpec, observe?: ObserveRules) {
     this.#spec = spec;
+    this.#observe = observe;
   }
 
   #environment(scope: FieldScope): AdmissionEnvironment {
@@ -246,7 +252,13 @@ class RulesCompiler {
       this.#problem(path, "write an expression", "Required value: expression is not specified");
       return undefined;
     }
-    const compiled = this.#environment(scope).compile(source, text, resultTypes);
+    const observe = this.#observe;
+    const compiled = this.#environment(scope).compile(
+      source,
+      text,
+      resultTypes,
+      observe && ((checked) => observe(path, checked)),
+    );
     if (!("problem" in compiled)) return compiled;
     const { message, detail, isInternal } = compiled.problem;
     if (isInternal) this.#problem(path, message, `Internal error: ${detail}`);

@@ -12,9 +12,11 @@ import {
   CelError,
   type CelIssue,
   CelPending,
+  type CheckedAst,
   check,
   compile,
   type Library,
+  type Observer,
   type Outcome,
   type Program,
   type EvaluateOptions as ProgramOptions,
@@ -63,14 +65,18 @@ export interface ExpressionProblem {
 export interface AdmissionEnvironment {
   /**
    * Compiles `text`. Messages call it `source`. Its type must be one of `resultTypes`, to the letter: an expression of
-   * unknown type is no bool.
+   * unknown type is no bool. With `observe` the program tells what its parts come to, and is nobody else's.
    */
   compile(
     source: string,
     text: string,
     resultTypes: readonly CelType[] | undefined,
+    observe?: ObserveExpression,
   ): CompiledExpression | { readonly problem: ExpressionProblem };
 }
+
+/** Gives an expression somebody who is told of it. */
+export type ObserveExpression = (checked: CheckedAst) => Observer;
 
 /** The environment for the expressions of a policy: objects and parameters are of unknown type. */
 export function admissionEnvironment(scope: EnvironmentScope): AdmissionEnvironment {
@@ -130,7 +136,8 @@ function environmentOf(
     crossTypeNumericComparisons: true,
   });
   return {
-    compile(source, text, resultTypes) {
+    compile(source, text, resultTypes, observe) {
+      if (observe !== undefined) return compileIn(environment, source, text, resultTypes, observe);
       const key = JSON.stringify([source, text, resultTypes?.map(String)]);
       const found = known?.get(key);
       if (found !== undefined) return found;
@@ -146,6 +153,7 @@ function compileIn(
   source: string,
   text: string,
   resultTypes: readonly CelType[] | undefined,
+  observe?: ObserveExpression,
 ): CompiledExpression | { readonly problem: ExpressionProblem } {
   try {
     const parsed = environment.parse(text);
@@ -153,12 +161,10 @@ function compileIn(
     checkLiterals(checked, environment);
     if (resultTypes !== undefined && !resultTypes.some((type) => sameType(type, checked.type)))
       return { problem: wrongType(resultTypes, checked.type) };
-    return expressionOf(
-      source,
-      checked.type,
-      compile(checked, environment),
-      isOfRequestOnly(parsed, checked.type),
-    );
+    const observer = observe?.(checked);
+    const program = compile(checked, environment, observer);
+    const compiled = expressionOf(source, checked.type, program, isOfRequestOnly(parsed, checked.type));
+    return observer === undefined ? compiled : observed(compiled, observer);
   } catch (error) {
     if (error instanceof CelCompileError) return { problem: compileProblem(error) };
     // The parser bounds the depth, but the caller may have used up most of the stack.
@@ -191,6 +197,18 @@ function expressionOf(
       const value = guardedValue(program, frame);
       if (value === undefined && frame.failure instanceof CelPending) throw frame.failure;
       return value;
+    },
+  };
+}
+
+/** Evaluated whenever it is asked for, so that the observer is told each time. */
+function observed(expression: CompiledExpression, observer: Observer): CompiledExpression {
+  return {
+    ...expression,
+    isShared: false,
+    evaluate: (activation, isLate) => {
+      observer.begin();
+      return expression.evaluate(activation, isLate);
     },
   };
 }
