@@ -72,29 +72,31 @@ function paragraph(explanation: Explanation, isVerbose: boolean, terminal: Termi
   return `${lines.join("\n")}\n`;
 }
 
-/** Broken rules and false conditions with their parts; the rest in a line each, parts too if `isVerbose`. */
+/** What decided, with its parts; what is met and kept only if `isVerbose`. */
 function runLines({ params, conditions, variables, rules }: ExplainedRun, isVerbose: boolean): string[] {
-  const lines = params === undefined ? [] : [`    with parameters "${params}":`];
-  for (const condition of conditions) {
-    const isMet = condition.result.kind === "value" && condition.result.value === "true";
-    lines.push(`    condition ${condition.name}: ${resultOf(condition)}: ${oneLine(condition)}`);
-    if (!isMet || isVerbose) lines.push(...partLines(condition));
+  const lines: string[] = [];
+  for (const condition of conditions.filter((each) => isVerbose || !isMet(each)))
+    lines.push(`    condition ${condition.name}: ${resultOf(condition)}: ${oneLine(condition)}`, ...partLines(condition));
+  const told = rules.filter(({ verdict }) => isVerbose || (verdict !== "kept" && verdict !== "notEvaluated"));
+  for (const rule of told) {
+    const field = rule.path.replace(/^spec\.|\.expression$/g, "");
+    lines.push(`    ${field}: ${saidOf(rule)}: ${oneLine(rule)}`, ...partLines(rule));
   }
-  for (const rule of rules) {
-    if (rule.verdict === "notEvaluated") continue;
-    lines.push(`    ${rule.path.replace(/^spec\.|\.expression$/g, "")}: ${saidOf(rule)}: ${oneLine(rule)}`);
-    if (rule.verdict !== "kept" || isVerbose) lines.push(...partLines(rule));
-  }
-  for (const variable of variables) {
+  const isNamed = (name = ""): boolean => told.some(({ expression }) => expression.includes(`variables.${name}`));
+  for (const variable of told.length === 0 ? [] : variables) {
     if (variable.result.kind === "notEvaluated") continue;
     lines.push(`    variables.${variable.name} = ${resultOf(variable)}: ${oneLine(variable)}`);
-    if (isVerbose) lines.push(...partLines(variable));
+    if (isVerbose || isNamed(variable.name)) lines.push(...partLines(variable));
   }
-  return lines;
+  return params === undefined || lines.length === 0 ? lines : [`    with parameters "${params}":`, ...lines];
+}
+
+function isMet({ result }: ExplainedExpression): boolean {
+  return result.kind === "value" && result.value === "true";
 }
 
 function saidOf({ verdict, message = "" }: ExplainedRule): string {
-  return verdict === "kept" ? "kept" : `${verdict} ("${message}")`;
+  return message === "" ? verdict : `${verdict} ("${message}")`;
 }
 
 function resultOf({ result }: ExplainedExpression): string {
@@ -110,8 +112,12 @@ function resultOf({ result }: ExplainedExpression): string {
   }
 }
 
+/** In characters; the whole is in the policy. */
+const longestLine = 160;
+
 function oneLine({ expression }: ExplainedExpression): string {
-  return expression.replace(/\s+/g, " ");
+  const line = expression.replace(/\s+/g, " ");
+  return line.length <= longestLine ? line : `${line.slice(0, longestLine).toWellFormed()}…`;
 }
 
 function partLines({ parts }: ExplainedExpression): string[] {

@@ -15,6 +15,7 @@ const order = [
   "parameters.md",
   "mutations.md",
   "rego.md",
+  "policy-tools.md",
   "troubleshooting.md",
   "upgrade.md",
   "gitops.md",

@@ -67,7 +67,6 @@ export function explainPolicy(input: ExplainInput): Explanation {
   const question = new Question(input.request, context, () => false);
   const aside = whyNotAsked(input, question);
   if (aside !== undefined) return { ...base, ...nothing, ...aside };
-  // As if it denied: what its action makes of that is told besides.
   const set = setOf(input);
   const mutation = set.mutate(input.request, { ...context, types: () => typeWithoutSchema });
   const isMutated = mutation.object !== undefined;
@@ -97,8 +96,10 @@ function isRefusal(conclusion: Conclusion, { admission, source }: CompiledPolicy
 }
 
 function setOf({ policy, exceptions, neverJudged }: ExplainInput): PolicySet {
+  const admission = policy.admission === "off" ? "audit" : policy.admission;
   return new PolicySet({
-    policies: [{ ...policy, admission: "deny", failurePolicy: "Fail", isEvaluatedHere: true }],
+    // What is off is explained all the same, and what failurePolicy lets pass is told besides.
+    policies: [{ ...policy, admission, failurePolicy: "Fail", isEvaluatedHere: true }],
     exceptions,
     members: [],
     kept: [],
@@ -151,17 +152,17 @@ function whyMustPass({ engine }: CompiledPolicy, { request, isBeingDeleted }: Qu
 }
 
 function concluded(verdict: Verdict, policy: CompiledPolicy, question: Question): Said {
-  const { denials, asks, exempted, matched } = verdict;
-  const [denial] = denials;
+  const { denials, warnings, audits, asks, exempted, matched } = verdict;
+  const [finding] = [...denials, ...warnings, ...audits];
   if (asks.length > 0) {
     const why =
       "it asks the authorizer who may do what, which is not asked here: see what the cluster answers";
     return { conclusion: "unknown", why, violations: [] };
   }
-  if (denial !== undefined) {
-    const isVerdict = denial.code === "PolicyViolation" || denial.code === "MalformedObject";
-    const conclusion = isVerdict ? "breaks" : denial.code === "SchemaUnknown" ? "unknown" : "fails";
-    return { conclusion, why: denial.message, violations: denial.violations };
+  if (finding !== undefined) {
+    const isVerdict = finding.code === "PolicyViolation" || finding.code === "MalformedObject";
+    const conclusion = isVerdict ? "breaks" : finding.code === "SchemaUnknown" ? "unknown" : "fails";
+    return { conclusion, why: finding.message, violations: finding.violations };
   }
   const [exemption] = exempted;
   if (exemption !== undefined) {
