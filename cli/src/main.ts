@@ -6,6 +6,7 @@ import { UsageError } from "./errors.ts";
 import { paint, type Terminal } from "./output/terminal.ts";
 import { runPolicyCheck } from "./policy/command.ts";
 import { runPolicyExplain } from "./policy-explain/command.ts";
+import { runPolicyMutate } from "./policy-mutate/command.ts";
 import { runPolicyTest } from "./policy-test/command.ts";
 import { runStatus } from "./status/command.ts";
 import { runVersion } from "./version.ts";
@@ -141,6 +142,22 @@ Exit codes: 0 fine; 1 a policy refuses, a test fails, ShieldX needs attention or
       new Option("-o, --output <format>", "how to print").choices(["table", "json"]).default("table"),
     )
     .action(async (options) => done(await runPolicyExplain(options, terminal)));
+
+  policy
+    .command("mutate")
+    .description(
+      "How good the tests of policies are: makes small mistakes in copies of them, one at a time, and shows those that no case notices. Engine cel.",
+    )
+    .argument("<files...>", "ShieldPolicies and PolicyTests: files, folders, or - for standard input")
+    .option("--policy <name>", "only this policy; repeat for more", collect, [])
+    .option("--min-score <percent>", "exit 1 where the cases of a policy notice less", "0")
+    .option("--kubernetes-version <1.N>", "what a policy's version `latest` means", "1.37")
+    .addOption(
+      new Option("-o, --output <format>", "how to print")
+        .choices(["table", "json", "junit", "sarif"])
+        .default("table"),
+    )
+    .action(async (files, options) => done(await runPolicyMutate(files, options, terminal)));
 
   connectionOptions(program.command("debug").description("Find out what is wrong.").command("bundle"))
     .description(

@@ -50,7 +50,8 @@ export async function runPolicyExplain(options: PolicyExplainOptions, terminal: 
 
 async function read(options: PolicyExplainOptions) {
   const manifests = await readManifests(options.file);
-  if (manifests.length === 0) throw new UsageError("NoObjects", "give an object, or an AdmissionReview, with --file");
+  if (manifests.length === 0)
+    throw new UsageError("NoObjects", "give an object, or an AdmissionReview, with --file");
   const subjects = manifests.map(subjectOf);
   const olds = (await readManifests(options.old)).map(({ object }) => object);
   const loaded = await load(options);

@@ -126,8 +126,16 @@ describe("shieldctl policy explain", () => {
   });
 
   it.each<[string, string[], string]>([
-    ["operation", ["-f", "three.yaml", "--operation", "DELETE"], "resourceRules do not cover DELETE of deployments"],
-    ["namespace", ["-f", "elsewhere.yaml"], 'namespaceSelector does not choose namespace "test", whose labels are'],
+    [
+      "operation",
+      ["-f", "three.yaml", "--operation", "DELETE"],
+      "resourceRules do not cover DELETE of deployments",
+    ],
+    [
+      "namespace",
+      ["-f", "elsewhere.yaml"],
+      'namespaceSelector does not choose namespace "test", whose labels are',
+    ],
     ["condition", ["-f", "three.yaml", "--as", "system:robot"], "one of its matchConditions is false"],
     ["recorded request", ["-f", "review.json"], `username.orValue('') = "system:robot"`],
   ])("says why a policy is not about it: %s", async (_, argv, why) => {
@@ -189,8 +197,16 @@ describe("shieldctl policy explain", () => {
     ["no policies", ["-f", "three.yaml"], "say where the policies are"],
     ["both", ["-f", "three.yaml", "--policies", "few.yaml", "--cluster"], "say where the policies are"],
     ["no object", ["--policies", "few.yaml"], "with --file"],
-    ["an unknown policy", ["-f", "three.yaml", "--policies", "few.yaml", "--policy", "x"], "--policy x: there is no"],
-    ["a bad review", ["-f", "bad-review.json", "--policies", "few.yaml"], "AdmissionReview: request.operation"],
+    [
+      "an unknown policy",
+      ["-f", "three.yaml", "--policies", "few.yaml", "--policy", "x"],
+      "--policy x: there is no",
+    ],
+    [
+      "a bad review",
+      ["-f", "bad-review.json", "--policies", "few.yaml"],
+      "AdmissionReview: request.operation",
+    ],
   ])("exits 2 for %s", async (_, argv, expected) => {
     const { code, stderr } = await run(...argv);
     expect({ code, lines: stderr.trim().split("\n").length }).toEqual({ code: 2, lines: 1 });

@@ -76,13 +76,17 @@ function paragraph(explanation: Explanation, isVerbose: boolean, terminal: Termi
 function runLines({ params, conditions, variables, rules }: ExplainedRun, isVerbose: boolean): string[] {
   const lines: string[] = [];
   for (const condition of conditions.filter((each) => isVerbose || !isMet(each)))
-    lines.push(`    condition ${condition.name}: ${resultOf(condition)}: ${oneLine(condition)}`, ...partLines(condition));
+    lines.push(
+      `    condition ${condition.name}: ${resultOf(condition)}: ${oneLine(condition)}`,
+      ...partLines(condition),
+    );
   const told = rules.filter(({ verdict }) => isVerbose || (verdict !== "kept" && verdict !== "notEvaluated"));
   for (const rule of told) {
     const field = rule.path.replace(/^spec\.|\.expression$/g, "");
     lines.push(`    ${field}: ${saidOf(rule)}: ${oneLine(rule)}`, ...partLines(rule));
   }
-  const isNamed = (name = ""): boolean => told.some(({ expression }) => expression.includes(`variables.${name}`));
+  const isNamed = (name = ""): boolean =>
+    told.some(({ expression }) => expression.includes(`variables.${name}`));
   for (const variable of told.length === 0 ? [] : variables) {
     if (variable.result.kind === "notEvaluated") continue;
     lines.push(`    variables.${variable.name} = ${resultOf(variable)}: ${oneLine(variable)}`);

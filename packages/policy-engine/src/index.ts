@@ -1,5 +1,6 @@
 export * from "./explain/index.ts";
 export * from "./inventory/index.ts";
+export * from "./mutants/index.ts";
 export * from "./mutation/index.ts";
 export * from "./native/index.ts";
 export * from "./offline/index.ts";
