@@ -121,7 +121,7 @@ describe("shieldctl policy explain", () => {
     expect(quiet).toMatchObject({ code: 0, stderr: "1 request, 0 refused\n" });
     expect(quiet.stdout).toMatch(/few \(cel, deny\): kept: no rule is broken\n$/);
     expect((await run("-f", "one.yaml", "--policies", "few.yaml", "-v")).stdout).toMatch(
-      /condition no-robot: true: [^]+validations\[0\]: kept: [^]+object\.spec\.replicas = 1\n/,
+      /condition no-robot: true: [\s\S]+validations\[0\]: kept: [\s\S]+object\.spec\.replicas = 1\n/,
     );
   });
 
@@ -177,7 +177,7 @@ describe("shieldctl policy explain", () => {
   it("names the broken checks of a Pod security policy", async () => {
     const { code, stdout } = await run("-f", "pod.yaml", "--policies", "psa.yaml");
     expect(code).toBe(1);
-    expect(stdout).toMatch(/psa \(podSecurity, deny\): broken: [^]+ hostNamespaces: .*hostNetwork=true/);
+    expect(stdout).toMatch(/psa \(podSecurity, deny\): broken: [\s\S]+ hostNamespaces: .*hostNetwork=true/);
   });
 
   it("prints JSON", async () => {
