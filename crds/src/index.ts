@@ -1,5 +1,17 @@
 export type { KindDefinition, PrinterColumn } from "./definition/kind.ts";
 export {
+  type ExceptionApproval,
+  type ExceptionUse,
+  type ExceptionUses,
+  formatExceptionApprovals,
+  formatExceptionUses,
+  MAX_APPROVER_LENGTH,
+  MAX_REPORTED_APPROVALS,
+  MAX_REPORTED_USES,
+  parseExceptionApprovals,
+  parseExceptionUses,
+} from "./exception-reports.ts";
+export {
   formatKeptPolicies,
   type KeptPolicies,
   type KeptPolicy,

@@ -51,6 +51,10 @@ export const ANNOTATION = {
   keptPolicies: "shieldx.io/kept-policies",
   /** Policies the replica holds and cannot judge by, as JSON, see `PolicyProblem`. */
   policyProblems: "shieldx.io/policy-problems",
+  /** How often exceptions let something pass, as JSON, see `ExceptionUses`. */
+  exceptionUses: "shieldx.io/exception-uses",
+  /** Who made exceptions lately, as JSON, see `ExceptionApproval`. */
+  exceptionApprovals: "shieldx.io/exception-approvals",
   /** SHA-256 of the DER encoding, in hex. */
   servingLeaf: "shieldx.io/serving-leaf",
   /** RFC 3339. */

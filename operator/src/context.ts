@@ -2,6 +2,7 @@ import type { Clock } from "@shieldx/controller-runtime";
 import type { NativeStandings } from "./controllers/native/standings.ts";
 import type { WebhookAddress } from "./controllers/webhook-configuration/decide.ts";
 import type { Departures } from "./departures.ts";
+import type { ExceptionUses } from "./exception-uses.ts";
 import type { OperatorMetrics } from "./metrics.ts";
 import type { Obstacles } from "./obstacles.ts";
 import type { PolicyWorld } from "./policy-world.ts";
@@ -18,6 +19,9 @@ export interface OperatorContext {
   readonly webhookAddress: WebhookAddress;
   readonly world: PolicyWorld;
   readonly departures: Departures;
+  readonly exceptionUses: ExceptionUses;
+  /** How long nothing needs an exception before it counts as unused. */
+  readonly unusedAfterMs: number;
   readonly clock: Pick<Clock, "now" | "monotonicNow">;
   readonly metrics: OperatorMetrics;
   readonly obstacles: Obstacles;

@@ -28,6 +28,7 @@ describe("parseFlags", () => {
         "--metrics-bind-address=0",
         "--health-bind-address=[::1]:8081",
         "--audit-reports=0",
+        "--exception-unused-after=1h30m",
       ]),
     ).toMatchObject({
       kubeconfig: "/k",
@@ -36,6 +37,7 @@ describe("parseFlags", () => {
       metricsBindAddress: undefined,
       healthBindAddress: "[::1]:8081",
       auditReports: 0,
+      unusedAfterMs: 5_400_000,
     });
     expect(parseFlags(["--leader-elect=false"])).toMatchObject({ leaderElect: false });
     expect(parseFlags(["--help"])).toBe("help");
@@ -49,6 +51,8 @@ describe("parseFlags", () => {
     [["--metrics-bind-address=nowhere"], /host:port/],
     [["--leader-elect=maybe"], /true or false/],
     [["--audit-reports=-1"], /audit-reports/],
+    [["--exception-unused-after=0s"], /exception-unused-after "0s"/],
+    [["--exception-unused-after=soon"], /168h/],
     [["positional"], /positional/],
   ])("says what is wrong with %j", (argv, message) => {
     expect(() => parseFlags(argv)).toThrow(FlagError);

@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { DEFAULT_NAMESPACE } from "@shieldx/crds";
+import { DEFAULT_NAMESPACE, parseDurationMs } from "@shieldx/crds";
 import { isLogLevel, logLevels } from "@shieldx/telemetry";
 
 export interface OperatorFlags {
@@ -14,6 +14,8 @@ export interface OperatorFlags {
   readonly healthBindAddress: string | undefined;
   readonly leaderElect: boolean;
   readonly auditReports: number;
+  /** undefined: as the operator has it by itself. */
+  readonly unusedAfterMs: number | undefined;
   /** The Rego compiler's module; undefined: beside the program. */
   readonly regoCompiler: string | undefined;
   /** Folder in which compiled policies are kept for the next start. */
@@ -36,6 +38,7 @@ export const USAGE = `shieldx operator: keeps ShieldX's policies enforced
   --health-bind-address ADDR     /healthz and /readyz, host:port (default 0.0.0.0:8081, "0" switches it off)
   --leader-elect[=true|false]    work only while holding the Lease (default true)
   --audit-reports N              most openreports.io Reports to keep (default 1000, 0 switches them off)
+  --exception-unused-after TIME  how long nothing needs an exception before it counts as unused (default 168h)
   --rego-compiler FILE           compiles policies in Rego (default: rego-compiler.wasm beside this program)
   --rego-plans FOLDER            keep compiled policies there for the next start (default: nowhere)
   --log-level LEVEL              debug, info, warn or error (default info)
@@ -69,6 +72,7 @@ export function parseFlags(argv: readonly string[]): OperatorFlags | "help" {
     healthBindAddress: bindAddress("--health-bind-address", values["health-bind-address"] ?? "0.0.0.0:8081"),
     leaderElect: isTrue("--leader-elect", values["leader-elect"] ?? "true"),
     auditReports: wholeNumber("--audit-reports", values["audit-reports"] ?? "1000"),
+    unusedAfterMs: duration("--exception-unused-after", values["exception-unused-after"]),
     regoCompiler: values["rego-compiler"],
     regoPlans: values["rego-plans"],
   };
@@ -94,6 +98,7 @@ function parse(argv: readonly string[]) {
         "health-bind-address": text,
         "leader-elect": text,
         "audit-reports": text,
+        "exception-unused-after": text,
         "rego-compiler": text,
         "rego-plans": text,
         help: { type: "boolean", short: "h" },
@@ -124,6 +129,17 @@ function isTrue(flag: string, value: string): boolean {
   if (value === "true") return true;
   if (value === "false") return false;
   throw new FlagError(`${flag}=${value}: must be true or false`);
+}
+
+function duration(flag: string, value: string | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  try {
+    const ms = parseDurationMs(value);
+    if (ms > 0) return ms;
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+  }
+  throw new FlagError(`${flag} ${JSON.stringify(value)}: must be a duration, e.g. 168h, 30m or 10s`);
 }
 
 function wholeNumber(flag: string, value: string): number {

@@ -114,6 +114,7 @@ async function runOperator(flags: OperatorFlags, signal: AbortSignal): Promise<n
       servesMutatingPolicies: await isServed(client, MutatingAdmissionPolicy),
       webhookAddress: addressOf(flags),
       auditReports: flags.auditReports,
+      ...(flags.unusedAfterMs === undefined ? {} : { unusedAfterMs: flags.unusedAfterMs }),
       rego,
     });
     logger.info({ server: client.server, serverMinor, namespace: flags.namespace }, "operator starts");

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import {
   type Clock,
   guardClient,
@@ -27,12 +28,15 @@ import { webhookConfigurationController } from "./controllers/webhook-configurat
 import type { WebhookAddress } from "./controllers/webhook-configuration/decide.ts";
 import { mutationsController } from "./controllers/webhook-configuration/mutations-controller.ts";
 import { Departures } from "./departures.ts";
+import { ExceptionUses } from "./exception-uses.ts";
 import { registerFleetMetrics } from "./fleet-metrics.ts";
 import { ShieldExceptionType, ShieldPolicyType } from "./kinds.ts";
 import { createMetrics } from "./metrics.ts";
 import { Obstacles } from "./obstacles.ts";
 import { PolicyWorld } from "./policy-world.ts";
 import { OURS, replicaLeases } from "./watched.ts";
+
+const DEFAULT_UNUSED_AFTER_MS = 7 * 86_400_000;
 
 export interface OperatorParts {
   readonly manager: Manager;
@@ -48,6 +52,8 @@ export interface OperatorParts {
   /** Most openreports.io Reports to keep; 0 for none. */
   readonly auditReports: number;
   readonly rego: RegoPolicies;
+  /** How long nothing needs an exception before it counts as unused. Default: a week. */
+  readonly unusedAfterMs?: number;
   readonly certificates?: CertificateSettings;
   /** How soon a write that was refused is tried again. Default 30 s. */
   readonly refusalRetryMs?: number;
@@ -88,6 +94,8 @@ export function buildOperator(parts: OperatorParts): OperatorContext {
     webhookAddress: parts.webhookAddress,
     world,
     departures,
+    exceptionUses: new ExceptionUses(),
+    unusedAfterMs: parts.unusedAfterMs ?? DEFAULT_UNUSED_AFTER_MS,
     clock,
     metrics: createMetrics(parts.registry),
     obstacles: new Obstacles({ retryMs: parts.refusalRetryMs ?? 30_000, logger }),
@@ -117,7 +125,11 @@ export function buildOperator(parts: OperatorParts): OperatorContext {
   world.onCompiled(() => auditor.policiesChanged());
   policies.on({ added: changed, deleted: changed, updated: ifSpecChanged });
   exceptions.on({ added: changed, deleted: changed, updated: ifSpecChanged });
-  const seen = (): void => world.observeLeases(clock.now());
+  exceptions.on({ deleted: ({ metadata: { uid = "" } }) => operator.exceptionUses.forget(uid) });
+  const seen = (): void => {
+    world.observeLeases(clock.now());
+    operator.exceptionUses.observe(leases.store.list());
+  };
   leases.on({ added: seen, updated: seen, deleted: seen });
   namespaces.on({
     added: ({ metadata }) => auditor.namespaceChanged(metadata.name),
@@ -134,6 +146,15 @@ export function buildOperator(parts: OperatorParts): OperatorContext {
   manager.addController(nativeController(operator));
   manager.addController(shieldPolicyController(operator));
   manager.addController(shieldExceptionController(operator));
+  manager.addRunnable({
+    name: "exception-uses",
+    needsLeadership: true,
+    start: async (signal) => {
+      operator.exceptionUses.lead(true);
+      await aborted(signal);
+      operator.exceptionUses.lead(false);
+    },
+  });
   manager.addRunnable({ name: "audit", needsLeadership: true, start: (signal) => auditor.run(signal) });
   logger.debug({ namespace, serverMinor: parts.serverMinor }, "controllers are set up");
   return operator;
@@ -165,6 +186,10 @@ function buildAuditor(
             limits: { ...DEFAULT_REPORT_LIMITS, reports: auditReports },
           }),
   });
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await once(signal, "abort");
 }
 
 interface Versioned {

@@ -1,6 +1,7 @@
 /** ShieldException: the only source of its type, its CustomResourceDefinition and its reference page. */
 import * as z from "zod";
 import { defineKind } from "../definition/kind.ts";
+import { MAX_APPROVER_LENGTH } from "../exception-reports.ts";
 import { conditions } from "../kubernetes/condition.ts";
 import { labelSelector } from "../kubernetes/label-selector.ts";
 import { kindName, subdomain } from "../kubernetes/names.ts";
@@ -10,7 +11,7 @@ import { mapList, setOf, text, timestamp, wholeNumber } from "../structural/fiel
 import { rule } from "../structural/server-check.ts";
 
 /** Condition types of a ShieldException. */
-export const SHIELD_EXCEPTION_CONDITIONS = ["Ready", "Expired"] as const;
+export const SHIELD_EXCEPTION_CONDITIONS = ["Ready", "Expired", "Unused"] as const;
 
 const count = () => wholeNumber({ min: 0, max: Number.MAX_SAFE_INTEGER });
 
@@ -99,17 +100,56 @@ const policyState = z
 const status = z.object({
   observedGeneration: count().describe("The metadata.generation this status is about.").exactOptional(),
   conditions: conditions(
-    "What is true of the exception now. Ready: every policy it names honours it. Expired: expiresAt has passed.",
+    "What is true of the exception now. Ready: every policy it names honours it. Expired: expiresAt has passed. " +
+      "Unused: nothing has needed it for a while (a week, unless the operator is told otherwise); absent once expired.",
   ).exactOptional(),
   policies: mapList(policyState, { max: 32, keys: ["name"] })
     .describe("What each of spec.policies makes of this exception.")
     .exactOptional(),
   usage: z
     .object({
-      count: count().describe("How often it let something pass, as far as was counted.").exactOptional(),
-      lastUsed: timestamp().describe("When it last did.").exactOptional(),
+      count: count()
+        .describe(
+          "How often it let a request pass that a policy would have refused, warned about or noted. Requests that the " +
+            "API server judges itself (enforcedBy Native) are not counted.",
+        )
+        .exactOptional(),
+      lastUsed: timestamp()
+        .describe("When it last did, or when the last of the existing objects that needed it was gone.")
+        .exactOptional(),
+      objects: count()
+        .describe("Existing objects that need it now, as the background audit sees them.")
+        .exactOptional(),
+      processes: mapList(
+        z
+          .object({
+            id: text({ min: 1, max: 64 }).describe("Which process of the webhook."),
+            count: count().describe("What it has counted since it began."),
+          })
+          .describe("The share of one process in count."),
+        { max: 64, keys: ["id"] },
+      )
+        .describe(
+          "Shares in count of the webhook's processes that live, so that it stays right when replicas or the operator restart.",
+        )
+        .exactOptional(),
     })
     .describe("Whether anybody still needs it.")
+    .exactOptional(),
+  approvedBy: z
+    .object({
+      user: text({ min: 1, max: MAX_APPROVER_LENGTH }).describe(
+        "Name of the user, as the API server authenticated it.",
+      ),
+      generation: count().describe(
+        "The metadata.generation that the request made. Less than the present one: the webhook was away when spec was " +
+          "changed since, and by whom is only in the API server's audit log.",
+      ),
+    })
+    .describe(
+      "Whose request made the exception or last changed its spec, as ShieldX's webhook was told at admission. Absent where " +
+        "the webhook was away then.",
+    )
     .exactOptional(),
 });
 
@@ -171,6 +211,12 @@ export const shieldExceptionKind = defineKind({
       description: "How often it was needed.",
     },
     {
+      name: "Unused",
+      type: "string",
+      jsonPath: '.status.conditions[?(@.type=="Unused")].status',
+      description: "Whether nothing has needed it for a while.",
+    },
+    {
       name: "Ready",
       type: "string",
       jsonPath: '.status.conditions[?(@.type=="Ready")].status',
@@ -181,6 +227,13 @@ export const shieldExceptionKind = defineKind({
       type: "string",
       jsonPath: ".spec.reason",
       description: "Why it is needed.",
+      priority: 1,
+    },
+    {
+      name: "Approved By",
+      type: "string",
+      jsonPath: ".status.approvedBy.user",
+      description: "Whose request made it or last changed it.",
       priority: 1,
     },
     {

@@ -1,4 +1,4 @@
-import { InvalidObjectError, parseShieldException } from "@shieldx/crds";
+import { type ExceptionApproval, InvalidObjectError, parseShieldException } from "@shieldx/crds";
 import {
   compileException,
   type Labels,
@@ -51,6 +51,16 @@ export function judgeException(request: AdmissionRequest, facts: ExceptionFacts)
       return invalid(error.message);
     throw error;
   }
+}
+
+/** Whose request makes the exception what it is; undefined where it is only tried, or the API server does not say. */
+export function approvalIn({ object, userInfo, dryRun }: AdmissionRequest): ExceptionApproval | undefined {
+  if (dryRun === true) return undefined;
+  const { uid, generation } =
+    (object as { metadata?: { uid?: unknown; generation?: unknown } }).metadata ?? {};
+  const { username } = userInfo;
+  if (typeof uid !== "string" || typeof generation !== "number" || !username) return undefined;
+  return { uid, generation, user: username };
 }
 
 /** A refusal in the API server's own terms for an object that is not valid. */

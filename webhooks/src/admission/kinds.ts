@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import {
+  type ExceptionApproval,
   InvalidObjectError,
   isOnlyServed,
   mutates,
@@ -18,7 +19,7 @@ import {
 } from "@shieldx/policy-engine";
 import type { AdmissionAnswer, AdmissionRequest } from "../server/admission-review.ts";
 import type { AdmissionHandler } from "../server/webhook-server.ts";
-import { invalid, judgeException } from "./exceptions.ts";
+import { approvalIn, invalid, judgeException } from "./exceptions.ts";
 import type { ExpressionChecker } from "./expression-check.ts";
 import type { FindNamespace } from "./policies.ts";
 import { leavesSpecAlone } from "./unchanged.ts";
@@ -30,6 +31,8 @@ export interface KindHandlerParts {
   readonly checkExpressions: ExpressionChecker;
   readonly rego: Pick<RegoPolicies, "prepare" | "state">;
   readonly now: () => number;
+  /** Somebody made an exception, or changed its spec, and may. */
+  readonly approved?: (approval: ExceptionApproval) => void;
 }
 
 /** Checks ShieldPolicies and ShieldExceptions for what their schemas cannot say. The reconcilers check it all again. */
@@ -43,7 +46,11 @@ export function kindHandler(parts: KindHandlerParts): AdmissionHandler {
         const { namespace } = request;
         const found = await parts.findNamespace(namespace ?? "", deadlineMs / 2, request.uid);
         const namespaceLabels = found && (found.metadata.labels ?? {});
-        return judgeException(request, { policySet: parts.policySet(), namespaceLabels, now: parts.now() });
+        const facts = { policySet: parts.policySet(), namespaceLabels, now: parts.now() };
+        const answer = judgeException(request, facts);
+        const approval = answer.allowed ? approvalIn(request) : undefined;
+        if (approval !== undefined) parts.approved?.(approval);
+        return answer;
       }
       default:
         return {

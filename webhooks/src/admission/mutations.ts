@@ -13,6 +13,7 @@ import { OutsideAnswers } from "./outside-answers.ts";
 import {
   answerOf,
   count,
+  countExceptions,
   isFailure,
   longestEvaluationMs,
   type PolicyHandlerParts,
@@ -41,6 +42,7 @@ export function mutationHandler(parts: MutationHandlerParts): AdmissionHandler {
     const tookMs = performance.now() - startedAt;
     parts.metrics.evaluation.observe({ failure_policy: failurePolicy.toLowerCase() }, tookMs / 1000);
     count(parts.metrics, set, verdict);
+    countExceptions(parts, request, verdict);
     for (const policy of verdict.mutated) parts.metrics.mutated(policy);
     span?.set("shieldx.policies", verdict.matched);
     const failed = [...verdict.denials, ...verdict.audits].filter(isFailure);

@@ -28,6 +28,8 @@ export interface PolicyHandlerParts extends Outside {
   readonly now: () => number;
   readonly metrics: AdmissionMetrics;
   readonly refusals: RefusalTeller;
+  /** An exception, `namespace/name`, let a request pass. */
+  readonly exceptionUsed?: (key: string) => void;
   readonly logger: Logger;
 }
 
@@ -53,6 +55,7 @@ export function policyHandler(parts: PolicyHandlerParts): AdmissionHandler {
     const tookMs = performance.now() - startedAt;
     parts.metrics.evaluation.observe({ failure_policy: parts.failurePolicy.toLowerCase() }, tookMs / 1000);
     count(parts.metrics, set, verdict);
+    countExceptions(parts, request, verdict);
     span?.set("shieldx.policies", verdict.matched);
     const failed = [...verdict.denials, ...verdict.warnings, ...verdict.audits].filter(isFailure);
     if (failed.length > 0) {
@@ -165,6 +168,16 @@ export function count(metrics: AdmissionMetrics, set: PolicySet, verdict: Verdic
   for (const [policy, decision] of decided) {
     metrics.decided(policy, set.policy(policy)?.admission ?? "off", decision);
   }
+}
+
+/** What another policy refuses, or what is only tried, has not passed. */
+export function countExceptions(
+  { exceptionUsed }: Pick<PolicyHandlerParts, "exceptionUsed">,
+  { dryRun }: Pick<AdmissionRequest, "dryRun">,
+  { allowed, exempted }: Pick<Verdict, "allowed" | "exempted">,
+): void {
+  if (exceptionUsed === undefined || !allowed || dryRun === true || exempted.length === 0) return;
+  for (const key of new Set(exempted.flatMap(({ exception }) => exception ?? []))) exceptionUsed(key);
 }
 
 /** Not a verdict on the object: evaluation itself did not come to an end. */

@@ -15,6 +15,8 @@ export interface ReplicaReport {
   readonly policySetDigest?: string;
   readonly keptPolicies?: string | undefined;
   readonly policyProblems?: string | undefined;
+  readonly exceptionUses?: string | undefined;
+  readonly exceptionApprovals?: string | undefined;
   readonly servingLeaf?: string;
   /** When the serving leaf ends, milliseconds since the epoch. */
   readonly servingLeafNotAfterMs?: number;
@@ -115,7 +117,8 @@ export class ReplicaLease {
 
   async #write(signal?: AbortSignal): Promise<void> {
     const { client, clock, replica, report } = this.#parts;
-    const { policySetDigest, keptPolicies, policyProblems, ...leaves } = report();
+    const { policySetDigest, keptPolicies, policyProblems, ...others } = report();
+    const { exceptionUses, exceptionApprovals, ...leaves } = others;
     const { servingLeaf, servingLeafNotAfterMs, candidateLeaf } = leaves;
     const lease: Lease = {
       apiVersion: "coordination.k8s.io/v1",
@@ -127,6 +130,10 @@ export class ReplicaLease {
           ...(policySetDigest === undefined ? {} : { [ANNOTATION.policySetDigest]: policySetDigest }),
           ...(keptPolicies === undefined ? {} : { [ANNOTATION.keptPolicies]: keptPolicies }),
           ...(policyProblems === undefined ? {} : { [ANNOTATION.policyProblems]: policyProblems }),
+          ...(exceptionUses === undefined ? {} : { [ANNOTATION.exceptionUses]: exceptionUses }),
+          ...(exceptionApprovals === undefined
+            ? {}
+            : { [ANNOTATION.exceptionApprovals]: exceptionApprovals }),
           ...(servingLeaf === undefined ? {} : { [ANNOTATION.servingLeaf]: servingLeaf }),
           ...(servingLeafNotAfterMs === undefined
             ? {}

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import type { Server } from "node:http";
@@ -34,6 +35,7 @@ import {
 } from "@shieldx/policy-engine";
 import type { Registry } from "prom-client";
 import { askBySubjectAccessReview } from "../admission/authorizations.ts";
+import { ExceptionTally } from "../admission/exception-tally.ts";
 import { dryRunChecker } from "../admission/expression-check.ts";
 import { kindHandler } from "../admission/kinds.ts";
 import { AdmissionMetrics } from "../admission/metrics.ts";
@@ -103,6 +105,7 @@ class Replica {
   readonly #schemas: ObjectSchemas;
   readonly #admissionMetrics: AdmissionMetrics;
   readonly #decisions: Decisions;
+  readonly #tally: ExceptionTally;
   #listeners: Listeners | undefined;
   #health: Server | undefined;
   #serverMinor = 0;
@@ -127,6 +130,12 @@ class Replica {
       fieldSelector: `metadata.name=${TLS_SECRET}`,
     });
     this.#informers = [policies, exceptions, namespaces, secrets] as unknown as Informer[];
+    this.#tally = new ExceptionTally({
+      process: randomUUID(),
+      uidOf: (key) => exceptions.store.get(key)?.metadata.uid,
+      now: () => clock.now(),
+      onApproval: () => this.#changed(),
+    });
     this.#namespaces = new Namespaces(namespaces, client, logger);
     this.#schemas = new ObjectSchemas({ client, clock, logger });
     this.#lease = new ReplicaLease({
@@ -257,6 +266,7 @@ class Replica {
       this.#listeners.beginDraining();
       await delay(clock, flags.shutdownDelayMs, hurry).catch(() => undefined);
       await this.#listeners.close(hurry.aborted ? 1_000 : closeGraceMs);
+      await this.#tellUses();
       // Only now: as long as requests may come, the operator must wait for this replica.
       await this.#lease.remove();
     } else {
@@ -293,7 +303,8 @@ class Replica {
       onCall: (result, seconds) => metrics.calls.observe({ result }, seconds),
     }).send;
     const outside = { askAuthorizer, sendCall, lookedAt };
-    const shared = { policySet, findNamespace, ...outside, now, refusals, logger, metrics };
+    const exceptionUsed = (key: string) => this.#tally.used(key);
+    const shared = { policySet, findNamespace, ...outside, now, refusals, logger, metrics, exceptionUsed };
     const mutations = (failurePolicy: "Fail" | "Ignore", reinvocationPolicy: "Never" | "IfNeeded") =>
       mutationHandler({ ...shared, failurePolicy, reinvocationPolicy, findTypes: this.#schemas.find });
     return new Map([
@@ -312,9 +323,20 @@ class Replica {
           serverMinor: () => this.#serverMinor,
           checkExpressions: dryRunChecker(client),
           rego: this.#rego,
+          approved: (approval) => this.#tally.approved(approval),
         }),
       ],
     ]);
+  }
+
+  /** Else what exceptions let pass since the last renewal would be lost with the process. */
+  async #tellUses(): Promise<void> {
+    if (!this.#tally.hasNews) return;
+    try {
+      await this.#lease.publish();
+    } catch (error) {
+      this.#parts.logger.warn({ err: error }, "uses of exceptions in the last seconds go uncounted");
+    }
   }
 
   #useLeaves(material: TlsMaterial): void {
@@ -344,6 +366,7 @@ class Replica {
     const material = this.#certificates.current;
     const set = this.#policies.current;
     return {
+      ...this.#tally.report(),
       ...(set === undefined
         ? {}
         : {

@@ -22,6 +22,7 @@ const of = (...findings: AuditFinding[]): Judgement => ({
   matched: findings.map((item) => item.policy),
   findings,
   exempted: [],
+  exceptions: [],
 });
 
 describe("AuditIndex", () => {
@@ -49,8 +50,20 @@ describe("AuditIndex", () => {
 
   it("counts what was held against an object, and what it was let off by exception", () => {
     const index = new AuditIndex();
-    index.set(object("a"), { errors: 0, matched: ["p", "q"], findings: [], exempted: ["q"] });
-    index.set(object("b"), { errors: 0, matched: ["p"], findings: [finding("p", "x", "y")], exempted: [] });
+    index.set(object("a"), {
+      errors: 0,
+      matched: ["p", "q"],
+      findings: [],
+      exempted: ["q"],
+      exceptions: ["ns/e"],
+    });
+    index.set(object("b"), {
+      errors: 0,
+      matched: ["p"],
+      findings: [finding("p", "x", "y")],
+      exempted: [],
+      exceptions: ["ns/e"],
+    });
     expect(index.policy("p")).toMatchObject({ checked: 2, exempted: 0, violating: 1, findings: 2 });
     expect(index.policy("q")).toMatchObject({ checked: 1, exempted: 1, violating: 0 });
     index.delete("a");
@@ -81,13 +94,13 @@ describe("AuditIndex", () => {
   it("tells of a change once, and of no change not at all", () => {
     const index = new AuditIndex();
     index.set(object("a"), of(finding("p", "x")));
-    expect(index.takeChanges()).toEqual({ policies: ["p"], objects: ["a"] });
+    expect(index.takeChanges()).toEqual({ policies: ["p"], objects: ["a"], exceptions: [] });
     index.set(object("a"), of(finding("p", "x")));
     index.set(object("b"), of());
     index.delete("c");
     expect(index.takeChanges()).toEqual({ policies: [], objects: [] });
     index.set(object("a"), of());
-    expect(index.takeChanges()).toEqual({ policies: ["p"], objects: ["a"] });
+    expect(index.takeChanges()).toEqual({ policies: ["p"], objects: ["a"], exceptions: [] });
     expect(index.size).toBe(0);
   });
 

@@ -38,6 +38,8 @@ export interface Judgement {
   readonly findings: readonly AuditFinding[];
   /** Policies it breaks by leave of an exception. */
   readonly exempted: readonly string[];
+  /** Exceptions, `namespace/name`, that set something aside. */
+  readonly exceptions: readonly string[];
 }
 
 export interface PolicyAudit {
@@ -57,6 +59,7 @@ interface Coverage {
   readonly text: string;
   readonly matched: readonly string[];
   readonly exempted: readonly string[];
+  readonly exceptions: readonly string[];
 }
 
 interface Entry {
@@ -78,13 +81,15 @@ export class AuditIndex {
   readonly #judged = new Map<string, Coverage>();
   readonly #coverages = new Map<string, Coverage>();
   readonly #counters = new Map<string, { checked: number; exempted: number }>();
+  readonly #exceptions = new Map<string, number>();
+  readonly #changedExceptions = new Set<string>();
   readonly #changedPolicies = new Set<string>();
   readonly #changedObjects = new Set<string>();
 
   /** Record a judgement. */
-  set(object: AuditedObject, { matched, findings, exempted }: Judgement): void {
+  set(object: AuditedObject, { matched, findings, exempted, exceptions }: Judgement): void {
     const key = object.uid;
-    this.#cover(key, matched, exempted);
+    this.#cover(key, matched, exempted, exceptions);
     const before = this.#entries.get(key);
     if (before !== undefined && sameFindings(before.findings, findings)) return;
     if (before === undefined && findings.length === 0) return;
@@ -103,7 +108,7 @@ export class AuditIndex {
 
   /** The object is gone or is no longer judged. */
   delete(uid: string): void {
-    this.#cover(uid, [], []);
+    this.#cover(uid, [], [], []);
     if (!this.#entries.has(uid)) return;
     this.#forget(uid);
     this.#changedObjects.add(uid);
@@ -149,22 +154,38 @@ export class AuditIndex {
     return this.#entries.size;
   }
 
-  /** Policies and objects whose findings changed since the last call. */
-  takeChanges(): { policies: string[]; objects: string[] } {
-    const changes = { policies: [...this.#changedPolicies], objects: [...this.#changedObjects] };
+  /** How many objects need each exception, `namespace/name`; those that none needs are not in it. */
+  get exceptions(): ReadonlyMap<string, number> {
+    return this.#exceptions;
+  }
+
+  /** Policies and objects whose findings changed since the last call, and exceptions that other objects need. */
+  takeChanges(): { policies: string[]; objects: string[]; exceptions: string[] } {
+    const changes = {
+      policies: [...this.#changedPolicies],
+      objects: [...this.#changedObjects],
+      exceptions: [...this.#changedExceptions],
+    };
+    this.#changedExceptions.clear();
     this.#changedPolicies.clear();
     this.#changedObjects.clear();
     return changes;
   }
 
-  #cover(uid: string, matched: readonly string[], exempted: readonly string[]): void {
+  #cover(
+    uid: string,
+    matched: readonly string[],
+    exempted: readonly string[],
+    exceptions: readonly string[],
+  ): void {
     const before = this.#judged.get(uid);
-    const text = JSON.stringify([matched, exempted]);
+    const text = JSON.stringify([matched, exempted, exceptions]);
     if (before?.text === text) return;
-    const after = this.#coverages.get(text) ?? { text, matched, exempted };
+    const after = this.#coverages.get(text) ?? { text, matched, exempted, exceptions };
     for (const [coverage, by] of [[before, -1] as const, [after, 1] as const]) {
       for (const policy of coverage?.matched ?? []) this.#count(policy).checked += by;
       for (const policy of coverage?.exempted ?? []) this.#count(policy).exempted += by;
+      for (const exception of coverage?.exceptions ?? []) this.#countException(exception, by);
     }
     if (matched.length === 0 && exempted.length === 0) {
       this.#judged.delete(uid);
@@ -174,6 +195,13 @@ export class AuditIndex {
     if (this.#coverages.size > 1000) this.#coverages.clear();
     this.#coverages.set(text, after);
     this.#judged.set(uid, after);
+  }
+
+  #countException(exception: string, by: number): void {
+    const count = (this.#exceptions.get(exception) ?? 0) + by;
+    if (count === 0) this.#exceptions.delete(exception);
+    else this.#exceptions.set(exception, count);
+    this.#changedExceptions.add(exception);
   }
 
   #count(policy: string): { checked: number; exempted: number } {

@@ -300,7 +300,8 @@ export class Auditor {
       for (const scan of this.#scans.values()) scan.atMs ??= now;
       operator.metrics.auditPassEnded.set(now / 1000);
     }
-    const { policies, objects: changed } = this.#index.takeChanges();
+    const { policies, objects: changed, exceptions } = this.#index.takeChanges();
+    operator.exceptionUses.audited(this.#index.exceptions, exceptions);
     if (changed.length > 0) reports?.markChanged();
     for (const name of policies) this.#dirtyPolicies.add(name);
     const objects = new Map(sources.policies().map((policy) => [policy.metadata.name, policy]));

@@ -75,13 +75,21 @@ describe("judgeObject", () => {
       matched: ["p"],
       findings: [],
       exempted: [],
+      exceptions: [],
     });
   });
 
   it("counts an exception while it lasts", () => {
     const allowing = { exceptions: { namespaces: { names: ["ns"] }, maxDuration: "720h" } };
     const exempt = judged(setOf([exception], allowing), Pod, pod("bad", true), namespace, NOW);
-    expect(exempt).toEqual({ errors: 0, matched: ["p"], findings: [], exempted: ["p"] });
+    const { namespace: of, name } = exception.metadata;
+    expect(exempt).toEqual({
+      errors: 0,
+      matched: ["p"],
+      findings: [],
+      exempted: ["p"],
+      exceptions: [`${of}/${name}`],
+    });
     const later = judged(
       setOf([exception], allowing),
       Pod,

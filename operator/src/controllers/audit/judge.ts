@@ -66,6 +66,7 @@ export function judgeObject(
           .map(({ policy }) => policy),
       ),
     ],
+    exceptions: [...new Set(exempted.flatMap(({ exception }) => exception ?? []))],
   };
 }
 

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import {
   type ControllerDefinition,
   defineController,
@@ -13,15 +14,22 @@ import {
 } from "@shieldx/controller-runtime";
 import { lookAgain, type OperatorContext, sooner } from "../../context.ts";
 import { standingFor } from "../../exception-standing.ts";
+import { approvedBy, type ExceptionUsage } from "../../exception-uses.ts";
 import { type ShieldExceptionObject, ShieldExceptionType, ShieldPolicyType } from "../../kinds.ts";
 import { FIELD_MANAGER } from "../../names.ts";
 import { namespaceLabels } from "../../namespaces.ts";
+import { auditSubject } from "../../obstacles.ts";
 import { keepStatus } from "../../status.ts";
 import { decideException, type PolicyStanding } from "./decide.ts";
 
-const OWN_STATUS_FIELDS = ["observedGeneration", "conditions", "policies"];
+const OWN_STATUS_FIELDS = ["observedGeneration", "conditions", "policies", "usage", "approvedBy"];
+/** Shortest time between two writes of the usage of one exception that says something new. */
+const USAGE_INTERVAL_MS = 60_000;
 
-/** Says of each ShieldException whether it is honoured, and announces its end ahead of time. */
+/**
+ * Says of each ShieldException whether it is honoured, who approved it and whether anybody needs it, and announces its
+ * end ahead of time.
+ */
 export function shieldExceptionController(
   operator: OperatorContext,
 ): ControllerDefinition<ShieldExceptionObject> {
@@ -34,6 +42,7 @@ export function shieldExceptionController(
     now: number,
   ): PolicyStanding[] {
     const set = operator.world.current();
+    const enforcers = operator.world.enforcers();
     const labels = namespaceLabels(context, exception.metadata.namespace ?? "default");
     return exception.spec.policies.map((name) => {
       const policy = set.policy(name);
@@ -41,8 +50,28 @@ export function shieldExceptionController(
         policy: name,
         standing: policy === undefined ? undefined : standingFor(policy, exception, now, labels),
         isLeftOut: operator.world.isLeftOut(name, keyOf(exception)),
+        seenBy: {
+          webhook: enforcers.get(name) !== "Native" && policy?.admission !== "off",
+          audit: policy?.background === "audit" && operator.obstacles.get(auditSubject(name)) === undefined,
+        },
       };
     });
+  }
+
+  /** What the status is to say of its use, and when there is more to say. */
+  function usageOf(
+    { metadata, status }: ShieldExceptionObject,
+    key: ObjectKey,
+    now: number,
+  ): { readonly usage: ExceptionUsage; readonly moreAfterMs: number | undefined } {
+    const { exceptionUses, clock, unusedAfterMs } = operator;
+    const { uid = "" } = metadata;
+    const usage = exceptionUses.usage(uid, keyString(key), status?.usage, now);
+    const written = exceptionUses.written(uid);
+    if (written === undefined || isDeepStrictEqual(written.usage, usage))
+      return { usage, moreAfterMs: undefined };
+    const leftMs = written.atMs + Math.min(USAGE_INTERVAL_MS, unusedAfterMs) - clock.monotonicNow();
+    return leftMs > 0 ? { usage: written.usage, moreAfterMs: leftMs } : { usage, moreAfterMs: undefined };
   }
 
   async function reconcile(key: ObjectKey, context: ReconcileContext): Promise<number | undefined> {
@@ -53,28 +82,44 @@ export function shieldExceptionController(
     }
     const now = operator.clock.now();
     const { metadata, spec, status: previous } = exception;
+    const { uid = "", generation = 0 } = metadata;
+    const { usage, moreAfterMs } = usageOf(exception, key, now);
+    const isAudited = operator.exceptionUses.objects(keyString(key)) !== undefined;
+    const approved = approvedBy(previous?.approvedBy, operator.exceptionUses.approval(uid), generation);
     const decision = decideException(
       {
         spec,
-        generation: metadata.generation ?? 0,
+        generation,
         createdAtMs: Date.parse(metadata.creationTimestamp ?? new Date(now).toISOString()),
         standings: standings(context, exception, now),
         previous,
+        usage: isAudited ? usage : undefined,
+        unusedAfterMs: operator.unusedAfterMs,
       },
       now,
     );
-    const retryMs = await keepStatus(operator, context, ShieldExceptionType, exception, decision.status, {
+    const status = {
+      ...decision.status,
+      ...(Object.keys(usage).length === 0 ? {} : { usage }),
+      ...(approved === undefined ? {} : { approvedBy: approved }),
+    };
+    const retryMs = await keepStatus(operator, context, ShieldExceptionType, exception, status, {
       fieldManager: FIELD_MANAGER.exception,
       fields: OWN_STATUS_FIELDS,
     });
-    const { announcement } = decision;
-    const mark = `${metadata.uid}/${announcement?.reason}`;
-    if (announcement !== undefined && !announced.has(mark)) {
+    // What is held back is not written yet.
+    if (retryMs === undefined && moreAfterMs === undefined) {
+      const isNew = !isDeepStrictEqual(previous?.usage ?? {}, usage);
+      operator.exceptionUses.wrote(uid, usage, isNew ? operator.clock.monotonicNow() : undefined);
+    }
+    for (const { reason, note } of decision.announcements) {
+      const mark = `${uid}/${reason}/${reason === "Unused" ? (usage.lastUsed ?? "") : ""}`;
+      if (announced.has(mark)) continue;
       if (announced.size > 10_000) announced.clear();
       announced.add(mark);
-      context.events.event(exception, { type: "Warning", action: "Expire", ...announcement });
+      context.events.event(exception, { type: "Warning", action: "Expire", reason, note });
     }
-    return sooner(decision.requeueAfterMs, retryMs);
+    return sooner(decision.requeueAfterMs, retryMs, moreAfterMs);
   }
 
   const inNamespace = (context: { metadata: { name: string } }): ObjectKey[] =>
@@ -94,7 +139,23 @@ export function shieldExceptionController(
       }),
       watch({ type: Namespace, predicate: labelsChanged, map: inNamespace }),
     ],
-    sources: [(enqueue) => operator.world.onLeftOut((keys) => keys.map(parseKey).forEach(enqueue))],
+    sources: [
+      (enqueue) => operator.world.onLeftOut((keys) => keys.map(parseKey).forEach(enqueue)),
+      (enqueue) =>
+        operator.exceptionUses.onTold((uids) =>
+          operator.world
+            .exceptions()
+            .filter(({ metadata: { uid } }) => uid !== undefined && uids.has(uid))
+            .map(keyOfException)
+            .forEach(enqueue),
+        ),
+      (enqueue) =>
+        operator.exceptionUses.onAudited((keys) =>
+          (keys === "all" ? operator.world.exceptions().map(keyOfException) : keys.map(parseKey)).forEach(
+            enqueue,
+          ),
+        ),
+    ],
     reconcile: async (key, context) => lookAgain(await reconcile(key, context)),
   });
 }

@@ -18,6 +18,8 @@ const observation = (
   createdAtMs: T0,
   standings: [{ policy: "p", standing }],
   previous: undefined,
+  unusedAfterMs: 7 * DAY,
+  usage: {},
   ...over,
 });
 const reasonOf = (observed: ExceptionObservation, now: number) => {
@@ -27,10 +29,10 @@ const reasonOf = (observed: ExceptionObservation, now: number) => {
 
 describe("decideException", () => {
   it("is active while every policy honours it", () => {
-    const { status, announcement } = decideException(observation(), T0 + DAY);
+    const { status, announcements } = decideException(observation(), T0 + DAY);
     expect(status.policies).toEqual([{ name: "p", honoured: true }]);
     expect(reasonOf(observation(), T0 + DAY)).toBe("True Active");
-    expect(announcement).toBeUndefined();
+    expect(announcements).toEqual([]);
   });
 
   it("says which policy does not honour it, and why", () => {
@@ -59,19 +61,20 @@ describe("decideException", () => {
       "Ready=False",
       "Expired=True",
     ]);
-    expect(after.announcement?.reason).toBe("Expired");
+    expect(after.announcements).toMatchObject([{ reason: "Expired" }]);
     expect(after.requeueAfterMs).toBeUndefined();
     const later = decideException(observation(honoured, { previous: after.status }), END + DAY);
-    expect(later.announcement).toBeUndefined();
+    expect(later.announcements).toEqual([]);
     expect(later.status).toEqual(after.status);
   });
 
   it("is announced ahead of its end", () => {
+    const inUse = observation(honoured, { usage: { objects: 1 } });
     expect(warningTimeMs(T0, END)).toBe(END - 3 * DAY);
     expect(warningTimeMs(T0, T0 + 5 * 3_600_000)).toBe(T0 + 4 * 3_600_000);
-    expect(decideException(observation(), END - 3 * DAY - 1).announcement).toBeUndefined();
-    expect(decideException(observation(), END - 3 * DAY - 1).requeueAfterMs).toBe(1);
-    expect(decideException(observation(), END - 3 * DAY).announcement?.reason).toBe("ExpiresSoon");
+    expect(decideException(inUse, END - 3 * DAY - 1).announcements).toEqual([]);
+    expect(decideException(inUse, END - 3 * DAY - 1).requeueAfterMs).toBe(1);
+    expect(decideException(inUse, END - 3 * DAY).announcements).toMatchObject([{ reason: "ExpiresSoon" }]);
   });
 
   it("writes nothing new while nothing changes, at any time", () => {

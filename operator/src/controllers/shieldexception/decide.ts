@@ -1,5 +1,6 @@
 import type { Condition, ShieldException, ShieldExceptionStatus } from "@shieldx/crds";
 import type { ExceptionStanding } from "@shieldx/policy-engine";
+import { unusedNews, unusedOf } from "./unused.ts";
 
 /** What one policy makes of the exception. */
 export interface PolicyStanding {
@@ -8,6 +9,13 @@ export interface PolicyStanding {
   readonly standing: ExceptionStanding | undefined;
   /** It would be honoured, but what is rendered of the policy is full. */
   readonly isLeftOut?: boolean;
+  /** Who can tell that the policy's exceptions are needed. Left out: both. */
+  readonly seenBy?: {
+    /** The webhook counts requests: the API server does not hold the policy against them itself. */
+    readonly webhook: boolean;
+    /** The background audit knows which existing objects need them. */
+    readonly audit: boolean;
+  };
 }
 
 export interface ExceptionObservation {
@@ -16,17 +24,27 @@ export interface ExceptionObservation {
   readonly createdAtMs: number;
   readonly standings: readonly PolicyStanding[];
   readonly previous: ShieldExceptionStatus | undefined;
+  /** What is known of its use; undefined until the audit has been through once. */
+  readonly usage?: ShieldExceptionStatus["usage"];
+  readonly unusedAfterMs: number;
+}
+
+export interface Announcement {
+  readonly reason: "ExpiresSoon" | "Expired" | "Unused";
+  readonly note: string;
 }
 
 export interface ExceptionDecision {
-  readonly status: Omit<ShieldExceptionStatus, "usage">;
-  /** Set when people should hear that the exception is about to end or has ended. */
-  readonly announcement: { readonly reason: "ExpiresSoon" | "Expired"; readonly note: string } | undefined;
+  readonly status: Omit<ShieldExceptionStatus, "usage" | "approvedBy">;
+  /** What people should hear of: that the exception is about to end, has ended, or is not needed. */
+  readonly announcements: readonly Announcement[];
   /** When something changes by the mere passing of time. */
   readonly requeueAfterMs: number | undefined;
 }
 
 const DAY_MS = 86_400_000;
+/** Timers run by a clock that no jump moves: what ends by the other clock is looked at this often. */
+const LOOK_AGAIN_MS = 60_000;
 
 /** How long before its end an exception is announced: three days, or a fifth of its life when that is shorter. */
 export function warningTimeMs(createdAtMs: number, expiresAtMs: number): number {
@@ -47,25 +65,34 @@ export function decideException(observed: ExceptionObservation, now: number): Ex
       ...(refusal === undefined ? {} : { message: refusal.message.slice(0, 1024) }),
     };
   });
-  const conditions = [
+  const unused = isExpired ? undefined : unusedOf(observed, now);
+  const conditions: readonly BareCondition[] = [
     isExpired
-      ? ({ type: "Ready", status: "False", reason: "Expired", message: expiredMessage } as const)
+      ? { type: "Ready", status: "False", reason: "Expired", message: expiredMessage }
       : readyOf(observed.standings, spec.expiresAt),
     {
       type: "Expired",
       status: isExpired ? "True" : "False",
       reason: isExpired ? "Expired" : "NotExpired",
       message: isExpired ? expiredMessage : `ends at ${spec.expiresAt}`,
-    } as const,
+    },
+    ...(unused === undefined ? [] : [unused.condition]),
   ];
+  const announcement = announce(observed, now, isExpired, expiresAtMs);
   return {
     status: {
       observedGeneration: observed.generation,
       conditions: conditions.map((condition) => withTransition(condition, observed, now)),
       policies,
     },
-    announcement: announce(observed, now, isExpired, expiresAtMs),
-    requeueAfterMs: nextChange(observed.createdAtMs, expiresAtMs, now),
+    announcements: [
+      ...(announcement === undefined ? [] : [announcement]),
+      ...(unused?.condition.reason === "Unused" ? unusedNews(observed, unused.condition) : []),
+    ],
+    requeueAfterMs: nextChange(
+      [warningTimeMs(observed.createdAtMs, expiresAtMs), expiresAtMs, unused?.nextMs ?? expiresAtMs],
+      now,
+    ),
   };
 }
 
@@ -88,7 +115,7 @@ function refusalOf({
   };
 }
 
-type BareCondition = Pick<Condition, "type" | "status" | "reason" | "message">;
+export type BareCondition = Pick<Condition, "type" | "status" | "reason" | "message">;
 
 function readyOf(standings: readonly PolicyStanding[], expiresAt: string): BareCondition {
   const refusals = standings.flatMap((standing) => refusalOf(standing) ?? []);
@@ -105,7 +132,7 @@ function announce(
   now: number,
   isExpired: boolean,
   expiresAtMs: number,
-): ExceptionDecision["announcement"] {
+): Announcement | undefined {
   const policies = spec.policies.join(", ");
   if (isExpired) {
     const wasKnown = previous?.conditions?.some(
@@ -124,9 +151,9 @@ function announce(
   };
 }
 
-function nextChange(createdAtMs: number, expiresAtMs: number, now: number): number | undefined {
-  const next = [warningTimeMs(createdAtMs, expiresAtMs), expiresAtMs].filter((at) => at > now);
-  return next.length === 0 ? undefined : Math.min(...next) - now;
+function nextChange(moments: readonly number[], now: number): number | undefined {
+  const next = moments.filter((at) => at > now);
+  return next.length === 0 ? undefined : Math.min(Math.min(...next) - now, LOOK_AGAIN_MS);
 }
 
 function withTransition(

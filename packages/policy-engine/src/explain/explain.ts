@@ -6,6 +6,7 @@ import { type CompiledException, standingOf } from "../policy-set/exceptions.ts"
 import { isLeftAlone } from "../policy-set/left-alone.ts";
 import { type EvaluationContext, PolicySet } from "../policy-set/policy-set.ts";
 import { Question } from "../policy-set/question.ts";
+import { Timing } from "../policy-set/timing.ts";
 import { type AdmissionRequestLike, neverJudgedNamespaces } from "../policy-set/request.ts";
 import type { Verdict } from "../policy-set/verdict.ts";
 import { type ExplainedRun, explainExpressions } from "./expressions.ts";
@@ -64,7 +65,7 @@ export function explainPolicy(input: ExplainInput): Explanation {
   const exceptions = explainedExceptions(input);
   const base = { policy: policy.name, engine: policy.engine, action: policy.admission, isMutated: false };
   const nothing = { isRefused: false, violations: [], runs: [], exceptions };
-  const question = new Question(input.request, context, () => false);
+  const question = new Question(input.request, context, new Timing({}));
   const aside = whyNotAsked(input, question);
   if (aside !== undefined) return { ...base, ...nothing, ...aside };
   const set = setOf(input);
@@ -72,7 +73,7 @@ export function explainPolicy(input: ExplainInput): Explanation {
   const isMutated = mutation.object !== undefined;
   const request = isMutated ? { ...input.request, object: mutation.object } : input.request;
   const made = concluded(mutation, policy, question);
-  const asked = isMutated ? new Question(request, context, () => false) : question;
+  const asked = isMutated ? new Question(request, context, new Timing({})) : question;
   const said =
     made.conclusion === "fails" || made.conclusion === "unknown"
       ? made
