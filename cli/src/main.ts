@@ -3,6 +3,7 @@ import { Command, CommanderError, Option } from "commander";
 import { completionScript } from "./completion.ts";
 import { runDebugBundle } from "./debug/command.ts";
 import { UsageError } from "./errors.ts";
+import { runExceptions } from "./exceptions/command.ts";
 import { paint, type Terminal } from "./output/terminal.ts";
 import { runPolicyCheck } from "./policy/command.ts";
 import { runPolicyExplain } from "./policy-explain/command.ts";
@@ -38,6 +39,7 @@ Examples:
   shieldctl policy test policies/
   shieldctl policy explain --cluster -f pod.yaml
   helm template ./chart | shieldctl policy check -f - --policies policies/ -o sarif
+  shieldctl exceptions --expiring 14d
   shieldctl debug bundle --since 6h
 
 Exit codes: 0 fine; 1 a policy refuses, a test fails, ShieldX needs attention or the cluster cannot be reached; 2 wrong usage or input.`,
@@ -51,6 +53,21 @@ Exit codes: 0 fine; 1 a policy refuses, a test fails, ShieldX needs attention or
       new Option("-o, --output <format>", "how to print").choices(["table", "json"]).default("table"),
     )
     .action(async (options) => done(await runStatus(options, terminal)));
+
+  program
+    .command("exceptions")
+    .description(
+      "List ShieldExceptions, those first that end soonest: who answers, when they end, who needs them.",
+    )
+    .option("--kubeconfig <path>", "kubeconfig file (default: $KUBECONFIG, then ~/.kube/config)")
+    .option("--context <name>", "context of the kubeconfig (default: its current one)")
+    .option("-n, --namespace <name>", "only of this namespace (default: of all)")
+    .option("--expiring <duration>", "only those that end within this time, e.g. 14d")
+    .option("--unused", "only those that nothing needs")
+    .addOption(
+      new Option("-o, --output <format>", "how to print").choices(["table", "json"]).default("table"),
+    )
+    .action(async (options) => done(await runExceptions(options, terminal)));
 
   const policy = program.command("policy").description("Work with policies.");
   policy

@@ -49,6 +49,7 @@ export {
   parsePolicyProblems,
 } from "./policy-problems.ts";
 export {
+  coversEverything,
   nameMatches,
   SHIELD_EXCEPTION_CONDITIONS,
   type ShieldException,

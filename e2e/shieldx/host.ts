@@ -113,6 +113,8 @@ export interface HostOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Further flags for operators and webhooks alike. */
   readonly args?: readonly string[];
+  /** Further flags for operators. */
+  readonly operatorArgs?: readonly string[];
   /** What Node runs, e.g. the image's bundle; by default the sources. */
   readonly entry?: string;
   /** For the webhooks besides, e.g. what the chart gives them. */
@@ -170,6 +172,7 @@ export async function startShieldxOnHost(
         args: [
           "operator",
           ...args,
+          ...(options.operatorArgs ?? []),
           `--kubeconfig=${await cluster.serviceAccountKubeconfig(namespace, "shieldx-operator", token)}`,
           `--namespace=${namespace}`,
           `--webhook-url=${webhookUrl}`,

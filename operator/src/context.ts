@@ -35,6 +35,17 @@ export function sooner(...waits: readonly (number | undefined)[]): number | unde
   return known.length === 0 ? undefined : Math.min(...known);
 }
 
+/**
+ * Timers run by a clock that neither jumps nor stands still in a suspended machine as the other does: what is due by the
+ * clock on the wall has to be looked at this often, in ms.
+ */
+export const WALL_CLOCK_CHECK_MS = 60_000;
+
+/** A wait for a moment of the wall clock; undefined means never. */
+export function untilMoment(moment: number | undefined, now: number): number | undefined {
+  return moment === undefined ? undefined : Math.min(moment - now, WALL_CLOCK_CHECK_MS);
+}
+
 /** A reconcile result that asks for another look after `afterMs`, if at all. */
 export function lookAgain(afterMs: number | undefined): { requeueAfterMs: number } | undefined {
   return afterMs === undefined ? undefined : { requeueAfterMs: Math.max(1, Math.ceil(afterMs)) };

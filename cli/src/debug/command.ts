@@ -1,5 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { type ConnectionOptions, withClient } from "../connect.ts";
+import { secondsOf } from "../duration.ts";
 import { UsageError } from "../errors.ts";
 import { progress, type Terminal } from "../output/terminal.ts";
 import { shieldctlVersion } from "../version.ts";
@@ -18,7 +19,7 @@ const agentsNamespace = "shieldx-agents";
 
 /** `shieldctl debug bundle`: exit code 0 also where parts are missing; the index names them. */
 export async function runDebugBundle(options: BundleOptions, terminal: Terminal): Promise<number> {
-  const sinceSeconds = secondsOf(options.since);
+  const sinceSeconds = secondsOf("--since", options.since);
   const now = new Date();
   const file =
     options.output ?? `shieldx-debug-${now.toISOString().slice(0, 19).replace(/[-:]/g, "")}.tar.gz`;
@@ -49,15 +50,4 @@ export async function runDebugBundle(options: BundleOptions, terminal: Terminal)
   );
   for (const { what, why } of missing.slice(0, 10)) terminal.err(`  ${what}: ${why}\n`);
   return 0;
-}
-
-const units: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
-
-/** @throws UsageError for what is no duration */
-function secondsOf(text: string): number {
-  const match = /^([1-9]\d{0,5})([smhd])$/.exec(text);
-  const unit = units[match?.[2] ?? ""];
-  if (match === null || unit === undefined)
-    throw new UsageError("BadDuration", `--since ${text}: write a duration such as 30m, 6h or 2d`);
-  return Number(match[1]) * unit;
 }

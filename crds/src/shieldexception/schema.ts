@@ -3,7 +3,7 @@ import * as z from "zod";
 import { defineKind } from "../definition/kind.ts";
 import { MAX_APPROVER_LENGTH } from "../exception-reports.ts";
 import { conditions } from "../kubernetes/condition.ts";
-import { labelSelector } from "../kubernetes/label-selector.ts";
+import { type LabelSelector, labelSelector } from "../kubernetes/label-selector.ts";
 import { kindName, subdomain } from "../kubernetes/names.ts";
 import { objectMeta } from "../kubernetes/object-meta.ts";
 import { POD_SECURITY_CHECKS } from "../shieldpolicy/pod-security.ts";
@@ -14,6 +14,19 @@ import { rule } from "../structural/server-check.ts";
 export const SHIELD_EXCEPTION_CONDITIONS = ["Ready", "Expired", "Unused"] as const;
 
 const count = () => wholeNumber({ min: 0, max: Number.MAX_SAFE_INTEGER });
+
+interface ExceptionMatch {
+  readonly kinds?: readonly string[] | undefined;
+  readonly names?: readonly string[] | undefined;
+  readonly objectSelector?: LabelSelector | undefined;
+}
+
+/** Whether nothing an object has to be or to have is named: labels it must not have leave everything else. */
+export function coversEverything({ kinds = [], names = [], objectSelector = {} }: ExceptionMatch): boolean {
+  const { matchLabels = {}, matchExpressions = [] } = objectSelector;
+  const isAsked = matchExpressions.some(({ operator }) => operator === "In" || operator === "Exists");
+  return kinds.length + names.length + Object.keys(matchLabels).length === 0 && !isAsked;
+}
 
 const match = z
   .object({
@@ -34,22 +47,15 @@ const match = z
     objectSelector: labelSelector().describe("Labels of the objects; left out, any labels.").exactOptional(),
   })
   .check(
-    rule<{
-      kinds?: string[];
-      names?: string[];
-      objectSelector?: { matchLabels?: object; matchExpressions?: unknown[] };
-    }>({
+    rule<ExceptionMatch>({
       rule:
         "(has(self.kinds) && size(self.kinds) > 0) || (has(self.names) && size(self.names) > 0) || (has(self.objectSelector) && " +
         "((has(self.objectSelector.matchLabels) && size(self.objectSelector.matchLabels) > 0) || " +
-        "(has(self.objectSelector.matchExpressions) && size(self.objectSelector.matchExpressions) > 0)))",
+        "(has(self.objectSelector.matchExpressions) && " +
+        "self.objectSelector.matchExpressions.exists(e, e.operator == 'In' || e.operator == 'Exists'))))",
       message:
-        "an exception for everything in the namespace is refused: narrow spec.match by kinds, names or objectSelector",
-      holds: ({ kinds, names, objectSelector }) =>
-        (kinds ?? []).length > 0 ||
-        (names ?? []).length > 0 ||
-        Object.keys(objectSelector?.matchLabels ?? {}).length > 0 ||
-        (objectSelector?.matchExpressions ?? []).length > 0,
+        "an exception for everything in the namespace is refused: narrow spec.match by kinds, names or labels that objects must have",
+      holds: (match) => !coversEverything(match),
     }),
   );
 

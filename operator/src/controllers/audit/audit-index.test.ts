@@ -66,8 +66,13 @@ describe("AuditIndex", () => {
     });
     expect(index.policy("p")).toMatchObject({ checked: 2, exempted: 0, violating: 1, findings: 2 });
     expect(index.policy("q")).toMatchObject({ checked: 1, exempted: 1, violating: 0 });
+    expect(index.exceptions).toEqual(new Map([["ns/e", 2]]));
+    expect(index.takeChanges().exceptions).toEqual(["ns/e"]);
     index.delete("a");
     expect(index.policy("q")).toMatchObject({ checked: 0, exempted: 0 });
+    index.delete("b");
+    expect(index.exceptions).toEqual(new Map());
+    expect(index.takeChanges().exceptions).toEqual(["ns/e"]);
   });
 
   it("lists the ten worst, most findings first, whatever order they came in", () => {
@@ -98,7 +103,7 @@ describe("AuditIndex", () => {
     index.set(object("a"), of(finding("p", "x")));
     index.set(object("b"), of());
     index.delete("c");
-    expect(index.takeChanges()).toEqual({ policies: [], objects: [] });
+    expect(index.takeChanges()).toEqual({ policies: [], objects: [], exceptions: [] });
     index.set(object("a"), of());
     expect(index.takeChanges()).toEqual({ policies: ["p"], objects: ["a"], exceptions: [] });
     expect(index.size).toBe(0);

@@ -11,7 +11,7 @@ import {
   ValidatingAdmissionPolicyBinding,
   watch,
 } from "@shieldx/controller-runtime";
-import { lookAgain, type OperatorContext, sooner } from "../../context.ts";
+import { lookAgain, type OperatorContext, sooner, untilMoment } from "../../context.ts";
 import { ShieldExceptionType, type ShieldPolicyObject, ShieldPolicyType } from "../../kinds.ts";
 import { FIELD_MANAGER } from "../../names.ts";
 import { OwnedObjects } from "../../owned-object.ts";
@@ -149,9 +149,7 @@ export function nativeController(operator: OperatorContext): ControllerDefinitio
       const home = plan.homes.get(policy);
       return home && remainingMs(policy, home);
     });
-    const expiryMs = wanted.map(({ nextExpiryMs }) =>
-      nextExpiryMs === undefined ? undefined : nextExpiryMs - now,
-    );
+    const expiryMs = wanted.map(({ nextExpiryMs }) => untilMoment(nextExpiryMs, now));
     return sooner(
       waitMs,
       ...moveMs,

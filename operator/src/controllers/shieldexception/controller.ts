@@ -20,7 +20,7 @@ import { FIELD_MANAGER } from "../../names.ts";
 import { namespaceLabels } from "../../namespaces.ts";
 import { auditSubject } from "../../obstacles.ts";
 import { keepStatus } from "../../status.ts";
-import { decideException, type PolicyStanding } from "./decide.ts";
+import { type Announcement, decideException, type PolicyStanding } from "./decide.ts";
 
 const OWN_STATUS_FIELDS = ["observedGeneration", "conditions", "policies", "usage", "approvedBy"];
 /** Shortest time between two writes of the usage of one exception that says something new. */
@@ -74,27 +74,52 @@ export function shieldExceptionController(
     return leftMs > 0 ? { usage: written.usage, moreAfterMs: leftMs } : { usage, moreAfterMs: undefined };
   }
 
+  function announce(
+    context: ReconcileContext,
+    exception: ShieldExceptionObject,
+    announcements: readonly Announcement[],
+  ): void {
+    const { uid } = exception.metadata;
+    for (const { reason, note } of announcements) {
+      // One that was needed again meanwhile may be told of once more.
+      const mark = `${uid}/${reason}/${reason === "Unused" ? exception.status?.usage?.lastUsed : ""}`;
+      if (announced.has(mark)) continue;
+      if (announced.size > 10_000) announced.clear();
+      announced.add(mark);
+      context.events.event(exception, { type: "Warning", action: "Expire", reason, note });
+    }
+  }
+
   async function reconcile(key: ObjectKey, context: ReconcileContext): Promise<number | undefined> {
     const exception = context.get(ShieldExceptionType, key);
     if (exception === undefined || exception.metadata.deletionTimestamp !== undefined) {
       operator.obstacles.clear(`status of ShieldException ${keyString(key)}`);
       return undefined;
     }
-    const now = operator.clock.now();
+    return keepCurrent(exception, key, context, operator.clock.now());
+  }
+
+  async function keepCurrent(
+    exception: ShieldExceptionObject,
+    key: ObjectKey,
+    context: ReconcileContext,
+    now: number,
+  ): Promise<number | undefined> {
+    const { exceptionUses, unusedAfterMs, clock } = operator;
     const { metadata, spec, status: previous } = exception;
-    const { uid = "", generation = 0 } = metadata;
+    const { uid = "", generation = 0, creationTimestamp = new Date(now).toISOString() } = metadata;
     const { usage, moreAfterMs } = usageOf(exception, key, now);
-    const isAudited = operator.exceptionUses.objects(keyString(key)) !== undefined;
-    const approved = approvedBy(previous?.approvedBy, operator.exceptionUses.approval(uid), generation);
+    const isAudited = exceptionUses.objects(keyString(key)) !== undefined;
+    const approved = approvedBy(previous?.approvedBy, exceptionUses.approval(uid), generation);
     const decision = decideException(
       {
         spec,
         generation,
-        createdAtMs: Date.parse(metadata.creationTimestamp ?? new Date(now).toISOString()),
+        createdAtMs: Date.parse(creationTimestamp),
         standings: standings(context, exception, now),
         previous,
         usage: isAudited ? usage : undefined,
-        unusedAfterMs: operator.unusedAfterMs,
+        unusedAfterMs,
       },
       now,
     );
@@ -110,15 +135,9 @@ export function shieldExceptionController(
     // What is held back is not written yet.
     if (retryMs === undefined && moreAfterMs === undefined) {
       const isNew = !isDeepStrictEqual(previous?.usage ?? {}, usage);
-      operator.exceptionUses.wrote(uid, usage, isNew ? operator.clock.monotonicNow() : undefined);
+      exceptionUses.wrote(uid, usage, isNew ? clock.monotonicNow() : undefined);
     }
-    for (const { reason, note } of decision.announcements) {
-      const mark = `${uid}/${reason}/${reason === "Unused" ? (usage.lastUsed ?? "") : ""}`;
-      if (announced.has(mark)) continue;
-      if (announced.size > 10_000) announced.clear();
-      announced.add(mark);
-      context.events.event(exception, { type: "Warning", action: "Expire", reason, note });
-    }
+    announce(context, exception, decision.announcements);
     return sooner(decision.requeueAfterMs, retryMs, moreAfterMs);
   }
 

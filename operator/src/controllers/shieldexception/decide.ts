@@ -1,5 +1,6 @@
 import type { Condition, ShieldException, ShieldExceptionStatus } from "@shieldx/crds";
 import type { ExceptionStanding } from "@shieldx/policy-engine";
+import { untilMoment } from "../../context.ts";
 import { unusedNews, unusedOf } from "./unused.ts";
 
 /** What one policy makes of the exception. */
@@ -43,8 +44,6 @@ export interface ExceptionDecision {
 }
 
 const DAY_MS = 86_400_000;
-/** Timers run by a clock that no jump moves: what ends by the other clock is looked at this often. */
-const LOOK_AGAIN_MS = 60_000;
 
 /** How long before its end an exception is announced: three days, or a fifth of its life when that is shorter. */
 export function warningTimeMs(createdAtMs: number, expiresAtMs: number): number {
@@ -153,7 +152,7 @@ function announce(
 
 function nextChange(moments: readonly number[], now: number): number | undefined {
   const next = moments.filter((at) => at > now);
-  return next.length === 0 ? undefined : Math.min(Math.min(...next) - now, LOOK_AGAIN_MS);
+  return untilMoment(next.length === 0 ? undefined : Math.min(...next), now);
 }
 
 function withTransition(

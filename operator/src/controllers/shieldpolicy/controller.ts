@@ -18,7 +18,7 @@ import {
   watch,
 } from "@shieldx/controller-runtime";
 import { FAIL_CONFIGURATION, fitsWebhook, IGNORE_CONFIGURATION } from "@shieldx/crds";
-import { lookAgain, type OperatorContext, sooner } from "../../context.ts";
+import { lookAgain, type OperatorContext, sooner, untilMoment } from "../../context.ts";
 import { asPolicy, ShieldExceptionType, type ShieldPolicyObject, ShieldPolicyType } from "../../kinds.ts";
 import { FIELD_MANAGER, policyOfNative } from "../../names.ts";
 import { auditSubject, REPORTS_SUBJECT } from "../../obstacles.ts";
@@ -218,7 +218,7 @@ export function shieldPolicyController(operator: OperatorContext): ControllerDef
       waitMs,
       requeueAfterMs,
       statusRetryMs,
-      observed.nextExpiryMs === undefined ? undefined : observed.nextExpiryMs - now,
+      untilMoment(observed.nextExpiryMs, now),
       status.enforcedBy === "Webhook" || observed.problem !== undefined
         ? operator.world.nextReplicaChangeMs(now)
         : undefined,

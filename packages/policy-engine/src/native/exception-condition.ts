@@ -1,4 +1,4 @@
-import type { ShieldException } from "@shieldx/crds";
+import { coversEverything, type ShieldException } from "@shieldx/crds";
 import { byCodePoint } from "../pod-security/check.ts";
 import { PolicyCompileError } from "../policy-set/errors.ts";
 import { compileException, type ExceptionTerms, standingOf } from "../policy-set/exceptions.ts";
@@ -67,7 +67,7 @@ function honouredUntil(
   namespaceLabels: (namespace: string) => Labels | undefined,
 ): number | undefined {
   // Checks are those of the Pod Security Standards; an exception limited to some has nothing to say here.
-  if (exception.spec.checks !== undefined || isForEverything(exception)) return undefined;
+  if (exception.spec.checks !== undefined || coversEverything(exception.spec.match)) return undefined;
   try {
     const compiled = compileException(exception);
     const standing = standingOf(terms, compiled, now, namespaceLabels(compiled.namespace));
@@ -76,12 +76,6 @@ function honouredUntil(
     if (error instanceof PolicyCompileError) return undefined;
     throw error;
   }
-}
-
-function isForEverything({ spec }: ShieldException): boolean {
-  const { kinds = [], names = [], objectSelector } = spec.match;
-  const labels = Object.keys(objectSelector?.matchLabels ?? {}).length;
-  return kinds.length + names.length + labels + (objectSelector?.matchExpressions ?? []).length === 0;
 }
 
 /** `until` undefined: whoever renders the policy anew ends the exception, for the object cannot say when it was created. */

@@ -1,4 +1,4 @@
-import { nameMatches, type ShieldException } from "@shieldx/crds";
+import { coversEverything, nameMatches, type ShieldException } from "@shieldx/crds";
 import { isJsonObject } from "../pod-security/shape-reader.ts";
 import { labelsOf, metadataOf } from "./match.ts";
 import { type CompiledSelector, compileSelector, type Labels } from "./selector.ts";
@@ -34,7 +34,7 @@ export function compileException(exception: ShieldException): CompiledException 
   const namespace = metadata.namespace ?? "default";
   const selector = compileSelector(spec.match.objectSelector, "spec.match.objectSelector");
   const { kinds = [], names = [] } = spec.match;
-  const isForEverything = kinds.length === 0 && names.length === 0 && selector.matchesEverything;
+  const isForEverything = coversEverything(spec.match);
   return {
     key: `${namespace}/${metadata.name}`,
     namespace,
