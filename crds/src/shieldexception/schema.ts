@@ -47,15 +47,20 @@ const match = z
     objectSelector: labelSelector().describe("Labels of the objects; left out, any labels.").exactOptional(),
   })
   .check(
+    // Labels that objects must not have leave everything else; that is for the webhook to refuse, for stored exceptions
+    // may have been taken by this rule.
     rule<ExceptionMatch>({
       rule:
         "(has(self.kinds) && size(self.kinds) > 0) || (has(self.names) && size(self.names) > 0) || (has(self.objectSelector) && " +
         "((has(self.objectSelector.matchLabels) && size(self.objectSelector.matchLabels) > 0) || " +
-        "(has(self.objectSelector.matchExpressions) && " +
-        "self.objectSelector.matchExpressions.exists(e, e.operator == 'In' || e.operator == 'Exists'))))",
+        "(has(self.objectSelector.matchExpressions) && size(self.objectSelector.matchExpressions) > 0)))",
       message:
-        "an exception for everything in the namespace is refused: narrow spec.match by kinds, names or labels that objects must have",
-      holds: (match) => !coversEverything(match),
+        "an exception for everything in the namespace is refused: narrow spec.match by kinds, names or objectSelector",
+      holds: ({ kinds, names, objectSelector }) =>
+        (kinds ?? []).length > 0 ||
+        (names ?? []).length > 0 ||
+        Object.keys(objectSelector?.matchLabels ?? {}).length > 0 ||
+        (objectSelector?.matchExpressions ?? []).length > 0,
     }),
   );
 

@@ -145,7 +145,7 @@ describe("who may make exceptions", () => {
       "--clusterrole=shieldx-approver",
       "--user=tenant",
     ]);
-    expect((await create("web", "--dry-run=server", ...as)).stderr).toContain('"guarded" refuses');
+    expect((await create("web", "--dry-run=server", ...as)).stderr).toContain('ShieldPolicy "guarded"');
     // What is his may be made.
     expect(
       (await kubectl(["create", "-f", "-", "--dry-run=server", ...as], restrictedPod("fine", {}, "shop")))
@@ -183,7 +183,7 @@ describe("who may make exceptions", () => {
     });
     expect((await kubectl(["create", "-f", "-", ...tenant], workload({ guarded: "yes" }, {}))).code).toBe(0);
     const around = await kubectl(["replace", "-f", "-", ...tenant], workload({}, { hostNetwork: true }));
-    expect(around.stderr).toContain('"labelled" refuses');
+    expect(around.stderr).toContain('ShieldPolicy "labelled"');
   });
 
   it("nobody for everything", async () => {
@@ -223,23 +223,24 @@ describe("what is counted", () => {
   });
 
   it("makes those known that nothing needs, by condition and one Event", async () => {
+    // It was unused once before, between its making and its first use.
+    const events = async () => {
+      const selector = "--field-selector=reason=Unused";
+      const { stdout } = await kubectl(["get", "events.events.k8s.io", "-n", "shop", selector, "-o", "json"]);
+      return (JSON.parse(stdout) as { items: { regarding: { name: string }; note: string }[] }).items;
+    };
+    const before = await events();
     await mustKubectl(cluster, ["delete", "pods", "--all", "-n", "shop", "--force", "--grace-period=0"]);
     await waitFor("unused", async () => (await unused("legacy")) === "True Unused", { timeoutMs: 60_000 });
-    expect(await statusOf("legacy")).toMatchObject({ usage: { count: 5, objects: 0 } });
-    const events = async () => {
-      const { stdout } = await kubectl([
-        "get",
-        "events",
-        "-n",
-        "shop",
-        "--field-selector=reason=Unused",
-        "-o",
-        "json",
-      ]);
-      return (JSON.parse(stdout) as { items: { involvedObject: { name: string } }[] }).items;
-    };
-    await waitFor("an Event", async () => (await events()).length > 0);
-    expect((await events()).map(({ involvedObject }) => involvedObject.name)).toEqual(["legacy"]);
+    const { usage } = (await statusOf("legacy")) ?? {};
+    expect(usage).toMatchObject({ count: 5, objects: 0 });
+    const told = await waitFor("an Event", async () => {
+      const found = await events();
+      return found.length > before.length ? found : undefined;
+    });
+    expect(told).toHaveLength(before.length + 1);
+    expect(told.at(-1)).toMatchObject({ regarding: { name: "legacy" } });
+    expect(told.some(({ note }) => note.includes(`since ${usage?.lastUsed}`))).toBe(true);
   });
 
   it("is shown by shieldctl, by what people ask for", async () => {

@@ -41,7 +41,7 @@ export function judgeException(request: AdmissionRequest, facts: ExceptionFacts)
       }
       const standing = standingOf(policy.exceptions, compiled, facts.now, facts.namespaceLabels);
       if (standing.honoured) continue;
-      const field = standing.code === "TooLong" ? "spec.expiresAt" : `spec.policies[${index}]`;
+      const field = fieldOf[standing.code] ?? `spec.policies[${index}]`;
       problems.push(`${field}: ${standing.message}`);
     }
     if (problems.length > 0) return invalid(problems.join("; "));
@@ -52,6 +52,12 @@ export function judgeException(request: AdmissionRequest, facts: ExceptionFacts)
     throw error;
   }
 }
+
+/** What to correct, where that is not the entry of `spec.policies`. */
+const fieldOf: { readonly [code: string]: string | undefined } = {
+  TooLong: "spec.expiresAt",
+  CoversEverything: "spec.match",
+};
 
 /** Whose request makes the exception what it is; undefined where it is only tried, or the API server does not say. */
 export function approvalIn({ object, userInfo, dryRun }: AdmissionRequest): ExceptionApproval | undefined {

@@ -23,6 +23,8 @@ export interface CompiledException {
   /** Undefined where the object has not been created yet, as in a file. */
   readonly createdAt: number | undefined;
   readonly isBeingDeleted: boolean;
+  /** It names nothing that an object has to be or to have. */
+  readonly coversEverything: boolean;
   /** Undefined for all checks. */
   readonly checks: ReadonlySet<string> | undefined;
   covers(object: unknown, kind: string): boolean;
@@ -41,6 +43,7 @@ export function compileException(exception: ShieldException): CompiledException 
     policies: spec.policies,
     expiresAt: Date.parse(spec.expiresAt),
     createdAt: metadata.creationTimestamp === undefined ? undefined : Date.parse(metadata.creationTimestamp),
+    coversEverything: isForEverything,
     isBeingDeleted: metadata.deletionTimestamp !== undefined,
     checks: spec.checks === undefined ? undefined : new Set(spec.checks),
     covers: (object, kind) =>
@@ -55,7 +58,13 @@ export type ExceptionStanding =
   | { readonly honoured: true; readonly until: number }
   | {
       readonly honoured: false;
-      readonly code: "NamespaceNotListed" | "Expired" | "TooLong" | "BeingDeleted" | "PolicyNotNamed";
+      readonly code:
+        | "NamespaceNotListed"
+        | "Expired"
+        | "TooLong"
+        | "BeingDeleted"
+        | "PolicyNotNamed"
+        | "CoversEverything";
       readonly message: string;
     };
 
@@ -81,6 +90,12 @@ export function standingOf(
     return refused("PolicyNotNamed", `the exception does not name policy "${terms.policy}"`);
   }
   if (exception.isBeingDeleted) return refused("BeingDeleted", "the exception is being deleted");
+  if (exception.coversEverything) {
+    return refused(
+      "CoversEverything",
+      "an exception for everything in the namespace is not honoured: narrow spec.match by kinds, names or labels that objects must have",
+    );
+  }
   if (!listsNamespace(terms, exception.namespace, namespaceLabels)) {
     return refused(
       "NamespaceNotListed",
