@@ -1,7 +1,6 @@
 // Exceptions from outside: who may make them and is named for it, what is counted, and which nothing needs.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { main } from "../../../cli/src/main.ts";
-import { type Cluster, startCluster } from "../../cluster/index.ts";
+import { type Cluster, runCommand, startCluster } from "../../cluster/index.ts";
 import { type ShieldxOnHost, startShieldxOnHost } from "../../shieldx/host.ts";
 import { mustKubectl } from "../../shieldx/kubectl.ts";
 import {
@@ -15,6 +14,7 @@ import {
 } from "../../shieldx/objects.ts";
 import { waitFor } from "../../shieldx/wait.ts";
 
+const shieldctl = new URL("../../../cli/src/bin.ts", import.meta.url).pathname;
 let cluster: Cluster;
 let shieldx: ShieldxOnHost;
 const tenant = ["--as=tenant"];
@@ -245,17 +245,9 @@ describe("what is counted", () => {
 
   it("is shown by shieldctl, by what people ask for", async () => {
     const run = async (...args: string[]) => {
-      let out = "";
-      const write = (text: string) => {
-        out += text;
-      };
-      const code = await main(["exceptions", "--kubeconfig", cluster.kubeconfig, ...args], {
-        out: write,
-        err: write,
-        color: false,
-        interactive: false,
-      });
-      return { code, out };
+      const command = [shieldctl, "exceptions", "--kubeconfig", cluster.kubeconfig, ...args];
+      const { code, stdout } = await runCommand(process.execPath, command);
+      return { code, out: stdout };
     };
     const all = await run();
     expect(all).toMatchObject({ code: 0 });

@@ -6,8 +6,8 @@ import { type CompiledException, standingOf } from "../policy-set/exceptions.ts"
 import { isLeftAlone } from "../policy-set/left-alone.ts";
 import { type EvaluationContext, PolicySet } from "../policy-set/policy-set.ts";
 import { Question } from "../policy-set/question.ts";
-import { Timing } from "../policy-set/timing.ts";
 import { type AdmissionRequestLike, neverJudgedNamespaces } from "../policy-set/request.ts";
+import { Timing } from "../policy-set/timing.ts";
 import type { Verdict } from "../policy-set/verdict.ts";
 import { type ExplainedRun, explainExpressions } from "./expressions.ts";
 import { whyNotMatched } from "./match-why.ts";
