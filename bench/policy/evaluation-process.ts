@@ -1,15 +1,7 @@
 /** A process that times `PolicySet.evaluate`: `node evaluation-process.ts LANGUAGE SIZE SECONDS`. See `evaluation.ts`. */
-import { realClock } from "@shieldx/controller-runtime";
-import type { ShieldPolicy } from "@shieldx/crds";
-import {
-  type AdmissionRequestLike,
-  buildPolicySet,
-  openRegoPolicies,
-  type PolicySet,
-  type RegoLookup,
-} from "@shieldx/policy-engine";
-import { buildRegoCompiler } from "../../e2e/cluster/index.ts";
+import { type AdmissionRequestLike, buildPolicySet, type PolicySet } from "@shieldx/policy-engine";
 import { quantile } from "../lib/statistics.ts";
+import { compiledRego, stored } from "./compiled.ts";
 import { type ShieldLanguage, shieldPolicies } from "./render/shield-policies.ts";
 import { reviewOf } from "./review.ts";
 import { judgedPods, type PolicyRule, rulesOf, spread } from "./rules/rules.ts";
@@ -26,7 +18,7 @@ async function run(language: ShieldLanguage, size: number, seconds: number): Pro
   const rules = rulesOf(size);
   const policies = stored(shieldPolicies(namespace, language, rules));
   const began = performance.now();
-  const rego = language === "rego" ? await compiled(policies) : undefined;
+  const rego = language === "rego" ? await compiledRego(policies) : undefined;
   const set = buildPolicySet({ policies, exceptions: [], serverMinor: 37, rego });
   const buildMs = performance.now() - began;
   if (set.problems.length > 0) throw new Error(`cannot be compiled: ${set.problems[0]?.error.message}`);
@@ -39,20 +31,6 @@ async function run(language: ShieldLanguage, size: number, seconds: number): Pro
   const tookMs = time(set, texts, seconds);
   const [p50, p99] = [quantile(tookMs, 0.5), quantile(tookMs, 0.99)];
   return { event: "evaluated", buildMs, p50, p99, evaluations: tookMs.length };
-}
-
-/** By the process that compiles Rego, as in the webhook. */
-async function compiled(policies: readonly ShieldPolicy[]): Promise<RegoLookup> {
-  const log = (_level: string, _: object, message: string) => console.error(message);
-  const programs = openRegoPolicies({ compilerFile: await buildRegoCompiler(), clock: realClock, log });
-  const { promise, resolve } = Promise.withResolvers<void>();
-  programs.onChange(() => {
-    if (programs.isSettled) resolve();
-  });
-  programs.want(policies.map(({ spec }) => spec));
-  await promise;
-  programs.stop();
-  return programs.state;
 }
 
 /** Every evaluation has an object of its own, as it comes from the wire: nothing can be kept from the one before. */
@@ -79,14 +57,6 @@ function compareVerdicts(set: PolicySet, rules: readonly PolicyRule[]): void {
     const expected = breaks === undefined ? "" : `${namespace}-${breaks.name}`;
     if (said !== expected) throw new Error(`${name}: refused by "${said}", expected "${expected}"`);
   }
-}
-
-/** As the API server would have stored them. */
-function stored(policies: readonly object[]): ShieldPolicy[] {
-  return policies.map((policy, at) => {
-    const { metadata, ...rest } = policy as { metadata: object };
-    return { ...rest, metadata: { ...metadata, uid: `uid-${at}`, generation: 1 } } as unknown as ShieldPolicy;
-  });
 }
 
 const [language = "cel", size = "16", seconds = "1"] = process.argv.slice(2);

@@ -10,6 +10,8 @@ export const rssMiB = 150e6 / 2 ** 20;
 /** From its start to ready. */
 export const readyMs = 1_000;
 export const evaluationMs = { p50: 0.2, p99: 1 } as const;
+/** One request keeps others waiting no longer. */
+export const holdMs = 50;
 export const reviewsPerSecond = 3_000;
 
 /** Figures that have goals relative to others'. */

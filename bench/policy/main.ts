@@ -6,6 +6,7 @@ import { publishResults } from "../lib/results.ts";
 import { benchOnCluster } from "./cluster-part.ts";
 import { benchEvaluation } from "./evaluation.ts";
 import type { Lines } from "./figures.ts";
+import { benchHolds } from "./holds.ts";
 import { benchReviews, benchStarts } from "./lone-part.ts";
 import { type Part, type PolicyBenchSettings, policySettingsFrom } from "./settings.ts";
 
@@ -13,6 +14,7 @@ const settings = policySettingsFrom(process.env);
 
 const runs: Readonly<Record<Part, (settings: PolicyBenchSettings) => Promise<Lines>>> = {
   evaluation: benchEvaluation,
+  holds: benchHolds,
   starts: benchStarts,
   reviews: benchReviews,
   creates: benchOnCluster,

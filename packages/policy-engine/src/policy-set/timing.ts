@@ -23,7 +23,7 @@ const TURN_MS = 8;
  * A policy that is at it beyond this, and then uses as much CPU time again, is given up. CPU time, for a process whose
  * share of the CPU is used up stands still as long; asked for late, for most requests are over long before.
  */
-const STRETCH_MS = 22;
+const STRETCH_MS = 16;
 
 /** What is the matter with a policy that is given up. */
 const HELD_TOO_LONG = `it took more than ${2 * STRETCH_MS} ms of CPU on one request, and no other is answered meanwhile: make its rules cheaper`;
