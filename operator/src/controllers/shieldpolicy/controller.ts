@@ -110,7 +110,8 @@ export function shieldPolicyController(operator: OperatorContext): ControllerDef
     if (kept !== undefined) return { ...kept, ...brought };
     if (enforcer.by === "Native" && !wasInForce(policy))
       return { ...brought, ...beTakenIn(observed, brought) };
-    handOvers.forget(name);
+    // A status that does not tell yet, for the cache lags, must not begin it all anew.
+    if (policy.status?.enforcedBy === enforcer.by) handOvers.forget(name);
     return { ...nothingToHandOver, enforcer, ...brought };
   }
 
