@@ -1,4 +1,5 @@
 export * from "./explain/index.ts";
+export { flatCopy } from "./flat-copy.ts";
 export * from "./inventory/index.ts";
 export * from "./mutants/index.ts";
 export * from "./mutation/index.ts";

@@ -1,5 +1,11 @@
 import type { KubeObject, ResourceType } from "@shieldx/controller-runtime";
-import { type AuditVerdict, type JudgeContext, judgedParts, type PolicySet } from "@shieldx/policy-engine";
+import {
+  type AuditVerdict,
+  flatCopy,
+  type JudgeContext,
+  judgedParts,
+  type PolicySet,
+} from "@shieldx/policy-engine";
 import type { AuditedObject, Judgement } from "./audit-index.ts";
 
 /** What findings and reports need to name an object by. */
@@ -53,10 +59,14 @@ export function judgeObject(
   return {
     matched,
     errors: found.length - findings.length,
+    // They are kept for as long as the object offends: copies, or each would keep the object it quotes.
     findings: findings.map(({ policy, message, violations }) => ({
       policy,
-      message,
-      violations: violations.map(({ checkId, detail, reason }) => ({ checkId, detail: detail || reason })),
+      message: flatCopy(message),
+      violations: violations.map(({ checkId, detail, reason }) => ({
+        checkId,
+        detail: flatCopy(detail || reason),
+      })),
     })),
     // Let off for good: by an exception, and nothing left to hold against it.
     exempted: [

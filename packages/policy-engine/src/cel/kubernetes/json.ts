@@ -27,24 +27,32 @@ export function setOwnValue(record: Record<string, Json>, key: string, value: Js
 /** How deep a JSON document may be nested where this code recurses into it (Go's decoder stops at 10,000). */
 export const maxJsonDepth = 1000;
 
-/** Whether two values are the same JSON; false, too, beyond `maxJsonDepth`. */
-export function jsonEquals(a: Json, b: Json, depth = 0): boolean {
-  if (a === b) return true;
-  if (depth > maxJsonDepth) return false;
-  if (isJsonList(a)) {
-    return (
-      isJsonList(b) &&
-      a.length === b.length &&
-      a.every((item, at) => jsonEquals(item, b[at] ?? null, depth + 1))
-    );
+/** Whether two values are the same JSON, however deep: objects nested by the thousand are compared on no stack. */
+export function jsonEquals(a: Json, b: Json): boolean {
+  const open: [Json, Json][] = [[a, b]];
+  for (let pair = open.pop(); pair !== undefined; pair = open.pop()) {
+    const [one, other] = pair;
+    if (one === other) continue;
+    if (isJsonList(one) && isJsonList(other)) {
+      if (one.length !== other.length) return false;
+      for (let at = one.length - 1; at >= 0; at--) open.push([one[at] ?? null, other[at] ?? null]);
+    } else if (isJsonRecord(one) && isJsonRecord(other)) {
+      if (!openFields(one, other, open)) return false;
+    } else {
+      return false;
+    }
   }
-  if (!isJsonRecord(a) || !isJsonRecord(b)) return false;
-  const keys = Object.keys(a);
-  return (
-    keys.length === Object.keys(b).length &&
-    keys.every((key) => {
-      const other = ownValue(b, key);
-      return other !== undefined && jsonEquals(a[key] ?? null, other, depth + 1);
-    })
-  );
+  return true;
+}
+
+/** False when their keys differ. */
+function openFields(one: JsonRecord, other: JsonRecord, open: [Json, Json][]): boolean {
+  const keys = Object.keys(one);
+  if (keys.length !== Object.keys(other).length) return false;
+  for (const key of keys) {
+    const value = ownValue(other, key);
+    if (value === undefined) return false;
+    open.push([one[key] ?? null, value]);
+  }
+  return true;
 }

@@ -1,3 +1,4 @@
+import { flatCopy } from "../../flat-copy.ts";
 import { CelError } from "../errors.ts";
 import { type Parsed, parsed, unparsed } from "./parsed.ts";
 
@@ -122,7 +123,7 @@ export function parseQuantity(text: string): Parsed<Quantity> {
   const read = readQuantity(text);
   if (text.length > longestKnown) return read;
   if (known.size >= mostKnown) known.clear();
-  known.set(text, read);
+  known.set(flatCopy(text), read);
   return read;
 }
 

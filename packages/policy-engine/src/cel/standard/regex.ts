@@ -1,4 +1,5 @@
 import { RE2JS } from "re2js";
+import { flatCopy } from "../../flat-copy.ts";
 import { estimatedProgramSize } from "../../regex-size.ts";
 import { CelError } from "../errors.ts";
 import { shortened } from "../shortened.ts";
@@ -38,7 +39,9 @@ export function compileRegex(pattern: string): Regex {
       `regular expression of more than ${MAX_PROGRAM} characters with repetitions written out`,
     );
   spend(estimate * COMPILE_WORK);
-  const compiled = compileRe2(pattern);
+  // The program holds its pattern, and names of groups cut from it.
+  const kept = flatCopy(pattern);
+  const compiled = compileRe2(kept);
   const size = compiled.programSize();
   const regex = {
     compiled,
@@ -50,7 +53,7 @@ export function compileRegex(pattern: string): Regex {
     keptSize = 0;
   }
   keptSize += regex.size;
-  known.set(pattern, regex);
+  known.set(kept, regex);
   return regex;
 }
 

@@ -1,3 +1,4 @@
+import { flatCopy } from "../../flat-copy.ts";
 import { CelError } from "../errors.ts";
 import { shortened } from "../shortened.ts";
 import type { CelTimestamp } from "../values.ts";
@@ -84,7 +85,7 @@ function formatterFor(zone: string): Intl.DateTimeFormat {
     throw error;
   }
   if (formatters.size >= MAX_FORMATTERS) formatters.clear();
-  formatters.set(key, formatter);
+  formatters.set(flatCopy(key), formatter);
   return formatter;
 }
 

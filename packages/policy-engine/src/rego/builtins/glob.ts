@@ -2,6 +2,7 @@
  * `glob.*`: the language of gobwas/glob v1, which OPA uses. A pattern becomes a nondeterministic automaton that
  * is run over the text one rune at a time, so matching takes time proportional to the product of both lengths.
  */
+import { flatCopy } from "../../flat-copy.ts";
 import { isArray, type RegoValue } from "../values.ts";
 import type { Builtin, BuiltinContext } from "./contract.ts";
 import { compileGlob, type Glob, GlobSyntaxError } from "./go/glob-pattern.ts";
@@ -40,7 +41,7 @@ function compiled(pattern: string, separators: readonly string[], context: Built
   refuseLongPattern(pattern);
   context.spend(1 + pattern.length);
   try {
-    const glob = compileGlob(pattern, separators);
+    const glob = compileGlob(flatCopy(pattern), separators.map(flatCopy));
     context.cache.set(key, glob, 1 + pattern.length);
     return glob;
   } catch (error) {

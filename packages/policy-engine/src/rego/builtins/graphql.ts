@@ -1,5 +1,6 @@
 /** `graphql.*` (OPA's v1/topdown/graphql.go). Queries and schemas come as text or as the trees these give. */
 import type { DocumentNode, GraphQLSchema } from "graphql";
+import { flatCopy } from "../../flat-copy.ts";
 import { isObject, type PlainObject, type RegoValue } from "../values.ts";
 import { type Builtin, type BuiltinContext, BuiltinError, LimitError } from "./contract.ts";
 import { maxQueryTokens, maxSchemaTokens } from "./graphql-limits.ts";
@@ -89,11 +90,11 @@ class CheckedSchema {
 }
 
 function checkedSchema(value: RegoValue, position: number, context: BuiltinContext): CheckedSchema {
-  const key =
-    typeof value === "string" && value.length <= maxCachedLength ? `graphql.schema:${value}` : undefined;
+  const kept = typeof value === "string" && value.length <= maxCachedLength ? flatCopy(value) : undefined;
+  const key = kept === undefined ? undefined : `graphql.schema:${kept}`;
   const cached = key === undefined ? undefined : context.cache.get(key);
   if (cached instanceof CheckedSchema) return cached;
-  const { document, tokens } = documentOf(value, "schema", position, context);
+  const { document, tokens } = documentOf(kept ?? value, "schema", position, context);
   context.spend(schemaCost * tokens);
   const checked = guarded(() => new CheckedSchema(buildSchema(document), schemaDocumentTree(document)));
   if (key !== undefined) context.cache.set(key, checked, 2 * tokens);

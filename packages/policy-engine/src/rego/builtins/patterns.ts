@@ -3,6 +3,7 @@
  * here: re2js takes lookbehind, which Go refuses, so it is refused here too.
  */
 import { RE2JS, RE2JSSyntaxException } from "re2js";
+import { flatCopy } from "../../flat-copy.ts";
 import { estimatedProgramSize } from "../../regex-size.ts";
 import { countWork } from "../work-meter.ts";
 import { type BuiltinContext, LimitError } from "./contract.ts";
@@ -80,7 +81,7 @@ export function compiledPattern(pattern: string, context: BuiltinContext): RE2JS
   spendOnCompiling(pattern, context);
   let compiled: RE2JS;
   try {
-    compiled = compile(pattern);
+    compiled = compile(flatCopy(pattern));
   } catch (error) {
     throw failure(syntaxMessage(error), error);
   }

@@ -1,4 +1,5 @@
 /** `time.*` (OPA's v1/topdown/time.go). Instants are nanoseconds since 1970 and fit an int64. */
+import { flatCopy } from "../../flat-copy.ts";
 import { integer, isArray, isNumber, type RegoNumber, type RegoValue } from "../values.ts";
 import type { Builtin, BuiltinContext } from "./contract.ts";
 import { bigFloatOf, truncateFloat } from "./go/big-float.ts";
@@ -87,7 +88,7 @@ function zoneOf(name: string, context: BuiltinContext): Zone {
     return known;
   }
   context.spend(1_000);
-  const zone = loadZone(name);
+  const zone = loadZone(flatCopy(name));
   if (zone === undefined) {
     throw failure(`unknown time zone ${name}`);
   }

@@ -14,6 +14,7 @@ import {
   verify,
   X509Certificate,
 } from "node:crypto";
+import { flatCopy } from "../../flat-copy.ts";
 import { type AnyObject, getKey, isArray, isObject, type RegoValue, ValueDepthError } from "../values.ts";
 import { type BuiltinContext, BuiltinError, LimitError } from "./contract.ts";
 import { bytesOf } from "./go/bytes.ts";
@@ -156,7 +157,7 @@ export function verificationKeys(text: string, context: BuiltinContext): readonl
     return known;
   }
   context.spend(1_000 + text.length);
-  const keys = parseKeys(text);
+  const keys = parseKeys(flatCopy(text));
   context.cache.set(cacheKey, keys);
   return keys;
 }

@@ -1,3 +1,4 @@
+import { flatCopy } from "../../flat-copy.ts";
 import type { BuiltinCache } from "../builtins/contract.ts";
 
 interface Entry {
@@ -5,7 +6,10 @@ interface Entry {
   readonly size: number;
 }
 
-/** Keeps the entries used last; a policy that makes up patterns per request cannot fill the memory. */
+/**
+ * Keeps the entries used last; a policy that makes up patterns per request cannot fill the memory. Keys are copied, and
+ * values are to be made of copies (flat-copy.ts).
+ */
 export class BoundedCache implements BuiltinCache {
   readonly #entries = new Map<string, Entry>();
   readonly #limit: number;
@@ -29,7 +33,7 @@ export class BoundedCache implements BuiltinCache {
   set(key: string, value: unknown, size = 1): void {
     this.#delete(key);
     if (size > this.#sizeLimit) return;
-    this.#entries.set(key, { value, size });
+    this.#entries.set(flatCopy(key), { value, size });
     this.#size += size;
     for (const oldest of this.#entries.keys()) {
       if (this.#entries.size <= this.#limit && this.#size <= this.#sizeLimit) return;

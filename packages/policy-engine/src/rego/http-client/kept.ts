@@ -1,4 +1,5 @@
 /** Answers that policies let be used for more than one evaluation. */
+import { flatCopy } from "../../flat-copy.ts";
 import type { HttpCall, HttpResponse } from "../calls/call.ts";
 
 /** Bytes of bodies kept, together. */
@@ -34,7 +35,7 @@ export class KeptAnswers {
     const lastsMs = Math.min(longestMs, keep === "as told" ? freshMs(response) : keep.ms);
     if (!(lastsMs > 0)) return;
     this.#drop(key);
-    this.#kept.set(key, { response, untilMs: nowMs + lastsMs });
+    this.#kept.set(flatCopy(key), { response, untilMs: nowMs + lastsMs });
     this.#bytes += response.body.length;
     for (const oldest of this.#kept.keys()) {
       if (this.#bytes <= mostBytes && this.#kept.size <= mostAnswers) break;
