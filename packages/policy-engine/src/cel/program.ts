@@ -90,7 +90,13 @@ export class Program {
 
   #generate(node: Node): void {
     this.#node = undefined;
-    this.#run = generated(node) ?? node.run;
+    // What making the code takes is not the evaluation's that happens to be under way: its budget is for what it reads.
+    const outer = countWith(undefined);
+    try {
+      this.#run = generated(node) ?? node.run;
+    } finally {
+      countWith(outer);
+    }
   }
 }
 

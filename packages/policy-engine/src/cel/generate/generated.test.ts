@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
+import { compileCelRules } from "../admission/index.ts";
 import { Compiler } from "../compiler.ts";
 import {
   bindings,
@@ -145,5 +146,22 @@ describe("a program as code", () => {
       return (await promisify(execFile)(process.execPath, args)).stdout;
     };
     expect(await run("--disallow-code-generation-from-strings")).toBe(await run());
+  });
+
+  it("is made at nobody's expense: what reads a variable first does not pay for the variable's code", () => {
+    const spec = {
+      variables: [{ name: "v", expression: `object.s == '${"x".repeat(85_000)}' || object.ok` }],
+      validations: [{ expression: "variables.v" }],
+    };
+    const things = { group: "", version: "v1", resource: "things" };
+    const request = { kind: { ...things, kind: "Thing" }, resource: things, operation: "CREATE" };
+    let looks = 0;
+    const outcome = asCode(() =>
+      compileCelRules(spec).evaluate(
+        { request, object: { s: "a", ok: true } },
+        { isLate: () => ++looks > 1 },
+      ),
+    );
+    expect(outcome.failures).toEqual([]);
   });
 });
