@@ -61,6 +61,20 @@ export interface ExplainInput {
 
 /** Says what a policy makes of a request, and why. Never throws for what is in the request. */
 export function explainPolicy(input: ExplainInput): Explanation {
+  try {
+    return explained(input);
+  } catch (error) {
+    const { policy } = input;
+    return {
+      ...{ policy: policy.name, engine: policy.engine, action: policy.admission, isMutated: false },
+      ...{ conclusion: "fails", why: `internal error: ${String(error)}` },
+      isRefused: isRefusal("fails", policy),
+      ...{ violations: [], runs: [], exceptions: [] },
+    };
+  }
+}
+
+function explained(input: ExplainInput): Explanation {
   const { policy, context } = input;
   const exceptions = explainedExceptions(input);
   const base = { policy: policy.name, engine: policy.engine, action: policy.admission, isMutated: false };
@@ -74,10 +88,10 @@ export function explainPolicy(input: ExplainInput): Explanation {
   const request = isMutated ? { ...input.request, object: mutation.object } : input.request;
   const made = concluded(mutation, policy, question);
   const asked = isMutated ? new Question(request, context, new Timing({})) : question;
-  const said =
-    made.conclusion === "fails" || made.conclusion === "unknown"
-      ? made
-      : concluded(set.evaluate(request, context), policy, question);
+  const isDecided = made.conclusion === "fails" || made.conclusion === "unknown";
+  const judged = isDecided ? made : concluded(set.evaluate(request, context), policy, question);
+  // A policy that only changes objects has no rules to hold against them, and is about the request all the same.
+  const said = judged.conclusion === "notMatched" ? (afterMutation(made, isMutated) ?? judged) : judged;
   const { conclusion } = said;
   return {
     ...base,
@@ -87,6 +101,13 @@ export function explainPolicy(input: ExplainInput): Explanation {
     runs: explainExpressions(policy.source.spec, asked),
     exceptions,
   };
+}
+
+/** What there is to say where no rule says anything; undefined where the mutations are not about the request either. */
+function afterMutation(made: Said, isMutated: boolean): Said | undefined {
+  if (made.conclusion !== "passes") return made.conclusion === "notMatched" ? undefined : made;
+  const why = isMutated ? "its mutations change the object" : "its mutations leave the object as it is";
+  return { ...made, why };
 }
 
 function isRefusal(conclusion: Conclusion, { admission, source }: CompiledPolicy): boolean {

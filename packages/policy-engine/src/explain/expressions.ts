@@ -1,5 +1,5 @@
 /** The expressions of a policy, asked once more with somebody who watches. */
-import { effectiveFailurePolicy, type ShieldPolicySpec } from "@shieldx/crds";
+import type { ShieldPolicySpec } from "@shieldx/crds";
 import { compileCelRules } from "../cel/admission/compile.ts";
 import type { CelOutcome } from "../cel/admission/outcome.ts";
 import type { CelParams } from "../cel/admission/question.ts";
@@ -56,7 +56,8 @@ function run(spec: ShieldPolicySpec, question: Question, params: CelParams | und
   const rules = compileCelRules(
     {
       ...spec,
-      failurePolicy: effectiveFailurePolicy(spec),
+      // What failurePolicy passes over is told as well, and by Fail the outcome says what kind of thing failed.
+      failurePolicy: "Fail",
       ...(isCel ? {} : { variables: [], validations: [{ expression: "true" }], auditAnnotations: [] }),
     },
     (path, checked) => {
@@ -92,10 +93,13 @@ function run(spec: ShieldPolicySpec, question: Question, params: CelParams | und
 }
 
 function judged(explained: ExplainedExpression, index: number, outcome: CelOutcome): ExplainedRule {
-  const failure = [...outcome.failures, ...outcome.ignoredErrors].find((each) => each.index === index);
-  if (failure !== undefined) {
-    const isBroken = "kind" in failure && failure.kind === "denied";
-    return { ...explained, verdict: isBroken ? "broken" : "error", message: failure.message };
-  }
+  // Indices of audit annotations are of another list.
+  const failure = outcome.failures.find((each) => each.index === index && each.kind !== "auditAnnotation");
+  if (failure !== undefined)
+    return {
+      ...explained,
+      verdict: failure.kind === "denied" ? "broken" : "error",
+      message: failure.message,
+    };
   return { ...explained, verdict: explained.result.kind === "notEvaluated" ? "notEvaluated" : "kept" };
 }

@@ -3,6 +3,7 @@ import { type CompiledException, standingOf } from "./exceptions.ts";
 import type { Judgement, Violation } from "./judgement.ts";
 import type { MatchSubject } from "./match.ts";
 import { errorMessage, violationMessage } from "./message.ts";
+import type { PlanStep } from "./plan.ts";
 import type { Question } from "./question.ts";
 import type { Finding, FindingAction, VerdictBuilder } from "./verdict.ts";
 
@@ -18,7 +19,31 @@ export function holdPolicy(
   try {
     hold(policy, action, question, exceptions, builder, subject);
   } catch (error) {
-    builder.add(failure(policy, action, question, "InternalError", `internal error: ${String(error)}`));
+    builder.add(internalError(policy, action, question, error));
+  }
+}
+
+/** Whether the policy lets the request pass unseen, or could not tell, which is told then. Never throws. */
+export function isLetPass(
+  { policy, action, mustPass }: PlanStep,
+  question: Question,
+  builder: VerdictBuilder,
+): boolean {
+  try {
+    return question.mustBeLetPass(mustPass);
+  } catch (error) {
+    // It is the policy's to tell only where the request is its own.
+    if (isAbout(policy, question)) builder.add(internalError(policy, action, question, error));
+    return true;
+  }
+}
+
+function isAbout({ match }: CompiledPolicy, question: Question): boolean {
+  try {
+    return question.answer(match, question.subject) !== "no";
+  } catch {
+    // Whatever it is, there is an error to tell already.
+    return true;
   }
 }
 
@@ -134,6 +159,16 @@ export function coveringException(
   return exceptions.find(
     (exception) => exception.checks === undefined && isHonoured(policy, exception, question),
   );
+}
+
+/** A defect of ours, which failurePolicy decides as it does an expression's. */
+function internalError(
+  policy: CompiledPolicy,
+  action: FindingAction,
+  question: Question,
+  error: unknown,
+): Finding {
+  return failure(policy, action, question, "InternalError", `internal error: ${String(error)}`);
 }
 
 /** By failurePolicy Fail the failure counts like a violation, by Ignore it is only noted (as ValidatingAdmissionPolicy does). */

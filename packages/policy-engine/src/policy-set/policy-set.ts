@@ -8,7 +8,7 @@ import { type PolicySetMember, policySetDigest } from "./digest.ts";
 import { quickRules } from "./engines/cel.ts";
 import type { PolicyCompileError } from "./errors.ts";
 import { type CompiledException, nameOf } from "./exceptions.ts";
-import { holdPolicy } from "./hold.ts";
+import { holdPolicy, isLetPass } from "./hold.ts";
 import { matchSubject, metadataOf } from "./match.ts";
 import { type MutatingPolicy, type MutationVerdict, mutableObject, mutateObject } from "./mutate.ts";
 import type { PlanStep } from "./plan.ts";
@@ -142,7 +142,7 @@ export class PolicySet {
         timing.beginTurn();
       }
       if (failurePolicy !== undefined && step.failurePolicy !== failurePolicy) continue;
-      if (question.mustBeLetPass(step.mustPass)) continue;
+      if (isLetPass(step, question, builder)) continue;
       if (isQuicklyKept(step, question)) builder.matched(step.name);
       else this.#hold(step, question, builder);
     }

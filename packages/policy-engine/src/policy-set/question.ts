@@ -105,8 +105,8 @@ export class Question {
   /** Whether a policy lets the request pass unseen; `mustPass` is that of its judge, and all of an engine may have one. */
   mustBeLetPass(mustPass: Judge["mustPass"]): boolean {
     if (mustPass === this.#lastMustPass) return this.#lastPasses;
-    this.#lastMustPass = mustPass;
     this.#lastPasses = this.once(mustPass);
+    this.#lastMustPass = mustPass;
     return this.#lastPasses;
   }
 

@@ -32,20 +32,21 @@ export function jsonEquals(a: Json, b: Json): boolean {
   const open: [Json, Json][] = [[a, b]];
   for (let pair = open.pop(); pair !== undefined; pair = open.pop()) {
     const [one, other] = pair;
-    if (one === other) continue;
-    if (isJsonList(one) && isJsonList(other)) {
-      if (one.length !== other.length) return false;
-      for (let at = one.length - 1; at >= 0; at--) open.push([one[at] ?? null, other[at] ?? null]);
-    } else if (isJsonRecord(one) && isJsonRecord(other)) {
-      if (!openFields(one, other, open)) return false;
-    } else {
-      return false;
-    }
+    if (one !== other && !openBelow(one, other, open)) return false;
   }
   return true;
 }
 
-/** False when their keys differ. */
+/** False when they differ already, whatever is below. */
+function openBelow(one: Json, other: Json, open: [Json, Json][]): boolean {
+  if (isJsonRecord(one)) return isJsonRecord(other) && openFields(one, other, open);
+  if (!isJsonList(one) || !isJsonList(other) || one.length !== other.length) return false;
+  one.forEach((item, at) => {
+    open.push([item, other[at] ?? null]);
+  });
+  return true;
+}
+
 function openFields(one: JsonRecord, other: JsonRecord, open: [Json, Json][]): boolean {
   const keys = Object.keys(one);
   if (keys.length !== Object.keys(other).length) return false;

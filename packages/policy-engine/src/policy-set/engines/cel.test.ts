@@ -1,8 +1,9 @@
 import type { ShieldPolicy } from "@shieldx/crds";
 import { describe, expect, it } from "vitest";
 import { admissionRequest, celPolicy, newYear, shieldException } from "../../../testing/objects.ts";
+import { explainPolicy } from "../../explain/index.ts";
 import { buildPolicySet } from "../build.ts";
-import type { EvaluationContext } from "../policy-set.ts";
+import { type EvaluationContext, PolicySet } from "../policy-set.ts";
 import type { AdmissionRequestLike } from "../request.ts";
 
 const context: EvaluationContext = { namespaceLabels: {}, now: newYear };
@@ -88,6 +89,22 @@ describe("a policy of engine cel evaluated here", () => {
     const ignores = setOf(inWebhook("i", { validations, failurePolicy: "Ignore" }));
     const verdict = ignores.evaluate(admissionRequest(configMap()), context);
     expect(verdict).toMatchObject({ allowed: true, audits: [{ code: "EvaluationError" }] });
+  });
+
+  it("tells of a matchCondition that comes to no answer, which failurePolicy Ignore lets pass", () => {
+    const matchConditions = [{ name: "m", expression: "object.data.missing == 'x'" }];
+    const verdictOf = (failurePolicy: "Fail" | "Ignore") =>
+      setOf(inWebhook("c", { matchConditions, validations: deny, failurePolicy })).evaluate(
+        admissionRequest(configMap()),
+        context,
+      );
+    expect(verdictOf("Fail").denials).toMatchObject([{ code: "EvaluationError" }]);
+    expect(verdictOf("Ignore")).toMatchObject({
+      allowed: true,
+      denials: [],
+      audits: [{ code: "EvaluationError", message: /no such key: data/ }],
+      matched: ["c"],
+    });
   });
 
   it("asks the authorizer first, and decides by what it says", () => {
@@ -214,10 +231,45 @@ describe("a policy of engine cel evaluated here", () => {
     const before = going({ finalizers: ["x"] }, "1");
     expect(ask({ operation: "UPDATE", oldObject: before, object: going({}, "1") })).toBe(true);
     expect(ask({ operation: "UPDATE", oldObject: before, object: going({}, "2") })).toBe(false);
+    // Deeper than expressions compare: whatever is nested in it, it can go.
+    const deep = (more: object) => going(more, JSON.parse(`${"[".repeat(9_000)}${"]".repeat(9_000)}`));
+    expect(ask({ operation: "UPDATE", oldObject: deep({ finalizers: ["x"] }), object: deep({}) })).toBe(true);
     expect(ask({ namespace: "kube-system" })).toBe(true);
     const namespaces = { group: "", version: "v1", resource: "namespaces" };
     expect(ask({ operation: "DELETE", ...gone, resource: namespaces })).toBe(true);
     expect(ask({ operation: "CREATE", resource: namespaces })).toBe(false);
+  });
+
+  it("is in error by itself where it cannot tell whether a request must pass", () => {
+    const broken = (name: string, spec: Partial<ShieldPolicy["spec"]> = {}) => {
+      const [policy] = setOf(inWebhook(name, { matchConstraints: everything, ...spec })).policies;
+      if (policy === undefined) throw new Error("it does not compile");
+      const mustPass = () => {
+        throw new Error("broken");
+      };
+      return { ...policy, judge: { ...policy.judge, mustPass } };
+    };
+    const evaluate = (...policies: ReturnType<typeof broken>[]) =>
+      new PolicySet({
+        policies,
+        exceptions: [],
+        members: [],
+        kept: [],
+        problems: [],
+        serverMinor: 37,
+      }).evaluate(admissionRequest(configMap()), context);
+    const elsewhere = { ...everything, namespaceSelector: { matchLabels: { team: "other" } } };
+    const verdict = evaluate(
+      broken("denies"),
+      broken("elsewhere", { matchConstraints: elsewhere }),
+      broken("ignores", { failurePolicy: "Ignore" }),
+    );
+    expect(verdict.denials).toMatchObject([{ policy: "denies", code: "InternalError", message: /broken/ }]);
+    expect(verdict.audits).toMatchObject([{ policy: "ignores", code: "InternalError" }]);
+    const policy = broken("explained");
+    expect(
+      explainPolicy({ policy, exceptions: [], request: admissionRequest(configMap()), context }),
+    ).toMatchObject({ conclusion: "fails", isRefused: true, why: /internal error: .*broken/ });
   });
 
   it("is held against objects that exist", () => {

@@ -4,8 +4,7 @@ import { CelRulesError } from "../../cel/admission/errors.ts";
 import type { CelFailure, CelOutcome } from "../../cel/admission/outcome.ts";
 import type { CelParams } from "../../cel/admission/question.ts";
 import { QuickRules } from "../../cel/admission/quick-rule.ts";
-import { equals } from "../../cel/equality.ts";
-import type { CelValue } from "../../cel/values.ts";
+import { type Json, jsonEquals } from "../../cel/kubernetes/json.ts";
 import { celMutator, type Mutator } from "../../mutation/mutator.ts";
 import { isJsonObject } from "../../pod-security/shape-reader.ts";
 import { PolicyCompileError } from "../errors.ts";
@@ -125,7 +124,8 @@ function optionsOf({ context: { authorize }, isLate }: Question) {
 function judgementOf(outcome: CelOutcome): Judgement {
   const { pending, isMatch, failures, ignoredErrors, auditAnnotations: annotations } = outcome;
   if (pending.length > 0) return { kind: "asks", checks: pending };
-  if (!isMatch) return irrelevant;
+  // A condition in error under failurePolicy Ignore leaves the request alone, and is told as a faulty rule is.
+  if (!isMatch && ignoredErrors.length === 0) return irrelevant;
   if (failures.length === 0 && ignoredErrors.length === 0)
     return annotations.size === 0 ? passes : { kind: "passes", annotations };
   const violations = failures.filter(({ kind }) => kind === "denied").map(violationOf);
@@ -163,6 +163,6 @@ function onlyMetadataOrStatusDiffer(before: unknown, after: unknown): boolean {
     (key) =>
       Object.hasOwn(before, key) &&
       Object.hasOwn(after, key) &&
-      equals(before[key] as CelValue, after[key] as CelValue),
+      jsonEquals(before[key] as Json, after[key] as Json),
   );
 }
