@@ -1,7 +1,7 @@
 import type { PolicyTest, ShieldPolicy } from "@shieldx/crds";
 import { type CompileEnvironment, compilePolicy } from "../policy-set/compile.ts";
 import { PolicyCompileError } from "../policy-set/errors.ts";
-import { runPolicyTests, type TestOutcome } from "../policy-tests/run.ts";
+import { type RunOptions, runPolicyTests, type TestOutcome } from "../policy-tests/run.ts";
 import { type Mutant, mutantsOf } from "./mutants.ts";
 
 /** So many mutants of one policy are tried; of more, every so many. */
@@ -33,19 +33,18 @@ export function mutationScore(
   policy: ShieldPolicy,
   tests: readonly PolicyTest[],
   environment: Omit<CompileEnvironment, "evaluatesNative">,
+  options: RunOptions = {},
 ): MutationScore {
-  // An expression that comes to an error must be noticed, also in a policy whose failurePolicy lets that pass.
-  const failClosed: ShieldPolicy = { ...policy, spec: { ...policy.spec, failurePolicy: "Fail" } };
-  const failing = outcomesOf(failClosed, tests, environment).filter(({ result }) => result !== "passed");
+  const failing = outcomesOf(policy, tests, environment, options).filter(({ result }) => result !== "passed");
   if (failing.length > 0) return { failing, outcomes: [], killed: 0, score: undefined, leftOut: 0 };
-  const all = mutantsOf(failClosed);
+  const all = mutantsOf(policy);
   const every = Math.ceil(all.length / MOST_MUTANTS);
   const outcomes: MutantOutcome[] = [];
   let tried = 0;
   let quickest = [...tests];
   for (const { policy: mutated, ...mutant } of all.filter((_, index) => index % every === 0)) {
     tried++;
-    const killer = killerOf(mutated, quickest, environment);
+    const killer = killerOf(mutated, quickest, environment, options);
     if (killer === "invalid") continue;
     outcomes.push({ mutant, killedBy: killer?.name });
     // What told one mutant is likely to tell the next.
@@ -60,19 +59,25 @@ function outcomesOf(
   policy: ShieldPolicy,
   tests: readonly PolicyTest[],
   environment: Omit<CompileEnvironment, "evaluatesNative">,
+  options: RunOptions,
 ): TestOutcome[] {
-  return runPolicyTests(compilePolicy(policy, { ...environment, evaluatesNative: true }), tests);
+  return runPolicyTests(compilePolicy(policy, { ...environment, evaluatesNative: true }), tests, options);
 }
 
-/** The first case that fails; "invalid" for what does not compile. */
+/** The first case that fails; "invalid" for what does not compile. That time ran out is of the machine, and tells nothing. */
 function killerOf(
   policy: ShieldPolicy,
   tests: readonly PolicyTest[],
   environment: Omit<CompileEnvironment, "evaluatesNative">,
+  options: RunOptions,
 ): PolicyTest | "invalid" | undefined {
   try {
     const compiled = compilePolicy(policy, { ...environment, evaluatesNative: true });
-    return tests.find((test) => runPolicyTests(compiled, [test]).some(({ result }) => result !== "passed"));
+    return tests.find((test) =>
+      runPolicyTests(compiled, [test], options).some(
+        ({ result }) => result !== "passed" && result !== "late",
+      ),
+    );
   } catch (error) {
     if (error instanceof PolicyCompileError) return "invalid";
     throw error;
