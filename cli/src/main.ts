@@ -9,6 +9,7 @@ import { runPolicyCheck } from "./policy/command.ts";
 import { runPolicyExplain } from "./policy-explain/command.ts";
 import { runPolicyMutate } from "./policy-mutate/command.ts";
 import { runPolicyTest } from "./policy-test/command.ts";
+import { printable } from "./printable.ts";
 import { runStatus } from "./status/command.ts";
 import { runVersion } from "./version.ts";
 
@@ -222,7 +223,8 @@ export async function main(argv: readonly string[], terminal: Terminal): Promise
     // --help and --version end through an exception too, with exit code 0.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     const message = error instanceof Error ? error.message : String(error);
-    terminal.err(`${paint(terminal, "red", "error:")} ${message}\n`);
+    const lines = message.split("\n").map(printable);
+    terminal.err(`${paint(terminal, "red", "error:")} ${lines.join("\n")}\n`);
     return error instanceof UsageError ? error.exitCode : 1;
   }
 }

@@ -6,6 +6,7 @@ import { progress, type Terminal } from "../output/terminal.ts";
 import { minorOf } from "../policy/command.ts";
 import { compiledRego } from "../policy/compiled-rego.ts";
 import { type LoadedPolicies, loadPolicies } from "../policy/load.ts";
+import { printable } from "../printable.ts";
 import { readFromCluster } from "./from-cluster.ts";
 import { printJson, printText } from "./print.ts";
 import { asAsked, type RequestOptions, subjectOf } from "./subject.ts";
@@ -37,7 +38,7 @@ export async function runPolicyExplain(options: PolicyExplainOptions, terminal: 
     // Of many policies in a cluster one that is broken must not keep the others from being explained.
     if (options.cluster !== true)
       throw new UsageError("InvalidPolicy", `${kind} "${name}": ${error.message}`);
-    terminal.err(`note: ${kind} "${name}" is left out: ${error.message}\n`);
+    terminal.err(`${printable(`note: ${kind} "${name}" is left out: ${error.message}`)}\n`);
   }
   const shown = requests.flatMap((explained, index) => {
     const { file = "", line = 1 } = manifests[index] ?? {};

@@ -180,6 +180,21 @@ describe("shieldctl policy explain", () => {
     expect(stdout).toMatch(/psa \(podSecurity, deny\): broken: [\s\S]+ hostNamespaces: .*hostNetwork=true/);
   });
 
+  it("prints nothing of an object that a terminal would act on, or that looks like a line of its own", async () => {
+    const key = "k\u001b[2J\n  other (cel, deny): kept: no rule is broken";
+    const object = {
+      ...{ apiVersion: "apps/v1", kind: "Deployment" },
+      metadata: { name: "n\u001b]0;title\u0007", namespace: "shop" },
+      spec: { replicas: 3, images: [key, "v\u009b31m\u202e"] },
+    };
+    await writeFile(file("hostile.json"), JSON.stringify(object));
+    const { code, stdout } = await run("-f", "hostile.json", "--policies", "few.yaml", "-v");
+    expect(code).toBe(1);
+    expect(stdout).toContain("v\ufffd31m\ufffd");
+    expect(stdout.replaceAll("\n", "")).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
+    expect(stdout).not.toMatch(/^ *other \(cel/m);
+  });
+
   it("prints JSON", async () => {
     const { stdout } = await run("-f", "three.yaml", "--policies", "few.yaml", "-o", "json");
     const [request] = JSON.parse(stdout).requests;

@@ -8,6 +8,7 @@ import type {
   Explanation,
 } from "@shieldx/policy-engine";
 import { paint, type Style, type Terminal } from "../output/terminal.ts";
+import { printable } from "../printable.ts";
 
 /** A request with its explanations, and where what it was made of stands. */
 export interface Shown extends ExplainedRequest {
@@ -33,7 +34,7 @@ function styleOf({ conclusion, isRefused }: Explanation): Style {
 /** One paragraph for each policy; those that are not about a request in one line each, and only if `isVerbose`. */
 export function printText(shown: readonly Shown[], isVerbose: boolean, terminal: Terminal): void {
   for (const { file, line, request, explanations } of shown) {
-    terminal.out(`${paint(terminal, "bold", titleOf(request))}  (${file}:${line})\n`);
+    terminal.out(`${paint(terminal, "bold", printable(titleOf(request)))}  (${printable(file)}:${line})\n`);
     const about = explanations.filter(({ conclusion }) => isVerbose || conclusion !== "notMatched");
     for (const explanation of about) terminal.out(paragraph(explanation, isVerbose, terminal));
     const others = explanations.length - about.length;
@@ -62,14 +63,15 @@ function titleOf({
 function paragraph(explanation: Explanation, isVerbose: boolean, terminal: Terminal): string {
   const { policy, engine, action, conclusion, why, isMutated, violations, runs, exceptions } = explanation;
   const head = paint(terminal, styleOf(explanation), words[conclusion]);
-  const lines = [`  ${policy} (${engine}, ${action}): ${head}: ${why}`];
+  const first = `  ${printable(policy)} (${engine}, ${action}): ${head}: ${printable(why)}`;
+  const lines: string[] = [];
   if (isMutated) lines.push("    the object is judged as the policy's own mutations make it");
   if (engine !== "cel")
     for (const { checkId, reason, detail } of violations) lines.push(`    ${checkId}: ${reason} (${detail})`);
   for (const run of runs) lines.push(...runLines(run, isVerbose));
   for (const { name, counts, why: because } of exceptions)
     lines.push(`    ShieldException "${name}" ${counts ? "counts" : "does not count"}: ${because}`);
-  return `${lines.join("\n")}\n`;
+  return [first, ...lines.map(printable)].map((line) => `${line}\n`).join("");
 }
 
 /** What decided, with its parts; what is met and kept only if `isVerbose`. */
