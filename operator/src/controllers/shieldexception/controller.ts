@@ -20,7 +20,8 @@ import { FIELD_MANAGER } from "../../names.ts";
 import { namespaceLabels } from "../../namespaces.ts";
 import { auditSubject } from "../../obstacles.ts";
 import { keepStatus } from "../../status.ts";
-import { type Announcement, decideException, type PolicyStanding } from "./decide.ts";
+import { Announced } from "./announced.ts";
+import { decideException, type ExceptionDecision, type PolicyStanding } from "./decide.ts";
 
 const OWN_STATUS_FIELDS = ["observedGeneration", "conditions", "policies", "usage", "approvedBy"];
 /** Shortest time between two writes of the usage of one exception that says something new. */
@@ -33,8 +34,7 @@ const USAGE_INTERVAL_MS = 60_000;
 export function shieldExceptionController(
   operator: OperatorContext,
 ): ControllerDefinition<ShieldExceptionObject> {
-  /** Announced in this process: an Event once, not at every reconcile. Keys are uid and reason. */
-  const announced = new Set<string>();
+  const announced = new Announced();
 
   function standings(
     context: ReconcileContext,
@@ -77,17 +77,12 @@ export function shieldExceptionController(
   function announce(
     context: ReconcileContext,
     exception: ShieldExceptionObject,
-    announcements: readonly Announcement[],
+    decision: ExceptionDecision,
   ): void {
-    const { uid } = exception.metadata;
-    for (const { reason, note } of announcements) {
-      // One that was needed again meanwhile may be told of once more.
-      const mark = `${uid}/${reason}/${reason === "Unused" ? exception.status?.usage?.lastUsed : ""}`;
-      if (announced.has(mark)) continue;
-      if (announced.size > 10_000) announced.clear();
-      announced.add(mark);
+    const { metadata, spec, status } = exception;
+    const about = { expiresAt: spec.expiresAt, lastUsed: status?.usage?.lastUsed };
+    for (const { reason, note } of announced.take(metadata.uid ?? "", decision, about))
       context.events.event(exception, { type: "Warning", action: "Expire", reason, note });
-    }
   }
 
   async function reconcile(key: ObjectKey, context: ReconcileContext): Promise<number | undefined> {
@@ -137,7 +132,7 @@ export function shieldExceptionController(
       const isNew = !isDeepStrictEqual(previous?.usage ?? {}, usage);
       exceptionUses.wrote(uid, usage, isNew ? clock.monotonicNow() : undefined);
     }
-    announce(context, exception, decision.announcements);
+    announce(context, exception, decision);
     return sooner(decision.requeueAfterMs, retryMs, moreAfterMs);
   }
 
