@@ -3,6 +3,8 @@ export {
   type ExceptionApproval,
   type ExceptionUse,
   type ExceptionUses,
+  exceptionSpecDigest,
+  fittingApprovals,
   formatExceptionApprovals,
   formatExceptionUses,
   MAX_APPROVER_LENGTH,

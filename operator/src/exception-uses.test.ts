@@ -1,159 +1,173 @@
-import { ANNOTATION, type ExceptionUse, formatExceptionApprovals, formatExceptionUses } from "@shieldx/crds";
-import fc from "fast-check";
+import { ANNOTATION, formatExceptionApprovals, formatExceptionUses, MAX_REPORTED_USES } from "@shieldx/crds";
 import { describe, expect, it } from "vitest";
-import { addUp, approvedBy, type ExceptionUsage, ExceptionUses, withObjects } from "./exception-uses.ts";
+import { ExceptionUses } from "./exception-uses.ts";
 
 const T0 = Date.parse("2026-01-01T00:00:00Z");
-const use = (count: number, lastUsedMs = T0): ExceptionUse => ({ uid: "u", count, lastUsedMs });
-const counted = (totals: Record<string, number>, living = Object.keys(totals)) => ({
-  totals: new Map(Object.entries(totals).map(([id, count]) => [id, use(count)])),
-  living: new Set(living),
-});
+const MINUTE = 60_000;
+const DAY = 86_400_000;
 
-describe("addUp", () => {
-  it("adds what replicas tell, and again only what is more", () => {
-    const first = addUp(undefined, counted({ a: 2, b: 3 }), T0);
-    expect(first).toMatchObject({ count: 5, lastUsed: "2026-01-01T00:00:00Z" });
-    expect(addUp(first, counted({ a: 2, b: 3 }), T0 + 1e9)).toEqual(first);
-    expect(addUp(first, counted({ a: 2, b: 4 }), T0).count).toBe(6);
-  });
+/** An operator with a clock that passes only where it is told to. */
+function setUp({ isLeading = true } = {}) {
+  let elapsed = 0;
+  const gone = new Set<string>();
+  const clock = { now: () => T0 + elapsed, monotonicNow: () => elapsed };
+  const uses = new ExceptionUses({ clock, isKnown: (uid) => !gone.has(uid) });
+  if (isLeading) uses.lead(true);
+  const observe = (leases: readonly ReturnType<typeof lease>[], silent: readonly string[] = []) => {
+    const names = leases.map(({ metadata }) => metadata.name);
+    uses.observe(leases, new Set(names.filter((name) => !silent.includes(name))));
+  };
+  let status: ReturnType<typeof uses.usage> | undefined;
+  const look = () => uses.usage("u", status, undefined, clock.now());
+  const write = () => {
+    status = look();
+    uses.wrote("u", status, elapsed);
+    return status;
+  };
+  const pass = (ms: number) => {
+    elapsed += ms;
+  };
+  return { uses, observe, look, write, pass, gone };
+}
 
-  it("keeps what a process counted that is gone, and begins at zero with the one that follows", () => {
-    const first = addUp(undefined, counted({ a: 2 }), T0);
-    const gone = addUp(first, counted({ a: 3 }, []), T0);
-    expect(gone).toEqual({ count: 3, lastUsed: "2026-01-01T00:00:00Z" });
-    expect(addUp(gone, counted({ b: 1 }), T0)).toMatchObject({
-      count: 4,
-      processes: [{ id: "b", count: 1 }],
-    });
-  });
-
-  it("says nothing where nothing was used", () => {
-    expect(addUp(undefined, counted({}), T0)).toEqual({});
-  });
-
-  it("takes no moment that lies ahead, neither a replica's nor one it wrote itself by a wrong clock", () => {
-    const ahead = { totals: new Map([["a", use(1, T0 + 1e12)]]), living: new Set(["a"]) };
-    const first = addUp(undefined, ahead, T0);
-    expect(first.lastUsed).toBe("2026-01-01T00:00:00Z");
-    expect(addUp(first, ahead, T0 + 60_000)).toEqual(first);
-    expect(addUp({ count: 1, lastUsed: "2126-01-01T00:00:00Z" }, counted({}), T0).lastUsed).toBe(
-      first.lastUsed,
-    );
-  });
-
-  it("comes to what was counted, however often, when and by whom it is added up", () => {
-    const process = fc.constantFrom("a", "b", "c");
-    const step = fc.oneof(
-      fc.record({ does: fc.constant("use" as const), process }),
-      fc.record({ does: fc.constant("restart" as const), process }),
-      fc.record({ does: fc.constant("write" as const), process }),
-    );
-    fc.assert(
-      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-        let status: ExceptionUsage | undefined;
-        const now = { a: 0, b: 0, c: 0 };
-        const ids = { a: "a0", b: "b0", c: "c0" };
-        const gone = new Map<string, ExceptionUse>();
-        let real = 0;
-        const write = () => {
-          const live = (["a", "b", "c"] as const).filter((p) => now[p] > 0);
-          const totals = new Map([...gone, ...live.map((p) => [ids[p], use(now[p])] as const)]);
-          status = addUp(status, { totals, living: new Set(live.map((p) => ids[p])) }, T0);
-          gone.clear();
-        };
-        for (const [index, { does, process: p }] of steps.entries()) {
-          if (does === "use") {
-            now[p]++;
-            real++;
-          } else if (does === "restart") {
-            if (now[p] > 0) gone.set(ids[p], use(now[p]));
-            now[p] = 0;
-            ids[p] = `${p}${index + 1}`;
-          } else write();
-        }
-        write();
-        expect(status?.count ?? 0).toBe(real);
-      }),
-    );
-  });
-});
-
-describe("withObjects", () => {
-  it("counts one as needed until its last object was gone", () => {
-    const needed = withObjects({}, 2, T0);
-    expect(needed).toEqual({ objects: 2 });
-    expect(withObjects(needed, undefined, T0)).toBe(needed);
-    expect(withObjects(needed, 0, T0)).toEqual({ objects: 0, lastUsed: "2026-01-01T00:00:00Z" });
-    expect(withObjects({}, 0, T0)).toEqual({});
-  });
-});
-
-describe("approvedBy", () => {
-  it("is whoever made the newest generation there is", () => {
-    const by = (generation: number, user: string) => ({ uid: "u", generation, user });
-    expect(approvedBy(undefined, by(1, "jane"), 1)).toEqual({ user: "jane", generation: 1 });
-    expect(approvedBy({ user: "jane", generation: 1 }, by(3, "joe"), 2)).toEqual({
-      user: "jane",
-      generation: 1,
-    });
-    expect(approvedBy({ user: "jane", generation: 2 }, by(1, "joe"), 2)).toEqual({
-      user: "jane",
-      generation: 2,
-    });
-    expect(approvedBy({ user: "jane", generation: 1 }, undefined, 2)).toEqual({
-      user: "jane",
-      generation: 1,
-    });
-  });
-});
+function lease(process: string, count: number, { lastUsedMs = T0, approver = "", uid = "u" } = {}) {
+  const uses = count === 0 ? undefined : formatExceptionUses({ process, uses: [{ uid, count, lastUsedMs }] });
+  const approvals = [{ uid, generation: 1, user: approver, specDigest: "d" }];
+  const annotations: Record<string, string> = {
+    ...(uses === undefined ? {} : { [ANNOTATION.exceptionUses]: uses }),
+    ...(approver === ""
+      ? {}
+      : { [ANNOTATION.exceptionApprovals]: formatExceptionApprovals(approvals) ?? "" }),
+  };
+  return { metadata: { name: `lease-${process}`, annotations } };
+}
 
 describe("ExceptionUses", () => {
-  const lease = (process: string, count: number, approver?: string) => {
-    const uses = formatExceptionUses({ process, uses: [use(count)] });
-    const approvals = approver && formatExceptionApprovals([{ uid: "u", generation: 1, user: approver }]);
-    const annotations = {
-      ...(uses === undefined ? {} : { [ANNOTATION.exceptionUses]: uses }),
-      ...(approvals ? { [ANNOTATION.exceptionApprovals]: approvals } : {}),
-    };
-    return { metadata: { name: `lease-${process}`, annotations } };
-  };
-
   it("writes what a process counted last also when it is gone before that was written", () => {
-    const uses = new ExceptionUses();
-    uses.lead(true);
+    const { uses, observe, look, write, pass } = setUp();
     const told: string[] = [];
     uses.onTold((uids) => told.push(...uids));
-    uses.observe([lease("a", 2, "jane")]);
-    uses.observe([lease("a", 5)]);
-    uses.observe([]);
+    observe([lease("a", 2, { approver: "jane" })]);
+    observe([lease("a", 5)]);
+    observe([]);
     expect(told).toEqual(["u", "u"]);
-    expect(uses.approval("u")).toMatchObject({ user: "jane" });
-    const usage = uses.usage("u", "n/e", undefined, T0);
+    expect(uses.approvals("u")).toMatchObject([{ user: "jane" }]);
+    pass(2 * MINUTE);
+    const usage = write();
     expect(usage).toMatchObject({ count: 5 });
-    expect(usage.processes).toBeUndefined();
-    uses.wrote("u", usage, 0);
     // The cache may not show yet what was written.
-    expect(uses.usage("u", "n/e", undefined, T0)).toEqual(usage);
+    expect(uses.usage("u", undefined, undefined, T0)).toMatchObject({ count: 5 });
+    expect(look().processes).toBeUndefined();
+    expect(look().count).toBe(5);
+  });
+
+  it("adds what was told while a sum was on its way", () => {
+    const { uses, observe, look } = setUp();
+    observe([lease("a", 5)]);
+    const onItsWay = look();
+    observe([lease("a", 9)]);
+    observe([]);
+    uses.wrote("u", onItsWay, 0);
+    expect(look().count).toBe(9);
+  });
+
+  it("counts once where somebody deletes the Lease of a replica that lives, and folds it when it is gone", () => {
+    const { observe, look, write, pass } = setUp();
+    observe([lease("a", 5)]);
+    write();
+    observe([]);
+    write();
+    pass(20_000);
+    observe([lease("a", 5)]);
+    expect(write().count).toBe(5);
+    observe([]);
+    pass(MINUTE);
+    write();
+    expect(look()).toMatchObject({ count: 5 });
+    expect(look().processes).toBeUndefined();
+  });
+
+  it("counts no dead Lease again that it or another leader counted, however often", () => {
+    const { observe, look, write, pass } = setUp();
+    const leases = Array.from({ length: 70 }, (_, n) => lease(`p${n}`, 1));
+    observe(leases);
+    expect(write().count).toBe(64);
+    const counts = Array.from({ length: 5 }, () => {
+      pass(MINUTE);
+      observe(
+        leases,
+        leases.slice(0, 60).map(({ metadata }) => metadata.name),
+      );
+      return write().count;
+    });
+    expect(counts).toEqual([70, 70, 70, 70, 70]);
+    const next = setUp();
+    next.observe([lease("dead", 5)], ["lease-dead"]);
+    expect(next.look().count).toBeUndefined();
+    expect(look().count).toBe(70);
   });
 
   it("as a standby remembers nothing that the leader may have written already", () => {
-    const uses = new ExceptionUses();
-    uses.observe([lease("a", 5)]);
-    uses.observe([lease("b", 1)]);
+    const { uses, observe } = setUp({ isLeading: false });
+    observe([lease("a", 5)]);
+    observe([lease("b", 1)]);
     uses.lead(true);
     const status = { count: 6, processes: [{ id: "b", count: 1 }] };
-    expect(uses.usage("u", "n/e", status, T0).count).toBe(6);
+    expect(uses.usage("u", status, undefined, T0).count).toBe(6);
+  });
+
+  it("takes what grew under its eyes as used now, whatever the replica's clock shows", () => {
+    const { observe, write, pass } = setUp();
+    const behind = (count: number) => lease("a", count, { lastUsedMs: T0 - 30 * DAY });
+    observe([behind(7)]);
+    expect(write()).toMatchObject({ lastUsed: "2025-12-02T00:00:00Z" });
+    pass(10 * DAY);
+    observe([behind(8)]);
+    expect(write()).toMatchObject({ count: 8, lastUsed: "2026-01-11T00:00:00Z" });
+    // Of one that was not used before, and by a process that had not begun.
+    const other = setUp();
+    other.observe([lease("a", 0)]);
+    other.pass(DAY);
+    other.observe([behind(1)]);
+    expect(other.write()).toMatchObject({ lastUsed: "2026-01-02T00:00:00Z" });
+  });
+
+  it("believes the replica where it tells only a part at a time", () => {
+    const { observe, write, pass } = setUp();
+    const others = Array.from({ length: MAX_REPORTED_USES }, (_, n) => ({
+      uid: `other${n}`,
+      count: 1,
+      lastUsedMs: T0,
+    }));
+    const { metadata } = lease("a", 1);
+    const annotations = {
+      [ANNOTATION.exceptionUses]: formatExceptionUses({ process: "a", uses: others }) ?? "",
+    };
+    observe([{ metadata: { ...metadata, annotations } }]);
+    pass(DAY);
+    observe([lease("a", 3)]);
+    expect(write()).toMatchObject({ count: 3, lastUsed: "2026-01-01T00:00:00Z" });
+  });
+
+  it("holds nothing of exceptions that are gone, though replicas go on to tell of them", () => {
+    const { uses, observe, look, gone } = setUp();
+    observe([lease("a", 5)]);
+    gone.add("u");
+    uses.forget("u");
+    observe([lease("a", 5)]);
+    observe([]);
+    expect(look()).toEqual({});
+    uses.wrote("u", { count: 5 }, 0);
+    expect(uses.written("u")).toBeUndefined();
   });
 
   it("knows of objects once the audit does", () => {
-    const uses = new ExceptionUses();
-    uses.lead(true);
+    const { uses } = setUp();
     const heard: unknown[] = [];
     uses.onAudited((keys) => heard.push(keys));
-    expect(uses.objects("n/e")).toBeUndefined();
+    expect([uses.objects("n/e"), uses.isAudited]).toEqual([undefined, false]);
     uses.audited(new Map([["n/e", 2]]), ["n/e"]);
-    expect([uses.objects("n/e"), uses.objects("n/other")]).toEqual([2, 0]);
+    expect([uses.objects("n/e"), uses.objects("n/other"), uses.isAudited]).toEqual([2, 0, true]);
     uses.audited(new Map(), []);
     uses.audited(new Map(), ["n/e"]);
     expect(heard).toEqual(["all", ["n/e"]]);

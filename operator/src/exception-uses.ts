@@ -1,79 +1,34 @@
+import type { Clock } from "@shieldx/controller-runtime";
 import {
   ANNOTATION,
   type ExceptionApproval,
   type ExceptionUse,
-  parseExceptionApprovals,
+  type ExceptionUses as ExceptionUsesReport,
+  MAX_REPORTED_USES,
   parseExceptionUses,
-  type ShieldExceptionStatus,
 } from "@shieldx/crds";
+import { ExceptionApprovals } from "./exception-approvals.ts";
+import { addUp, type ExceptionUsage, type ProcessState, withObjects } from "./exception-usage.ts";
 import type { ReplicaLease } from "./replicas.ts";
 
-/** `status.usage` of a ShieldException. */
-export type ExceptionUsage = NonNullable<ShieldExceptionStatus["usage"]>;
-/** `status.approvedBy` of a ShieldException. */
-export type ApprovedBy = NonNullable<ShieldExceptionStatus["approvedBy"]>;
+/** A Lease that is gone for so long, several renewals, is not written again: its process has ended. */
+const GONE_AFTER_MS = 60_000;
+const mostGone = 1_000;
 
-/** More processes of the webhook than live at once; shares beyond are not kept, and counted again should they grow. */
-const mostShares = 64;
-const mostApprovals = 1_000;
-
-/** What processes of the webhook have counted of one exception, by their ids, and which of them live. */
-export interface Counted {
-  readonly totals: ReadonlyMap<string, ExceptionUse>;
-  readonly living: ReadonlySet<string>;
+export interface ExceptionUsesParts {
+  readonly clock: Pick<Clock, "now" | "monotonicNow">;
+  /** Whether there is an exception of this uid, or it is too early to tell. */
+  readonly isKnown: (uid: string) => boolean;
 }
 
-/**
- * Adds up what processes have counted. What `before` holds beyond its shares is from processes that are gone and stays;
- * a share grows to the total its process tells, and becomes part of what stays once the process is gone. So nothing
- * is counted twice, whoever adds up when.
- * @param now milliseconds since the epoch; no use is later, whatever the replica's clock said
- */
-export function addUp(
-  before: ExceptionUsage | undefined,
-  { totals, living }: Counted,
-  now: number,
-): ExceptionUsage {
-  const shares = new Map((before?.processes ?? []).map(({ id, count }) => [id, count]));
-  let count = (before?.count ?? 0) - sum(shares.values());
-  // Moments of uses that are news; none lies ahead, or an exception would count as used for as long.
-  const moments = before?.lastUsed === undefined ? [] : [Math.min(Date.parse(before.lastUsed), now)];
-  for (const [id, use] of totals) {
-    if (use.count <= (shares.get(id) ?? 0)) continue;
-    shares.set(id, use.count);
-    moments.push(Math.min(use.lastUsedMs, now));
-  }
-  count = Math.min(Math.max(0, count) + sum(shares.values()), Number.MAX_SAFE_INTEGER);
-  const processes = [...shares]
-    .filter(([id]) => living.has(id))
-    .slice(0, mostShares)
-    .map(([id, share]) => ({ id, count: share }));
-  return {
-    ...(before?.objects === undefined ? {} : { objects: before.objects }),
-    ...(moments.length === 0 ? {} : { lastUsed: seconds(Math.max(...moments)) }),
-    ...(count === 0 && before?.count === undefined ? {} : { count }),
-    ...(processes.length === 0 ? {} : { processes }),
-  };
-}
+type Totals = Map<string, Map<string, ExceptionUse>>;
 
-/**
- * Takes in how many existing objects need the exception now. When the last of them is gone, it has been needed until now.
- * @param objects undefined while the audit does not know yet
- */
-export function withObjects(usage: ExceptionUsage, objects: number | undefined, now: number): ExceptionUsage {
-  if (objects === undefined || objects === (usage.objects ?? 0)) return usage;
-  return { ...usage, objects, ...(objects === 0 ? { lastUsed: seconds(now) } : {}) };
-}
-
-/** Who approved what the exception is now; an approval of an earlier generation stays until there is a later. */
-export function approvedBy(
-  before: ApprovedBy | undefined,
-  approval: ExceptionApproval | undefined,
-  generation: number,
-): ApprovedBy | undefined {
-  if (approval === undefined || approval.generation > generation) return before;
-  if (before !== undefined && before.generation >= approval.generation) return before;
-  return { user: approval.user, generation: approval.generation };
+/** What a Lease told last. */
+interface Sighting {
+  /** undefined: no uses yet. */
+  readonly process: string | undefined;
+  /** All its totals were there, so that one that was not was zero. */
+  readonly isWhole: boolean;
 }
 
 /**
@@ -81,16 +36,26 @@ export function approvedBy(
  * remembers processes that are gone until their counts are written.
  */
 export class ExceptionUses {
-  #totals = new Map<string, Map<string, ExceptionUse>>();
-  readonly #approvals = new Map<string, ExceptionApproval>();
-  #living: ReadonlySet<string> = new Set();
-  readonly #seen = new Map<string, string>();
+  readonly #parts: ExceptionUsesParts;
+  /** By uid of the exception, then by process. */
+  #totals: Totals = new Map();
+  #sightings = new Map<string, Sighting>();
+  /** Processes whose Leases are there, and whether they are renewed. */
+  #present: ReadonlyMap<string, boolean> = new Map();
+  /** Processes whose Leases vanished while they were renewed, and when by the monotonic clock. */
+  readonly #gone = new Map<string, number>();
+  readonly #approvals = new ExceptionApprovals();
   #isLeading = false;
+  #leadingSinceMs = Number.NEGATIVE_INFINITY;
   #covered: ReadonlyMap<string, number> | undefined;
   /** What was written last, and when by the monotonic clock. */
   readonly #written = new Map<string, { readonly usage: ExceptionUsage; readonly atMs: number }>();
   readonly #listeners: ((uids: ReadonlySet<string>) => void)[] = [];
   readonly #auditListeners: ((keys: readonly string[] | "all") => void)[] = [];
+
+  constructor(parts: ExceptionUsesParts) {
+    this.#parts = parts;
+  }
 
   /** Called with uids of exceptions of which a replica tells something new. */
   onTold(listener: (uids: ReadonlySet<string>) => void): void {
@@ -105,57 +70,93 @@ export class ExceptionUses {
   /** From now on, or no longer, what is added up here is written. */
   lead(isLeading: boolean): void {
     this.#isLeading = isLeading;
+    this.#leadingSinceMs = this.#parts.clock.monotonicNow();
     this.#written.clear();
+    this.#gone.clear();
     if (!isLeading) this.#covered = undefined;
   }
 
-  /** To be called on every event of a replica's Lease. */
-  observe(leases: readonly ReplicaLease[]): void {
+  /**
+   * To be called on every event of a replica's Lease.
+   * @param live names of those that are surely renewed
+   */
+  observe(leases: readonly ReplicaLease[], live: ReadonlySet<string>): void {
     const changed = new Set<string>();
-    const living = new Set<string>();
+    const present = new Map<string, boolean>();
+    const sightings = new Map<string, Sighting>();
     // Who leads already may have written what is gone: a standby that kept it would write it again.
-    const totals = this.#isLeading ? this.#totals : new Map<string, Map<string, ExceptionUse>>();
+    const totals: Totals = this.#isLeading ? this.#totals : new Map();
     for (const { metadata } of leases) {
-      const { annotations = {} } = metadata;
+      const { name, annotations = {} } = metadata;
       const report = parseExceptionUses(annotations[ANNOTATION.exceptionUses]);
+      const isWhole = (report?.uses.length ?? 0) < MAX_REPORTED_USES;
+      sightings.set(name, { process: report?.process, isWhole });
       if (report !== undefined) {
-        living.add(report.process);
-        for (const use of report.uses) {
-          const of = totals.get(use.uid) ?? new Map<string, ExceptionUse>();
-          totals.set(use.uid, of);
-          if (use.count <= (of.get(report.process)?.count ?? 0)) continue;
-          of.set(report.process, use);
-          changed.add(use.uid);
-        }
+        const isRevived = live.has(name) && this.#present.get(report.process) !== true;
+        present.set(report.process, live.has(name));
+        const grown = this.#takeUses(report, this.#sightings.get(name), totals);
+        const told = isRevived ? report.uses.map(({ uid }) => uid) : grown;
+        for (const uid of told) changed.add(uid);
       }
-      this.#takeApprovals(metadata.name, annotations[ANNOTATION.exceptionApprovals], changed);
+      const approvals = this.#approvals.take(name, annotations[ANNOTATION.exceptionApprovals]);
+      for (const uid of approvals) changed.add(uid);
     }
-    for (const name of this.#seen.keys()) {
-      if (!leases.some(({ metadata }) => metadata.name === name)) this.#seen.delete(name);
-    }
+    this.#approvals.keepLeases(new Set(sightings.keys()));
+    this.#noteGone(present);
+    // What replicas go on to tell of exceptions that are gone.
+    for (const uid of totals.keys()) if (!this.#parts.isKnown(uid)) totals.delete(uid);
     this.#totals = totals;
-    this.#living = living;
+    this.#present = present;
+    this.#sightings = sightings;
     if (changed.size > 0) for (const listener of this.#listeners) listener(changed);
   }
 
-  #takeApprovals(lease: string, text: string | undefined, changed: Set<string>): void {
-    if (text === undefined || this.#seen.get(lease) === text) return;
-    this.#seen.set(lease, text);
-    for (const approval of parseExceptionApprovals(text)) {
-      const before = this.#approvals.get(approval.uid);
-      if (before !== undefined && before.generation >= approval.generation) continue;
-      this.#approvals.delete(approval.uid);
-      this.#approvals.set(approval.uid, approval);
-      changed.add(approval.uid);
+  /** Returns uids of exceptions of which the process counted more. */
+  #takeUses({ process, uses }: ExceptionUsesReport, last: Sighting | undefined, totals: Totals): string[] {
+    // What it had not told when we saw it last was zero: it had told all, or it had not begun.
+    const hadToldAll = last !== undefined && (last.process !== process || last.isWhole);
+    const grown: string[] = [];
+    for (const use of uses) {
+      const of = totals.get(use.uid) ?? new Map<string, ExceptionUse>();
+      totals.set(use.uid, of);
+      const before = this.#totals.get(use.uid)?.get(process);
+      if (before !== undefined && use.count <= before.count) {
+        of.set(process, before);
+        continue;
+      }
+      // It grew under our eyes, whatever the replica's clock shows.
+      const isSeen = before !== undefined || hadToldAll;
+      of.set(process, isSeen ? { ...use, lastUsedMs: this.#parts.clock.now() } : use);
+      grown.push(use.uid);
     }
-    for (const uid of this.#approvals.keys()) {
-      if (this.#approvals.size <= mostApprovals) break;
-      this.#approvals.delete(uid);
+    return grown;
+  }
+
+  #noteGone(present: ReadonlyMap<string, boolean>): void {
+    for (const id of present.keys()) this.#gone.delete(id);
+    if (!this.#isLeading) return;
+    for (const [id, wasRenewed] of this.#present) {
+      if (wasRenewed && !present.has(id)) this.#gone.set(id, this.#parts.clock.monotonicNow());
+    }
+    for (const id of this.#gone.keys()) {
+      if (this.#gone.size <= mostGone) break;
+      this.#gone.delete(id);
     }
   }
 
-  approval(uid: string): ExceptionApproval | undefined {
-    return this.#approvals.get(uid);
+  #stateOf(id: string, totals: ReadonlyMap<string, ExceptionUse>): ProcessState {
+    const isRenewed = this.#present.get(id);
+    if (isRenewed !== undefined) return isRenewed ? "living" : "silent";
+    const goneAtMs = this.#gone.get(id);
+    const isRecent = this.#parts.clock.monotonicNow() - (goneAtMs ?? this.#leadingSinceMs) < GONE_AFTER_MS;
+    // As long as what it counted last is not written, it is not forgotten.
+    if (goneAtMs !== undefined) return isRecent || totals.has(id) ? "leaving" : "gone";
+    return isRecent ? "silent" : "gone";
+  }
+
+  /** Whose requests ShieldX let in that may have made the exception what it is, the latest last. */
+  approvals(uid: string): readonly ExceptionApproval[] {
+    return this.#approvals.of(uid);
   }
 
   /** The audit's counts of objects by exception, `namespace/name`; it knows all there is. */
@@ -166,16 +167,31 @@ export class ExceptionUses {
     for (const listener of this.#auditListeners) listener(isFirst ? "all" : changed);
   }
 
-  /** Existing objects that need the exception; undefined while the audit does not know yet. */
+  /** Whether the audit has been through once. */
+  get isAudited(): boolean {
+    return this.#covered !== undefined;
+  }
+
+  /** Existing objects that need the exception `namespace/name`; undefined while the audit does not know yet. */
   objects(key: string): number | undefined {
     return this.#covered === undefined ? undefined : (this.#covered.get(key) ?? 0);
   }
 
-  /** The sum as of now. `status`: as the cache shows it, which may lag behind what was written. */
-  usage(uid: string, key: string, status: ExceptionUsage | undefined, now: number): ExceptionUsage {
+  /**
+   * The sum as of now.
+   * @param status as the cache shows it, which may lag behind what was written
+   * @param objects existing ones that need it; undefined where that is not known
+   */
+  usage(
+    uid: string,
+    status: ExceptionUsage | undefined,
+    objects: number | undefined,
+    now: number,
+  ): ExceptionUsage {
     const before = this.#written.get(uid)?.usage ?? status;
     const totals = this.#totals.get(uid) ?? new Map<string, ExceptionUse>();
-    return withObjects(addUp(before, { totals, living: this.#living }, now), this.objects(key), now);
+    const stateOf = (id: string): ProcessState => this.#stateOf(id, totals);
+    return withObjects(addUp(before, { totals, stateOf }, now), objects, now);
   }
 
   /** What the status says at present, and since when by the monotonic clock, as far as it was written here. */
@@ -185,27 +201,24 @@ export class ExceptionUses {
 
   /** This sum is in the status now. `atMs`: by the monotonic clock; undefined when it was there already. */
   wrote(uid: string, usage: ExceptionUsage, atMs: number | undefined): void {
+    if (!this.#parts.isKnown(uid)) return;
     const since = atMs ?? this.#written.get(uid)?.atMs ?? Number.NEGATIVE_INFINITY;
     this.#written.set(uid, { usage, atMs: since });
     const totals = this.#totals.get(uid);
-    for (const id of totals?.keys() ?? []) if (!this.#living.has(id)) totals?.delete(id);
-    if (totals?.size === 0) this.#totals.delete(uid);
+    if (totals === undefined) return;
+    const shares = new Map((usage.processes ?? []).map(({ id, count }) => [id, count]));
+    for (const [id, { count }] of totals) {
+      // Of one that is gone what was told since this sum was made is still to be added.
+      const isWritten = !this.#gone.has(id) || count <= (shares.get(id) ?? 0);
+      if (!this.#present.has(id) && isWritten) totals.delete(id);
+    }
+    if (totals.size === 0) this.#totals.delete(uid);
   }
 
   /** The exception is gone. */
   forget(uid: string): void {
     this.#written.delete(uid);
     this.#totals.delete(uid);
-    this.#approvals.delete(uid);
+    this.#approvals.forget(uid);
   }
-}
-
-function sum(numbers: Iterable<number>): number {
-  let total = 0;
-  for (const number of numbers) total += number;
-  return total;
-}
-
-function seconds(ms: number): string {
-  return new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");
 }

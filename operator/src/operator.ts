@@ -77,6 +77,7 @@ export function buildOperator(parts: OperatorParts): OperatorContext {
     ownNamespaces,
     rego: parts.rego,
   });
+  const exceptionUids = new Set<string>();
   const departures = new Departures();
   departures.follow(manager.informer(ValidatingAdmissionPolicy, OURS));
   departures.follow(manager.informer(ValidatingAdmissionPolicyBinding, OURS));
@@ -94,7 +95,10 @@ export function buildOperator(parts: OperatorParts): OperatorContext {
     webhookAddress: parts.webhookAddress,
     world,
     departures,
-    exceptionUses: new ExceptionUses(),
+    exceptionUses: new ExceptionUses({
+      clock,
+      isKnown: (uid) => exceptionUids.has(uid) || !exceptions.hasSynced,
+    }),
     unusedAfterMs: parts.unusedAfterMs ?? DEFAULT_UNUSED_AFTER_MS,
     clock,
     metrics: createMetrics(parts.registry),
@@ -125,10 +129,16 @@ export function buildOperator(parts: OperatorParts): OperatorContext {
   world.onCompiled(() => auditor.policiesChanged());
   policies.on({ added: changed, deleted: changed, updated: ifSpecChanged });
   exceptions.on({ added: changed, deleted: changed, updated: ifSpecChanged });
-  exceptions.on({ deleted: ({ metadata: { uid = "" } }) => operator.exceptionUses.forget(uid) });
+  exceptions.on({
+    added: ({ metadata: { uid = "" } }) => void exceptionUids.add(uid),
+    deleted: ({ metadata: { uid = "" } }) => {
+      exceptionUids.delete(uid);
+      operator.exceptionUses.forget(uid);
+    },
+  });
   const seen = (): void => {
-    world.observeLeases(clock.now());
-    operator.exceptionUses.observe(leases.store.list());
+    const live = world.liveReplicas(clock.now()).map(({ name }) => name);
+    operator.exceptionUses.observe(leases.store.list(), new Set(live));
   };
   leases.on({ added: seen, updated: seen, deleted: seen });
   namespaces.on({

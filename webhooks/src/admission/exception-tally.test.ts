@@ -1,4 +1,9 @@
-import { MAX_REPORTED_USES, parseExceptionApprovals, parseExceptionUses } from "@shieldx/crds";
+import {
+  MAX_REPORTED_APPROVALS,
+  MAX_REPORTED_USES,
+  parseExceptionApprovals,
+  parseExceptionUses,
+} from "@shieldx/crds";
 import { describe, expect, it } from "vitest";
 import { ExceptionTally } from "./exception-tally.ts";
 
@@ -13,7 +18,16 @@ function setUp() {
       told++;
     },
   });
-  return { tally, uses: () => parseExceptionUses(tally.report().exceptionUses)?.uses, told: () => told };
+  /** Writes the Lease. */
+  const write = () => {
+    const { exceptionUses, exceptionApprovals, written } = tally.report();
+    written();
+    return {
+      uses: parseExceptionUses(exceptionUses)?.uses,
+      approvals: parseExceptionApprovals(exceptionApprovals),
+    };
+  };
+  return { tally, write, uses: () => write().uses, told: () => told };
 }
 
 describe("ExceptionTally", () => {
@@ -42,13 +56,75 @@ describe("ExceptionTally", () => {
     expect(tally.hasNews).toBe(false);
   });
 
-  it("tells who approved at once, the last of each", () => {
-    const { tally, told } = setUp();
-    tally.approved({ uid: "u", generation: 1, user: "jane" });
-    tally.approved({ uid: "u", generation: 2, user: "joe" });
-    expect(told()).toBe(2);
-    expect(parseExceptionApprovals(tally.report().exceptionApprovals)).toEqual([
-      { uid: "u", generation: 2, user: "joe" },
-    ]);
+  it("has told only what was written", () => {
+    const { tally, uses } = setUp();
+    const all = Array.from({ length: MAX_REPORTED_USES + 5 }, (_, n) => `${n}`);
+    for (const key of all) tally.used(key);
+    // This write fails.
+    tally.report();
+    const seen = new Set<string>();
+    for (let round = 0; round < 2; round++) for (const { uid } of uses() ?? []) seen.add(uid);
+    expect(seen.size).toBe(all.length);
+    const { written } = tally.report();
+    tally.used("0");
+    written();
+    expect(tally.hasNews).toBe(true);
+  });
+
+  it("tells all again and again, for an operator that began later, and the same text where nothing is new", () => {
+    const { tally, uses } = setUp();
+    const all = Array.from({ length: MAX_REPORTED_USES + 5 }, (_, n) => `${n}`);
+    for (const key of all) tally.used(key);
+    while (tally.hasNews) uses();
+    const seen = new Set<string>();
+    for (let round = 0; round < 2; round++) for (const { uid } of uses() ?? []) seen.add(uid);
+    expect(seen.size).toBe(all.length);
+    const few = setUp();
+    for (const key of ["b", "a", "c"]) few.tally.used(key);
+    few.write();
+    few.tally.used("c");
+    few.write();
+    const { exceptionUses } = few.tally.report();
+    few.write();
+    expect(few.tally.report().exceptionUses).toBe(exceptionUses);
+  });
+
+  it("tells nothing of exceptions that are gone", () => {
+    const { tally, write } = setUp();
+    tally.used("a");
+    tally.approved(approval(1, "jane", "uid-a"));
+    tally.forget("uid-a");
+    expect(write()).toEqual({ uses: undefined, approvals: [] });
+    expect(tally.hasNews).toBe(false);
+  });
+
+  it("tells at once who approved, each of those whose request may be the one that counts", () => {
+    const { tally, told, write } = setUp();
+    tally.approved(approval(1, "jane"));
+    tally.approved(approval(2, "joe"));
+    tally.approved(approval(2, "refused-elsewhere"));
+    tally.approved(approval(2, "joe"));
+    expect(told()).toBe(4);
+    expect(
+      write()
+        .approvals.map(({ user }) => user)
+        .sort(),
+    ).toEqual(["jane", "joe", "refused-elsewhere"]);
+    expect(told()).toBe(4);
+  });
+
+  it("tells all approvals of a burst, asking to be written again while some are left", () => {
+    const { tally, told, write } = setUp();
+    const burst = MAX_REPORTED_APPROVALS * 2 + 5;
+    for (let n = 0; n < burst; n++) tally.approved(approval(1, "argocd", `u${n}`));
+    expect(told()).toBe(burst);
+    const seen = new Set<string>();
+    let writes = 0;
+    for (; tally.hasNews; writes++) for (const { uid } of write().approvals) seen.add(uid);
+    expect([seen.size, writes, told()]).toEqual([burst, 3, burst + 2]);
   });
 });
+
+function approval(generation: number, user: string, uid = "u") {
+  return { uid, generation, user, specDigest: "d" };
+}

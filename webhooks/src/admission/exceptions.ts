@@ -1,4 +1,9 @@
-import { type ExceptionApproval, InvalidObjectError, parseShieldException } from "@shieldx/crds";
+import {
+  type ExceptionApproval,
+  exceptionSpecDigest,
+  InvalidObjectError,
+  parseShieldException,
+} from "@shieldx/crds";
 import {
   compileException,
   type Labels,
@@ -59,14 +64,17 @@ const fieldOf: { readonly [code: string]: string | undefined } = {
   CoversEverything: "spec.match",
 };
 
-/** Whose request makes the exception what it is; undefined where it is only tried, or the API server does not say. */
+/** Whose request makes the exception what it is, unless another webhook refuses it; undefined where it is only tried, or the API server does not say. */
 export function approvalIn({ object, userInfo, dryRun }: AdmissionRequest): ExceptionApproval | undefined {
   if (dryRun === true) return undefined;
-  const { uid, generation } =
-    (object as { metadata?: { uid?: unknown; generation?: unknown } }).metadata ?? {};
+  const { metadata, spec } = object as {
+    metadata?: { uid?: unknown; generation?: unknown };
+    spec?: unknown;
+  };
+  const { uid, generation } = metadata ?? {};
   const { username } = userInfo;
   if (typeof uid !== "string" || typeof generation !== "number" || !username) return undefined;
-  return { uid, generation, user: username };
+  return { uid, generation, user: username, specDigest: exceptionSpecDigest(spec) };
 }
 
 /** A refusal in the API server's own terms for an object that is not valid. */

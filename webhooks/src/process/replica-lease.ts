@@ -17,6 +17,8 @@ export interface ReplicaReport {
   readonly policyProblems?: string | undefined;
   readonly exceptionUses?: string | undefined;
   readonly exceptionApprovals?: string | undefined;
+  /** To be called once the report stands in the Lease. */
+  readonly written?: () => void;
   readonly servingLeaf?: string;
   /** When the serving leaf ends, milliseconds since the epoch. */
   readonly servingLeafNotAfterMs?: number;
@@ -118,7 +120,7 @@ export class ReplicaLease {
   async #write(signal?: AbortSignal): Promise<void> {
     const { client, clock, replica, report } = this.#parts;
     const { policySetDigest, keptPolicies, policyProblems, ...others } = report();
-    const { exceptionUses, exceptionApprovals, ...leaves } = others;
+    const { exceptionUses, exceptionApprovals, written, ...leaves } = others;
     const { servingLeaf, servingLeafNotAfterMs, candidateLeaf } = leaves;
     const lease: Lease = {
       apiVersion: "coordination.k8s.io/v1",
@@ -153,6 +155,7 @@ export class ReplicaLease {
       timeoutMs: 5_000,
       ...(signal === undefined ? {} : { signal }),
     });
+    written?.();
   }
 
   #key(): { name: string; namespace: string } {

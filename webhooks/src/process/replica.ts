@@ -136,6 +136,7 @@ class Replica {
       now: () => clock.now(),
       onApproval: () => this.#changed(),
     });
+    exceptions.on({ deleted: ({ metadata: { uid = "" } }) => this.#tally.forget(uid) });
     this.#namespaces = new Namespaces(namespaces, client, logger);
     this.#schemas = new ObjectSchemas({ client, clock, logger });
     this.#lease = new ReplicaLease({
@@ -331,9 +332,8 @@ class Replica {
 
   /** Else what exceptions let pass since the last renewal would be lost with the process. */
   async #tellUses(): Promise<void> {
-    if (!this.#tally.hasNews) return;
     try {
-      await this.#lease.publish();
+      for (let write = 0; this.#tally.hasNews && write < mostLastWrites; write++) await this.#lease.publish();
     } catch (error) {
       this.#parts.logger.warn({ err: error }, "uses of exceptions in the last seconds go uncounted");
     }
@@ -420,6 +420,9 @@ class Replica {
     await once(this.#health, "listening");
   }
 }
+
+/** At the end: enough for all that a tally holds. */
+const mostLastWrites = 64;
 
 function untilAborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();

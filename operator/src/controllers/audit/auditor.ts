@@ -8,7 +8,7 @@ import {
   resourceTypeKey,
 } from "@shieldx/controller-runtime";
 import { effectiveBackground } from "@shieldx/crds";
-import { HttpClient } from "@shieldx/policy-engine";
+import { HttpClient, isTransient } from "@shieldx/policy-engine";
 import type { OperatorContext } from "../../context.ts";
 import { asPolicy, type ShieldPolicyObject, ShieldPolicyType } from "../../kinds.ts";
 import { FIELD_MANAGER } from "../../names.ts";
@@ -69,6 +69,8 @@ export class Auditor {
   readonly #finder: NamedKindsFinder;
   #named: NamedKinds = { types: [], refused: new Map() };
   #isFinding = false;
+  /** They were found once, as far as there are such. */
+  #hasLookedForKinds = false;
   #findAgainAt = Number.POSITIVE_INFINITY;
   #nextExpiryMs = Number.POSITIVE_INFINITY;
   #wake: (() => void) | undefined;
@@ -201,7 +203,10 @@ export class Auditor {
     const policies = namingPolicies(operator.world.current().policies);
     if (this.#isFinding) return;
     this.#findAgainAt = Number.POSITIVE_INFINITY;
-    if (policies.length === 0 && this.#named.types.length === 0) return;
+    if (policies.length === 0 && this.#named.types.length === 0) {
+      this.#hasLookedForKinds = true;
+      return;
+    }
     this.#isFinding = true;
     const revision = operator.world.revision;
     const findAgain = (): void => {
@@ -216,6 +221,7 @@ export class Auditor {
           named.types.some((type) => !before.has(resourceTypeKey(type)));
         this.#named = named;
         this.#isFinding = false;
+        this.#hasLookedForKinds = true;
         this.#tellRefused();
         findAgain();
         if (isNew || operator.world.revision !== revision) this.policiesChanged();
@@ -301,7 +307,9 @@ export class Auditor {
       operator.metrics.auditPassEnded.set(now / 1000);
     }
     const { policies, objects: changed, exceptions } = this.#index.takeChanges();
-    operator.exceptionUses.audited(this.#index.exceptions, exceptions);
+    // Until the first time it is all there is, nobody is told that an exception is not needed.
+    if (operator.exceptionUses.isAudited || this.#knowsExceptions)
+      operator.exceptionUses.audited(this.#index.exceptions, exceptions);
     if (changed.length > 0) reports?.markChanged();
     for (const name of policies) this.#dirtyPolicies.add(name);
     const objects = new Map(sources.policies().map((policy) => [policy.metadata.name, policy]));
@@ -326,6 +334,21 @@ export class Auditor {
   /** Nothing is judged while what policies look at is only about to be known. */
   get #hasWork(): boolean {
     return this.#work.size > 0 && this.#lookedAt.isSettled;
+  }
+
+  /** Whether every policy that an exception names was held against what exists, as far as it ever will be. */
+  get #knowsExceptions(): boolean {
+    if (this.#isFinding || !this.#hasLookedForKinds) return false;
+    const { world } = this.#options.operator;
+    return !world
+      .current()
+      .problems.some(
+        ({ kind, name, error, keepsLastGood }) =>
+          kind === "ShieldPolicy" &&
+          !keepsLastGood &&
+          isTransient(error.code) &&
+          world.exceptionsOf(name).length > 0,
+      );
   }
 
   get #isSynced(): boolean {

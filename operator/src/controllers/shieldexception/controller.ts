@@ -12,9 +12,11 @@ import {
   type ReconcileContext,
   watch,
 } from "@shieldx/controller-runtime";
+import { isTransient, type PolicySet } from "@shieldx/policy-engine";
 import { lookAgain, type OperatorContext, sooner } from "../../context.ts";
+import { approvedBy } from "../../exception-approvals.ts";
 import { standingFor } from "../../exception-standing.ts";
-import { approvedBy, type ExceptionUsage } from "../../exception-uses.ts";
+import type { ExceptionUsage } from "../../exception-usage.ts";
 import { type ShieldExceptionObject, ShieldExceptionType, ShieldPolicyType } from "../../kinds.ts";
 import { FIELD_MANAGER } from "../../names.ts";
 import { namespaceLabels } from "../../namespaces.ts";
@@ -22,6 +24,7 @@ import { auditSubject } from "../../obstacles.ts";
 import { keepStatus } from "../../status.ts";
 import { Announced } from "./announced.ts";
 import { decideException, type ExceptionDecision, type PolicyStanding } from "./decide.ts";
+import { isSeenByAudit } from "./seen-by.ts";
 
 const OWN_STATUS_FIELDS = ["observedGeneration", "conditions", "policies", "usage", "approvedBy"];
 /** Shortest time between two writes of the usage of one exception that says something new. */
@@ -49,10 +52,14 @@ export function shieldExceptionController(
       return {
         policy: name,
         standing: policy === undefined ? undefined : standingFor(policy, exception, now, labels),
+        pending: policy === undefined ? passingProblemOf(set, name) : undefined,
         isLeftOut: operator.world.isLeftOut(name, keyOf(exception)),
         seenBy: {
           webhook: enforcers.get(name) !== "Native" && policy?.admission !== "off",
-          audit: policy?.background === "audit" && operator.obstacles.get(auditSubject(name)) === undefined,
+          audit:
+            policy?.background === "audit" &&
+            isSeenByAudit(policy.source) &&
+            operator.obstacles.get(auditSubject(name)) === undefined,
         },
       };
     });
@@ -61,12 +68,12 @@ export function shieldExceptionController(
   /** What the status is to say of its use, and when there is more to say. */
   function usageOf(
     { metadata, status }: ShieldExceptionObject,
-    key: ObjectKey,
+    objects: number | undefined,
     now: number,
   ): { readonly usage: ExceptionUsage; readonly moreAfterMs: number | undefined } {
     const { exceptionUses, clock, unusedAfterMs } = operator;
     const { uid = "" } = metadata;
-    const usage = exceptionUses.usage(uid, keyString(key), status?.usage, now);
+    const usage = exceptionUses.usage(uid, status?.usage, objects, now);
     const written = exceptionUses.written(uid);
     if (written === undefined || isDeepStrictEqual(written.usage, usage))
       return { usage, moreAfterMs: undefined };
@@ -103,17 +110,20 @@ export function shieldExceptionController(
     const { exceptionUses, unusedAfterMs, clock } = operator;
     const { metadata, spec, status: previous } = exception;
     const { uid = "", generation = 0, creationTimestamp = new Date(now).toISOString() } = metadata;
-    const { usage, moreAfterMs } = usageOf(exception, key, now);
-    const isAudited = exceptionUses.objects(keyString(key)) !== undefined;
-    const approved = approvedBy(previous?.approvedBy, exceptionUses.approval(uid), generation);
+    const found = standings(context, exception, now);
+    // What a policy that is not there yet holds against objects the audit does not know.
+    const isKnown = found.every(({ pending }) => pending === undefined);
+    const objects = isKnown ? exceptionUses.objects(keyString(key)) : undefined;
+    const { usage, moreAfterMs } = usageOf(exception, objects, now);
+    const approved = approvedBy(previous?.approvedBy, exceptionUses.approvals(uid), { generation, spec });
     const decision = decideException(
       {
         spec,
         generation,
         createdAtMs: Date.parse(creationTimestamp),
-        standings: standings(context, exception, now),
+        standings: found,
         previous,
-        usage: isAudited ? usage : undefined,
+        usage: objects === undefined ? undefined : usage,
         unusedAfterMs,
       },
       now,
@@ -154,6 +164,8 @@ export function shieldExceptionController(
       watch({ type: Namespace, predicate: labelsChanged, map: inNamespace }),
     ],
     sources: [
+      (enqueue) =>
+        operator.world.onCompiled(() => operator.world.exceptions().map(keyOfException).forEach(enqueue)),
       (enqueue) => operator.world.onLeftOut((keys) => keys.map(parseKey).forEach(enqueue)),
       (enqueue) =>
         operator.exceptionUses.onTold((uids) =>
@@ -172,6 +184,13 @@ export function shieldExceptionController(
     ],
     reconcile: async (key, context) => lookAgain(await reconcile(key, context)),
   });
+}
+
+/** Why a policy does not count yet, where that says nothing about it and will pass by itself. */
+function passingProblemOf(set: PolicySet, policy: string): PolicyStanding["pending"] {
+  const problem = set.problems.find(({ kind, name }) => kind === "ShieldPolicy" && name === policy);
+  if (problem === undefined || !isTransient(problem.error.code)) return undefined;
+  return { reason: problem.error.code, message: problem.error.message };
 }
 
 function keyOfException({ metadata: { name, namespace } }: ShieldExceptionObject): ObjectKey {

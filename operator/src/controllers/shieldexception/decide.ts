@@ -8,6 +8,8 @@ export interface PolicyStanding {
   readonly policy: string;
   /** undefined: there is no such policy, or none that compiles. */
   readonly standing: ExceptionStanding | undefined;
+  /** Why there is none yet: what is said of it stays until there is, for replicas may honour it already. */
+  readonly pending?: { readonly reason: string; readonly message: string } | undefined;
   /** It would be honoured, but what is rendered of the policy is full. */
   readonly isLeftOut?: boolean;
   /** Who can tell that the policy's exceptions are needed. Left out: both. */
@@ -57,7 +59,7 @@ export function decideException(observed: ExceptionObservation, now: number): Ex
   const expiredMessage = `expired at ${spec.expiresAt}: delete it, or ask again with a new ShieldException`;
   const policies = observed.standings.map((standing) => {
     if (isExpired) return { name: standing.policy, honoured: false, message: expiredMessage };
-    const refusal = refusalOf(standing);
+    const refusal = refusalOf(standing, observed);
     return {
       name: standing.policy,
       honoured: refusal === undefined,
@@ -68,7 +70,7 @@ export function decideException(observed: ExceptionObservation, now: number): Ex
   const conditions: readonly BareCondition[] = [
     isExpired
       ? { type: "Ready", status: "False", reason: "Expired", message: expiredMessage }
-      : readyOf(observed.standings, spec.expiresAt),
+      : readyOf(observed),
     {
       type: "Expired",
       status: isExpired ? "True" : "False",
@@ -95,11 +97,16 @@ export function decideException(observed: ExceptionObservation, now: number): Ex
   };
 }
 
-function refusalOf({
-  policy,
-  standing,
-  isLeftOut,
-}: PolicyStanding): { reason: string; message: string } | undefined {
+interface Refusal {
+  readonly reason: string;
+  readonly message: string;
+}
+
+function refusalOf(
+  { policy, standing, pending, isLeftOut }: PolicyStanding,
+  observed: ExceptionObservation,
+): Refusal | undefined {
+  if (standing === undefined && pending !== undefined) return whilePending(policy, pending, observed);
   if (standing === undefined) {
     return {
       reason: "UnknownPolicy",
@@ -114,10 +121,29 @@ function refusalOf({
   };
 }
 
+/** What was said of this very exception before stands. */
+function whilePending(
+  policy: string,
+  pending: Refusal,
+  { previous, generation }: ExceptionObservation,
+): Refusal | undefined {
+  const before = previous?.policies?.find(({ name }) => name === policy);
+  const ready = previous?.conditions?.find(({ type }) => type === "Ready");
+  const isOfThis = previous?.observedGeneration === generation && ready?.reason !== "Expired";
+  if (!isOfThis || before === undefined || ready === undefined)
+    return {
+      reason: pending.reason,
+      message: `ShieldPolicy "${policy}" is not in force yet: ${pending.message}`,
+    };
+  if (before.honoured) return undefined;
+  return { reason: ready.reason, message: before.message ?? ready.message };
+}
+
 export type BareCondition = Pick<Condition, "type" | "status" | "reason" | "message">;
 
-function readyOf(standings: readonly PolicyStanding[], expiresAt: string): BareCondition {
-  const refusals = standings.flatMap((standing) => refusalOf(standing) ?? []);
+function readyOf(observed: ExceptionObservation): BareCondition {
+  const { expiresAt } = observed.spec;
+  const refusals = observed.standings.flatMap((standing) => refusalOf(standing, observed) ?? []);
   const [first] = refusals;
   if (first === undefined) {
     return { type: "Ready", status: "True", reason: "Active", message: `honoured until ${expiresAt}` };

@@ -1,5 +1,4 @@
 import {
-  annotationsChanged,
   type ControllerDefinition,
   defineController,
   generationChanged,
@@ -10,7 +9,6 @@ import {
   MutatingAdmissionPolicyBinding,
   MutatingWebhookConfiguration,
   Namespace,
-  type ObjectChange,
   type ObjectKey,
   type ReconcileContext,
   Secret,
@@ -44,6 +42,7 @@ import {
   whatIsLeft,
 } from "./mutating-apply.ts";
 import { observePolicy, type PolicyObservation } from "./observe.ts";
+import { replicaChanged } from "./replica-changed.ts";
 
 const OWN_STATUS_FIELDS = [
   "observedGeneration",
@@ -307,15 +306,6 @@ function wasInForce({ metadata, status }: ShieldPolicyObject): boolean {
       ({ type, reason, observedGeneration }) =>
         type === "Enforced" && reason === IN_FORCE_NATIVELY && observedGeneration === metadata.generation,
     ) === true
-  );
-}
-
-/** A Lease that only renewed tells nothing about policies. */
-function replicaChanged(change: ObjectChange<Lease>): boolean {
-  if (change.kind !== "updated") return true;
-  return (
-    annotationsChanged(change as ObjectChange) ||
-    change.old.spec?.holderIdentity !== change.object.spec?.holderIdentity
   );
 }
 

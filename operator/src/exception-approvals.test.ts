@@ -1,0 +1,64 @@
+import { exceptionSpecDigest, formatExceptionApprovals } from "@shieldx/crds";
+import { describe, expect, it } from "vitest";
+import { approvedBy, ExceptionApprovals } from "./exception-approvals.ts";
+
+const spec = (name: string) => ({ policies: ["p"], match: { names: [name] } });
+const by = (generation: number, user: string, asked = spec("a"), uid = "u") => ({
+  uid,
+  generation,
+  user,
+  specDigest: exceptionSpecDigest(asked),
+});
+
+describe("approvedBy", () => {
+  it("is who asked for what is stored", () => {
+    const stored = { generation: 2, spec: spec("a") };
+    const jane = { user: "jane", generation: 1 };
+    expect(approvedBy(jane, [by(2, "joe")], stored)).toEqual({ user: "joe", generation: 2 });
+    expect(approvedBy(jane, [by(1, "joe")], stored)).toBe(jane);
+    expect(approvedBy(jane, [], stored)).toBe(jane);
+    expect(approvedBy(undefined, [by(3, "joe")], stored)).toBeUndefined();
+  });
+
+  it("is nobody whose request another webhook refused, before or after", () => {
+    const stored = { generation: 2, spec: spec("stored") };
+    const alice = by(2, "alice", spec("refused"));
+    const mallory = by(2, "mallory", spec("stored"));
+    for (const approvals of [
+      [alice, mallory],
+      [mallory, alice],
+      [mallory, by(3, "bob", spec("more"))],
+    ])
+      expect(approvedBy({ user: "jane", generation: 1 }, approvals, stored)?.user).toBe("mallory");
+    expect(approvedBy(undefined, [alice], stored)).toBeUndefined();
+  });
+
+  it("stays who it is, whatever is told again", () => {
+    const before = { user: "jane", generation: 2 };
+    expect(approvedBy(before, [by(2, "joe")], { generation: 2, spec: spec("a") })).toBe(before);
+  });
+});
+
+describe("ExceptionApprovals", () => {
+  const told = (...approvals: ReturnType<typeof by>[]) => formatExceptionApprovals(approvals);
+
+  it("keeps all that are told of one exception, and hears each once", () => {
+    const approvals = new ExceptionApprovals();
+    expect(approvals.take("r1", told(by(2, "bob")))).toEqual(["u"]);
+    expect(approvals.take("r1", told(by(2, "bob")))).toEqual([]);
+    expect(approvals.take("r2", told(by(2, "bob"), by(3, "mallory")))).toEqual(["u"]);
+    expect(approvals.of("u").map(({ user }) => user)).toEqual(["bob", "mallory"]);
+    approvals.forget("u");
+    expect(approvals.of("u")).toEqual([]);
+  });
+
+  it("has an end, for one and for all", () => {
+    const approvals = new ExceptionApprovals();
+    for (let n = 1; n <= 40; n++) approvals.take("r", told(by(n, "jane")));
+    expect(approvals.of("u").map(({ generation }) => generation)).toEqual(
+      Array.from({ length: 16 }, (_, n) => n + 25),
+    );
+    for (let n = 0; n < 4_100; n++) approvals.take("r", told(by(1, "jane", spec("a"), `u${n}`)));
+    expect([approvals.of("u0"), approvals.of("u4099")].map(({ length }) => length)).toEqual([0, 1]);
+  });
+});

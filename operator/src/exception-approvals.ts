@@ -1,0 +1,76 @@
+import {
+  type ExceptionApproval,
+  exceptionSpecDigest,
+  parseExceptionApprovals,
+  type ShieldExceptionStatus,
+} from "@shieldx/crds";
+
+/** `status.approvedBy` of a ShieldException. */
+export type ApprovedBy = NonNullable<ShieldExceptionStatus["approvedBy"]>;
+
+const mostExceptions = 4_000;
+/** Requests for one exception of which it is not known yet whether they came to anything. */
+const mostOfOne = 16;
+
+/**
+ * Who approved what is stored: of those whose requests ShieldX let in the one who asked for just that, for another
+ * webhook may have refused the others. An approval of an earlier generation stays until there is a later.
+ */
+export function approvedBy(
+  before: ApprovedBy | undefined,
+  approvals: readonly ExceptionApproval[],
+  stored: { readonly generation: number; readonly spec: unknown },
+): ApprovedBy | undefined {
+  const { generation } = stored;
+  if (before?.generation === generation || approvals.length === 0) return before;
+  const specDigest = exceptionSpecDigest(stored.spec);
+  // The later of two who asked for the same: had the earlier been let in, there had been nothing left to change.
+  const approval = approvals.findLast(
+    (each) => each.generation === generation && each.specDigest === specDigest,
+  );
+  return approval === undefined ? before : { user: approval.user, generation };
+}
+
+/** What replicas tell by their Leases of who made exceptions, or tried to. */
+export class ExceptionApprovals {
+  readonly #approvals = new Map<string, readonly ExceptionApproval[]>();
+  /** By the name of the Lease. */
+  readonly #seen = new Map<string, string>();
+
+  /** Takes in the annotation of one Lease. Returns uids of exceptions of which it tells something new. */
+  take(lease: string, text: string | undefined): string[] {
+    if (text === undefined || this.#seen.get(lease) === text) return [];
+    this.#seen.set(lease, text);
+    const changed = parseExceptionApprovals(text).filter((approval) => this.#isNew(approval));
+    for (const uid of this.#approvals.keys()) {
+      if (this.#approvals.size <= mostExceptions) break;
+      this.#approvals.delete(uid);
+    }
+    return changed.map(({ uid }) => uid);
+  }
+
+  #isNew(approval: ExceptionApproval): boolean {
+    const { uid, generation, user, specDigest } = approval;
+    const before = this.#approvals.get(uid) ?? [];
+    const isKnown = before.some(
+      (each) => each.generation === generation && each.user === user && each.specDigest === specDigest,
+    );
+    if (isKnown) return false;
+    this.#approvals.delete(uid);
+    this.#approvals.set(uid, [...before, approval].slice(-mostOfOne));
+    return true;
+  }
+
+  of(uid: string): readonly ExceptionApproval[] {
+    return this.#approvals.get(uid) ?? [];
+  }
+
+  /** Only these Leases are there. */
+  keepLeases(names: ReadonlySet<string>): void {
+    for (const name of this.#seen.keys()) if (!names.has(name)) this.#seen.delete(name);
+  }
+
+  forget(uid: string): void {
+    this.#approvals.delete(uid);
+  }
+}
