@@ -2,8 +2,8 @@ import { resourceType } from "@shieldx/controller-runtime";
 import { shieldExceptionKind } from "@shieldx/crds";
 import { type ConnectionOptions, withClient } from "../connect.ts";
 import { secondsOf } from "../duration.ts";
-import { table } from "../output/table.ts";
-import { paint, type Terminal } from "../output/terminal.ts";
+import { type Cell, painted, table } from "../output/table.ts";
+import type { Terminal } from "../output/terminal.ts";
 import { type ExceptionRow, formatLeft, listExceptions } from "./list.ts";
 
 const ShieldException = resourceType({
@@ -53,7 +53,7 @@ const heads = [
   "approved by",
 ];
 
-function cells(row: ExceptionRow, terminal: Terminal): string[] {
+function cells(row: ExceptionRow, terminal: Terminal): Cell[] {
   const left = formatLeft(row.expiresInSeconds);
   const needed = row.objects > 0 ? `by ${row.objects}` : "not now";
   return [
@@ -61,10 +61,10 @@ function cells(row: ExceptionRow, terminal: Terminal): string[] {
     row.name,
     row.policies.join(","),
     row.owner,
-    left === "expired" ? paint(terminal, "red", left) : left,
+    left === "expired" ? painted(terminal, "red", left) : left,
     String(row.used),
-    row.honoured === undefined ? "-" : row.honoured ? "yes" : paint(terminal, "red", "no"),
-    row.unused === true ? paint(terminal, "yellow", "unused") : row.unused === undefined ? "-" : needed,
+    row.honoured === undefined ? "-" : row.honoured ? "yes" : painted(terminal, "red", "no"),
+    row.unused === true ? painted(terminal, "yellow", "unused") : row.unused === undefined ? "-" : needed,
     row.approvedBy ?? "-",
   ];
 }

@@ -2,7 +2,7 @@ import { stripVTControlCharacters } from "node:util";
 import { describe, expect, it } from "vitest";
 import { recordingTerminal } from "../recording-terminal.test-kit.ts";
 import { sarif } from "./sarif.ts";
-import { table } from "./table.ts";
+import { painted, table } from "./table.ts";
 import { paint, progress, wantsColor } from "./terminal.ts";
 
 describe("colour", () => {
@@ -25,12 +25,23 @@ describe("table", () => {
     const text = table(
       ["a", "b"],
       [
-        [paint({ color: true }, "red", "long cell"), "1"],
+        [painted({ color: true }, "red", "long cell"), "1"],
         ["x", ""],
       ],
     );
     const lines = stripVTControlCharacters(text).split("\n");
     expect(lines).toEqual(["A           B", "long cell   1", "x", ""]);
+    expect(text).toContain("\u001b[31mlong cell\u001b[0m");
+  });
+
+  it("shows what others wrote without what a terminal would do for it", () => {
+    const hostile = "team\u001b]0;pwn\u0007\u001b[1A\u001b[2Kx\u009b31m\u007f\n\u202eroot";
+    const text = table(["a", "b"], [[hostile, painted({ color: true }, "red", hostile)]]);
+    expect(text.replaceAll("\u001b[31m", "").replaceAll("\u001b[0m", "").replaceAll("\n", "")).not.toMatch(
+      /[\p{Cc}\u202e]/u,
+    );
+    expect(text.split("\n")).toHaveLength(3);
+    expect(text).toContain("team\ufffd]0;pwn\ufffd\ufffd[1A");
   });
 });
 

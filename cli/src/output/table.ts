@@ -1,19 +1,48 @@
-import { stripVTControlCharacters } from "node:util";
+import { paint, type Style, type Terminal } from "./terminal.ts";
+
+/** A cell that stands out where the terminal shows colours. */
+export interface Painted {
+  readonly text: string;
+  readonly style: Style;
+  readonly terminal: Pick<Terminal, "color">;
+}
+
+export type Cell = string | Painted;
+
+export function painted(terminal: Pick<Terminal, "color">, style: Style, text: string): Painted {
+  return { text, style, terminal };
+}
+
+/**
+ * What others wrote must not move the cursor, set colours or hide what stands beside it: C0 and C1 (ECMA-48) and DEL, and
+ * what turns the direction of text (Unicode TR 36).
+ */
+const unprintable = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
+
+export function printable(text: string): string {
+  return text.replace(/[\t\r\n]+/g, " ").replace(unprintable, "\ufffd");
+}
+
+function textOf(cell: Cell | undefined): string {
+  return printable(typeof cell === "object" ? cell.text : (cell ?? ""));
+}
 
 function width(text: string): number {
-  return [...stripVTControlCharacters(text)].length;
+  return [...text].length;
 }
 
 /** Columns as kubectl prints them: upper-case heads, three blanks between, no rules, no trailing blanks. */
-export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const all = [head.map((h) => h.toUpperCase()), ...rows];
-  const widths = head.map((_, column) => Math.max(...all.map((row) => width(row[column] ?? ""))));
+export function table(head: readonly string[], rows: readonly (readonly Cell[])[]): string {
+  const all: readonly (readonly Cell[])[] = [head.map((h) => h.toUpperCase()), ...rows];
+  const widths = head.map((_, column) => Math.max(...all.map((row) => width(textOf(row[column])))));
   return all
     .map((row) =>
       widths
         .map((w, column) => {
-          const cell = row[column] ?? "";
-          return cell + " ".repeat(w - width(cell));
+          const cell = row[column];
+          const text = textOf(cell);
+          const shown = typeof cell === "object" ? paint(cell.terminal, cell.style, text) : text;
+          return shown + " ".repeat(w - width(text));
         })
         .join("   ")
         .trimEnd(),

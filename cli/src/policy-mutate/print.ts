@@ -1,7 +1,7 @@
 import type { MutantOutcome } from "@shieldx/policy-engine";
 import { type JunitSuite, junit } from "../output/junit.ts";
 import { type SarifFinding, sarif } from "../output/sarif.ts";
-import { table } from "../output/table.ts";
+import { painted, table } from "../output/table.ts";
 import { paint, type Terminal } from "../output/terminal.ts";
 import { shieldctlVersion } from "../version.ts";
 import type { PolicyScore } from "./run.ts";
@@ -33,7 +33,7 @@ export function printTable(scores: readonly PolicyScore[], minScore: number, ter
       String(cases),
       String(outcomes.length),
       String(outcomes.length - killed),
-      paint(terminal, isEnough ? "green" : "red", shown),
+      painted(terminal, isEnough ? "green" : "red", shown),
     ];
   });
   terminal.out(table(["policy", "cases", "mutants", "survived", "score"], rows));

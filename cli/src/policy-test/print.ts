@@ -1,7 +1,7 @@
 import { type JunitSuite, junit } from "../output/junit.ts";
 import { sarif } from "../output/sarif.ts";
-import { table } from "../output/table.ts";
-import { paint, type Style, type Terminal } from "../output/terminal.ts";
+import { painted, table } from "../output/table.ts";
+import type { Style, Terminal } from "../output/terminal.ts";
 import { shieldctlVersion } from "../version.ts";
 import { type SuiteResult, totalsOf } from "./run.ts";
 
@@ -21,7 +21,7 @@ export function printTable(results: readonly SuiteResult[], isVerbose: boolean, 
         `${file}:${line}`,
         policy,
         name,
-        paint(terminal, style[result], result),
+        painted(terminal, style[result], result),
         message,
       ]),
   );

@@ -2,8 +2,8 @@ import { checkManifests, type LocatedFinding, type OfflineReport } from "@shield
 import { UsageError } from "../errors.ts";
 import { readManifests } from "../manifests/read.ts";
 import { type SarifFinding, sarif } from "../output/sarif.ts";
-import { table } from "../output/table.ts";
-import { paint, progress, type Style, type Terminal } from "../output/terminal.ts";
+import { painted, table } from "../output/table.ts";
+import { progress, type Style, type Terminal } from "../output/terminal.ts";
 import { shieldctlVersion } from "../version.ts";
 import { compiledRego } from "./compiled-rego.ts";
 import { loadPolicies } from "./load.ts";
@@ -82,7 +82,7 @@ function printTable(report: OfflineReport, terminal: Terminal): void {
         `${file}:${line}`,
         objectName(finding),
         finding.policy,
-        paint(terminal, actionStyle[finding.action], finding.action),
+        painted(terminal, actionStyle[finding.action], finding.action),
         why || finding.message,
       ];
     });

@@ -1,4 +1,4 @@
-import { table } from "../output/table.ts";
+import { painted, table } from "../output/table.ts";
 import { paint, type Terminal } from "../output/terminal.ts";
 import type { StatusReport } from "./collect.ts";
 
@@ -58,8 +58,8 @@ export function printStatus(report: StatusReport, terminal: Terminal): void {
         p.loadedBy,
         p.violating === undefined ? "-" : String(p.violating),
         p.ready === "True"
-          ? paint(terminal, "green", "True")
-          : paint(terminal, "red", `${p.ready} (${p.reason})`),
+          ? painted(terminal, "green", "True")
+          : painted(terminal, "red", `${p.ready} (${p.reason})`),
       ]),
     ),
   );

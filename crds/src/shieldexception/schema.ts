@@ -21,11 +21,15 @@ interface ExceptionMatch {
   readonly objectSelector?: LabelSelector | undefined;
 }
 
-/** Whether nothing an object has to be or to have is named: labels it must not have leave everything else. */
+/**
+ * Whether nothing an object has to be or to have is named: labels it must not have leave everything else, and 36 names of
+ * one character and `*` leave nothing, so that none of them narrows.
+ */
 export function coversEverything({ kinds = [], names = [], objectSelector = {} }: ExceptionMatch): boolean {
   const { matchLabels = {}, matchExpressions = [] } = objectSelector;
   const isAsked = matchExpressions.some(({ operator }) => operator === "In" || operator === "Exists");
-  return kinds.length + names.length + Object.keys(matchLabels).length === 0 && !isAsked;
+  const isNamed = names.length > 0 && !names.some((name) => name.endsWith("*") && name.length <= 2);
+  return kinds.length + Object.keys(matchLabels).length === 0 && !isNamed && !isAsked;
 }
 
 const match = z
@@ -42,7 +46,10 @@ const match = z
       }).describe("One name, or the beginning of names followed by *."),
       { max: 64 },
     )
-      .describe("Names of the objects; a name may end in * (web-*). Left out, any name.")
+      .describe(
+        "Names of the objects; a name may end in * (web-*). Left out, any name. One character and * (w*) needs kinds or labels " +
+          "beside it.",
+      )
       .exactOptional(),
     objectSelector: labelSelector().describe("Labels of the objects; left out, any labels.").exactOptional(),
   })
@@ -121,8 +128,9 @@ const status = z.object({
     .object({
       count: count()
         .describe(
-          "How often it let a request pass that a policy would have refused, warned about or noted. Requests that the " +
-            "API server judges itself (enforcedBy Native) are not counted.",
+          "About how often it let a request pass that a policy would have refused, warned about or noted: one that is both " +
+            "changed and judged counts twice, as does one that policies of either failurePolicy judge. Requests that the API " +
+            "server judges itself (enforcedBy Native) are not counted.",
         )
         .exactOptional(),
       lastUsed: timestamp()
@@ -158,8 +166,8 @@ const status = z.object({
       ),
     })
     .describe(
-      "Whose request made the exception or last changed its spec, as ShieldX's webhook was told at admission. Absent where " +
-        "the webhook was away then.",
+      "Whose request made the exception or last changed its spec, as ShieldX's webhook was told at admission: of those it let " +
+        "in, who asked for just what is stored. Absent where the webhook was away then.",
     )
     .exactOptional(),
 });

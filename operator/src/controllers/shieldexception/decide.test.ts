@@ -53,6 +53,27 @@ describe("decideException", () => {
     ]);
   });
 
+  it("stays what it was while a policy is only about to be there, and ends all the same", () => {
+    const pending = { reason: "Compiling", message: "spec.rego.module: is being compiled" };
+    const standings = [{ policy: "p", standing: undefined, pending }];
+    for (const standing of [honoured, refused]) {
+      const { status: previous } = decideException(observation(standing), T0);
+      const { status } = decideException(observation(standing, { standings, previous }), T0 + DAY);
+      expect(status).toEqual(previous);
+    }
+    expect(reasonOf(observation(honoured, { standings }), T0)).toBe("False Compiling");
+    const { status: previous } = decideException(observation(), T0);
+    expect(reasonOf(observation(honoured, { standings, previous, generation: 3 }), T0)).toBe(
+      "False Compiling",
+    );
+    const over = decideException(observation(honoured, { standings, previous }), END);
+    expect(reasonOf(observation(honoured, { standings, previous }), END)).toBe("False Expired");
+    // Nothing is carried over from what had ended: its term is another now.
+    expect(reasonOf(observation(honoured, { standings, previous: over.status }), END - 1)).toBe(
+      "False Compiling",
+    );
+  });
+
   it("ends at the moment it names, says so once, and asks to be looked at then", () => {
     const before = decideException(observation(), END - 1);
     expect(before.requeueAfterMs).toBe(1);

@@ -22,7 +22,9 @@ export function unusedOf(
         reason: "NotObserved",
         message:
           `nobody can tell for ShieldPolicy ${named(unseen)}: no request is counted that the API server judges itself, and what exists ` +
-          "is not audited; set actions.background: audit in the policy, and rbac.auditedKinds of the chart for further kinds",
+          "is not audited, or the policy is only about what the audit cannot see (deletions, connections, subresources, changes " +
+          "it makes); set actions.background: audit in the policy, and rbac.auditedKinds of the chart for further kinds, or " +
+          "evaluation: Webhook",
       },
     };
   }

@@ -49,9 +49,17 @@ export function compileException(exception: ShieldException): CompiledException 
     covers: (object, kind) =>
       !isForEverything &&
       (kinds.length === 0 || kinds.includes(kind)) &&
-      (names.length === 0 || names.some((pattern) => nameMatches(pattern, nameOf(object)))) &&
+      (names.length === 0 || isNamedBy(names, object)) &&
       (selector.matchesEverything || selector.matches(labelsOf(object) ?? {})),
   };
+}
+
+/** While a name is still to be generated only its beginning is known, and only that of a pattern can be told of it. */
+function isNamedBy(patterns: readonly string[], object: unknown): boolean {
+  const metadata = metadataOf(object);
+  const isNamed = isJsonObject(metadata) && typeof metadata.name === "string" && metadata.name !== "";
+  const name = nameOf(object);
+  return patterns.some((pattern) => (isNamed || pattern.endsWith("*")) && nameMatches(pattern, name));
 }
 
 export type ExceptionStanding =
@@ -93,7 +101,7 @@ export function standingOf(
   if (exception.coversEverything) {
     return refused(
       "CoversEverything",
-      "an exception for everything in the namespace is not honoured: narrow spec.match by kinds, names or labels that objects must have",
+      "an exception for everything in the namespace is not honoured: narrow spec.match by kinds, by names with more than one character before *, or by labels that objects must have",
     );
   }
   if (!listsNamespace(terms, exception.namespace, namespaceLabels)) {
