@@ -49,6 +49,26 @@ describe("the replica's Lease", () => {
   }
   const annotationsOf = (lease: Lease | undefined) => lease?.metadata.annotations;
 
+  it("tells who reports once what is said stands in it, and not where that failed", async () => {
+    const bed = setUp();
+    let stood = 0;
+    const written = () => {
+      stood++;
+    };
+    bed.hold(true);
+    bed.say({ policySetDigest: "1", written });
+    await settle();
+    expect([bed.written.length, stood]).toEqual([1, 0]);
+    bed.waiting[0]?.reject(new Error("lost"));
+    await settle();
+    expect(stood).toBe(0);
+    bed.clock.advance(1_000);
+    await settle();
+    bed.waiting[1]?.resolve();
+    await settle();
+    expect([bed.written.length, stood]).toEqual([2, 1]);
+  });
+
   it("is written at once, renewed every 10 s, and never two writes at a time", async () => {
     const bed = setUp();
     await bed.lease.publish();
