@@ -1,3 +1,4 @@
+import { printable } from "../printable.ts";
 import { paint, type Style, type Terminal } from "./terminal.ts";
 
 /** A cell that stands out where the terminal shows colours. */
@@ -11,16 +12,6 @@ export type Cell = string | Painted;
 
 export function painted(terminal: Pick<Terminal, "color">, style: Style, text: string): Painted {
   return { text, style, terminal };
-}
-
-/**
- * What others wrote must not move the cursor, set colours or hide what stands beside it: C0 and C1 (ECMA-48) and DEL, and
- * what turns the direction of text (Unicode TR 36).
- */
-const unprintable = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
-
-export function printable(text: string): string {
-  return text.replace(/[\t\r\n]+/g, " ").replace(unprintable, "\ufffd");
 }
 
 function textOf(cell: Cell | undefined): string {
