@@ -5,6 +5,7 @@ import {
   runPolicyTests,
   TESTS_BUDGET_MS,
   type TestOutcome,
+  threadCpuNow,
 } from "@shieldx/policy-engine";
 import type { Suite } from "./collect.ts";
 
@@ -26,7 +27,7 @@ export interface Totals {
 }
 
 /** Cases may take as long as a cluster lets them, so that what passes here is not refused there. */
-const budgetMs = TESTS_BUDGET_MS;
+const limits = { budgetMs: TESTS_BUDGET_MS, cpuNow: threadCpuNow };
 
 /** Never throws for a policy: one that does not compile fails as a case of its own. */
 export function runSuites(
@@ -38,7 +39,7 @@ export function runSuites(
     const result = { policy: policy.metadata.name, file, line };
     try {
       const compiled = compilePolicy(policy, { serverMinor, evaluatesNative: true, rego });
-      return { ...result, outcomes: runPolicyTests(compiled, tests, { budgetMs }) };
+      return { ...result, outcomes: runPolicyTests(compiled, tests, limits) };
     } catch (error) {
       if (!(error instanceof PolicyCompileError)) throw error;
       const message = `the policy does not compile: ${error.message}`;

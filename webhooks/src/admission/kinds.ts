@@ -16,6 +16,7 @@ import {
   passingTestsRequired,
   type RegoPolicies,
   TESTS_BUDGET_MS,
+  threadCpuNow,
 } from "@shieldx/policy-engine";
 import type { AdmissionAnswer, AdmissionRequest } from "../server/admission-review.ts";
 import type { AdmissionHandler } from "../server/webhook-server.ts";
@@ -79,7 +80,8 @@ async function judgePolicy(
     const environment = { serverMinor: parts.serverMinor(), evaluatesNative, rego: parts.rego.state };
     const compiled = compilePolicy(policy, environment);
     const budgetMs = Math.min(TESTS_BUDGET_MS, deadlineMs / 2);
-    await inTurns(passingTestsRequired(compiled, environment, { budgetMs }), nextTurn);
+    const limits = { budgetMs, cpuNow: threadCpuNow };
+    await inTurns(passingTestsRequired(compiled, environment, limits), nextTurn);
   } catch (error) {
     if (error instanceof PolicyCompileError && isTransient(error.code))
       return {

@@ -1,6 +1,6 @@
 import type { CompiledPolicy } from "./compile.ts";
 import { type CompiledException, standingOf } from "./exceptions.ts";
-import type { Judgement, Violation } from "./judgement.ts";
+import { type Judgement, outOfTime, type Unjudged, type Violation } from "./judgement.ts";
 import type { MatchSubject } from "./match.ts";
 import { errorMessage, violationMessage } from "./message.ts";
 import type { PlanStep } from "./plan.ts";
@@ -63,7 +63,7 @@ function hold(
     builder.add(failure(policy, action, question, "NamespaceUnknown", problem));
     return;
   }
-  const judgement: Judgement = question.isLate() ? late(question) : policy.judge.judge(question);
+  const judgement: Judgement = question.isLate() ? outOfTime(question) : policy.judge.judge(question);
   if (judgement.kind === "irrelevant") return;
   builder.matched(policy.name);
   switch (judgement.kind) {
@@ -77,28 +77,26 @@ function hold(
       builder.exempt({ policy: policy.name, ground: judgement.ground, violations: [] });
       return;
     case "fails": {
-      // An exception sets aside what the rules would say; here they would have said something, only not what.
-      const isUnjudged = judgement.code === "EvaluationError" || judgement.code === "CallFailed";
-      const exception = isUnjudged ? coveringException(policy, question, exceptions) : undefined;
-      if (exception !== undefined) {
-        builder.exempt({
-          policy: policy.name,
-          ground: "exception",
-          exception: exception.key,
-          violations: [],
-        });
-        return;
-      }
-      const { code, problem } = question.isGivenUp ? late(question) : judgement;
-      builder.add(failure(policy, action, question, code, problem));
+      const exception = exceptionFor(judgement, policy, question, exceptions);
+      if (exception === undefined) fail(policy, action, question, judgement, builder);
+      else setAside(policy, exception, [], builder);
       return;
     }
     case "breaks": {
       builder.annotate(policy.name, judgement.annotations);
+      const { unjudged } = judgement;
+      const exception = unjudged && exceptionFor(unjudged, policy, question, exceptions);
+      if (exception !== undefined) {
+        setAside(policy, exception, judgement.violations, builder);
+        return;
+      }
       const remaining = judgement.isMalformed
         ? judgement.violations
         : withoutExcepted(policy, judgement.violations, question, exceptions, builder);
-      if (remaining.length === 0) return;
+      if (remaining.length === 0) {
+        if (unjudged !== undefined) fail(policy, action, question, unjudged, builder);
+        return;
+      }
       builder.add({
         policy: policy.name,
         action,
@@ -114,8 +112,35 @@ function hold(
   }
 }
 
-function late({ whyLate }: Question): Extract<Judgement, { kind: "fails" }> {
-  return { kind: "fails", code: "DeadlineExceeded", problem: whyLate };
+/** An exception sets aside what the rules would say; here they would have said something, only not what. */
+function exceptionFor(
+  { code }: Unjudged,
+  policy: CompiledPolicy,
+  question: Question,
+  exceptions: readonly CompiledException[],
+): CompiledException | undefined {
+  const mayBeSetAside = code === "EvaluationError" || code === "CallFailed";
+  return mayBeSetAside ? coveringException(policy, question, exceptions) : undefined;
+}
+
+function setAside(
+  { name: policy }: CompiledPolicy,
+  { key: exception }: CompiledException,
+  violations: readonly Violation[],
+  builder: VerdictBuilder,
+): void {
+  builder.exempt({ policy, ground: "exception", exception, violations });
+}
+
+function fail(
+  policy: CompiledPolicy,
+  action: FindingAction,
+  question: Question,
+  unjudged: Unjudged,
+  builder: VerdictBuilder,
+): void {
+  const { code, problem } = question.wasLate ? outOfTime(question) : unjudged;
+  builder.add(failure(policy, action, question, code, problem));
 }
 
 function withoutExcepted(
@@ -130,14 +155,9 @@ function withoutExcepted(
     if (!isHonoured(policy, exception, question)) continue;
     const isSetAside = ({ checkId }: Violation) =>
       exception.checks === undefined || exception.checks.has(checkId);
-    const setAside = remaining.filter(isSetAside);
-    if (setAside.length === 0) continue;
-    builder.exempt({
-      policy: policy.name,
-      ground: "exception",
-      exception: exception.key,
-      violations: setAside,
-    });
+    const covered = remaining.filter(isSetAside);
+    if (covered.length === 0) continue;
+    setAside(policy, exception, covered, builder);
     remaining = remaining.filter((violation) => !isSetAside(violation));
   }
   return remaining;

@@ -30,17 +30,27 @@ export type Judgement =
   | {
       readonly kind: "breaks";
       readonly violations: readonly Violation[];
+      /** What else could not be told: it counts once exceptions have set all violations aside. */
+      readonly unjudged?: Unjudged | undefined;
       readonly isMalformed: boolean;
       readonly annotations: Annotations;
       /** Reason of the refusal, and through it the HTTP status. */
       readonly statusReason: StatusReason;
     }
   /** Evaluation did not come to an end: failurePolicy decides. */
-  | {
-      readonly kind: "fails";
-      readonly code: "DeadlineExceeded" | "EvaluationError" | "NamespaceUnknown" | "CallFailed";
-      readonly problem: string;
-    };
+  | ({ readonly kind: "fails" } & Unjudged);
+
+/** Why evaluation did not come to an end. */
+export interface Unjudged {
+  readonly code: "DeadlineExceeded" | "EvaluationError" | "NamespaceUnknown" | "CallFailed";
+  /** For people. */
+  readonly problem: string;
+}
+
+/** Of a policy that time ended, or that it left none for. */
+export function outOfTime({ whyLate }: Question): Extract<Judgement, { kind: "fails" }> {
+  return { kind: "fails", code: "DeadlineExceeded", problem: whyLate };
+}
 
 /** Reasons a validation may give for a refusal. */
 export type StatusReason = "Unauthorized" | "Forbidden" | "Invalid" | "RequestEntityTooLarge";

@@ -5,6 +5,7 @@ import type { ObjectTypes } from "../mutation/object-types.ts";
 import type { CompiledPolicy } from "./compile.ts";
 import type { CompiledException } from "./exceptions.ts";
 import { coveringException, failure } from "./hold.ts";
+import { outOfTime } from "./judgement.ts";
 import type { Question } from "./question.ts";
 import type { AdmissionRequestLike } from "./request.ts";
 import type { Timing, Turns } from "./timing.ts";
@@ -55,6 +56,7 @@ function* applyAll(policies: readonly MutatingPolicy[], run: Run, timing: Timing
       timing.beginTurn();
     }
     run.apply(policy);
+    timing.look();
   }
 }
 
@@ -124,7 +126,7 @@ class Run {
     }
     if (question.isLate()) {
       this.#note(policy);
-      this.#fail(policy, "DeadlineExceeded", question.whyLate);
+      this.#failLate(policy);
       return;
     }
     const step = policy.mutator.mutate(question, this.#object, this.#types(question.request.kind));
@@ -137,7 +139,7 @@ class Run {
         this.#builder.ask(policy.name, step.checks);
         return;
       case "fails":
-        if (question.isGivenUp) this.#fail(policy, "DeadlineExceeded", question.whyLate);
+        if (question.wasLate) this.#failLate(policy);
         else this.#fail(policy, step.code, step.problem);
         return;
       case "changed":
@@ -157,6 +159,11 @@ class Run {
     if (this.#settled.has(policy.name)) return;
     this.#settled.add(policy.name);
     this.#builder.matched(policy.name);
+  }
+
+  #failLate(policy: MutatingPolicy): void {
+    const { code, problem } = outOfTime(this.#question);
+    this.#fail(policy, code, problem);
   }
 
   #fail(policy: MutatingPolicy, code: Parameters<typeof failure>[3], problem: string): void {

@@ -144,7 +144,10 @@ export class PolicySet {
       if (failurePolicy !== undefined && step.failurePolicy !== failurePolicy) continue;
       if (isLetPass(step, question, builder)) continue;
       if (isQuicklyKept(step, question)) builder.matched(step.name);
-      else this.#hold(step, question, builder);
+      else {
+        this.#hold(step, question, builder);
+        timing.look();
+      }
     }
     return builder.verdict();
   }

@@ -70,14 +70,14 @@ export class Question {
     this.subject = matchSubject(request, context.namespaceLabels);
   }
 
-  /** The policy at hand held the thread for too long, whatever it says. */
-  get isGivenUp(): boolean {
-    return this.#timing.heldTooLong !== undefined;
+  /** Time ended the policy at hand, which is then what its failure is about, whatever it says itself. */
+  get wasLate(): boolean {
+    return this.#timing.wasLate;
   }
 
   /** What is to be said of a policy that time ran out for. */
   get whyLate(): string {
-    return this.#timing.heldTooLong ?? "time ran out; try again";
+    return this.#timing.whyLate;
   }
 
   /** What expressions see. */

@@ -1,5 +1,9 @@
+import type { ShieldPolicy } from "@shieldx/crds";
 import { describe, expect, it } from "vitest";
 import { admissionRequest, celPolicy, newYear, offender, podSecurityPolicy } from "../../testing/objects.ts";
+import { EvaluationError } from "../rego/builtins/contract.ts";
+import type { RegoQuestion } from "../rego/program/index.ts";
+import type { RegoLookup } from "../rego-policies/state.ts";
 import { buildPolicySet } from "./build.ts";
 import type { EvaluationContext } from "./policy-set.ts";
 import { inTurns } from "./timing.ts";
@@ -66,6 +70,33 @@ describe("a policy that takes long at a stretch", () => {
     expect(slow).toMatchObject({ policy: "slow", code: "DeadlineExceeded" });
     expect(slow?.message).toContain("took more than 32 ms of CPU on one request");
     expect(swift).toMatchObject({ policy: "swift", code: "PolicyViolation" });
+  });
+
+  it("does not use up the next one's time where it looked at no clock", () => {
+    let now = 0;
+    const clock = { monotonicNow: () => now, cpuNow: () => now };
+    /** What takes 30 ms; a module is the number of milliseconds after which it looks at the clock. */
+    const rego: RegoLookup = ({ rego: { module = "" } = {} }) => {
+      const evaluate = ({ context: { isPastDeadline } }: RegoQuestion): readonly string[] => {
+        for (let at = 0; at < 30; at += Number(module)) {
+          now += Number(module);
+          if (module !== "30" && isPastDeadline?.()) throw new EvaluationError("eval_cancel_error", "late");
+        }
+        return [];
+      };
+      return { kind: "ready", program: { entrypoint: "data.a.deny", rule: "deny", evaluate } };
+    };
+    const { validations: _, ...spec } = celPolicy("a").spec;
+    const inRego = (name: string, module: string): ShieldPolicy => ({
+      ...celPolicy(name),
+      spec: { ...spec, engine: "rego", matchConstraints, rego: { module, version: "v1" } },
+    });
+    const policies = [inRego("a", "30"), inRego("b", "5")];
+    const set = buildPolicySet({ policies, exceptions: [], serverMinor: 37, rego });
+    expect(set.evaluate(request, { ...context, ...clock })).toMatchObject({
+      denials: [],
+      matched: ["a", "b"],
+    });
   });
 
   it("is not, while the process stands still for lack of CPU", () => {

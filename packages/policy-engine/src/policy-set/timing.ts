@@ -25,7 +25,8 @@ const TURN_MS = 8;
  */
 const STRETCH_MS = 16;
 
-/** What is the matter with a policy that is given up. */
+const OUT_OF_TIME = "time ran out; try again";
+/** What is the matter with a policy that is given up for that. */
 const HELD_TOO_LONG = `it took more than ${2 * STRETCH_MS} ms of CPU on one request, and no other is answered meanwhile: make its rules cheaper`;
 
 export class Timing {
@@ -36,7 +37,7 @@ export class Timing {
   /** By the last look at the clock: whoever takes long looks at it meanwhile. */
   #seen: number;
   #cpuAtStretch: number | undefined;
-  #hasHeldTooLong = false;
+  #whyLate: "deadline" | "stretch" | undefined;
 
   constructor({ deadlineMs = Number.POSITIVE_INFINITY, monotonicNow = wallNow, cpuNow }: TimedContext) {
     this.#clock = monotonicNow;
@@ -49,19 +50,33 @@ export class Timing {
   /** Whether the time for an answer is over, or that at a stretch. */
   readonly isLate = (): boolean => {
     if (this.#until === Number.POSITIVE_INFINITY && this.#cpuNow === undefined) return false;
-    const now = this.#clock();
-    this.#seen = now;
-    if (now >= this.#until) return true;
-    if (this.#cpuNow === undefined || now - this.#turnBegan < STRETCH_MS) return false;
-    const cpu = this.#cpuNow();
-    this.#cpuAtStretch ??= cpu;
-    this.#hasHeldTooLong = cpu - this.#cpuAtStretch >= STRETCH_MS;
-    return this.#hasHeldTooLong;
+    this.#whyLate = this.#late();
+    return this.#whyLate !== undefined;
   };
 
-  /** Why the policy at hand was given up, where it was not for the deadline. */
-  get heldTooLong(): string | undefined {
-    return this.#hasHeldTooLong ? HELD_TOO_LONG : undefined;
+  #late(): "deadline" | "stretch" | undefined {
+    const now = this.#clock();
+    this.#seen = now;
+    if (now >= this.#until) return "deadline";
+    if (this.#cpuNow === undefined || now - this.#turnBegan < STRETCH_MS) return undefined;
+    const cpu = this.#cpuNow();
+    this.#cpuAtStretch ??= cpu;
+    return cpu - this.#cpuAtStretch >= STRETCH_MS ? "stretch" : undefined;
+  }
+
+  /** What `isLate` said last. */
+  get wasLate(): boolean {
+    return this.#whyLate !== undefined;
+  }
+
+  /** What is to be said of a policy that time ran out for. */
+  get whyLate(): string {
+    return this.#whyLate === "stretch" ? HELD_TOO_LONG : OUT_OF_TIME;
+  }
+
+  /** Looks at the clock for a policy that may not have: what it took must not count as the next one's. */
+  look(): void {
+    if (this.#cpuNow !== undefined) this.#seen = this.#clock();
   }
 
   /** Whether others should have their turn before the next policy. */
@@ -72,7 +87,7 @@ export class Timing {
   beginTurn(): void {
     this.#turnBegan = this.#seen = this.#clock();
     this.#cpuAtStretch = undefined;
-    this.#hasHeldTooLong = false;
+    this.#whyLate = undefined;
   }
 }
 

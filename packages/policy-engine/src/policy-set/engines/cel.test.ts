@@ -165,6 +165,62 @@ describe("a policy of engine cel evaluated here", () => {
     });
   });
 
+  describe("of which one validation is broken and another has no value", () => {
+    const validations = [
+      { expression: "false", message: "first" },
+      { expression: "object.data.owner != ''" },
+    ];
+    const evaluate = (...exceptions: ReturnType<typeof shieldException>[]) =>
+      buildPolicySet({ policies: [inWebhook("p", { validations })], exceptions, serverMinor: 37 }).evaluate(
+        admissionRequest(configMap()),
+        context,
+      );
+    const exception = (name: string, checks?: string[]) =>
+      shieldException(name, { match: { names: ["c"] }, ...(checks && { checks }) });
+    const forFirst = exception("first", ["validations[0]"]);
+
+    it("is refused for the one that is broken", () => {
+      expect(evaluate().denials).toMatchObject([{ code: "PolicyViolation" }]);
+    });
+
+    it("does not pass by an exception for that one alone", () => {
+      expect(evaluate(forFirst)).toMatchObject({
+        denials: [{ code: "EvaluationError", message: expect.stringContaining("no such key: data") }],
+        exempted: [{ exception: "team-a/first" }],
+      });
+    });
+
+    it("passes by one for the whole policy, which is told once", () => {
+      const byWhole = evaluate(exception("whole"));
+      expect(byWhole.allowed).toBe(true);
+      expect(byWhole.exempted).toHaveLength(1);
+      const { allowed, exempted } = evaluate(forFirst, exception("whole"));
+      expect(allowed).toBe(true);
+      expect(exempted).toMatchObject([{ exception: "team-a/whole", violations: [{ detail: "first" }] }]);
+    });
+
+    it("is told of both by one that lets pass what cannot be told", () => {
+      const policy = inWebhook("p", { validations, failurePolicy: "Ignore" });
+      const set = buildPolicySet({ policies: [policy], exceptions: [forFirst], serverMinor: 37 });
+      expect(set.evaluate(admissionRequest(configMap()), context)).toMatchObject({
+        allowed: true,
+        audits: [{ code: "EvaluationError" }],
+      });
+    });
+  });
+
+  it("tells what only ran out of time from what has no value", () => {
+    const names = Array.from({ length: 99 }, (_, at) => `'${at}'`).join();
+    const expression = `[${names}].all(a, [${names}].all(b, a + b != ''))`;
+    const set = setOf(inWebhook("s", { validations: [{ expression }, { expression: "true" }] }));
+    let now = 0;
+    const time = { deadlineMs: 5, monotonicNow: () => now++ };
+    const { denials } = set.evaluate(admissionRequest(configMap()), { ...context, ...time });
+    expect(denials).toMatchObject([
+      { code: "DeadlineExceeded", message: expect.stringContaining("time ran out; try again") },
+    ]);
+  });
+
   it("judges an object in the version its own rules name, whatever other policies name", () => {
     const named = (name: string, apiVersions: string[], matchPolicy: "Equivalent" | "Exact" = "Equivalent") =>
       inWebhook(name, {

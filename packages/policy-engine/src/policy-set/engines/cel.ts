@@ -8,7 +8,7 @@ import { type Json, jsonEquals } from "../../cel/kubernetes/json.ts";
 import { celMutator, type Mutator } from "../../mutation/mutator.ts";
 import { isJsonObject } from "../../pod-security/shape-reader.ts";
 import { PolicyCompileError } from "../errors.ts";
-import { type Judge, type Judgement, passes, type Violation } from "../judgement.ts";
+import { type Judge, type Judgement, passes, type Unjudged, type Violation } from "../judgement.ts";
 import { isLeftAlone, namespaceCleaners } from "../left-alone.ts";
 import { paramFinder, paramReferenceOf } from "../params.ts";
 import type { Question } from "../question.ts";
@@ -128,13 +128,23 @@ function judgementOf(outcome: CelOutcome): Judgement {
   if (!isMatch && ignoredErrors.length === 0) return irrelevant;
   if (failures.length === 0 && ignoredErrors.length === 0)
     return annotations.size === 0 ? passes : { kind: "passes", annotations };
-  const violations = failures.filter(({ kind }) => kind === "denied").map(violationOf);
-  if (violations.length > 0) {
-    const statusReason = failures.find(({ kind }) => kind === "denied")?.reason ?? "Invalid";
-    return { kind: "breaks", violations, isMalformed: false, annotations, statusReason };
-  }
-  const errors = [...failures, ...ignoredErrors].map(({ message }) => message);
-  return { kind: "fails", code: "EvaluationError", problem: errors.join("; ") };
+  const denied = failures.filter(({ kind }) => kind === "denied");
+  const errors = [...failures.filter(({ kind }) => kind !== "denied"), ...ignoredErrors];
+  const unjudged: Unjudged | undefined =
+    errors.length === 0
+      ? undefined
+      : { code: "EvaluationError", problem: errors.map(({ message }) => message).join("; ") };
+  const [first] = denied;
+  if (first === undefined) return unjudged === undefined ? passes : { kind: "fails", ...unjudged };
+  const violations = denied.map(violationOf);
+  return {
+    kind: "breaks",
+    violations,
+    unjudged,
+    isMalformed: false,
+    annotations,
+    statusReason: first.reason,
+  };
 }
 
 const irrelevant: Judgement = Object.freeze({ kind: "irrelevant" });

@@ -2,7 +2,14 @@ import { judgePod, malformed } from "../../pod-security/evaluate.ts";
 import { exemptionGround, type PodSecurityExemptions } from "../../pod-security/exemptions.ts";
 import type { PodSecurityLevel } from "../../pod-security/levels.ts";
 import { podCarriers } from "../../pod-security/workload.ts";
-import { type Judge, type Judgement, noAnnotations, passes, type Violation } from "../judgement.ts";
+import {
+  type Judge,
+  type Judgement,
+  noAnnotations,
+  outOfTime,
+  passes,
+  type Violation,
+} from "../judgement.ts";
 import type { Question } from "../question.ts";
 
 export interface PodSecurityTerms {
@@ -41,7 +48,7 @@ function judge(terms: PodSecurityTerms, question: Question): Judgement {
   });
   if (ground !== undefined) return { kind: "exempt", ground };
   const violations = violationsOf(terms, question);
-  if (violations === undefined) return { kind: "fails", code: "DeadlineExceeded", problem: question.whyLate };
+  if (violations === undefined) return outOfTime(question);
   if (violations.length === 0) return passes;
   return {
     kind: "breaks",

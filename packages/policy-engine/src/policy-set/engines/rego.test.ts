@@ -88,15 +88,17 @@ describe("a policy of engine rego that looks at more than the request", () => {
       paramRef: { selector: {}, parameterNotFoundAction },
       ...more,
     });
-  const judged = (policy: ShieldPolicy, objects: readonly object[]) => {
-    const rego = answering(({ input }) => {
-      const { max } = (input as { parameters: { spec: { max: number } } }).parameters.spec;
-      if (max === 0) throw new EvaluationError("eval_type_error", "no limit");
-      return max < 5 ? ["too many", `at most ${max}`] : [];
-    });
+  const rego = answering(({ input }) => {
+    const { max } = (input as { parameters: { spec: { max: number } } }).parameters.spec;
+    if (max === 0) throw new EvaluationError("eval_type_error", "no limit");
+    return max < 5 ? ["too many", `at most ${max}`] : [];
+  });
+  const given = (objects: readonly object[]) => {
     const known = { state: "known", isNamespaced: false, get: () => undefined, list: () => objects } as const;
-    return setOf(rego, policy).evaluate(about(configMap()), { ...context, params: () => known });
+    return { ...context, params: () => known };
   };
+  const judged = (policy: ShieldPolicy, objects: readonly object[], more: object = {}) =>
+    setOf(rego, policy).evaluate(about(configMap()), { ...given(objects), ...more });
 
   it("must satisfy each parameter object", () => {
     const details = (...objects: object[]) =>
@@ -113,6 +115,38 @@ describe("a policy of engine rego that looks at more than the request", () => {
     expect(judged(withParams("Deny"), [limit("a", 9), limit("b", 0)]).denials).toMatchObject([
       { code: "EvaluationError", message: expect.stringContaining("no limit") },
     ]);
+  });
+
+  it("is undecided where time runs out before all of them were looked at", () => {
+    let now = 0;
+    const time = { deadlineMs: 4, monotonicNow: () => now++ };
+    const nine = [1, 2, 3, 4, 5, 6, 7, 8].map((at) => limit(`a${at}`, 9));
+    const late = [{ code: "DeadlineExceeded", message: expect.stringContaining("time ran out") }];
+    expect(judged(withParams("Deny"), [...nine, limit("z", 3)], time).denials).toMatchObject(late);
+    // What is wrong by those that were looked at is wrong.
+    now = 0;
+    const { denials } = judged(withParams("Deny"), [limit("a", 3), ...nine], time);
+    expect(denials).toMatchObject([{ code: "PolicyViolation" }]);
+    // The last was looked at in time.
+    now = 0;
+    expect(judged(withParams("Deny"), [limit("a", 9)], { ...time, deadlineMs: 2 }).allowed).toBe(true);
+  });
+
+  it("does not pass by an exception for what one of them says where another could not be told", () => {
+    const excepted = (checks?: string[]) =>
+      buildPolicySet({
+        policies: [withParams("Deny")],
+        exceptions: [shieldException("e", { match: { names: ["a"] }, ...(checks && { checks }) })],
+        serverMinor: 37,
+        rego,
+      }).evaluate(about(configMap()), given([limit("a", 3), limit("b", 0)]));
+    expect(excepted(["deny"])).toMatchObject({
+      denials: [{ code: "EvaluationError", message: expect.stringContaining("no limit") }],
+      exempted: [{ exception: "team-a/e" }],
+    });
+    const { allowed, exempted } = excepted();
+    expect(allowed).toBe(true);
+    expect(exempted).toHaveLength(1);
   });
 
   it("is about nothing, or undecided, without any, as paramRef says", () => {

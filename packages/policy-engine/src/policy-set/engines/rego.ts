@@ -6,7 +6,14 @@ import type { AllowedHost } from "../../rego/calls/index.ts";
 import type { RegoProgram, RegoQuestion } from "../../rego/program/index.ts";
 import type { RegoValue } from "../../rego/values.ts";
 import { type InventoryKind, inventoryKindsOf, inventoryProblem } from "../inventory.ts";
-import { type Judge, type Judgement, noAnnotations, passes, type Violation } from "../judgement.ts";
+import {
+  type Judge,
+  type Judgement,
+  noAnnotations,
+  outOfTime,
+  passes,
+  type Violation,
+} from "../judgement.ts";
 import { isLeftAlone } from "../left-alone.ts";
 import { paramFinder, paramReferenceOf } from "../params.ts";
 import type { Question } from "../question.ts";
@@ -62,9 +69,12 @@ function withParameters(spec: ShieldPolicySpec, judgeWith: JudgeWith): Judge["ju
     if (params.objects.length === 0) return isNeeded ? evaluationFailed(NO_PARAMS) : irrelevant;
     const judgements: Judgement[] = [];
     for (const object of params.objects) {
+      // Time that is over is told once, however many there are; to those not looked at nothing is known to be right.
+      if (judgements.length > 0 && question.isLate()) {
+        judgements.push(outOfTime(question));
+        break;
+      }
       judgements.push(judgeWith(question, { objects: [object] }, object));
-      // Time that is over is told once, however many there are.
-      if (question.isLate()) break;
     }
     return together(judgements);
   };
@@ -77,12 +87,9 @@ function together(judgements: readonly Judgement[]): Judgement {
   const checks = judgements.flatMap((each) => (each.kind === "asks" ? each.checks : []));
   if (checks.length > 0) return { kind: "asks", checks };
   const violations = judgements.flatMap((each) => (each.kind === "breaks" ? each.violations : []));
-  if (violations.length > 0) return breaks(distinct(violations));
-  return (
-    judgements.find(({ kind }) => kind === "fails") ??
-    judgements.find(({ kind }) => kind === "passes") ??
-    irrelevant
-  );
+  const unjudged = judgements.find((each) => each.kind === "fails");
+  if (violations.length > 0) return { ...breaks(distinct(violations)), unjudged };
+  return unjudged ?? judgements.find(({ kind }) => kind === "passes") ?? irrelevant;
 }
 
 function distinct(violations: readonly Violation[]): Violation[] {
@@ -93,7 +100,7 @@ const irrelevant: Judgement = Object.freeze({ kind: "irrelevant" });
 
 const statusReason = "Forbidden";
 
-function breaks(violations: readonly Violation[]): Judgement {
+function breaks(violations: readonly Violation[]): Extract<Judgement, { kind: "breaks" }> {
   return { kind: "breaks", violations, isMalformed: false, annotations: noAnnotations, statusReason };
 }
 
