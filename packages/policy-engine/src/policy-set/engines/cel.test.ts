@@ -176,7 +176,7 @@ describe("a policy of engine cel evaluated here", () => {
         context,
       );
     const exception = (name: string, checks?: string[]) =>
-      shieldException(name, { match: { names: ["c"] }, ...(checks && { checks }) });
+      shieldException(name, { match: { names: ["c"] }, ...(checks && { checks }) } as object);
     const forFirst = exception("first", ["validations[0]"]);
 
     it("is refused for the one that is broken", () => {

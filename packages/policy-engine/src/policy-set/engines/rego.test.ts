@@ -136,7 +136,7 @@ describe("a policy of engine rego that looks at more than the request", () => {
     const excepted = (checks?: string[]) =>
       buildPolicySet({
         policies: [withParams("Deny")],
-        exceptions: [shieldException("e", { match: { names: ["a"] }, ...(checks && { checks }) })],
+        exceptions: [shieldException("e", { match: { names: ["a"] }, ...(checks && { checks }) } as object)],
         serverMinor: 37,
         rego,
       }).evaluate(about(configMap()), given([limit("a", 3), limit("b", 0)]));

@@ -18,14 +18,18 @@ const REFUSED = networks(
   ...["0.0.0.0/8", "::/128"],
   // Link-local (RFC 3927, RFC 4291); metadata of AWS, Azure, Google and others is at 169.254.169.254.
   ...["169.254.0.0/16", "fe80::/10"],
-  // Metadata of AWS over IPv6, of Alibaba Cloud, and Azure's WireServer.
-  ...["fd00:ec2::254/128", "100.100.100.200/32", "168.63.129.16/32"],
+  // Metadata and its like over IPv6: AWS, Google, Oracle, Scaleway.
+  ...["fd00:ec2::/32", "fd20:ce::254/128", "fd00:c1::a9fe:a9fe/128", "fd00:42::42/128"],
+  // Metadata of Alibaba Cloud and Oracle, and Azure's WireServer.
+  ...["100.100.100.200/32", "192.0.0.192/32", "168.63.129.16/32"],
+  // Where an address of IPv4 sits in these depends on the network (RFC 8215), or leads through a gateway (RFC 3056).
+  ...["64:ff9b:1::/48", "2002::/16"],
   // Multicast.
   ...["224.0.0.0/4", "ff00::/8"],
 );
 
-/** Prefixes under which the last 32 bits are an address of IPv4 (RFC 6052, RFC 4291 2.5.5.1). */
-const EMBEDDING = networks("64:ff9b::/96", "::/96");
+/** Prefixes under which the last 32 bits are an address of IPv4 (RFC 6052, RFC 4291 2.5.5.1, RFC 2765 2.1). */
+const EMBEDDING = networks("64:ff9b::/96", "::/96", "::ffff:0:0:0/96");
 
 /** Why the host's name may not lead to the address; undefined where it may. The host is as a URL spells it. */
 export function refusedAddress(host: string, address: string): string | undefined {

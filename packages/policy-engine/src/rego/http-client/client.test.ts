@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
 import type { HttpCall, HttpResponse } from "../calls/call.ts";
 import { parseAllowedHost } from "../calls/hosts.ts";
@@ -68,12 +70,31 @@ describe("the client", () => {
     expect(results).toEqual(["failed", "refused"]);
   });
 
-  it("refuses more calls than may be under way", async () => {
+  /** What is refused of calls that no host answers, one to a host at a time. */
+  const refusedOf = async (count: number, ...hosts: readonly string[]) => {
     const { client } = clientOf(silent);
-    const calls = Array.from({ length: 70 }, () => client.send(call({ timeoutMs: 20 }), 1_000));
-    const kinds = (await Promise.all(calls)).map(({ kind }) => kind);
-    expect(kinds.filter((kind) => kind === "refused")).toHaveLength(6);
-    expect((await client.send(call({ timeoutMs: 5 }), 1_000)).kind).toBe("failed");
+    const sent = () =>
+      Array.from({ length: count }, (_, at) => {
+        const url = new URL(`https://${hosts[at % hosts.length]}/`);
+        return client.send(call({ timeoutMs: 20, url }), 1_000);
+      });
+    await Promise.all(sent());
+    // Those that have ended make room.
+    const outcomes = await Promise.all(sent());
+    return outcomes.flatMap((outcome) => (outcome.kind === "refused" ? outcome.message : []));
+  };
+
+  it("refuses more calls than may be under way", async () => {
+    const refused = await refusedOf(70, "a.example", "b.example", "c.example", "d.example", "e.example");
+    expect(refused).toHaveLength(6);
+    expect(refused[0]).toContain("more than 64 calls are under way");
+  });
+
+  it("leaves room for others where one host does not answer", async () => {
+    const refused = await refusedOf(20, "slow.example:8443");
+    expect(refused).toEqual(
+      Array(4).fill("more than 16 calls of slow.example:8443 are under way; try again"),
+    );
   });
 
   it.each<[string, HttpCall["keep"], HttpResponse, number]>([
@@ -102,6 +123,32 @@ describe("the client", () => {
     await client.send(call({ keep, key: "0" }), 100);
     expect(results.slice(9)).toEqual(["kept", "answered"]);
   });
+
+  it("counts headers, which are kept as well", async () => {
+    const headers = new Map([["set-cookie", ["x".repeat(524_288), "y".repeat(524_288)]]]);
+    const { client, results } = clientOf(async () => ({ ...response(), headers }));
+    const keep = { ms: 60_000 };
+    for (let at = 0; at < 9; at++) await client.send(call({ keep, key: `${at}` }), 100);
+    await client.send(call({ keep, key: "8" }), 100);
+    await client.send(call({ keep, key: "0" }), 100);
+    expect(results.slice(9)).toEqual(["kept", "answered"]);
+  });
+
+  it("keeps no requests, which may be larger than what they are answered with", async () => {
+    setFlagsFromString("--expose-gc");
+    const collect = runInNewContext("gc") as () => void;
+    const heldBytes = () => {
+      collect();
+      return process.memoryUsage().heapUsed;
+    };
+    const { client, results } = clientOf(async () => response());
+    const request = (at: number) => call({ keep: { ms: 60_000 }, key: `${"k".repeat(500_000)}${at}` });
+    const before = heldBytes();
+    for (let at = 0; at < 99; at++) await client.send(request(at), 100);
+    expect(heldBytes() - before).toBeLessThan(10_000_000);
+    await client.send(request(0), 100);
+    expect(results.at(-1)).toBe("kept");
+  });
 });
 
 describe("addresses", () => {
@@ -109,6 +156,9 @@ describe("addresses", () => {
     ...["127.0.0.1", "127.9.9.9", "::1", "0.0.0.0", "::", "::ffff:127.0.0.1", "::127.0.0.1"],
     ...["169.254.169.254", "fe80::1", "fe80::1%eth0", "64:ff9b::a9fe:a9fe", "fd00:ec2::254", "224.0.0.1"],
     ...["::ffff:a9fe:a9fe", "100.100.100.200", "168.63.129.16", "nonsense"],
+    ...["fd00:ec2::23", "fd20:ce::254", "fd00:c1::a9fe:a9fe", "fd00:42::42", "192.0.0.192"],
+    // Addresses of IPv4 in ways that depend on the network, or on who else is in it.
+    ...["64:ff9b:1::a9fe:a9fe", "64:ff9b:1:a9fe:a9:fe00::", "2002:a9fe:a9fe::", "::ffff:0:a9fe:a9fe"],
   ])("no name leads to %s", (address) => {
     expect(refusedAddress("ok.example", address)).toContain(address);
   });

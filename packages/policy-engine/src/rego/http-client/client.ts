@@ -18,12 +18,16 @@ export interface HttpClientOptions {
 
 /** Calls under way in this process: each may hold a socket and a megabyte. */
 const mostUnderWay = 64;
+/** A host that does not answer must leave room for calls of others. */
+const mostOfHost = 16;
 
 /** Sends calls for every policy of a process. */
 export class HttpClient {
   readonly #options: HttpClientOptions;
   readonly #kept = new KeptAnswers();
   #underWay = 0;
+  /** By host, as messages show it; only hosts that have some. */
+  readonly #ofHost = new Map<string, number>();
 
   constructor(options: HttpClientOptions) {
     this.#options = options;
@@ -42,12 +46,17 @@ export class HttpClient {
     const { monotonicNow, send = sendOverNetwork } = this.#options;
     const kept = call.keep === undefined ? undefined : this.#kept.find(call, monotonicNow());
     if (kept !== undefined) return ["kept", { kind: "answered", response: kept }];
+    const host = shownHost(hostOf(call.url));
+    const ofHost = this.#ofHost.get(host) ?? 0;
     if (this.#underWay >= mostUnderWay)
       return ["refused", refused(`more than ${mostUnderWay} calls are under way; try again`)];
+    if (ofHost >= mostOfHost)
+      return ["refused", refused(`more than ${mostOfHost} calls of ${host} are under way; try again`)];
     const isOutOfTime = timeoutMs < call.timeoutMs;
     const time = Math.max(1, Math.floor(Math.min(timeoutMs, call.timeoutMs)));
     const signal = AbortSignal.timeout(time);
     this.#underWay += 1;
+    this.#ofHost.set(host, ofHost + 1);
     try {
       const response = await send(call, signal);
       this.#kept.keep(call, response, monotonicNow());
@@ -59,7 +68,14 @@ export class HttpClient {
       return endsEvaluation ? ["refused", refused(message)] : ["failed", { kind: "failed", message }];
     } finally {
       this.#underWay -= 1;
+      this.#leave(host);
     }
+  }
+
+  #leave(host: string): void {
+    const left = (this.#ofHost.get(host) ?? 0) - 1;
+    if (left > 0) this.#ofHost.set(host, left);
+    else this.#ofHost.delete(host);
   }
 }
 

@@ -1,8 +1,8 @@
 /** Answers that policies let be used for more than one evaluation. */
-import { flatCopy } from "../../flat-copy.ts";
+import { createHash } from "node:crypto";
 import type { HttpCall, HttpResponse } from "../calls/call.ts";
 
-/** Bytes of bodies kept, together. */
+/** Bytes of bodies and headers kept, together. */
 const mostBytes = 8 * 1_048_576;
 const mostAnswers = 1_000;
 const longestMs = 24 * 3_600_000;
@@ -14,6 +14,7 @@ const keptStatuses: ReadonlySet<number> = new Set([
 
 interface Kept {
   readonly response: HttpResponse;
+  readonly bytes: number;
   readonly untilMs: number;
 }
 
@@ -22,7 +23,8 @@ export class KeptAnswers {
   readonly #kept = new Map<string, Kept>();
   #bytes = 0;
 
-  find({ key }: HttpCall, nowMs: number): HttpResponse | undefined {
+  find(call: HttpCall, nowMs: number): HttpResponse | undefined {
+    const key = shortKey(call);
     const kept = this.#kept.get(key);
     if (kept === undefined) return undefined;
     if (nowMs < kept.untilMs) return kept.response;
@@ -30,13 +32,16 @@ export class KeptAnswers {
     return undefined;
   }
 
-  keep({ key, keep }: HttpCall, response: HttpResponse, nowMs: number): void {
+  keep(call: HttpCall, response: HttpResponse, nowMs: number): void {
+    const { keep } = call;
     if (keep === undefined || !keptStatuses.has(response.statusCode)) return;
     const lastsMs = Math.min(longestMs, keep === "as told" ? freshMs(response) : keep.ms);
     if (!(lastsMs > 0)) return;
+    const key = shortKey(call);
     this.#drop(key);
-    this.#kept.set(flatCopy(key), { response, untilMs: nowMs + lastsMs });
-    this.#bytes += response.body.length;
+    const bytes = sizeOf(response);
+    this.#kept.set(key, { response, bytes, untilMs: nowMs + lastsMs });
+    this.#bytes += bytes;
     for (const oldest of this.#kept.keys()) {
       if (this.#bytes <= mostBytes && this.#kept.size <= mostAnswers) break;
       this.#drop(oldest);
@@ -46,9 +51,21 @@ export class KeptAnswers {
   #drop(key: string): void {
     const kept = this.#kept.get(key);
     if (kept === undefined) return;
-    this.#bytes -= kept.response.body.length;
+    this.#bytes -= kept.bytes;
     this.#kept.delete(key);
   }
+}
+
+/** A call's own key holds its body and headers, up to a megabyte and perhaps a secret. */
+function shortKey({ key }: HttpCall): string {
+  return createHash("sha256").update(key).digest("base64");
+}
+
+function sizeOf({ status, headers, body }: HttpResponse): number {
+  let bytes = status.length + body.length;
+  for (const [name, values] of headers)
+    bytes += values.reduce((length, value) => length + value.length, name.length);
+  return bytes;
 }
 
 /** How long it is fresh by `Cache-Control` (RFC 9111, 4.2.1); not at all where that does not say. */

@@ -125,7 +125,17 @@ describe("a call over the network", () => {
       if (request.url === "/there") response.end("there");
       else response.writeHead(302, { Location: there }).end();
     };
-    const given = { method: "post", url: url(), body: 1, headers: { Authorization: "Bearer x", "X-C": "c" } };
+    const given = {
+      method: "post",
+      url: url(),
+      body: 1,
+      headers: {
+        Authorization: "Bearer x",
+        "X-Api-Key": "c",
+        Accept: "text/plain",
+        "Accept-Language": "de",
+      },
+    };
     expect(await send(given)).toMatchObject({ kind: "answered", response: { statusCode: 302 } });
     const following = { ...given, enable_redirect: true };
     expect(problem(await send(following))).toBe(
@@ -134,11 +144,15 @@ describe("a call over the network", () => {
     expect(seen.map(({ url: path }) => path)).toEqual(["/", "/"]);
     const both = [at(secure), `http://${at(plain)}`];
     expect(await send(following, both)).toMatchObject({ response: { body: Buffer.from("there") } });
-    expect(seen.at(-1)).toMatchObject({ method: "GET", url: "/there", body: "", headers: { "x-c": "c" } });
-    expect(seen.at(-1)?.headers).not.toHaveProperty("authorization");
+    const negotiation = { accept: "text/plain", "accept-language": "de", "user-agent": "shieldx" };
+    expect(seen.at(-1)).toMatchObject({ method: "GET", url: "/there", body: "", headers: negotiation });
+    expect(Object.keys(seen.at(-1)?.headers ?? {})).not.toEqual(
+      expect.arrayContaining([expect.stringMatching(/^(authorization|x-api-key)$/)]),
+    );
     answer = (_, response) => void response.writeHead(308, { Location: "/again" }).end();
     expect(problem(await send(following))).toContain("sends on more than 5 times");
     expect(seen.at(-1)).toMatchObject({ method: "POST", body: "1", headers: { authorization: "Bearer x" } });
+    expect(seen.at(-1)?.headers).toHaveProperty("x-api-key", "c");
     answer = (_, response) => void response.writeHead(302, { Location: "file:///etc/passwd" }).end();
     expect(problem(await send(following))).toContain("no URL of a host");
   });

@@ -12,17 +12,17 @@ import { CallFailedError } from "./errors.ts";
 const mostAnswerBytes = 1_048_576;
 const maxRedirects = 5;
 const redirections: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
-/** Not for another host (RFC 9110, 15.4). */
-const credentials: ReadonlySet<string> = new Set(["authorization", "cookie", "www-authenticate", "host"]);
+/** What may go to another host than it was written for: any other header may be a key (RFC 9110, 15.4). */
+const forOthers = /^(accept(-.*)?|content-type|user-agent)$/;
 
 /** What goes out next; a redirect changes it. */
-type Step = Pick<HttpCall, "method" | "url" | "headers" | "body">;
+type Step = Pick<HttpCall, "method" | "url" | "headers" | "body" | "tls">;
 
 /** @throws CallFailedError, and the signal's reason */
 export async function sendOverNetwork(call: HttpCall, signal: AbortSignal): Promise<HttpResponse> {
   let step: Step = call;
   for (let redirects = 0; redirects <= maxRedirects; redirects += 1) {
-    const response = await answerTo(step, call, signal);
+    const response = await answerTo(step, signal);
     const location = response.headers.location;
     const isSentOn = call.followsRedirects && redirections.has(response.statusCode ?? 0);
     if (!isSentOn || location === undefined) return await read(response, step.url, signal);
@@ -41,19 +41,26 @@ function redirected(step: Step, location: string, status: number, { hosts }: Htt
       `${shown(step.url)} sends on to ${shown(url)}, which spec.rego.allowedHosts does not list`,
     );
   url.hash = "";
-  const isSameHost = url.origin === step.url.origin;
-  const headers = isSameHost ? step.headers : step.headers.filter(([name]) => !credentials.has(name));
+  const { headers, tls } = url.origin === step.url.origin ? step : withoutCredentials(step);
   // As browsers and Go's client do: only 307 and 308 keep method and body (RFC 9110, 15.4).
-  if (status === 307 || status === 308) return { ...step, url, headers };
+  if (status === 307 || status === 308) return { ...step, url, headers, tls };
   const method = step.method === "HEAD" ? "HEAD" : "GET";
-  return { method, url, headers: headers.filter(([name]) => name !== "content-type"), body: undefined };
+  return { method, url, headers: headers.filter(([name]) => name !== "content-type"), body: undefined, tls };
 }
 
-async function answerTo(step: Step, { tls }: HttpCall, signal: AbortSignal): Promise<IncomingMessage> {
+/** For another host: what it is not to learn, and the name that the certificate of the one before was for. */
+function withoutCredentials({ headers, tls: { ca, withSystemCa } }: Step): Pick<Step, "headers" | "tls"> {
+  return {
+    headers: headers.filter(([name]) => forOthers.test(name)),
+    tls: { ca, withSystemCa, certificate: undefined, key: undefined, serverName: undefined },
+  };
+}
+
+async function answerTo(step: Step, signal: AbortSignal): Promise<IncomingMessage> {
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   let sent: ClientRequest;
   try {
-    sent = open(step, tls, signal);
+    sent = open(step, signal);
   } catch (error) {
     // Certificates and keys that cannot be used. The error's text may quote them.
     throw new CallFailedError(`the certificates, the key or a header for ${shown(step.url)} cannot be used`, {
@@ -70,8 +77,8 @@ async function answerTo(step: Step, { tls }: HttpCall, signal: AbortSignal): Pro
   return await promise;
 }
 
-function open(step: Step, tls: CallTls, signal: AbortSignal): ClientRequest {
-  const { url, method, headers, body } = step;
+function open(step: Step, signal: AbortSignal): ClientRequest {
+  const { url, method, headers, body, tls } = step;
   const isSecure = url.protocol === "https:";
   const address = url.hostname.replace(/^\[|\]$/g, "");
   const options = {
