@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { equalValues, RegoObject, RegoSet, ValueDepthError } from "../values.ts";
+import { metered } from "../work-meter.ts";
 import { call } from "./builtins.test-kit.ts";
 import { LimitError } from "./contract.ts";
 
@@ -71,7 +72,43 @@ describe("json.patch", () => {
   });
 });
 
+describe("what is read", () => {
+  /** How work is counted while a text is read: between two counts nobody looks at the clock. */
+  const countsOf = (name: string, text: string) => {
+    const counts: number[] = [];
+    metered(
+      (units) => counts.push(units),
+      () => call(name, text),
+    );
+    return { times: counts.length, units: counts.reduce((sum, units) => sum + units, 0) };
+  };
+  const list = (item: string) => `[${Array(6_400).fill(item).join()}]`;
+
+  it.each([
+    ["values", list("0")],
+    ["members", `{${Array.from({ length: 6_400 }, (_, at) => `"${at}":0`).join()}}`],
+    ["characters that are escaped", `"${"\\u0041".repeat(6_400)}"`],
+  ])("is counted meanwhile: %s", (_, text) => {
+    expect(countsOf("json.unmarshal", text).times).toBeGreaterThanOrEqual(100);
+  });
+
+  it("is counted by what numbers come to, not by how they are written", () => {
+    expect(countsOf("json.unmarshal", list("1e3000")).units).toBeGreaterThan(1_000_000);
+    expect(countsOf("json.unmarshal", "1e30000").units).toBeGreaterThan(10_000);
+    expect(countsOf("json.unmarshal", "9".repeat(30_000)).units).toBeGreaterThan(10_000);
+    expect(countsOf("json.unmarshal", list("12345")).units).toBeLessThan(10_000);
+  });
+});
+
 describe("yaml", () => {
+  it("is refused where it is too long to be read at one go", () => {
+    const longest = 262_144;
+    const text = (length: number) => `a: ${"x".repeat(length - 3)}`;
+    expect(call("yaml.unmarshal", text(longest))).toHaveProperty("a");
+    for (const name of ["yaml.unmarshal", "yaml.is_valid"])
+      expect(() => call(name, text(longest + 1))).toThrow(/at most 262144 characters/);
+  });
+
   it("reads what Kubernetes people write", () => {
     const text = "a: &x {b: 1}\nc: *x\nd: yes\n<<: *x\n'on': 12345678901234567890\n";
     const value = call("yaml.unmarshal", text);

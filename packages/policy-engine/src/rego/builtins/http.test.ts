@@ -182,6 +182,11 @@ describe("an outcome", () => {
     expect(send({ ...request, force_json_decode: true }, answer("[1]", ""))).toMatchObject({ body: [1] });
   });
 
+  it("ends the query where it is more YAML than is read at one go", () => {
+    const yaml = answer(`a: ${"x".repeat(262_144)}`, "application/yaml");
+    expect(() => send({ ...request, raise_error: false }, yaml)).toThrow(/at most 262144 characters/);
+  });
+
   it("that failed is raised, unless the policy wants to see it", () => {
     const outcome: CallOutcome = { kind: "failed", message: "nobody there" };
     expect(() => send(request, outcome)).toThrow("nobody there");

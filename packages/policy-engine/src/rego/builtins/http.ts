@@ -10,7 +10,7 @@ import { JsonSyntaxError, parseJson } from "./go/json-parse.ts";
 import { flag, httpCallOf } from "./http-call.ts";
 import { requestOperand } from "./http-request.ts";
 import { builtin, failure, objectOperand } from "./operands.ts";
-import { parseYaml } from "./yaml.ts";
+import { readYaml } from "./yaml.ts";
 
 /** What `raise_error: false` gives a policy instead of an end (HTTPSendNetworkErr and its sibling). */
 type ErrorCode = "eval_http_send_network_error" | "eval_http_send_internal_error";
@@ -91,7 +91,7 @@ function decodedBody(text: string, request: AnyObject, contentType: string): Reg
     contentType.includes("application/x-yaml");
   if (!isJson && !isYaml) return null;
   try {
-    return isJson ? parseJson(text) : parseYaml(text);
+    return isJson ? parseJson(text) : readYaml(text);
   } catch (error) {
     if (error instanceof JsonSyntaxError || error instanceof BuiltinError) return null;
     throw error;

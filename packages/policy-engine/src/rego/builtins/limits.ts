@@ -14,6 +14,15 @@ export const maxIntegerBits = 131_072;
 /** Bytes of a pattern (regular expression, glob, template, layout) that is compiled. */
 export const maxPatternLength = 64 * 1024;
 
+/** Characters of YAML that are read: its reader takes microseconds for each, in steps that nothing can end. */
+const maxYamlLength = 256 * 1024;
+
+export function refuseLongYaml(text: string): void {
+  if (text.length > maxYamlLength) {
+    throw new LimitError(`yaml: a text may have at most ${maxYamlLength} characters; JSON may have more`);
+  }
+}
+
 export function refuseLongText(length: number): void {
   if (length > maxTextLength) {
     throw new LimitError(`the result would be longer than ${maxTextLength} characters`);

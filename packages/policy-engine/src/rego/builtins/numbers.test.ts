@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { call } from "./builtins.test-kit.ts";
+import { call, callWith, testContext } from "./builtins.test-kit.ts";
 
 describe("arithmetic", () => {
   it("is exact on integers beyond 2^53", () => {
@@ -48,6 +48,13 @@ describe("numbers.range", () => {
     expect(call("numbers.range", 1, 4)).toEqual([1, 2, 3, 4]);
     expect(call("numbers.range", 2, -1)).toEqual([2, 1, 0, -1]);
     expect(call("numbers.range_step", 0, 10, 4)).toEqual([0, 4, 8]);
+  });
+
+  it("looks at the clock meanwhile", () => {
+    const spent: number[] = [];
+    callWith(testContext({ spend: (units) => spent.push(units) }), "numbers.range", 1, 100_000);
+    expect(Math.max(...spent)).toBeLessThanOrEqual(4_096);
+    expect(spent.reduce((sum, units) => sum + units, 0)).toBeGreaterThanOrEqual(100_000);
   });
 
   it("refuses a range that would fill the memory", () => {

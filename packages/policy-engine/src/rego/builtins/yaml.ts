@@ -17,7 +17,7 @@ import { type Builtin, BuiltinError, EvaluationError, LimitError } from "./contr
 import { formatFloat } from "./go/float-text.ts";
 import { jsonEntries } from "./go/json-text.ts";
 import { isDigit, parseDecimal } from "./go/number-text.ts";
-import { refuseLongText, TextLength } from "./limits.ts";
+import { refuseLongText, refuseLongYaml, TextLength } from "./limits.ts";
 import { builtin, failure, operand, textOperand, toBigInt } from "./operands.ts";
 import { type Documents, readDocuments } from "./yaml-documents.ts";
 
@@ -95,9 +95,11 @@ function regoOf(value: unknown, depth: number): RegoValue {
     return value;
   }
   if (Array.isArray(value)) {
+    countWork(1 + value.length);
     return value.map((item) => regoOf(item, depth + 1));
   }
   if (value instanceof Map) {
+    countWork(1 + value.size);
     const object: Record<string, RegoValue> = Object.create(null);
     for (const [key, item] of value) {
       object[keyText(key)] = regoOf(item, depth + 1);
@@ -112,6 +114,12 @@ function documentsOf(text: string): Documents {
     throw new LimitError(`yaml: nested more than ${maxBrackets} levels deep`);
   }
   return readDocuments(text);
+}
+
+/** `parseYaml` for texts that may come from anywhere. @throws BuiltinError when a text is no YAML, LimitError when it is too long. */
+export function readYaml(text: string): RegoValue {
+  refuseLongYaml(text);
+  return parseYaml(text);
 }
 
 /** @throws BuiltinError when a text is no YAML. */
@@ -265,7 +273,7 @@ export const yamlBuiltins: readonly Builtin[] = [
   builtin("yaml.unmarshal", 1, (args, context) => {
     const text = textOperand(args, 1);
     context.spend(1 + text.length);
-    return parseYaml(text);
+    return readYaml(text);
   }),
   builtin("yaml.is_valid", 1, (args, context) => {
     const text = operand(args, 1);
@@ -274,7 +282,7 @@ export const yamlBuiltins: readonly Builtin[] = [
     }
     context.spend(1 + text.length);
     try {
-      parseYaml(text);
+      readYaml(text);
       return true;
     } catch (error) {
       if (error instanceof BuiltinError) {

@@ -3,6 +3,7 @@
  * The messages are those of Go's decoder.
  */
 import { maxValueDepth, type RegoNumber, type RegoValue, ValueDepthError } from "../../values.ts";
+import { countWork } from "../../work-meter.ts";
 import { decimalParts, numberOfParts, skipDigits } from "./number-text.ts";
 import { isPrintable } from "./quote.ts";
 
@@ -44,10 +45,14 @@ const ESCAPES: ReadonlyMap<string, string> = new Map([
   ["t", "\t"],
 ]);
 
+/** Values, keys and escapes that are read before they are counted as work, together: a look at each would cost as much. */
+const countedTogether = 64;
+
 class JsonReader {
   readonly #text: string;
   readonly #numberOf: (literal: string) => RegoNumber | undefined;
   #at = 0;
+  #uncounted = 0;
 
   constructor(text: string, numberOf: (literal: string) => RegoNumber | undefined) {
     this.#text = text;
@@ -60,6 +65,16 @@ class JsonReader {
       return new JsonSyntaxError(this.#text.trim() === "" ? "EOF" : "unexpected EOF");
     }
     return new JsonSyntaxError(`invalid character ${quoteCharacter(code)} ${context}`);
+  }
+
+  /** Texts come from anywhere, and a megabyte takes a second: whoever counts must see it pass. */
+  #count(): void {
+    this.#uncounted += 1;
+    if (this.#uncounted < countedTogether) {
+      return;
+    }
+    this.#uncounted = 0;
+    countWork(countedTogether);
   }
 
   #space(): void {
@@ -85,6 +100,7 @@ class JsonReader {
     if (depth >= maxValueDepth) {
       throw new ValueDepthError();
     }
+    this.#count();
     this.#space();
     switch (this.#text[this.#at]) {
       case "{":
@@ -175,6 +191,7 @@ class JsonReader {
   }
 
   #escape(): string {
+    this.#count();
     this.#at += 1;
     const letter = this.#text.charAt(this.#at);
     if (letter === "u") {
@@ -261,6 +278,7 @@ class JsonReader {
       if (this.#text[this.#at] !== '"') {
         throw this.#fail("looking for beginning of object key string");
       }
+      this.#count();
       const key = this.#string();
       this.#space();
       if (this.#text[this.#at] !== ":") {

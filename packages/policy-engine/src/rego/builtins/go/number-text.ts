@@ -75,12 +75,18 @@ export function numberOfParts(parts: DecimalParts): RegoNumber | undefined {
   if (digits.length > maxDecimalExponent) {
     throw new LimitError(`a number may have at most ${maxDecimalExponent} digits`);
   }
+  countDigits(digits.length + Math.max(0, scale));
   const trimmed = scale < 0 ? trimZeros(digits, -scale) : digits;
   if (trimmed === undefined) {
     const value = Number(`${sign}${digits}e${scale}`);
     return value === 0 ? 0 : value;
   }
   return integer(BigInt(sign + (trimmed === "" ? "0" : trimmed) + "0".repeat(Math.max(0, scale))));
+}
+
+/** What making a number of so many digits takes: 2 µs for 300, 2 ms for 30,000. */
+function countDigits(count: number): void {
+  if (count > 32) countWork(Math.ceil(count / 16 + count ** 2 / 65_536));
 }
 
 /** Whether an integer is too big for OPA; zeros in front of it do not count. */
