@@ -40,7 +40,12 @@ const zones = Intl.supportedValuesOf("timeZone").filter((name) => name.length >=
 const cache = new BoundedCache();
 const context = testContext({ cache });
 const answers = new KeptAnswers();
-const response: HttpResponse = { ...({} as HttpResponse), statusCode: 200, body: new Uint8Array() };
+const response: HttpResponse = {
+  status: "200 OK",
+  statusCode: 200,
+  headers: new Map(),
+  body: new Uint8Array(),
+};
 const schema = (index: number) => `type Query { name${index}: String }`;
 
 describe("what is kept under a text of an object", () => {
