@@ -17,11 +17,25 @@ function collect(value: string, previous: readonly string[]): readonly string[] 
   return [...previous, value];
 }
 
-function connectionOptions(command: Command): Command {
+function clusterOptions(command: Command): Command {
   return command
     .option("--kubeconfig <path>", "kubeconfig file (default: $KUBECONFIG, then ~/.kube/config)")
-    .option("--context <name>", "context of the kubeconfig (default: its current one)")
-    .option("-n, --namespace <name>", "where ShieldX is installed", DEFAULT_NAMESPACE);
+    .option("--context <name>", "context of the kubeconfig (default: its current one)");
+}
+
+function connectionOptions(command: Command): Command {
+  return clusterOptions(command).option(
+    "-n, --namespace <name>",
+    "where ShieldX is installed",
+    DEFAULT_NAMESPACE,
+  );
+}
+
+function regoCompiler(): Option {
+  return new Option(
+    "--rego-compiler <file>",
+    "compiles policies in Rego (default: $SHIELDX_REGO_COMPILER, then rego-compiler.wasm beside shieldctl)",
+  );
 }
 
 /** The command tree; `done` receives each command's exit code. */
@@ -55,13 +69,10 @@ Exit codes: 0 fine; 1 a policy refuses, a test fails, ShieldX needs attention or
     )
     .action(async (options) => done(await runStatus(options, terminal)));
 
-  program
-    .command("exceptions")
+  clusterOptions(program.command("exceptions"))
     .description(
       "List ShieldExceptions, those first that end soonest: who answers, when they end, who needs them.",
     )
-    .option("--kubeconfig <path>", "kubeconfig file (default: $KUBECONFIG, then ~/.kube/config)")
-    .option("--context <name>", "context of the kubeconfig (default: its current one)")
     .option("-n, --namespace <name>", "only of this namespace (default: of all)")
     .option("--expiring <duration>", "only those that end within this time, e.g. 14d")
     .option("--unused", "only those that nothing needs")
@@ -86,10 +97,7 @@ Exit codes: 0 fine; 1 a policy refuses, a test fails, ShieldX needs attention or
       collect,
       [],
     )
-    .option(
-      "--rego-compiler <file>",
-      "compiles policies in Rego (default: $SHIELDX_REGO_COMPILER, then rego-compiler.wasm beside shieldctl)",
-    )
+    .addOption(regoCompiler())
     .option("--kubernetes-version <1.N>", "what a policy's version `latest` means", "1.37")
     .addOption(
       new Option("--fail-on <action>", "exit 1 from this severity on")
@@ -110,10 +118,7 @@ Exit codes: 0 fine; 1 a policy refuses, a test fails, ShieldX needs attention or
     )
     .argument("<files...>", "ShieldPolicies and PolicyTests: files, folders, or - for standard input")
     .option("--policy <name>", "only this policy; repeat for more", collect, [])
-    .option(
-      "--rego-compiler <file>",
-      "compiles policies in Rego (default: $SHIELDX_REGO_COMPILER, then rego-compiler.wasm beside shieldctl)",
-    )
+    .addOption(regoCompiler())
     .option("--kubernetes-version <1.N>", "what a policy's version `latest` means", "1.37")
     .option("--require-tests", "exit 1 also when a policy has no tests")
     .option("-v, --verbose", "show the cases that pass, too")
@@ -150,10 +155,7 @@ Exit codes: 0 fine; 1 a policy refuses, a test fails, ShieldX needs attention or
     .option("--old <path>", "objects as they were before an UPDATE; repeat for more", collect, [])
     .option("--as <user>", "who asks")
     .option("--as-group <group>", "a group of who asks; repeat for more", collect, [])
-    .option(
-      "--rego-compiler <file>",
-      "compiles policies in Rego (default: $SHIELDX_REGO_COMPILER, then rego-compiler.wasm beside shieldctl)",
-    )
+    .addOption(regoCompiler())
     .option("--kubernetes-version <1.N>", "what a policy's version `latest` means, without a cluster", "1.37")
     .option("-v, --verbose", "show parts of what is kept, and policies that are not about it, too")
     .addOption(

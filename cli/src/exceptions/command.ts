@@ -1,18 +1,9 @@
-import { resourceType } from "@shieldx/controller-runtime";
-import { shieldExceptionKind } from "@shieldx/crds";
 import { type ConnectionOptions, withClient } from "../connect.ts";
 import { secondsOf } from "../duration.ts";
+import { ShieldExceptionType } from "../kinds.ts";
 import { type Cell, painted, table } from "../output/table.ts";
 import type { Terminal } from "../output/terminal.ts";
 import { type ExceptionRow, formatLeft, listExceptions } from "./list.ts";
-
-const ShieldException = resourceType({
-  group: shieldExceptionKind.group,
-  version: shieldExceptionKind.version,
-  kind: shieldExceptionKind.kind,
-  plural: shieldExceptionKind.plural,
-  namespaced: true,
-});
 
 export interface ExceptionsOptions extends Omit<ConnectionOptions, "namespace"> {
   readonly namespace?: string;
@@ -26,7 +17,7 @@ export async function runExceptions(options: ExceptionsOptions, terminal: Termin
   const { namespace, expiring, unused } = options;
   const expiringMs = expiring === undefined ? undefined : secondsOf("--expiring", expiring) * 1000;
   const found = await withClient({ ...options, namespace: namespace ?? "" }, (client) =>
-    client.list(ShieldException, namespace === undefined ? {} : { namespace }),
+    client.list(ShieldExceptionType, namespace === undefined ? {} : { namespace }),
   );
   const rows = listExceptions(found.items, { expiringMs, unused }, Date.now());
   if (options.output === "json") terminal.out(`${JSON.stringify(rows, null, 2)}\n`);

@@ -5,11 +5,11 @@ import {
   type KubeObject,
   Namespace,
   type ResourceType,
-  resourceType,
 } from "@shieldx/controller-runtime";
 import { parseShieldException, parseShieldPolicy, type ShieldPolicy } from "@shieldx/crds";
 import type { DefinedResources } from "@shieldx/policy-engine";
 import { UsageError } from "../errors.ts";
+import { ShieldExceptionType, ShieldPolicyType } from "../kinds.ts";
 import type { Manifest } from "../manifests/read.ts";
 import { type LoadedPolicies, parsedPolicyObject } from "../policy/load.ts";
 
@@ -18,22 +18,17 @@ export interface FromCluster extends LoadedPolicies {
   readonly minor: number;
 }
 
-const ours = (kind: string, plural: string, namespaced: boolean): ResourceType =>
-  resourceType({ group: "shieldx.io", version: "v1alpha1", kind, plural, namespaced });
-const policyType = ours("ShieldPolicy", "shieldpolicies", false);
-const exceptionType = ours("ShieldException", "shieldexceptions", true);
-
 /**
  * @param only names of policies; all when empty
  * @throws UsageError when there is no such policy, ApiError when something may not be read
  */
 export async function readFromCluster(client: Client, only: readonly string[]): Promise<FromCluster> {
   const { minor } = await client.serverVersion();
-  const all = await every(client, policyType);
+  const all = await every(client, ShieldPolicyType);
   const chosen = all.filter(({ metadata: { name = "" } }) => only.length === 0 || only.includes(name));
   const policies = chosen.map((object) => parsedPolicyObject(manifestOf(object), parseShieldPolicy));
   if (policies.length === 0) throw new UsageError("NoPolicies", "the cluster has no ShieldPolicy");
-  const exceptions = (await every(client, exceptionType)).map((object) =>
+  const exceptions = (await every(client, ShieldExceptionType)).map((object) =>
     parsedPolicyObject(manifestOf(object), parseShieldException),
   );
   const known: KubeObject[] = [...(await every(client, Namespace))];

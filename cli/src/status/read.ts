@@ -6,18 +6,11 @@ import {
   type KubeObject,
   Lease,
   type ResourceType,
-  resourceType,
   ValidatingWebhookConfiguration,
 } from "@shieldx/controller-runtime";
+import { ShieldPolicyType } from "../kinds.ts";
 import type { LeaseSeen, Observed, PolicySeen } from "./collect.ts";
 
-const ShieldPolicy = resourceType({
-  group: "shieldx.io",
-  version: "v1alpha1",
-  kind: "ShieldPolicy",
-  plural: "shieldpolicies",
-  namespaced: false,
-});
 const ours = "app.kubernetes.io/part-of=shieldx";
 
 type Loose = Record<string, unknown>;
@@ -85,7 +78,7 @@ export async function observe(client: Client, namespace: string, now: number): P
     list(Deployment, { namespace, labelSelector: ours }),
     list(Lease, { namespace }),
     list(ValidatingWebhookConfiguration),
-    list(ShieldPolicy),
+    list(ShieldPolicyType),
   ]);
   return {
     kubernetes: version.gitVersion,
