@@ -1,12 +1,4 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
-import {
-  inTurns,
-  jsonDiff,
-  type MutationVerdict,
-  type ObjectTypes,
-  type PolicySet,
-  threadCpuNow,
-} from "@shieldx/policy-engine";
+import { jsonDiff, type MutationVerdict, type ObjectTypes, type PolicySet } from "@shieldx/policy-engine";
 import type { AdmissionAnswer, AdmissionRequest } from "../server/admission-review.ts";
 import type { AdmissionHandler } from "../server/webhook-server.ts";
 import { OutsideAnswers } from "./outside-answers.ts";
@@ -15,7 +7,6 @@ import {
   count,
   countExceptions,
   isFailure,
-  longestEvaluationMs,
   type PolicyHandlerParts,
   requestFields,
   shareForLookup,
@@ -63,30 +54,25 @@ async function decide(
 ): Promise<MutationVerdict> {
   const { failurePolicy, reinvocationPolicy } = parts;
   const { namespace } = request;
-  const remainingMs = () => Math.max(1, until - performance.now());
-  const forLookup = remainingMs() * shareForLookup;
+  const forLookup = Math.max(1, until - performance.now()) * shareForLookup;
   const [namespaceObject, types] = await Promise.all([
     namespace === undefined ? undefined : parts.findNamespace(namespace, forLookup, request.uid),
     parts.findTypes(request.kind, forLookup),
   ] satisfies [unknown, Promise<ObjectTypes>]);
-  const answers = new OutsideAnswers(parts, request.userInfo);
-  for (;;) {
-    const turns = set.mutation(request, {
-      namespaceLabels: namespaceObject && (namespaceObject.metadata.labels ?? {}),
-      namespaceObject,
-      ...answers.context,
-      ...parts.lookedAt,
-      now: parts.now(),
-      deadlineMs: Math.min(remainingMs(), longestEvaluationMs),
-      cpuNow: threadCpuNow,
-      failurePolicy,
-      reinvocationPolicy,
-      types,
-    });
-    const verdict = await inTurns(turns, nextTurn);
-    if (verdict.asks.length === 0) return verdict;
-    await answers.find(verdict.asks, remainingMs());
-  }
+  return await new OutsideAnswers(parts, request.userInfo).settle(
+    (context) =>
+      set.mutation(request, {
+        namespaceLabels: namespaceObject && (namespaceObject.metadata.labels ?? {}),
+        namespaceObject,
+        ...parts.lookedAt,
+        now: parts.now(),
+        failurePolicy,
+        reinvocationPolicy,
+        types,
+        ...context,
+      }),
+    until,
+  );
 }
 
 function answerWithPatch({ object: before }: AdmissionRequest, verdict: MutationVerdict): AdmissionAnswer {

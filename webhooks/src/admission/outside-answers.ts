@@ -1,9 +1,14 @@
 import { randomBytes } from "node:crypto";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import {
   type AdmissionRequestLike,
   CallAnswers,
   type EvaluationContext,
+  inTurns,
   type SendCall,
+  type TimedContext,
+  type Turns,
+  threadCpuNow,
   type Verdict,
 } from "@shieldx/policy-engine";
 import { type AskAuthorizer, Authorizations } from "./authorizations.ts";
@@ -15,6 +20,8 @@ export interface Outside {
   readonly sendCall?: SendCall | undefined;
 }
 
+/** What all policies may take for one request, which is answered in turns with others: beyond it, failurePolicy decides. */
+const longestEvaluationMs = 2_000;
 /** Shares of the time a request has left: what remains is for the evaluation, and whoever is asked next. */
 const shareForAuthorizer = 0.5;
 const shareForCalls = 0.8;
@@ -25,20 +32,40 @@ const nobodyIsCalled: SendCall = async () => ({
   mayPass: false,
 });
 
+type Answers = Pick<EvaluationContext, "authorize" | "calls">;
+
 /** What policies of one request asked, and were answered: the authorizer's decisions, and what hosts say. */
 export class OutsideAnswers {
   readonly #authorizations: Authorizations;
   readonly #calls: CallAnswers;
-  readonly context: Pick<EvaluationContext, "authorize" | "calls">;
+  readonly #answers: Answers;
 
   constructor({ askAuthorizer, sendCall = nobodyIsCalled }: Outside, user: AdmissionRequestLike["userInfo"]) {
     this.#authorizations = new Authorizations(askAuthorizer, user);
     this.#calls = new CallAnswers(sendCall, randomBytes(32));
-    this.context = { authorize: this.#authorizations.lookUp, calls: this.#calls };
+    this.#answers = { authorize: this.#authorizations.lookUp, calls: this.#calls };
+  }
+
+  /**
+   * Judges in turns with other requests, and again with what was answered, until nothing is left to ask.
+   * @param judge as a policy set does; with what it is given
+   * @param until by `performance.now`
+   */
+  async settle<V extends Verdict>(
+    judge: (context: Answers & TimedContext) => Turns<V>,
+    until: number,
+  ): Promise<V> {
+    const remainingMs = () => Math.max(1, until - performance.now());
+    for (;;) {
+      const deadlineMs = Math.min(remainingMs(), longestEvaluationMs);
+      const verdict = await inTurns(judge({ ...this.#answers, deadlineMs, cpuNow: threadCpuNow }), nextTurn);
+      if (verdict.asks.length === 0) return verdict;
+      await this.#find(verdict.asks, remainingMs());
+    }
   }
 
   /** Asks all of it at once; `remainingMs` is the time the request has left. Never rejects. */
-  async find(asks: Verdict["asks"], remainingMs: number): Promise<void> {
+  async #find(asks: Verdict["asks"], remainingMs: number): Promise<void> {
     const checks = asks.flatMap(({ check }) => (check.kind === "http" ? [] : [check]));
     const calls = asks.flatMap(({ policy, check }) =>
       check.kind === "http" ? [{ policy, call: check }] : [],

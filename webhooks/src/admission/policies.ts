@@ -1,14 +1,5 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
 import type { KubeObject, Logger } from "@shieldx/controller-runtime";
-import {
-  type EvaluationContext,
-  type FailurePolicy,
-  type Finding,
-  inTurns,
-  type PolicySet,
-  threadCpuNow,
-  type Verdict,
-} from "@shieldx/policy-engine";
+import type { EvaluationContext, FailurePolicy, Finding, PolicySet, Verdict } from "@shieldx/policy-engine";
 import type { AdmissionAnswer, AdmissionRequest } from "../server/admission-review.ts";
 import type { AdmissionHandler } from "../server/webhook-server.ts";
 import type { AdmissionMetrics, Decision } from "./metrics.ts";
@@ -34,8 +25,6 @@ export interface PolicyHandlerParts extends Outside {
 }
 
 const longestMessage = 16_384;
-/** What all policies may take for one request, which is answered in turns with others: beyond it, failurePolicy decides. */
-export const longestEvaluationMs = 2_000;
 /** Left for the policies when a namespace has to be looked up first. */
 export const shareForLookup = 0.5;
 
@@ -70,33 +59,27 @@ export function policyHandler(parts: PolicyHandlerParts): AdmissionHandler {
   };
 }
 
-/** Evaluates, and again with what was answered, until nothing is left to ask. `until`: by `performance.now`. */
-async function decide(
+function decide(
   set: PolicySet,
   request: AdmissionRequest,
   namespaceObject: KubeObject | undefined,
   parts: PolicyHandlerParts,
   until: number,
 ): Promise<Verdict> {
-  const answers = new OutsideAnswers(parts, request.userInfo);
   // The same each time: a call with the time in it would be another.
   const now = parts.now();
-  for (;;) {
-    const remainingMs = Math.max(1, until - performance.now());
-    const turns = set.evaluation(request, {
-      namespaceLabels: namespaceObject && (namespaceObject.metadata.labels ?? {}),
-      namespaceObject,
-      ...answers.context,
-      ...parts.lookedAt,
-      now,
-      deadlineMs: Math.min(remainingMs, longestEvaluationMs),
-      cpuNow: threadCpuNow,
-      failurePolicy: parts.failurePolicy,
-    });
-    const verdict = await inTurns(turns, nextTurn);
-    if (verdict.asks.length === 0) return verdict;
-    await answers.find(verdict.asks, Math.max(1, until - performance.now()));
-  }
+  return new OutsideAnswers(parts, request.userInfo).settle(
+    (context) =>
+      set.evaluation(request, {
+        namespaceLabels: namespaceObject && (namespaceObject.metadata.labels ?? {}),
+        namespaceObject,
+        ...parts.lookedAt,
+        now,
+        failurePolicy: parts.failurePolicy,
+        ...context,
+      }),
+    until,
+  );
 }
 
 /** What the client and the audit log get to know of a verdict. */

@@ -315,12 +315,13 @@ function concludeNative({
     };
   }
   if (native.isBeingTakenIn === true) {
-    const isTrue = previousConditions?.some(({ type, status }) => type === "Enforced" && status === "True");
+    const isTrue =
+      previousConditions?.some(({ type, status }) => type === "Enforced" && status === "True") === true;
     const message = "the admission policy is stored; every API server reads it within some seconds";
     const aspect = { reason: "TakingIn", message };
     return {
-      enforced: { isTrue: isTrue === true, ...aspect },
-      degraded: isTrue === true ? { isTrue, ...aspect } : undefined,
+      enforced: { isTrue, ...aspect },
+      degraded: isTrue ? { isTrue, ...aspect } : undefined,
     };
   }
   const enforced = {

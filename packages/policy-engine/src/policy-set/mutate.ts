@@ -51,10 +51,7 @@ export function* mutateObject(
 
 function* applyAll(policies: readonly MutatingPolicy[], run: Run, timing: Timing): Turns<void> {
   for (const policy of policies) {
-    if (timing.isTurnOver()) {
-      yield;
-      timing.beginTurn();
-    }
+    if (timing.isTurnOver()) yield* timing.pause();
     run.apply(policy);
     timing.look();
   }

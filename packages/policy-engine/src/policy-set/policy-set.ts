@@ -137,10 +137,7 @@ export class PolicySet {
     const question = new Question(request, context, timing);
     const builder = new VerdictBuilder();
     for (const step of steps) {
-      if (timing.isTurnOver()) {
-        yield;
-        timing.beginTurn();
-      }
+      if (timing.isTurnOver()) yield* timing.pause();
       if (failurePolicy !== undefined && step.failurePolicy !== failurePolicy) continue;
       if (isLetPass(step, question, builder)) continue;
       if (isQuicklyKept(step, question)) builder.matched(step.name);

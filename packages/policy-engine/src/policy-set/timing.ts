@@ -84,7 +84,9 @@ export class Timing {
     return this.#cpuNow !== undefined && this.#seen - this.#turnBegan >= TURN_MS;
   }
 
-  beginTurn(): void {
+  /** Lets others have their turn. */
+  *pause(): Turns<void> {
+    yield;
     this.#turnBegan = this.#seen = this.#clock();
     this.#cpuAtStretch = undefined;
     this.#whyLate = undefined;
