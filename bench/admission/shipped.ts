@@ -20,7 +20,7 @@ export async function startShipped(
   });
 }
 
-const tuned = ["NODE_OPTIONS", "MALLOC_ARENA_MAX", "MALLOC_TRIM_THRESHOLD_"];
+const tuned = ["NODE_OPTIONS", "MALLOC_ARENA_MAX", "MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"];
 
 /** What the chart gives the webhooks beside names. */
 export async function chartEnvironment(): Promise<Record<string, string>> {

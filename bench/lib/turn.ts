@@ -4,7 +4,8 @@ import { usageOf } from "./measured-process.ts";
 import { median, quantile } from "./statistics.ts";
 
 export const openRate = 50;
-const warmUpMs = 200;
+/** Who compiles its code while it runs is to be measured as one that has served for a while. */
+const warmUpMs = 1_500;
 
 /** What a turn showed, or several taken together. */
 export interface Measured {

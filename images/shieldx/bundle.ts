@@ -26,6 +26,15 @@ const undiciAgentOnly: Plugin = {
   },
 };
 
+/** zod brings its messages in fifty languages along, a third of its code; we say what we have to say ourselves. */
+const zodInEnglishOnly: Plugin = {
+  name: "zod-in-english-only",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^\.\.\/locales\/index\.js$/ }, () => ({ path: "locales", namespace: "no-locales" }));
+    onLoad({ filter: /.*/, namespace: "no-locales" }, () => ({ contents: "export {};" }));
+  },
+};
+
 /** How everything that ships is bundled: ES modules that need nothing but Node. */
 export const forNode = {
   bundle: true,
@@ -35,7 +44,6 @@ export const forNode = {
   conditions: ["node"],
   minifySyntax: true,
   minifyWhitespace: true,
-  keepNames: true,
   // CommonJS dependencies call require for Node's own modules, which an ES module does not have.
   banner: { js: 'import{createRequire as __r}from"node:module";const require=__r(import.meta.url);' },
   metafile: true,
@@ -56,7 +64,7 @@ export async function bundle(folder: string): Promise<string[]> {
     outExtension: { ".js": ".mjs" },
     splitting: true,
     legalComments: "linked",
-    plugins: [undiciAgentOnly],
+    plugins: [undiciAgentOnly, zodInEnglishOnly],
     ...forNode,
   });
   const { version } = JSON.parse(await readFile(join(root, "operator", "package.json"), "utf8")) as {

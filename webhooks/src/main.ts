@@ -1,3 +1,4 @@
+import { setFlagsFromString } from "node:v8";
 import {
   type Client,
   CredentialsError,
@@ -44,7 +45,14 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
+/**
+ * Percent that the heap may grow before garbage is collected. V8 lets small heaps grow fourfold; what reviews leave behind
+ * is nearly nothing, so that collecting it sooner costs little and halves what is resident.
+ */
+const heapGrowthPercent = 20;
+
 async function run(flags: WebhookFlags, stop: AbortSignal, hurry: AbortSignal): Promise<number> {
+  setFlagsFromString(`--heap-growing-percent=${heapGrowthPercent}`);
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   registerBuildInfo(registry, "webhooks", packageJson.version);

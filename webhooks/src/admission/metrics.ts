@@ -1,12 +1,19 @@
+import { HotHistogram, type HotNumber, hotCounter } from "@shieldx/controller-runtime";
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 
 export type Decision = "allowed" | "denied" | "warned" | "audited" | "exempted" | "error";
 const decisions: readonly Decision[] = ["allowed", "denied", "warned", "audited", "exempted", "error"];
 const actions = ["deny", "warn", "audit", "off"];
 
+interface KnownPolicy {
+  readonly action: string;
+  /** What each decision under this action moves: with hundreds of policies looked up for each request, labels would cost more than the policies. */
+  readonly cells: { [decision in Decision]?: { inc(): void } };
+}
+
 /** Metrics of policy evaluation. Label `policy` takes the names of existing policies only. */
 export class AdmissionMetrics {
-  readonly evaluation: Histogram<"failure_policy">;
+  readonly evaluation: HotHistogram<"failure_policy">;
   readonly calls: Histogram<"result">;
   readonly policies: Gauge;
   readonly problems: Gauge;
@@ -14,16 +21,16 @@ export class AdmissionMetrics {
   readonly #info: Gauge<"digest">;
   readonly #loadedAt: Gauge;
   readonly #mutations: Counter<"policy">;
-  readonly #decisions: Counter<"policy" | "action" | "decision">;
-  #known = new Set<string>();
+  readonly #decisions: HotNumber<"policy" | "action" | "decision">;
+  #known = new Map<string, KnownPolicy>();
 
   constructor(registry: Registry) {
     const registers = [registry];
-    this.#decisions = new Counter({
+    this.#decisions = hotCounter({
       name: "shieldx_admission_decisions_total",
       help: "Admission requests by policy that matched them, its action, and what came of it",
       labelNames: ["policy", "action", "decision"],
-      registers,
+      registry,
     });
     this.#mutations = new Counter({
       name: "shieldx_admission_mutations_total",
@@ -31,12 +38,12 @@ export class AdmissionMetrics {
       labelNames: ["policy"],
       registers,
     });
-    this.evaluation = new Histogram({
+    this.evaluation = new HotHistogram({
       name: "shieldx_admission_evaluation_seconds",
       help: "Time all policies took for a request",
       labelNames: ["failure_policy"],
       buckets: [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1],
-      registers,
+      registry,
     });
     this.calls = new Histogram({
       name: "shieldx_admission_call_seconds",
@@ -74,7 +81,14 @@ export class AdmissionMetrics {
   }
 
   decided(policy: string, action: string, decision: Decision): void {
-    if (this.#known.has(policy)) this.#decisions.inc({ policy, action, decision });
+    const known = this.#known.get(policy);
+    if (known === undefined) return;
+    if (known.action !== action) {
+      this.#decisions.labels({ policy, action, decision }).inc();
+      return;
+    }
+    known.cells[decision] ??= this.#decisions.labels({ policy, action, decision });
+    known.cells[decision].inc();
   }
 
   /** The policy changed an object. */
@@ -92,17 +106,17 @@ export class AdmissionMetrics {
   /** Series of policies that are gone go with them; those of errors are there from the beginning. */
   keepPolicies(policies: readonly { readonly name: string; readonly admission: string }[]): void {
     const names = new Set(policies.map(({ name }) => name));
-    for (const policy of this.#known) {
+    for (const policy of this.#known.keys()) {
       if (names.has(policy)) continue;
       this.#mutations.remove({ policy });
       for (const action of actions) {
         for (const decision of decisions) this.#decisions.remove({ policy, action, decision });
       }
     }
-    this.#known = names;
+    this.#known = new Map(policies.map(({ name, admission }) => [name, { action: admission, cells: {} }]));
     // An alert on an increase needs a zero to begin at, or the first time goes unseen.
     for (const { name: policy, admission: action } of policies) {
-      this.#decisions.inc({ policy, action, decision: "error" }, 0);
+      this.#decisions.labels({ policy, action, decision: "error" });
     }
   }
 }

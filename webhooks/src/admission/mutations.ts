@@ -31,7 +31,7 @@ export function mutationHandler(parts: MutationHandlerParts): AdmissionHandler {
     if (!set.mayMutate(request, { failurePolicy, reinvocationPolicy })) return { allowed: true };
     const verdict = await decide(set, request, parts, startedAt + deadlineMs);
     const tookMs = performance.now() - startedAt;
-    parts.metrics.evaluation.observe({ failure_policy: failurePolicy.toLowerCase() }, tookMs / 1000);
+    parts.metrics.evaluation.labels({ failure_policy: failurePolicy.toLowerCase() }).observe(tookMs / 1000);
     count(parts.metrics, set, verdict);
     countExceptions(parts, request, verdict);
     for (const policy of verdict.mutated) parts.metrics.mutated(policy);

@@ -42,7 +42,7 @@ export class OutsideAnswers {
 
   constructor({ askAuthorizer, sendCall = nobodyIsCalled }: Outside, user: AdmissionRequestLike["userInfo"]) {
     this.#authorizations = new Authorizations(askAuthorizer, user);
-    this.#calls = new CallAnswers(sendCall, randomBytes(32));
+    this.#calls = new CallAnswers(sendCall, () => randomBytes(32));
     this.#answers = { authorize: this.#authorizations.lookUp, calls: this.#calls };
   }
 

@@ -42,7 +42,9 @@ export function policyHandler(parts: PolicyHandlerParts): AdmissionHandler {
         : await parts.findNamespace(namespace, deadlineMs * shareForLookup, request.uid);
     const verdict = await decide(set, request, namespaceObject, parts, startedAt + deadlineMs);
     const tookMs = performance.now() - startedAt;
-    parts.metrics.evaluation.observe({ failure_policy: parts.failurePolicy.toLowerCase() }, tookMs / 1000);
+    parts.metrics.evaluation
+      .labels({ failure_policy: parts.failurePolicy.toLowerCase() })
+      .observe(tookMs / 1000);
     count(parts.metrics, set, verdict);
     countExceptions(parts, request, verdict);
     span?.set("shieldx.policies", verdict.matched);
@@ -135,9 +137,8 @@ function statusOf(denials: readonly Finding[]): { code: number; reason: string; 
 }
 
 export function count(metrics: AdmissionMetrics, set: PolicySet, verdict: Verdict): void {
-  if (verdict.matched.length === 0) return;
-  const decided = new Map<string, Decision>(verdict.matched.map((policy) => [policy, "allowed"]));
-  for (const { policy } of verdict.exempted) decided.set(policy, "exempted");
+  const special = new Map<string, Decision>();
+  for (const { policy } of verdict.exempted) special.set(policy, "exempted");
   const found: readonly (readonly [Decision, readonly Finding[]])[] = [
     ["audited", verdict.audits],
     ["warned", verdict.warnings],
@@ -145,12 +146,13 @@ export function count(metrics: AdmissionMetrics, set: PolicySet, verdict: Verdic
   ];
   for (const [decision, findings] of found) {
     for (const { policy, code } of findings) {
-      decided.set(policy, isFailure({ code }) ? "error" : decision);
+      special.set(policy, isFailure({ code }) ? "error" : decision);
     }
   }
-  for (const [policy, decision] of decided) {
+  const tell = (policy: string, decision: Decision): void =>
     metrics.decided(policy, set.policy(policy)?.admission ?? "off", decision);
-  }
+  for (const [policy, decision] of special) tell(policy, decision);
+  for (const policy of verdict.matched) if (!special.has(policy)) tell(policy, "allowed");
 }
 
 /** What another policy refuses, or what is only tried, has not passed. */

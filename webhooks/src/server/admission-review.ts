@@ -67,26 +67,26 @@ function parse(body: Uint8Array): unknown {
 function decodeRequest(request: Record<string, unknown>): AdmissionRequest {
   const userInfo = record(request, "userInfo");
   const decoded = {
-    uid: text(request, "uid", 256),
-    kind: groupVersionKind(record(request, "kind"), "kind"),
+    uid: text(request, "uid", "", 256),
+    kind: groupVersionKind(request, "kind"),
     requestKind:
       request.requestKind === undefined || request.requestKind === null
         ? undefined
-        : groupVersionKind(record(request, "requestKind"), "requestKind"),
-    resource: groupVersionResource(record(request, "resource"), "resource"),
+        : groupVersionKind(request, "requestKind"),
+    resource: groupVersionResource(request, "resource"),
     requestResource:
       request.requestResource === undefined || request.requestResource === null
         ? undefined
-        : groupVersionResource(record(request, "requestResource"), "requestResource"),
+        : groupVersionResource(request, "requestResource"),
     subResource: optionalText(request, "subResource"),
     requestSubResource: optionalText(request, "requestSubResource"),
     name: optionalText(request, "name"),
     namespace: optionalText(request, "namespace"),
-    operation: text(request, "operation", 16),
+    operation: text(request, "operation", "", 16),
     userInfo: {
-      username: optionalText(userInfo, "userInfo.username"),
+      username: optionalText(userInfo, "username", "userInfo."),
       groups: texts(userInfo.groups, "userInfo.groups"),
-      uid: optionalText(userInfo, "userInfo.uid"),
+      uid: optionalText(userInfo, "uid", "userInfo."),
       extra: listsOfTexts(userInfo.extra, "userInfo.extra"),
     },
     object: objectOrNone(request, "object"),
@@ -97,48 +97,59 @@ function decodeRequest(request: Record<string, unknown>): AdmissionRequest {
   return decoded;
 }
 
-function groupVersionKind(value: Record<string, unknown>, path: string) {
+function groupVersionKind(request: Record<string, unknown>, key: "kind" | "requestKind") {
+  const value = record(request, key);
+  const path = pathIn[key];
   return {
-    group: optionalText(value, `${path}.group`) ?? "",
-    version: text(value, `${path}.version`),
-    kind: text(value, `${path}.kind`),
+    group: optionalText(value, "group", path) ?? "",
+    version: text(value, "version", path),
+    kind: text(value, "kind", path),
   };
 }
 
-function groupVersionResource(value: Record<string, unknown>, path: string) {
+function groupVersionResource(request: Record<string, unknown>, key: "resource" | "requestResource") {
+  const value = record(request, key);
+  const path = pathIn[key];
   return {
-    group: optionalText(value, `${path}.group`) ?? "",
-    version: text(value, `${path}.version`),
-    resource: text(value, `${path}.resource`),
+    group: optionalText(value, "group", path) ?? "",
+    version: text(value, "version", path),
+    resource: text(value, "resource", path),
   };
 }
+
+/** What a field of them is called, up to its own name. */
+const pathIn = {
+  kind: "kind.",
+  requestKind: "requestKind.",
+  resource: "resource.",
+  requestResource: "requestResource.",
+} as const;
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-const lastPart = (path: string): string => path.slice(path.lastIndexOf(".") + 1);
-
-function record(parent: Record<string, unknown>, path: string): Record<string, unknown> {
-  const value = parent[lastPart(path)];
-  if (!isRecord(value)) throw malformed(`request.${path}`, "an object", value);
+function record(request: Record<string, unknown>, key: string): Record<string, unknown> {
+  const value = request[key];
+  if (!isRecord(value)) throw malformed(`request.${key}`, "an object", value);
   return value;
 }
 
-function text(parent: Record<string, unknown>, path: string, longest = 1_024): string {
-  const value = parent[lastPart(path)];
+/** @param path of the parent in the request, with a full stop behind it */
+function text(parent: Record<string, unknown>, key: string, path = "", longest = 1_024): string {
+  const value = parent[key];
   if (typeof value !== "string" || value === "")
-    throw malformed(`request.${path}`, "a non-empty string", value);
+    throw malformed(`request.${path}${key}`, "a non-empty string", value);
   if (value.length > longest) {
-    throw new HttpError("BadRequest", `request.${path} is longer than ${longest} characters`);
+    throw new HttpError("BadRequest", `request.${path}${key} is longer than ${longest} characters`);
   }
   return value;
 }
 
-function optionalText(parent: Record<string, unknown>, path: string): string | undefined {
-  const value = parent[lastPart(path)];
+function optionalText(parent: Record<string, unknown>, key: string, path = ""): string | undefined {
+  const value = parent[key];
   if (value === undefined || value === null || value === "") return undefined;
-  return text(parent, path, 4_096);
+  return text(parent, key, path, 4_096);
 }
 
 function texts(value: unknown, path: string): readonly string[] | undefined {

@@ -1,5 +1,6 @@
+import { HotHistogram, type HotNumber, hotCounter, hotGauge } from "@shieldx/controller-runtime";
 import { WEBHOOK_PATH } from "@shieldx/crds";
-import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import { Counter, Gauge, type Registry } from "prom-client";
 
 /** Leaves and addresses that keep a series of their own; what is older or beyond is dropped or called "other". */
 const keptLeaves = 4;
@@ -7,9 +8,9 @@ const keptAddresses = 64;
 
 /** Metrics of the HTTPS servers: controller-runtime's names where it has them, every label bounded. */
 export class WebhookMetrics {
-  readonly requests: Counter<"webhook" | "code">;
-  readonly latency: Histogram<"webhook">;
-  readonly inFlight: Gauge<"webhook">;
+  readonly requests: HotNumber<"webhook" | "code">;
+  readonly latency: HotHistogram<"webhook">;
+  readonly inFlight: HotNumber<"webhook">;
   readonly panics: Counter<"webhook">;
   readonly connections: Gauge<"port">;
   readonly refusedConnections: Counter<"port" | "reason">;
@@ -21,24 +22,24 @@ export class WebhookMetrics {
 
   constructor(registry: Registry) {
     const registers = [registry];
-    this.requests = new Counter({
+    this.requests = hotCounter({
       name: "controller_runtime_webhook_requests_total",
       help: "Admission requests by path and HTTP status",
       labelNames: ["webhook", "code"],
-      registers,
+      registry,
     });
-    this.latency = new Histogram({
+    this.latency = new HotHistogram({
       name: "controller_runtime_webhook_latency_seconds",
       help: "Time to answer an admission request",
       labelNames: ["webhook"],
       buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
-      registers,
+      registry,
     });
-    this.inFlight = new Gauge({
+    this.inFlight = hotGauge({
       name: "controller_runtime_webhook_requests_in_flight",
       help: "Admission requests being answered",
       labelNames: ["webhook"],
-      registers,
+      registry,
     });
     this.panics = new Counter({
       name: "controller_runtime_webhook_panics_total",

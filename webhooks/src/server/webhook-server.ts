@@ -210,7 +210,7 @@ export class WebhookServer {
         return;
       }
       const status = clientErrors[error.code ?? ""] ?? "400 Bad Request";
-      metrics.requests.inc({ webhook: "other", code: status.slice(0, 3) });
+      metrics.requests.labels({ webhook: "other", code: status.slice(0, 3) }).inc();
       if (socket.writable) socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
       else socket.destroy();
       // The peer may not take the hint.
@@ -281,9 +281,9 @@ export class WebhookServer {
       this.#refuse(request, response, webhook, error, review?.uid);
     } finally {
       body?.release();
-      inFlight.dec();
-      metrics.requests.inc({ webhook, code: String(response.statusCode) });
-      metrics.latency.observe({ webhook }, (performance.now() - arrived) / 1000);
+      inFlight.inc(-1);
+      metrics.requests.labels({ webhook, code: String(response.statusCode) }).inc();
+      metrics.latency.labels({ webhook }).observe((performance.now() - arrived) / 1000);
     }
   }
 
@@ -314,9 +314,9 @@ export class WebhookServer {
       this.#answer(request, response, status, body, error instanceof HttpError && error.mustClose, headers);
     } finally {
       release();
-      inFlight.dec();
-      metrics.requests.inc({ webhook, code: String(response.statusCode) });
-      metrics.latency.observe({ webhook }, (performance.now() - arrived) / 1000);
+      inFlight.inc(-1);
+      metrics.requests.labels({ webhook, code: String(response.statusCode) }).inc();
+      metrics.latency.labels({ webhook }).observe((performance.now() - arrived) / 1000);
     }
   }
 

@@ -28,7 +28,7 @@ export class AuditCalls {
   }
 
   attempt(item: string, now: number): Attempt {
-    return this.#attempts.get(item) ?? { now, calls: new CallAnswers(this.#send, randomBytes(32)) };
+    return this.#attempts.get(item) ?? { now, calls: new CallAnswers(this.#send, () => randomBytes(32)) };
   }
 
   /** Objects that wait for answers. */

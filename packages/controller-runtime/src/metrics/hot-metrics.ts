@@ -8,68 +8,112 @@ import Gauge from "prom-client/lib/gauge.js";
 
 type Labels<L extends string> = Readonly<Record<L, string>>;
 
-interface Cell<L extends string> {
-  readonly labels: Labels<L>;
-  value: number;
-}
-
 export interface HotNumber<L extends string> {
   /** What moves the series of these labels, which exists from now on, as 0. */
   labels(labels: Labels<L>): { inc(change?: number): void };
+  /** Forgets the series of these labels. Whoever still moves it moves nothing that is seen. */
+  remove(labels: Labels<L>): void;
 }
 
-type Description<L extends string> = Pick<CounterConfiguration<L>, "name" | "help" | "labelNames"> & {
+type Description<L extends string> = Pick<CounterConfiguration<L>, "name" | "help"> & {
+  readonly labelNames: readonly L[];
   readonly registry: Registry;
 };
 
 export function hotCounter<L extends string>({ registry, ...description }: Description<L>): HotNumber<L> {
-  const cells = new Cells<L>();
+  const cells = new Cells(description.labelNames);
   new Counter({
     ...description,
     registers: [registry],
     collect() {
       this.reset();
-      for (const { labels, value } of cells.all) this.inc(labels, value);
+      for (const { labels, value } of cells.all()) this.inc(labels, value);
     },
   });
   return cells;
 }
 
 export function hotGauge<L extends string>({ registry, ...description }: Description<L>): HotNumber<L> {
-  const cells = new Cells<L>();
+  const cells = new Cells(description.labelNames);
   new Gauge({
     ...description,
     registers: [registry],
     collect() {
-      for (const { labels, value } of cells.all) this.set(labels, value);
+      this.reset();
+      for (const { labels, value } of cells.all()) this.set(labels, value);
     },
   });
   return cells;
 }
 
-class Cells<L extends string> implements HotNumber<L> {
-  readonly all: Cell<L>[] = [];
+class Cell<L extends string> {
+  readonly labels: Labels<L>;
+  value = 0;
 
-  labels(labels: Labels<L>): { inc(change?: number): void } {
-    let cell = this.all.find((candidate) => isSame(candidate.labels, labels));
-    if (cell === undefined) {
-      cell = { labels, value: 0 };
-      this.all.push(cell);
-    }
-    const own = cell;
-    return {
-      inc: (change = 1) => {
-        own.value += change;
-      },
-    };
+  constructor(labels: Labels<L>) {
+    this.labels = labels;
+  }
+
+  inc(change = 1): void {
+    this.value += change;
   }
 }
 
-interface Series<L extends string> {
+class Cells<L extends string> implements HotNumber<L> {
+  readonly #names: readonly L[];
+  readonly #cells = new Map<string, Cell<L>>();
+
+  constructor(names: readonly L[]) {
+    this.#names = names;
+  }
+
+  all(): Iterable<Cell<L>> {
+    return this.#cells.values();
+  }
+
+  labels(labels: Labels<L>): Cell<L> {
+    const key = keyOf(this.#names, labels);
+    let cell = this.#cells.get(key);
+    if (cell === undefined) {
+      cell = new Cell({ ...labels });
+      this.#cells.set(key, cell);
+    }
+    return cell;
+  }
+
+  remove(labels: Labels<L>): void {
+    this.#cells.delete(keyOf(this.#names, labels));
+  }
+}
+
+/** One label, as most have, is its own key. */
+function keyOf<L extends string>(names: readonly L[], labels: Labels<L>): string {
+  const [first, ...more] = names;
+  let key = first === undefined ? "" : labels[first];
+  for (const name of more) key += `\n${labels[name]}`;
+  return key;
+}
+
+class Series<L extends string> {
   readonly labels: Labels<L>;
   /** Observations by the first bucket they fit in; the last holds those above all bounds. */
   readonly counts: Float64Array;
-  sum: number;
+  sum = 0;
+  readonly #bounds: readonly number[];
+
+  constructor(labels: Labels<L>, bounds: readonly number[]) {
+    this.labels = labels;
+    this.#bounds = bounds;
+    this.counts = new Float64Array(bounds.length + 1);
+  }
+
+  observe(value: number): void {
+    const bounds = this.#bounds;
+    let at = 0;
+    while (at < bounds.length && value > (bounds[at] ?? 0)) at++;
+    this.counts[at] = (this.counts[at] ?? 0) + 1;
+    this.sum += value;
+  }
 }
 
 /** A histogram in the form prom-client's registry prints. */
@@ -80,43 +124,35 @@ export class HotHistogram<L extends string> {
   readonly type = "histogram";
   readonly aggregator = "sum";
   readonly #bounds: readonly number[];
-  readonly #series: Series<L>[] = [];
+  readonly #series = new Map<string, Series<L>>();
 
   /** @param description `buckets` are upper bounds, rising */
   constructor(description: Description<L> & { readonly buckets: readonly number[] }) {
     this.name = description.name;
     this.help = description.help;
-    this.labelNames = description.labelNames ?? [];
+    this.labelNames = description.labelNames;
     this.#bounds = description.buckets;
     description.registry.registerMetric(this as unknown as Metric<L>);
   }
 
   labels(labels: Labels<L>): { observe(value: number): void } {
-    const bounds = this.#bounds;
-    let found = this.#series.find((candidate) => isSame(candidate.labels, labels));
-    if (found === undefined) {
-      found = { labels, counts: new Float64Array(bounds.length + 1), sum: 0 };
-      this.#series.push(found);
+    const key = keyOf(this.labelNames, labels);
+    let series = this.#series.get(key);
+    if (series === undefined) {
+      series = new Series({ ...labels }, this.#bounds);
+      this.#series.set(key, series);
     }
-    const series = found;
-    return {
-      observe: (value) => {
-        let at = 0;
-        while (at < bounds.length && value > (bounds[at] ?? 0)) at++;
-        series.counts[at] = (series.counts[at] ?? 0) + 1;
-        series.sum += value;
-      },
-    };
+    return series;
   }
 
   async get(): Promise<object> {
     const { name, help, type, aggregator } = this;
-    const values = this.#series.filter(hasAny).flatMap((series) => this.#lines(series));
+    const values = [...this.#series.values()].filter(hasAny).flatMap((series) => this.#lines(series));
     return { name, help, type, aggregator, values };
   }
 
   reset(): void {
-    for (const series of this.#series) {
+    for (const series of this.#series.values()) {
       series.counts.fill(0);
       series.sum = 0;
     }
@@ -138,9 +174,4 @@ export class HotHistogram<L extends string> {
 
 function hasAny<L extends string>(series: Series<L>): boolean {
   return series.counts.some((count) => count > 0);
-}
-
-function isSame<L extends string>(a: Labels<L>, b: Labels<L>): boolean {
-  const names = Object.keys(a) as L[];
-  return names.length === Object.keys(b).length && names.every((name) => a[name] === b[name]);
 }

@@ -1,11 +1,16 @@
+import type { CelBoxed } from "./boxed.ts";
 import { CelError } from "./errors.ts";
 import { formatValue } from "./format-value.ts";
 import { mapGet } from "./maps.ts";
 import {
   CelDouble,
+  CelDuration,
   CelMap,
+  CelOpaque,
   CelOptional,
   CelRecord,
+  CelTimestamp,
+  CelType,
   CelUint,
   type CelValue,
   doubleOf,
@@ -114,6 +119,15 @@ function goObjectTypeName(value: CelValue): string {
   if (Array.isArray(value)) return "*types.baseList";
   if (value instanceof Uint8Array) return "types.Bytes";
   if (isMap(value)) return "*types.baseMap";
-  const name = value.constructor.name.replace(/^Cel/, "");
-  return name === "Optional" || name === "Type" ? `*types.${name}` : `types.${name}`;
+  if (value instanceof CelOpaque) return `cel.${value.type.name.replace(/^.*\./, "")}`;
+  return goTypes.find(([type]) => value instanceof type)?.[1] ?? "types.Object";
 }
+
+const goTypes: readonly (readonly [abstract new (...args: never) => CelBoxed, string])[] = [
+  [CelDouble, "types.Double"],
+  [CelUint, "types.Uint"],
+  [CelTimestamp, "types.Timestamp"],
+  [CelDuration, "types.Duration"],
+  [CelOptional, "*types.Optional"],
+  [CelType, "*types.Type"],
+];

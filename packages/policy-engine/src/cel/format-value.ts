@@ -12,6 +12,7 @@ import {
   CelUint,
   type CelValue,
   isMap,
+  typeOf,
 } from "./values.ts";
 
 const MAX_DEPTH = 20;
@@ -54,7 +55,7 @@ function formatObject(value: CelValue, depth: number): string {
     return value.value === undefined ? "optional.none()" : `optional(${formatAt(value.value, depth)})`;
   }
   if (value instanceof Uint8Array) return `[${value.subarray(0, MAX_SHOWN).join(" ")}]`;
-  if (!isMap(value)) return value.constructor.name;
+  if (!isMap(value)) return typeOf(value).name;
   const entries = firstOf([...mapEntries(value)]).map(
     ([key, held]) => `${formatAt(key, depth)}: ${formatAt(held, depth)}`,
   );

@@ -81,8 +81,7 @@ const answering =
 describe("a policy that calls hosts", () => {
   it("asks, and judges once everything is answered", async () => {
     const set = setOf(calling());
-    const calls = new CallAnswers(
-      answering({ "/first": "second", "/second": "it is wrong" }),
+    const calls = new CallAnswers(answering({ "/first": "second", "/second": "it is wrong" }), () =>
       Buffer.from("s"),
     );
     const asked: string[] = [];
@@ -103,7 +102,7 @@ describe("a policy that calls hosts", () => {
   it("leaves it to failurePolicy where the host does not answer, and says that trying again may help", async () => {
     for (const failurePolicy of ["Fail", "Ignore"] as const) {
       const set = setOf(calling({ failurePolicy }));
-      const calls = new CallAnswers(answering({}), Buffer.from("s"));
+      const calls = new CallAnswers(answering({}), () => Buffer.from("s"));
       const { asks } = set.evaluate(request, { ...context, calls });
       await calls.find(
         asks.map(({ policy, check }) => ({ policy, call: check as HttpCall })),

@@ -8,10 +8,13 @@ const failed = (message: string): CallOutcome => ({ kind: "failed", message });
 describe("answers to calls", () => {
   it("are had once each, and apart for each policy", async () => {
     const sent: string[] = [];
-    const answers = new CallAnswers(async ({ key }) => {
-      sent.push(key);
-      return failed(`${key} ${sent.length}`);
-    }, Buffer.from("seed"));
+    const answers = new CallAnswers(
+      async ({ key }) => {
+        sent.push(key);
+        return failed(`${key} ${sent.length}`);
+      },
+      () => Buffer.from("seed"),
+    );
     expect(answers.lookUp("p", call("a"))).toBeUndefined();
     const ask = { policy: "p", call: call("a") };
     await answers.find([ask, ask, { policy: "q", call: call("a") }], 100);
@@ -23,7 +26,10 @@ describe("answers to calls", () => {
 
   it("have none while a call is under way, which others wait for, too", async () => {
     const sending = Promise.withResolvers<CallOutcome>();
-    const answers = new CallAnswers(() => sending.promise, Buffer.from("seed"));
+    const answers = new CallAnswers(
+      () => sending.promise,
+      () => Buffer.from("seed"),
+    );
     const ask = { policy: "p", call: call("a") };
     const finding = Promise.all([answers.find([ask], 100), answers.find([ask], 100)]);
     expect(answers.lookUp("p", ask.call)).toBeUndefined();
@@ -34,10 +40,13 @@ describe("answers to calls", () => {
 
   it("are refused beyond so many calls of one policy", async () => {
     const sent: string[] = [];
-    const answers = new CallAnswers(async ({ key }) => {
-      sent.push(key);
-      return failed(key);
-    }, Buffer.from("seed"));
+    const answers = new CallAnswers(
+      async ({ key }) => {
+        sent.push(key);
+        return failed(key);
+      },
+      () => Buffer.from("seed"),
+    );
     const many = Array.from({ length: mostCalls + 3 }, (_, at) => ({ policy: "p", call: call(`${at}`) }));
     await answers.find(many, 100);
     expect(sent).toHaveLength(mostCalls);
@@ -47,7 +56,10 @@ describe("answers to calls", () => {
   });
 
   it("bring the same random bytes to each evaluation", () => {
-    const answers = new CallAnswers(async () => failed(""), Buffer.from("seed"));
+    const answers = new CallAnswers(
+      async () => failed(""),
+      () => Buffer.from("seed"),
+    );
     const first = answers.randomBytes("p");
     const again = answers.randomBytes("p");
     const bytes = first(40);

@@ -10,13 +10,14 @@ type Outcomes = Map<string, CallOutcome | Promise<void>>;
 /** The outcomes of calls for one request, or one object that is audited: each call is sent once. */
 export class CallAnswers implements CallsAtHand {
   readonly #send: SendCall;
-  readonly #seed: Uint8Array;
+  readonly #makeSeed: () => Uint8Array;
+  #seed: Uint8Array | undefined;
   readonly #policies = new Map<string, Outcomes>();
 
-  /** @param seed nobody can guess */
-  constructor(send: SendCall, seed: Uint8Array) {
+  /** @param makeSeed what nobody can guess; asked at most once, as few policies need it */
+  constructor(send: SendCall, makeSeed: () => Uint8Array) {
     this.#send = send;
-    this.#seed = seed;
+    this.#makeSeed = makeSeed;
   }
 
   lookUp(policy: string, { key }: HttpCall): CallOutcome | undefined {
@@ -29,6 +30,7 @@ export class CallAnswers implements CallsAtHand {
   }
 
   randomBytes(policy: string): (count: number) => Uint8Array {
+    this.#seed ??= this.#makeSeed();
     return seededBytes(this.#seed, policy);
   }
 
