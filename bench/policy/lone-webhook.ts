@@ -20,6 +20,8 @@ export interface Endpoint {
   readonly origin: string;
   readonly path: string;
   readonly caPem: string;
+  /** Bearer token of whoever asks, for those who want to know. */
+  readonly token?: string;
 }
 
 export interface LoneWebhook extends AsyncDisposable {
@@ -65,7 +67,7 @@ export class WebhookStand {
     return new WebhookStand(folder, server, ca.certificatePem);
   }
 
-  async start(): Promise<LoneWebhook> {
+  async start(args: readonly string[] = []): Promise<LoneWebhook> {
     const [https, probe, health] = [await freePort(), await freePort(), await freePort()];
     const child = new MeasuredProcess({
       command: process.execPath,
@@ -81,6 +83,7 @@ export class WebhookStand {
         "--shutdown-delay=0s",
         `--rego-compiler=${await buildRegoCompiler()}`,
         `--rego-plans=${join(this.#folder, "plans")}`,
+        ...args,
       ],
       env: await chartEnvironment(),
     });

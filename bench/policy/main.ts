@@ -8,6 +8,7 @@ import { benchEvaluation } from "./evaluation.ts";
 import type { Lines } from "./figures.ts";
 import { benchHolds } from "./holds.ts";
 import { benchReviews, benchStarts } from "./lone-part.ts";
+import { benchOpa } from "./opa/part.ts";
 import { type Part, type PolicyBenchSettings, policySettingsFrom } from "./settings.ts";
 
 const settings = policySettingsFrom(process.env);
@@ -17,6 +18,7 @@ const runs: Readonly<Record<Part, (settings: PolicyBenchSettings) => Promise<Lin
   holds: benchHolds,
   starts: benchStarts,
   reviews: benchReviews,
+  opa: benchOpa,
   creates: benchOnCluster,
 };
 

@@ -1,7 +1,7 @@
 import { type BenchSettings, settingsFrom } from "../lib/settings.ts";
 import type { GatekeeperForm } from "./render/gatekeeper.ts";
 
-export const parts = ["evaluation", "holds", "starts", "reviews", "creates"] as const;
+export const parts = ["evaluation", "holds", "starts", "reviews", "opa", "creates"] as const;
 export type Part = (typeof parts)[number];
 
 export interface PolicyBenchSettings extends BenchSettings {

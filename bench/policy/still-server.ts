@@ -88,10 +88,12 @@ function nameOf(object: object): string | undefined {
   return (object as { metadata?: { name?: string } }).metadata?.name;
 }
 
-/** Whatever is asked about rights, they are there. */
+/** Whoever it is is known, and whatever is asked about rights, they are there. */
 function granted(body: string): object {
   const everything = { verbs: ["*"], apiGroups: ["*"], resources: ["*"] };
-  const status = { allowed: true, incomplete: false, resourceRules: [everything], nonResourceRules: [] };
+  const user = { username: "bench", groups: ["system:authenticated"] };
+  const rights = { allowed: true, incomplete: false, resourceRules: [everything], nonResourceRules: [] };
+  const status = { ...rights, authenticated: true, user };
   return { ...(JSON.parse(body) as object), status };
 }
 

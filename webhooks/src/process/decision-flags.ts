@@ -6,6 +6,8 @@ import { duration, FlagError } from "./flag-error.ts";
 export interface DecisionFlags {
   /** What callers' tokens must be meant for; undefined: the API server. */
   readonly audience: string | undefined;
+  /** Of a replica's time, in percent: the rest is kept for admission. */
+  readonly sharePercent: number;
   readonly log: DecisionLogFlags;
 }
 
@@ -29,6 +31,7 @@ export interface DecisionLogFlags {
 }
 
 export const decisionUsage = `  --decision-audience NAME       what the tokens of HTTP callers must be meant for (default: the API server)
+  --decision-share PERCENT       of a replica's time that decisions may take (default 50); admission gets the rest
   --decision-log-url URL         send the decision log to URL/logs, https only (default: nowhere)
   --decision-log-token-file PATH bearer token for it, read for each batch
   --decision-log-ca-file PATH    who signs its certificate (default: well-known CAs)
@@ -50,6 +53,7 @@ const list = { type: "string", multiple: true } as const;
 
 export const decisionOptions = {
   "decision-audience": text,
+  "decision-share": text,
   "decision-log-url": text,
   "decision-log-token-file": text,
   "decision-log-ca-file": text,
@@ -81,6 +85,7 @@ export function parseDecisionFlags(values: Values): DecisionFlags {
   const url = values["decision-log-url"];
   return {
     audience: values["decision-audience"],
+    sharePercent: whole(values, "decision-share", 50, 1, 100),
     log: {
       url: url === undefined ? undefined : httpsUrl("--decision-log-url", url),
       tokenFile: values["decision-log-token-file"],
@@ -126,7 +131,11 @@ function label(value: string): [string, string] {
   return [value.slice(0, at), value.slice(at + 1)];
 }
 
-type NumberFlag = "decision-log-buffer-bytes" | "decision-log-buffer-events" | "decision-log-upload-bytes";
+type NumberFlag =
+  | "decision-share"
+  | "decision-log-buffer-bytes"
+  | "decision-log-buffer-events"
+  | "decision-log-upload-bytes";
 
 function whole(values: Values, name: NumberFlag, fallback: number, least: number, most: number): number {
   const value = values[name];

@@ -46,8 +46,6 @@ export interface DecisionParts {
   readonly tracer?: Tracer | undefined;
 }
 
-/** Half the time is admission's, whatever is asked. */
-const share = 0.5;
 const shareBurstMs = 500;
 /** Of questions: an input is what one request of somebody's service is about. */
 const bodyLimits = { ...defaultBodyLimits, largestBytes: 4 * 1024 * 1024, heldBytes: 32 * 1024 * 1024 };
@@ -87,7 +85,7 @@ export class Decisions {
       version: packageJson.version,
       metrics: new DecisionMetrics(registry),
       log: this.#log,
-      share: new TimeShare(share, shareBurstMs, clock.monotonicNow()),
+      share: new TimeShare(flags.decisions.sharePercent / 100, shareBurstMs, clock.monotonicNow()),
       newId: randomUUID,
       now: () => clock.now(),
       monotonicNow: () => performance.now(),
