@@ -15,7 +15,10 @@ const mostPods = 500;
 
 /** Everybody on one API server, size after size: verdicts first, then creates, then starts. */
 export async function benchOnCluster(settings: PolicyBenchSettings): Promise<Lines> {
-  await using cluster = await startCluster({ name: `bench-policy-${process.pid}` });
+  await using cluster = await startCluster({
+    name: `bench-policy-${process.pid}`,
+    kubernetes: settings.kubernetes,
+  });
   const lanes = new Lanes(targetOf(cluster.kubeconfig), laneCount);
   try {
     const field = await Field.setUp(cluster, lanes, settings);

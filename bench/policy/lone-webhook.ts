@@ -43,10 +43,14 @@ export class WebhookStand {
     this.#caPem = caPem;
   }
 
-  /** @param namespaces with their labels */
+  /**
+   * @param namespaces with their labels
+   * @param secrets of the installation, with their data
+   */
   static async set(
     policies: readonly object[],
     namespaces: Readonly<Record<string, Readonly<Record<string, string>>>>,
+    secrets: Readonly<Record<string, Readonly<Record<string, string>>>> = {},
   ): Promise<WebhookStand> {
     const now = Date.now();
     const ca = await generateCa({ commonName: "bench", now, lifetimeMs });
@@ -59,7 +63,16 @@ export class WebhookStand {
       namespaces: Object.entries(namespaces).map(([name, labels], at) =>
         stored({ apiVersion: "v1", kind: "Namespace", metadata: { name, labels } }, at),
       ),
-      secrets: [stored({ ...secret, metadata: { name: TLS_SECRET, namespace: installation } }, 0)],
+      secrets: [
+        stored({ ...secret, metadata: { name: TLS_SECRET, namespace: installation } }, 0),
+        ...Object.entries(secrets).map(([name, texts], at) => {
+          const data = Object.fromEntries(Object.entries(texts).map(([key, text]) => [key, base64(text)]));
+          return stored(
+            { apiVersion: "v1", kind: "Secret", metadata: { name, namespace: installation }, data },
+            at + 1,
+          );
+        }),
+      ],
     });
     const folder = await mkdtemp(join(tmpdir(), "bench-policy-"));
     await bundle(join(folder, "bundle"));

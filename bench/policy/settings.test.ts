@@ -10,6 +10,11 @@ it("takes the sizes of the goals, one small one when quick, and says which varia
   expect(policySettingsFrom({ GATEKEEPER: "0", SIZES: "4", PARTS: "starts" })).toMatchObject({
     ...{ gatekeeper: undefined, sizes: [4], parts: ["starts"] },
   });
+  expect(policySettingsFrom({ K8S: "1.34", DATA_MB: "0" })).toMatchObject({
+    ...{ kubernetes: "1.34", dataMegabytes: 0 },
+  });
+  expect(() => policySettingsFrom({ K8S: "1.33" })).toThrow("K8S=1.33: use 1.37 or 1.34");
+  expect(() => policySettingsFrom({ DATA_MB: "501" })).toThrow("DATA_MB=501: at most 500");
   expect(() => policySettingsFrom({ SIZES: "16,few" })).toThrow("SIZES=few");
   expect(() => policySettingsFrom({ TURN_SECONDS: "0" })).toThrow("TURN_SECONDS=0");
   expect(() => policySettingsFrom({ GATEKEEPER: "1" })).toThrow("use parameters, templates or 0");

@@ -1,6 +1,7 @@
 /** Documents of the shape of role-based access control, as large as is asked for. */
-import { createWriteStream } from "node:fs";
+
 import { once } from "node:events";
+import { createWriteStream } from "node:fs";
 
 const rolesOfUser = 12;
 const grantsOfRole = 20;
