@@ -1,3 +1,4 @@
+import { isToBeGenerated } from "../generate/pace.ts";
 import type { Ast } from "./ast.ts";
 import type { CheckedAst } from "./checked.ts";
 import { Compiler } from "./compiler.ts";
@@ -12,7 +13,7 @@ import {
   Frame,
   type Node,
 } from "./frame.ts";
-import { generated, isToBeGenerated } from "./generate/generated.ts";
+import { generated } from "./generate/generated.ts";
 import { ObservedCompiler, type Observer } from "./observed.ts";
 import type { CelValue } from "./values.ts";
 import { countWith } from "./work.ts";

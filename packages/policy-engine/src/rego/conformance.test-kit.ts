@@ -1,6 +1,6 @@
 /**
  * OPA's own test cases (its v1/test/cases/testdata), read from the published Go module: compiled by the compiler
- * module, evaluated here, compared with the outcome each case wants.
+ * module, evaluated here as closures and as code, compared with the outcome each case wants.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -10,7 +10,8 @@ import { createInterface } from "node:readline";
 import { publishedFile } from "@shieldx/e2e/cluster/build";
 import { parse } from "yaml";
 import { type Builtin, EvaluationError } from "./builtins/contract.ts";
-import { compileRego, MissingBuiltinsError } from "./evaluate/index.ts";
+import { MissingBuiltinsError } from "./evaluate/index.ts";
+import { evaluateBothWays } from "./generate/both-ways.test-kit.ts";
 import type { RegoJson } from "./json.ts";
 import { loadPlan } from "./plan/index.ts";
 import { canonicalKey, compareValues, integer, type PlainObject, type RegoValue } from "./values.ts";
@@ -120,17 +121,19 @@ export function judge(
     return failed(`does not compile: ${answer.errors.map(({ message }) => message).join("; ")}`);
   let results: readonly Readonly<Record<string, RegoJson>>[];
   try {
-    const policy = compileRego(loadPlan(answer.plan), builtins);
-    results = policy.evaluate("eval", {
-      ...(each.input === undefined ? {} : { input: each.input }),
-      data: each.data ?? {},
-      context: {
-        // The present, as in OPA's own run: cases hold certificates that were not valid earlier.
-        nowNs: BigInt(Date.now()) * 1_000_000n,
-        strictErrors: each.strict_error ?? false,
-        // No name server: the cases ask for addresses, which are their own answer, and for localhost.
-        lookup: (host) => [host === "localhost" ? "127.0.0.1" : host],
-        allowedHosts: ["localhost", "10.0.0.0", "::"],
+    results = evaluateBothWays(loadPlan(answer.plan), builtins, {
+      entrypoint: "eval",
+      question: {
+        ...(each.input === undefined ? {} : { input: each.input }),
+        data: each.data ?? {},
+        context: {
+          // The present, as in OPA's own run: cases hold certificates that were not valid earlier.
+          nowNs: BigInt(Date.now()) * 1_000_000n,
+          strictErrors: each.strict_error ?? false,
+          // No name server: the cases ask for addresses, which are their own answer, and for localhost.
+          lookup: (host) => [host === "localhost" ? "127.0.0.1" : host],
+          allowedHosts: ["localhost", "10.0.0.0", "::"],
+        },
       },
     });
   } catch (error) {

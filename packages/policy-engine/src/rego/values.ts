@@ -110,13 +110,16 @@ const fewComposites = 8;
 export class RegoSet implements Iterable<RegoValue> {
   /** Set once it is the value of a rule: from then on it may be seen from more than one place. */
   isFrozen = false;
-  readonly #scalars = new Map<RegoScalar, RegoScalar>();
-  readonly #composites: RegoValue[] = [];
+  // Made when first needed: most sets of a policy, of what is wrong, stay empty.
+  #scalars: Map<RegoScalar, RegoScalar> | undefined;
+  #composites: RegoValue[] | undefined;
   /** Keys of the composites, once they are more than a few. */
   #keys: Set<string> | undefined;
   #sorted: readonly RegoValue[] | undefined;
+  #items: readonly RegoValue[] | undefined;
 
-  constructor(values: Iterable<RegoValue> = []) {
+  constructor(values?: Iterable<RegoValue>) {
+    if (values === undefined) return;
     for (const value of values) {
       countWork(1);
       this.add(value);
@@ -124,12 +127,12 @@ export class RegoSet implements Iterable<RegoValue> {
   }
 
   get size(): number {
-    return this.#scalars.size + this.#composites.length;
+    return (this.#scalars?.size ?? 0) + (this.#composites?.length ?? 0);
   }
 
   has(value: RegoValue): boolean {
-    if (isScalar(value)) return this.#scalars.has(scalarKey(value));
-    if (this.#composites.length === 0) return false;
+    if (isScalar(value)) return this.#scalars?.has(scalarKey(value)) ?? false;
+    if (this.#composites === undefined) return false;
     if (this.#keys) return this.#keys.has(canonicalKey(value));
     return this.#composites.some((member) => equalValues(member, value));
   }
@@ -137,24 +140,28 @@ export class RegoSet implements Iterable<RegoValue> {
   add(value: RegoValue): void {
     if (isScalar(value)) {
       const key = scalarKey(value);
+      this.#scalars ??= new Map();
       if (this.#scalars.has(key)) return;
       this.#scalars.set(key, value);
     } else if (!this.#addComposite(value)) return;
     this.#sorted = undefined;
+    this.#items = undefined;
   }
 
   #addComposite(value: RegoValue): boolean {
+    this.#composites ??= [];
+    const composites = this.#composites;
     if (!this.#keys) {
       if (this.has(value)) return false;
-      this.#composites.push(value);
-      if (this.#composites.length > fewComposites)
-        this.#keys = new Set(this.#composites.map((member) => canonicalKey(member)));
+      composites.push(value);
+      if (composites.length > fewComposites)
+        this.#keys = new Set(composites.map((member) => canonicalKey(member)));
       return true;
     }
     const key = canonicalKey(value);
     if (this.#keys.has(key)) return false;
     this.#keys.add(key);
-    this.#composites.push(value);
+    composites.push(value);
     return true;
   }
 
@@ -165,12 +172,19 @@ export class RegoSet implements Iterable<RegoValue> {
 
   /** A new array, in the order of insertion. */
   members(): RegoValue[] {
-    const scalars: RegoValue[] = Array.from(this.#scalars.values());
-    return this.#composites.length === 0 ? scalars : scalars.concat(this.#composites);
+    const composites = this.#composites ?? [];
+    return this.#scalars === undefined ? [...composites] : [...this.#scalars.values(), ...composites];
+  }
+
+  /** As `members`, not to be changed: kept where no member can come any more. */
+  items(): readonly RegoValue[] {
+    if (!this.isFrozen) return this.members();
+    this.#items ??= this.members();
+    return this.#items;
   }
 
   [Symbol.iterator](): Iterator<RegoValue> {
-    return this.members()[Symbol.iterator]();
+    return this.items()[Symbol.iterator]();
   }
 }
 
@@ -178,11 +192,12 @@ export class RegoSet implements Iterable<RegoValue> {
 export class RegoObject {
   /** Set once it is the value of a rule: from then on it may be seen from more than one place. */
   isFrozen = false;
-  readonly #scalars = new Map<RegoScalar, readonly [RegoValue, RegoValue]>();
+  #scalars: Map<RegoScalar, readonly [RegoValue, RegoValue]> | undefined;
   #composites: Map<string, readonly [RegoValue, RegoValue]> | undefined;
   #sorted: readonly RegoValue[] | undefined;
 
-  constructor(entries: Iterable<readonly [RegoValue, RegoValue]> = []) {
+  constructor(entries?: Iterable<readonly [RegoValue, RegoValue]>) {
+    if (entries === undefined) return;
     for (const [key, value] of entries) {
       countWork(1);
       this.set(key, value);
@@ -190,11 +205,11 @@ export class RegoObject {
   }
 
   get size(): number {
-    return this.#scalars.size + (this.#composites?.size ?? 0);
+    return (this.#scalars?.size ?? 0) + (this.#composites?.size ?? 0);
   }
 
   get(key: RegoValue): RegoValue | undefined {
-    if (isScalar(key)) return this.#scalars.get(scalarKey(key))?.[1];
+    if (isScalar(key)) return this.#scalars?.get(scalarKey(key))?.[1];
     return this.#composites?.get(canonicalKey(key))?.[1];
   }
 
@@ -205,6 +220,7 @@ export class RegoObject {
   set(key: RegoValue, value: RegoValue): void {
     this.#sorted = undefined;
     if (isScalar(key)) {
+      this.#scalars ??= new Map();
       this.#scalars.set(scalarKey(key), [key, value]);
       return;
     }
@@ -219,7 +235,7 @@ export class RegoObject {
 
   /** In order of insertion. */
   *entries(): Generator<readonly [RegoValue, RegoValue]> {
-    yield* this.#scalars.values();
+    if (this.#scalars) yield* this.#scalars.values();
     if (this.#composites) yield* this.#composites.values();
   }
 

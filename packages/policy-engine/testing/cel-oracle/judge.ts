@@ -4,7 +4,7 @@ import { CelRulesError } from "../../src/cel/admission/errors.ts";
 import type { CelOutcome } from "../../src/cel/admission/outcome.ts";
 import type { CelAsked, CelRequest } from "../../src/cel/admission/question.ts";
 import { QuickRules } from "../../src/cel/admission/quick-rule.ts";
-import { asClosures, asCode } from "../../src/cel/generate/both-ways.test-kit.ts";
+import { asClosures, asCode } from "../../src/generate/pace.test-kit.ts";
 import type { Authorizations, RequestUser } from "./authorizations.ts";
 import { difference } from "./compare.ts";
 import type { OraclePair, OracleRecord, PolicyWarnings, RefusedPolicy } from "./oracle-server.ts";

@@ -1,28 +1,7 @@
+import { asClosures, asCode } from "../../generate/pace.test-kit.ts";
 import { formatValue } from "../format-value.ts";
 import type { Activation, EvaluateOptions } from "../frame.ts";
 import type { Outcome, Program } from "../program.ts";
-import { generationPace } from "./generated.ts";
-
-const closuresOnly = { warmUp: Number.POSITIVE_INFINITY, between: 0 };
-const atOnce = { warmUp: 0, between: 0 };
-
-export function asClosures<T>(evaluate: () => T): T {
-  return atPace(closuresOnly, evaluate);
-}
-
-export function asCode<T>(evaluate: () => T): T {
-  return atPace(atOnce, evaluate);
-}
-
-function atPace<T>(pace: typeof generationPace, evaluate: () => T): T {
-  const usual = { ...generationPace };
-  Object.assign(generationPace, pace);
-  try {
-    return evaluate();
-  } finally {
-    Object.assign(generationPace, usual);
-  }
-}
 
 /** Evaluates a program as closures and another of the same as code. Throws when anything about it differs. */
 export function evaluateBothWays(

@@ -1,6 +1,8 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
+import { generationPace, isToBeGenerated } from "../../generate/pace.ts";
+import { asCode } from "../../generate/pace.test-kit.ts";
 import { compileCelRules } from "../admission/index.ts";
 import { Compiler } from "../compiler.ts";
 import {
@@ -14,8 +16,7 @@ import {
   twoVariableLibrary,
 } from "../index.ts";
 import { kubernetesLibraries } from "../kubernetes/libraries.ts";
-import { asCode, evaluateBothWays } from "./both-ways.test-kit.ts";
-import { generationPace, isToBeGenerated } from "./generated.ts";
+import { evaluateBothWays } from "./both-ways.test-kit.ts";
 import { SourceWriter } from "./source-writer.ts";
 
 const environment = new CelEnvironment({

@@ -1,6 +1,6 @@
+import { isInheritable } from "../../generate/code-writer.ts";
 import type { Node, Raw, Write } from "../frame.ts";
 import { CelRecord } from "../values.ts";
-import { isInheritable } from "./source-writer.ts";
 
 /** A variable, with what reading it costs. */
 export function writeVariable({ write, cost }: Raw): Write {

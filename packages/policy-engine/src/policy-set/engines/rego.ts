@@ -3,6 +3,7 @@ import { NO_PARAMS } from "../../cel/admission/params.ts";
 import type { CelParams } from "../../cel/admission/question.ts";
 import { AwaitsOutcome, CallError, EvaluationError, type HttpAccess } from "../../rego/builtins/contract.ts";
 import type { AllowedHost } from "../../rego/calls/index.ts";
+import { SharedResults } from "../../rego/evaluate/index.ts";
 import type { RegoProgram, RegoQuestion } from "../../rego/program/index.ts";
 import type { RegoValue } from "../../rego/values.ts";
 import { type InventoryKind, inventoryKindsOf, inventoryProblem } from "../inventory.ts";
@@ -115,17 +116,14 @@ function judgementOf(
   question: Question,
   parameters: unknown,
 ): Judgement {
-  const { inventory, now } = question.context;
-  const problem = inventoryProblem(kinds, inventory);
+  const { inventory } = question.context;
+  const problem = kinds.length === 0 ? undefined : inventoryProblem(kinds, inventory);
   if (problem !== undefined) return evaluationFailed(problem);
   const data = kinds.length === 0 ? undefined : inventory?.documents;
   const asked = question.forRego;
   const input = parameters === undefined ? asked : { ...asked, parameters: parameters as RegoValue };
-  const context = {
-    nowNs: BigInt(Math.trunc(now)) * 1_000_000n,
-    isPastDeadline: question.isLate,
-    ...callsOf(caller, question),
-  };
+  const shared = question.once(contextOf);
+  const context = caller.hosts.length === 0 ? shared : { ...shared, ...callsOf(caller, question) };
   let messages: readonly string[];
   try {
     messages = program.evaluate({ input, data, context });
@@ -138,9 +136,20 @@ function judgementOf(
   return breaks(messages.map((detail) => ({ checkId: program.rule, reason: statusReason, detail })));
 }
 
-/** Nothing where the policy lists no hosts: `http.send` then says so. */
+/** Members of the input that are not the same for all policies. */
+const varying = ["parameters"];
+
+/** What all policies are asked with, and find out together about the request. */
+function contextOf(question: Question): RegoQuestion["context"] {
+  return {
+    nowNs: BigInt(Math.trunc(question.context.now)) * 1_000_000n,
+    isPastDeadline: question.isLate,
+    shared: new SharedResults(question.forRego, varying),
+  };
+}
+
+/** Where the policy lists no hosts `http.send` says so. */
 function callsOf({ policy, hosts }: Caller, question: Question): Partial<RegoQuestion["context"]> {
-  if (hosts.length === 0) return {};
   const { calls } = question.context;
   const http: HttpAccess = { hosts, lookUp: (call) => calls?.lookUp(policy, call) };
   return calls === undefined ? { http } : { http, randomBytes: calls.randomBytes(policy) };

@@ -19,6 +19,16 @@ export interface Builtin {
    * `eval_builtin_error` or `eval_type_error`: the call is then undefined, or ends the query under strict errors.
    */
   readonly call: (args: readonly RegoValue[], context: BuiltinContext) => RegoValue | undefined;
+  /** For code that has two texts at hand, or two numbers that are no bigint. */
+  readonly ofTexts?: PairAnswer<string> | undefined;
+  readonly ofNumbers?: PairAnswer<number> | undefined;
+}
+
+/** A built-in of two operands of one kind: the same answer as its `call`, for the same work. */
+export interface PairAnswer<T> {
+  readonly answer: (a: T, b: T) => RegoValue;
+  /** Units, those of the call and its arguments included. */
+  readonly work: (a: T, b: T) => number;
 }
 
 export type BuiltinErrorCode = "eval_builtin_error" | "eval_type_error";
@@ -133,7 +143,7 @@ export interface BuiltinContext {
   /** Absent by default: then `http.send` fails with a clear error. */
   readonly http?: HttpAccess | undefined;
   /** Absent by default: then `net.lookup_ip_addr` fails with a clear error. */
-  readonly lookup?: (host: string) => readonly string[];
+  readonly lookup?: ((host: string) => readonly string[]) | undefined;
 }
 
 export interface BuiltinCache {

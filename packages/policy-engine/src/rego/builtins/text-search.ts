@@ -79,12 +79,18 @@ function anyMatch(name: string, matches: (text: string, affix: string) => boolea
 }
 
 function searching(name: string, answer: (text: string, search: string) => RegoValue): Builtin {
-  return builtin(name, 2, (args, context) => {
+  const call = builtin(name, 2, (args, context) => {
     const text = textOperand(args, 1);
     const search = textOperand(args, 2);
     spendOnText(context, text);
     return answer(text, search);
   });
+  return { ...call, ofTexts: { answer, work: workOfSearch } };
+}
+
+/** The call and its arguments (argument-cost.ts), and then `spendOnText`. */
+function workOfSearch(text: string, search: string): number {
+  return 2 + 2 * (text.length >>> 4) + (search.length >>> 4);
 }
 
 export const textSearchBuiltins: readonly Builtin[] = [

@@ -4,9 +4,10 @@ import { argumentCost } from "../builtins/argument-cost.ts";
 import { type Builtin, BuiltinError, CallError, EvaluationError, LimitError } from "../builtins/contract.ts";
 import type { SourceLocation, Statement } from "../plan/statements.ts";
 import type { RegoValue } from "../values.ts";
-import type { CompiledFunction, FunctionScope } from "./function.ts";
-import { noValue, type Run } from "./run.ts";
-import { goOn, type Locals, leave, type Read, type Step } from "./step.ts";
+import type { Arguments, Callees, CompiledFunction, FunctionScope } from "./function.ts";
+import { valueOfRule } from "./rules.ts";
+import type { Run } from "./run.ts";
+import { goOn, leave, type Read, type Step } from "./step.ts";
 
 export function call(statement: Statement<"CallStmt">, scope: FunctionScope): Step {
   const reads = statement.args.map((operand) => scope.read(operand));
@@ -14,9 +15,7 @@ export function call(statement: Statement<"CallStmt">, scope: FunctionScope): St
   const callee = scope.callees.functions.get(statement.func);
   if (callee)
     return callee.arity === 2 ? ruleCall(callee, reads, result) : functionCall(callee, reads, result);
-  const builtin = scope.callees.builtins.get(statement.func);
-  if (!builtin) throw new Error(`no function or built-in ${statement.func}`);
-  return builtinCall(builtin, reads, result, statement.location);
+  return builtinCall(builtinSite(statement, scope.callees), reads, result);
 }
 
 function functionCall(callee: CompiledFunction, reads: readonly Read[], result: number): Step {
@@ -40,27 +39,16 @@ function ruleCall(rule: CompiledFunction, reads: readonly Read[], result: number
   };
 }
 
-/** A rule depends on nothing but the two documents, so has one value as long as they are the same. */
-function valueOfRule(
-  rule: CompiledFunction,
-  input: RegoValue | undefined,
-  data: RegoValue | undefined,
-  run: Run,
-): RegoValue | undefined {
-  const { world } = run;
-  if (world.input !== input || world.data !== data) return rule.body([input, data], run);
-  const known = world.values[rule.index];
-  if (known !== undefined) return known === noValue ? undefined : known;
-  const value = rule.body([input, data], run);
-  world.values[rule.index] = value === undefined ? noValue : value;
-  return value;
-}
-
 /**
- * A call by a path computed at run time. Where no rule has that path the statement is undefined; where the rule has no
- * value, so is the reference as a whole, which is what the blocks OPA's planner puts around it are for (it leaves four
- * of them, as OPA's own WebAssembly compiler does).
+ * How many blocks a dynamic call leaves where the rule it finds has no value: so has the reference as a whole, which is
+ * what the blocks OPA's planner puts around it are for (it leaves four of them, as OPA's own WebAssembly compiler does).
  */
+export const referenceBlocks = 4;
+
+/** No rule has the path of a dynamic call, and the statement is undefined. */
+export const nothingThere = Symbol("nothing there");
+
+/** A call by a path computed at run time. */
 export function dynamicCall(
   statement: Statement<"CallDynamicStmt">,
   depth: number,
@@ -69,63 +57,78 @@ export function dynamicCall(
   const path = statement.path.map((operand) => scope.read(operand));
   const args = statement.args.map((local) => scope.slot(local));
   const result = scope.slot(statement.result);
-  const leaveReference = Math.min(4, depth);
+  const leaveReference = Math.min(referenceBlocks, depth);
   const { at } = scope.callees;
   return (locals, run) => {
-    const callee = at(readAll(path, locals));
-    if (!callee || callee.arity !== args.length) return leave;
-    const values = args.map((slot) => locals[slot]);
-    const value =
-      callee.arity === 2 ? valueOfRule(callee, values[0], values[1], run) : callee.body(values, run);
+    const value = callByPath(
+      at,
+      path.map((read) => read(locals)),
+      args.map((slot) => locals[slot]),
+      run,
+    );
+    if (value === nothingThere) return leave;
     locals[result] = value;
     return value === undefined ? leaveReference : goOn;
   };
 }
 
-/** Stops at the first undefined one; then nothing has that path. */
-function readAll(reads: readonly Read[], locals: Locals): RegoValue[] {
-  const values: RegoValue[] = [];
-  for (const read of reads) {
-    const value = read(locals);
-    if (value === undefined) return [];
-    values.push(value);
-  }
-  return values;
+export function callByPath(
+  at: Callees["at"],
+  path: Arguments,
+  args: Arguments,
+  run: Run,
+): RegoValue | undefined | typeof nothingThere {
+  const callee = areDefined(path) ? at(path) : undefined;
+  if (!callee || callee.arity !== args.length) return nothingThere;
+  return callee.arity === 2 ? valueOfRule(callee, args[0], args[1], run) : callee.body(args, run);
 }
 
-function builtinCall(
-  builtin: Builtin,
-  reads: readonly Read[],
-  result: number,
-  location: SourceLocation,
-): Step {
+function areDefined(values: Arguments): values is readonly RegoValue[] {
+  for (const value of values) if (value === undefined) return false;
+  return true;
+}
+
+/** A built-in, and where it is called. */
+export interface BuiltinSite {
+  readonly builtin: Builtin;
+  readonly location: SourceLocation;
+}
+
+export function builtinSite(statement: Statement<"CallStmt">, { builtins }: Callees): BuiltinSite {
+  const builtin = builtins.get(statement.func);
+  if (!builtin) throw new Error(`no function or built-in ${statement.func}`);
+  return { builtin, location: statement.location };
+}
+
+function builtinCall(site: BuiltinSite, reads: readonly Read[], result: number): Step {
   return (locals, run) => {
-    const args: RegoValue[] = [];
-    for (const read of reads) {
-      const value = read(locals);
-      if (value === undefined) return leave;
-      args.push(value);
-    }
-    run.spend(builtin.isFree ? 1 : 1 + argumentCost(args));
-    const value = answerOf(builtin, args, run, location);
+    const args = reads.map((read) => read(locals));
+    if (!areDefined(args)) return leave;
+    const value = callBuiltin(site, args, run);
     locals[result] = value;
     return value === undefined ? leave : goOn;
   };
 }
 
-function answerOf(
-  builtin: Builtin,
+export function callBuiltin(
+  site: BuiltinSite,
   args: readonly RegoValue[],
   run: Run,
-  location: SourceLocation,
 ): RegoValue | undefined {
+  const { builtin } = site;
+  run.spend(builtin.isFree ? 1 : 1 + argumentCost(args));
   try {
     return builtin.call(args, run.context);
   } catch (error) {
-    if (error instanceof LimitError || error instanceof CallError)
-      throw new EvaluationError(error.code, `${builtin.name}: ${error.message}`, { cause: error, location });
+    return failed(error, site, run);
+  }
+}
+
+/** Undefined for an error that the policy does not hear of. */
+function failed(error: unknown, { builtin, location }: BuiltinSite, run: Run): undefined {
+  if (!(error instanceof LimitError || error instanceof CallError)) {
     if (!(error instanceof BuiltinError)) throw error;
     if (!run.strictErrors) return undefined;
-    throw new EvaluationError(error.code, `${builtin.name}: ${error.message}`, { cause: error, location });
   }
+  throw new EvaluationError(error.code, `${builtin.name}: ${error.message}`, { cause: error, location });
 }

@@ -5,25 +5,33 @@ import type { Block, Plan, PlanFunction, RegoPlan, Statement } from "../plan/sta
 import { isArray, isObject, isSet, RegoObject, RegoSet, type RegoValue } from "../values.ts";
 import * as calls from "./calls.ts";
 import * as control from "./control.ts";
-import { type Callees, type CompiledFunction, FunctionScope } from "./function.ts";
+import { entryRule } from "./entry-rule.ts";
+import { type Callees, CompiledFunction, FunctionScope } from "./function.ts";
 import { PathTree } from "./path-tree.ts";
 import * as reads from "./reads.ts";
 import type { Run } from "./run.ts";
 import { scan } from "./scan.ts";
+import { findSharing } from "./shareable.ts";
 import { afterBlock, goOn, type Locals, type Step, sequence } from "./step.ts";
 import * as writes from "./writes.ts";
 
 /** Runs a query's plan; its bindings are then in `run.results`. */
-export type Query = (run: Run) => void;
+export interface Query {
+  run: (run: Run) => void;
+  /** The rule whose value is all that the query answers, as `result`: as entrypoints have it. */
+  readonly rule: CompiledFunction | undefined;
+}
 
-export function compilePlan(
-  plan: RegoPlan,
-  builtins: ReadonlyMap<string, Builtin>,
-): ReadonlyMap<string, Query> {
+export interface CompiledPlan {
+  readonly callees: Callees;
+  readonly queries: ReadonlyMap<string, Query>;
+}
+
+export function compilePlan(plan: RegoPlan, builtins: ReadonlyMap<string, Builtin>): CompiledPlan {
   const functions = new Map<string, CompiledFunction>();
   const tree = new PathTree();
   for (const [index, { name, params, path }] of plan.functions.entries()) {
-    const compiled: CompiledFunction = { name, index, arity: params.length, body: () => undefined };
+    const compiled = new CompiledFunction(name, index, params.length);
     functions.set(name, compiled);
     if (path.length > 0) tree.set(path, compiled);
   }
@@ -32,7 +40,8 @@ export function compilePlan(
     const compiled = functions.get(source.name);
     if (compiled) compiled.body = compileFunction(source, callees);
   }
-  return new Map(plan.plans.map((query) => [query.name, compileQuery(query, callees)]));
+  findSharing(plan, functions);
+  return { callees, queries: new Map(plan.plans.map((query) => [query.name, compileQuery(query, callees)])) };
 }
 
 function compileFunction(source: PlanFunction, callees: Callees): CompiledFunction["body"] {
@@ -55,12 +64,13 @@ function compileFunction(source: PlanFunction, callees: Callees): CompiledFuncti
 function compileQuery(query: Plan, callees: Callees): Query {
   const scope = new FunctionScope(callees);
   const blocks = compileBlocks(query.blocks, scope);
-  return (run) => {
+  const run: Query["run"] = (state) => {
     const locals: Locals = new Array(scope.size);
-    locals[0] = run.world.input;
-    locals[1] = run.world.data;
-    blocks(locals, run);
+    locals[0] = state.world.input;
+    locals[1] = state.world.data;
+    blocks(locals, state);
   };
+  return { run, rule: entryRule(query, callees) };
 }
 
 /** Blocks of a function or query: one after the other, whether or not those before were undefined. */

@@ -33,11 +33,15 @@ export function returnLocal(statement: Statement<"ReturnLocalStmt">, scope: Func
   const slot = scope.slot(statement.source);
   return (locals, run) => {
     const value = locals[slot];
-    // From here on others may hold it, so it is not to be filled further.
-    if (value instanceof RegoObject || value instanceof RegoSet) value.isFrozen = true;
+    freeze(value);
     run.value = value;
     return returned;
   };
+}
+
+/** From here on others may hold it, so it is not to be filled further. */
+export function freeze(value: RegoValue | undefined): void {
+  if (value instanceof RegoObject || value instanceof RegoSet) value.isFrozen = true;
 }
 
 /** Runs its block with a variable, or a place within it, replaced; undefined where the block ends early. */
@@ -54,7 +58,7 @@ export function withValue(
     const before = locals[slot];
     const { world } = run;
     const value = read(locals);
-    locals[slot] = path.length === 0 ? value : upsert(before, path, value, run);
+    locals[slot] = upsert(before, path, value, run);
     run.switchWorld(locals[0], locals[1]);
     const next = body(locals, run);
     locals[slot] = before;
@@ -63,8 +67,11 @@ export function withValue(
   };
 }
 
-/** A copy of the document with one place replaced; what is missing or no object on the way becomes an object. */
-function upsert(
+/**
+ * A copy of the document with one place replaced; what is missing or no object on the way becomes an object. With no path
+ * the value stands for the whole.
+ */
+export function upsert(
   document: RegoValue | undefined,
   path: readonly string[],
   value: RegoValue | undefined,

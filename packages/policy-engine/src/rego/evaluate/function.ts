@@ -4,15 +4,37 @@ import type { Builtin } from "../builtins/contract.ts";
 import type { Operand, PlanFunction } from "../plan/statements.ts";
 import type { RegoValue } from "../values.ts";
 import type { Run } from "./run.ts";
+import type { RuleValue, Sharing } from "./sharing.ts";
 import type { Locals, Read } from "./step.ts";
 
-/** A function of the plan, compiled. Its body is set once all are known, as they call each other. */
-export interface CompiledFunction {
+/** Variables as arguments. */
+export type Arguments = readonly (RegoValue | undefined)[];
+
+/** A function of the plan, compiled. What it does is set once all are known, as they call each other. */
+export class CompiledFunction {
   readonly name: string;
   /** Position, by which values are remembered. */
   readonly index: number;
   readonly arity: number;
-  body: (args: readonly (RegoValue | undefined)[], run: Run) => RegoValue | undefined;
+  /** Closures and generated code call each other: each way to call it leads to the one that was made. */
+  body: (args: Arguments, run: Run) => RegoValue | undefined = () => undefined;
+  code: (run: Run, ...args: (RegoValue | undefined)[]) => RegoValue | undefined = (run, ...args) =>
+    this.body(args, run);
+  /** Of a rule whose value may be that of another policy's. */
+  sharing: Sharing | undefined;
+  /** Of a rule that is the same whatever is asked. */
+  lasting: RuleValue | undefined;
+
+  constructor(name: string, index: number, arity: number) {
+    this.name = name;
+    this.index = index;
+    this.arity = arity;
+  }
+
+  generated(code: CompiledFunction["code"]): void {
+    this.code = code;
+    this.body = (args, run) => code(run, ...args);
+  }
 }
 
 export interface Callees {
@@ -57,4 +79,12 @@ export class FunctionScope {
     const slot = this.slot(operand.local);
     return (locals: Locals) => locals[slot];
   }
+}
+
+/** What a complete rule or function that is given two values says; without one, a query. */
+export function conflictMessage(source: PlanFunction | undefined): string {
+  const name = source?.name.replace(/^g\d+\./, "") ?? "query";
+  return (source?.params.length ?? 0) > 2
+    ? `function ${name} produced conflicting values for the same inputs`
+    : `rule ${name} produced conflicting values`;
 }

@@ -1,33 +1,23 @@
 /** A compiled plan, ready to answer queries. */
-import { randomBytes } from "node:crypto";
 import {
   AwaitsOutcome,
   type Builtin,
   type BuiltinCache,
-  type BuiltinContext,
   BuiltinError,
   EvaluationError,
 } from "../builtins/contract.ts";
+import { isToBeGenerated } from "../../generate/pace.ts";
+import { generatePlan } from "../generate/generated.ts";
 import { type RegoJson, toJson } from "../json.ts";
 import type { RegoPlan } from "../plan/statements.ts";
-import { type AnyObject, isObject, type RegoValue, ValueDepthError } from "../values.ts";
-import { metered } from "../work-meter.ts";
+import { type AnyObject, isObject, type PlainObject, type RegoValue, ValueDepthError } from "../values.ts";
+import { countWith } from "../work-meter.ts";
 import { BoundedCache } from "./bounded-cache.ts";
-import { compilePlan, type Query } from "./compile.ts";
+import { type CompiledPlan, compilePlan, type Query } from "./compile.ts";
 import { lookUp } from "./reads.ts";
+import { valueOfRule } from "./rules.ts";
 import { Run } from "./run.ts";
-
-/** What a query may use and how much. Only the time has no default: the engine has no clock. */
-export interface QueryContext
-  extends Pick<BuiltinContext, "nowNs">,
-    Partial<Omit<BuiltinContext, "spend" | "queryCache" | "nowNs">> {
-  /** End the query at the first error of a built-in, instead of taking the call as undefined. */
-  readonly strictErrors?: boolean;
-  /** Units of work; default 5 million, about a second. */
-  readonly costLimit?: number;
-  /** Asked every 4,096 units of work; once it answers true the query ends with `eval_cancel_error`. */
-  readonly isPastDeadline?: () => boolean;
-}
+import type { QueryContext } from "./run-context.ts";
 
 export interface Question {
   /** Absent is Rego's undefined. Used as it is; it must not change during the call. */
@@ -49,6 +39,11 @@ export interface RegoPolicy {
    * `AwaitsOutcome` where the context lets it call hosts.
    */
   evaluate(entrypoint: string, question: Question): readonly Bindings[];
+  /**
+   * What `look` makes of the `result` of the first answer, or of undefined where there is none. It sees the value as the
+   * evaluation has it, and what it walks counts as the evaluation's work. Throws as `evaluate`, and what `look` throws.
+   */
+  read<T>(entrypoint: string, question: Question, look: (result: RegoValue | undefined) => T): T;
 }
 
 /** Thrown by `compileRego`: the plan calls built-ins that are not there, so it could never be evaluated. */
@@ -62,64 +57,80 @@ export class MissingBuiltinsError extends Error {
   }
 }
 
-const defaultCostLimit = 5_000_000;
-const maxCallDepth = 250;
-
 /** Compiles what `loadPlan` checked. Throws `MissingBuiltinsError`, and `RangeError` for absurd numbers. */
 export function compileRego(plan: RegoPlan, builtins: ReadonlyMap<string, Builtin>): RegoPolicy {
   const missing = [...plan.builtins.keys()].filter((name) => !builtins.has(name));
   if (missing.length > 0) throw new MissingBuiltinsError(missing);
-  const queries = compilePlan(plan, builtins);
-  const cache = new BoundedCache();
-  return {
-    entrypoints: [...queries.keys()],
-    evaluate(entrypoint, question) {
-      const query = queries.get(entrypoint);
-      if (!query) throw new RangeError(`the policy has no entrypoint ${entrypoint}`);
-      return evaluate(query, question, cache);
-    },
-  };
+  return new Policy(plan, builtins);
 }
 
-function evaluate(
-  query: Query,
-  { input, data = {}, within = [], context }: Question,
-  cache: BuiltinCache,
-): readonly Bindings[] {
-  const limits = {
-    cost: context.costLimit ?? defaultCostLimit,
-    depth: maxCallDepth,
-    isPastDeadline: context.isPastDeadline ?? (() => false),
-  };
-  const run = new Run(input, data, limits, context.strictErrors ?? false, (spend) => ({
-    randomBytes,
-    print: ignore,
-    trace: ignore,
-    cache,
-    runtime: {},
-    allowedHosts: [],
-    ...context,
-    queryCache: new Map(),
-    spend,
-  }));
-  try {
-    return metered(
-      (units) => run.spend(units),
-      () => {
-        query(run);
-        return run.results.flatMap((result) => {
-          const found = within.length === 0 ? result : resultWithin(result, within);
-          return found === undefined ? [] : [bindings(found)];
-        });
-      },
-    );
-  } catch (error) {
-    if (error instanceof AwaitsOutcome) throw error;
-    throw asEvaluationError(error);
+/** Closures at first; one that is evaluated again and again becomes code of its own. */
+class Policy implements RegoPolicy {
+  readonly entrypoints: readonly string[];
+  readonly #compiled: CompiledPlan;
+  readonly #cache = new BoundedCache();
+  /** What to make code of; undefined when that was tried. */
+  #plan: RegoPlan | undefined;
+  #evaluations = 0;
+
+  constructor(plan: RegoPlan, builtins: ReadonlyMap<string, Builtin>) {
+    this.#plan = plan;
+    this.#compiled = compilePlan(plan, builtins);
+    this.entrypoints = [...this.#compiled.queries.keys()];
+  }
+
+  evaluate(entrypoint: string, question: Question): readonly Bindings[] {
+    const { within = [] } = question;
+    return this.#ask(entrypoint, question, (query, run) => {
+      query.run(run);
+      return run.results.flatMap((result) => {
+        const found = within.length === 0 ? result : resultWithin(result, within);
+        return found === undefined ? [] : [bindings(found)];
+      });
+    });
+  }
+
+  read<T>(entrypoint: string, question: Question, look: (result: RegoValue | undefined) => T): T {
+    return this.#ask(entrypoint, question, (query, run) => look(resultOf(query, run)));
+  }
+
+  #ask<T>(entrypoint: string, { input, data = noData, context }: Question, ask: (query: Query, run: Run) => T): T {
+    const query = this.#compiled.queries.get(entrypoint);
+    if (!query) throw new RangeError(`the policy has no entrypoint ${entrypoint}`);
+    if (this.#plan !== undefined && isToBeGenerated(this.#evaluations++)) this.#generate(this.#plan);
+    const run = new Run(input, data, context, this.#cache);
+    const outer = countWith(run);
+    try {
+      return ask(query, run);
+    } catch (error) {
+      if (error instanceof AwaitsOutcome) throw error;
+      throw asEvaluationError(error);
+    } finally {
+      countWith(outer);
+      context.onWork?.(run.spent);
+    }
+  }
+
+  /** What making the code takes is not the query's: its budget is for what it does. */
+  #generate(plan: RegoPlan): void {
+    this.#plan = undefined;
+    generatePlan(plan, this.#compiled);
   }
 }
 
-const ignore = (): void => {};
+const noData: PlainObject = Object.freeze({});
+
+/** The value of `result` in the first answer. */
+function resultOf({ rule, run: ask }: Query, run: Run): RegoValue | undefined {
+  if (rule === undefined) {
+    ask(run);
+    return lookUp(run.results[0], "result");
+  }
+  const value = valueOfRule(rule, run.world.input, run.world.data, run);
+  // What putting it into an object would be charged.
+  if (value !== undefined) run.spend(1);
+  return value;
+}
 
 /** The same answer with only what lies at the path, where `result` is what an entrypoint calls its value. */
 function resultWithin(answer: RegoValue, path: readonly (string | number)[]): RegoValue | undefined {

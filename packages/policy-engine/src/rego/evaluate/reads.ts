@@ -48,7 +48,7 @@ export function dot(statement: Statement<"DotStmt">, scope: FunctionScope): Step
 }
 
 /** Elements of a collection, characters (code points) of a string; other values have no length. */
-function lengthOf(value: RegoValue | undefined, run: Run): number | undefined {
+export function lengthOf(value: RegoValue | undefined, run: Run): number | undefined {
   if (value === undefined) return undefined;
   if (typeof value === "string") {
     run.spend(value.length >>> 4);
@@ -70,9 +70,9 @@ export function length(statement: Statement<"LenStmt">, scope: FunctionScope): S
 }
 
 /** Characters from which on comparing two strings counts as work: less is done at once. */
-const longText = 1_024;
+export const longText = 1_024;
 
-function areEqual(a: RegoValue, b: RegoValue, run: Run): boolean {
+export function areEqual(a: RegoValue, b: RegoValue, run: Run): boolean {
   if (typeof a !== "string" || typeof b !== "string") return a === b || equalValues(a, b);
   if (a.length !== b.length) return false;
   if (a.length >= longText) run.spend(a.length >>> 9);

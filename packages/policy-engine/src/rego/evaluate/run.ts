@@ -1,28 +1,27 @@
 /** The state of one query. */
-import type { BuiltinContext } from "../builtins/contract.ts";
-import { EvaluationError } from "../builtins/contract.ts";
+import { type BuiltinCache, type BuiltinContext, EvaluationError } from "../builtins/contract.ts";
 import type { RegoValue } from "../values.ts";
+import type { WorkMeter } from "../work-meter.ts";
+import type { CompiledFunction } from "./function.ts";
+import { type QueryContext, RunContext } from "./run-context.ts";
+import type { SharedResults } from "./sharing.ts";
 
 /** A rule was evaluated and has no value; distinct from a rule not evaluated yet. */
 export const noValue = Symbol("no value");
 
 /** Values of rules under one input and data, which `with` replaces. */
-interface World {
+export interface World {
   readonly input: RegoValue | undefined;
   readonly data: RegoValue | undefined;
   /** By number of the function. */
   readonly values: (RegoValue | typeof noValue | undefined)[];
+  /** Absent for that of the question itself. */
   readonly outer: World | undefined;
 }
 
-export interface Limits {
-  /** Units of work, about one element touched each, after which a query ends with an error. */
-  readonly cost: number;
-  /** Calls of functions within calls. */
-  readonly depth: number;
-  /** Asked every few thousand units of work. */
-  readonly isPastDeadline: () => boolean;
-}
+const defaultCostLimit = 5_000_000;
+/** Calls of functions within calls. */
+export const maxCallDepth = 250;
 
 /** Units of work between two looks at the clock. */
 const clockInterval = 4_096;
@@ -30,31 +29,53 @@ const clockInterval = 4_096;
 /** Worlds searched for one with the same documents: `with` seldom nests deeper. */
 const worldsSearched = 8;
 
-export class Run {
-  readonly context: BuiltinContext;
+export class Run implements WorkMeter {
   readonly strictErrors: boolean;
   readonly results: RegoValue[] = [];
-  /** What the function that just ended answered. */
+  /** What the function that just ended answered, where it was run as closures. */
   value: RegoValue | undefined;
   world: World;
-  readonly #limits: Limits;
+  /** What other policies found out about the same input; a query under strict errors finds out by itself. */
+  readonly shared: SharedResults | undefined;
+  /** Rules that were asked for while a rule is evaluated whose value others may use. */
+  asked: Set<CompiledFunction> | undefined;
+  /** Work of those that were evaluated meanwhile. */
+  askedWork = 0;
+  /** How often a built-in looked at what is this query's alone: time, chance, who may be called. */
+  looks = 0;
+  depth = 0;
+  readonly #given: QueryContext;
+  readonly #cache: BuiltinCache;
+  readonly #limit: number;
+  #context: BuiltinContext | undefined;
   #costLeft: number;
   #untilClock: number;
-  #depth = 0;
 
   constructor(
     input: RegoValue | undefined,
     data: RegoValue,
-    limits: Limits,
-    strictErrors: boolean,
-    context: (spend: (units: number) => void) => BuiltinContext,
+    given: QueryContext,
+    cache: BuiltinCache,
   ) {
     this.world = { input, data, values: [], outer: undefined };
-    this.strictErrors = strictErrors;
-    this.#limits = limits;
-    this.#untilClock = Math.min(limits.cost, clockInterval);
-    this.#costLeft = limits.cost - this.#untilClock;
-    this.context = context((units) => this.spend(units));
+    this.strictErrors = given.strictErrors ?? false;
+    this.shared = this.strictErrors ? undefined : given.shared;
+    this.#given = given;
+    this.#cache = cache;
+    this.#limit = given.costLimit ?? defaultCostLimit;
+    this.#untilClock = Math.min(this.#limit, clockInterval);
+    this.#costLeft = this.#limit - this.#untilClock;
+  }
+
+  /** For built-ins. */
+  get context(): BuiltinContext {
+    this.#context ??= new RunContext(this, this.#given, this.#cache);
+    return this.#context;
+  }
+
+  /** Units of work so far. */
+  get spent(): number {
+    return this.#limit - this.#costLeft - this.#untilClock;
   }
 
   /** Counts work. Throws `EvaluationError` once the query has no cost or time left. */
@@ -65,12 +86,13 @@ export class Run {
 
   #refill(): void {
     this.#costLeft += this.#untilClock;
+    this.#untilClock = 0;
     if (!(this.#costLeft >= 0))
       throw new EvaluationError(
         "eval_cancel_error",
-        `the query needs more than its ${this.#limits.cost} units of work`,
+        `the query needs more than its ${this.#limit} units of work`,
       );
-    if (this.#limits.isPastDeadline())
+    if (this.#given.isPastDeadline?.() === true)
       throw new EvaluationError("eval_cancel_error", "the query took longer than its deadline allows");
     this.#untilClock = Math.min(this.#costLeft, clockInterval);
     this.#costLeft -= this.#untilClock;
@@ -78,15 +100,12 @@ export class Run {
 
   enter(): void {
     this.spend(1);
-    if (++this.#depth > this.#limits.depth)
-      throw new EvaluationError(
-        "eval_internal_error",
-        `calls are nested more than ${this.#limits.depth} deep`,
-      );
+    if (++this.depth > maxCallDepth)
+      throw new EvaluationError("eval_internal_error", `calls are nested more than ${maxCallDepth} deep`);
   }
 
   exit(): void {
-    this.#depth--;
+    this.depth--;
   }
 
   /** Makes these the documents rules are remembered for; back to what was, by setting `world` again. */

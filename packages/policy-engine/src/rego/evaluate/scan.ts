@@ -28,9 +28,7 @@ export function scan(statement: Statement<"ScanStmt">, compile: CompileBlock, sc
   return (locals, run) => {
     const collection = locals[source];
     if (typeof collection !== "object" || collection === null) return goOn;
-    run.spend(
-      isArray(collection) ? collection.length : isSet(collection) ? collection.size : sizeOf(collection),
-    );
+    run.spend(membersOf(collection));
     const keys = keysOf(collection, isOrdered);
     const length = keys ? keys.length : lengthOf(collection);
     for (let at = 0; at < length; at++) {
@@ -45,12 +43,24 @@ export function scan(statement: Statement<"ScanStmt">, compile: CompileBlock, sc
   };
 }
 
-type Collection = Exclude<RegoValue, null | boolean | number | bigint | string>;
+export type Collection = Exclude<RegoValue, null | boolean | number | bigint | string>;
+
+/** How many turns a scan takes. */
+export function membersOf(collection: Collection): number {
+  if (isArray(collection)) return collection.length;
+  return isSet(collection) ? collection.size : sizeOf(collection);
+}
 
 /** A list of its own, as the block may add to the collection; arrays need none, their keys are the positions. */
 function keysOf(collection: Collection, isOrdered: boolean): readonly RegoValue[] | undefined {
-  if (isArray(collection)) return undefined;
-  if (collection instanceof RegoSet) return isOrdered ? collection.sorted() : collection.members();
+  return isArray(collection) ? undefined : scannedKeys(collection, isOrdered);
+}
+
+export function scannedKeys(
+  collection: Exclude<Collection, readonly RegoValue[]>,
+  isOrdered: boolean,
+): readonly RegoValue[] {
+  if (collection instanceof RegoSet) return isOrdered ? collection.sorted() : collection.items();
   if (collection instanceof RegoObject) return isOrdered ? collection.sortedKeys() : collection.keys();
   return isOrdered ? sortedKeysOf(collection) : Object.keys(collection);
 }

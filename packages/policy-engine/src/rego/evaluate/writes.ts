@@ -1,6 +1,6 @@
 /** Statements that make values and give them to variables. */
 import { EvaluationError } from "../builtins/contract.ts";
-import type { Statement } from "../plan/statements.ts";
+import type { SourceLocation, Statement } from "../plan/statements.ts";
 import {
   entriesOf,
   equalValues,
@@ -11,7 +11,8 @@ import {
   RegoSet,
   type RegoValue,
 } from "../values.ts";
-import type { FunctionScope } from "./function.ts";
+import { conflictMessage, type FunctionScope } from "./function.ts";
+import type { Run } from "./run.ts";
 import { goOn, leave, type Step } from "./step.ts";
 
 /** Gives a variable what `make` makes, anew each time. */
@@ -40,24 +41,33 @@ export function assign(statement: Statement<"AssignVarStmt">, scope: FunctionSco
   };
 }
 
+/** What a statement says when it is wrong. */
+export interface ConflictSite {
+  readonly message: string;
+  readonly location: SourceLocation;
+}
+
+function conflict({ message, location }: ConflictSite): EvaluationError {
+  return new EvaluationError("eval_conflict_error", message, { location });
+}
+
 /** A complete rule or function may be given its value many times, as long as it is the same. */
 export function assignOnce(statement: Statement<"AssignVarOnceStmt">, scope: FunctionScope): Step {
   const read = scope.read(statement.source);
   const target = scope.slot(statement.target);
-  const name = scope.function?.name.replace(/^g\d+\./, "") ?? "query";
-  const message =
-    (scope.function?.params.length ?? 0) > 2
-      ? `function ${name} produced conflicting values for the same inputs`
-      : `rule ${name} produced conflicting values`;
+  const site = { message: conflictMessage(scope.function), location: statement.location };
   return (locals) => {
     const value = read(locals);
     if (value === undefined) return leave;
     const before = locals[target];
-    if (before !== undefined && !equalValues(before, value))
-      throw new EvaluationError("eval_conflict_error", message, { location: statement.location });
+    if (before !== undefined) checkSame(before, value, site);
     locals[target] = value;
     return goOn;
   };
+}
+
+export function checkSame(before: RegoValue, value: RegoValue, site: ConflictSite): void {
+  if (!equalValues(before, value)) throw conflict(site);
 }
 
 export function append(statement: Statement<"ArrayAppendStmt">, scope: FunctionScope): Step {
@@ -76,18 +86,28 @@ export function append(statement: Statement<"ArrayAppendStmt">, scope: FunctionS
 export function addToSet(statement: Statement<"SetAddStmt">, scope: FunctionScope): Step {
   const read = scope.read(statement.value);
   const target = scope.slot(statement.set);
+  const site = setConflict(statement);
   return (locals, run) => {
     const value = read(locals);
-    const set = locals[target];
     if (value === undefined) return leave;
-    if (!(set instanceof RegoSet) || set.isFrozen)
-      throw new EvaluationError("eval_conflict_error", "rules give one key both a set and another value", {
-        location: statement.location,
-      });
-    run.spend(1);
-    set.add(value);
+    addMember(locals[target], value, run, site);
     return goOn;
   };
+}
+
+export function setConflict({ location }: Statement<"SetAddStmt">): ConflictSite {
+  return { message: "rules give one key both a set and another value", location };
+}
+
+export function addMember(
+  set: RegoValue | undefined,
+  value: RegoValue,
+  run: Run,
+  site: ConflictSite,
+): void {
+  if (!(set instanceof RegoSet) || set.isFrozen) throw conflict(site);
+  run.spend(1);
+  set.add(value);
 }
 
 /** Into an object under construction; `once` refuses a second, different value for a key. */
@@ -98,57 +118,84 @@ export function insert(
   const readKey = scope.read(statement.key);
   const readValue = scope.read(statement.value);
   const target = scope.slot(statement.object);
-  const once = statement.kind === "ObjectInsertOnceStmt";
-  const conflict = (): never => {
-    throw new EvaluationError("eval_conflict_error", "object keys must be unique", {
-      location: statement.location,
-    });
-  };
+  const put = statement.kind === "ObjectInsertOnceStmt" ? insertOnce : insertMember;
+  const site = keyConflict(statement);
   return (locals, run) => {
     const key = readKey(locals);
     const value = readValue(locals);
-    const object = locals[target];
     if (key === undefined || value === undefined) return leave;
-    // An object of the input, or the finished value of another rule, is not this rule's to fill.
-    if (!(object instanceof RegoObject) || object.isFrozen) return conflict();
-    run.spend(1);
-    if (once) {
-      const before = object.get(key);
-      if (before !== undefined) return equalValues(before, value) ? goOn : conflict();
-    }
-    object.set(key, value);
+    put(locals[target], key, value, run, site);
     return goOn;
   };
+}
+
+export function keyConflict({ location }: Statement): ConflictSite {
+  return { message: "object keys must be unique", location };
+}
+
+export function insertMember(
+  object: RegoValue | undefined,
+  key: RegoValue,
+  value: RegoValue,
+  run: Run,
+  site: ConflictSite,
+): void {
+  const filled = underConstruction(object, site);
+  run.spend(1);
+  filled.set(key, value);
+}
+
+export function insertOnce(
+  object: RegoValue | undefined,
+  key: RegoValue,
+  value: RegoValue,
+  run: Run,
+  site: ConflictSite,
+): void {
+  const filled = underConstruction(object, site);
+  run.spend(1);
+  const before = filled.get(key);
+  if (before === undefined) filled.set(key, value);
+  else checkSame(before, value, site);
+}
+
+/** An object of the input, or the finished value of another rule, is not this rule's to fill. */
+function underConstruction(object: RegoValue | undefined, site: ConflictSite): RegoObject {
+  if (!(object instanceof RegoObject) || object.isFrozen) throw conflict(site);
+  return object;
 }
 
 /** Base documents (a) and rules (b) at one place of data: objects merge key by key, else the base document wins. */
 export function merge(statement: Statement<"ObjectMergeStmt">, scope: FunctionScope): Step {
   const [a, b, target] = [scope.slot(statement.a), scope.slot(statement.b), scope.slot(statement.target)];
   return (locals, run) => {
-    const left = locals[a];
-    const right = locals[b];
-    const merged =
-      left === undefined || right === undefined
-        ? (left ?? right)
-        : mergeValues(left, right, run.spend.bind(run), 0);
+    const merged = mergeDocuments(locals[a], locals[b], run);
     locals[target] = merged;
     return merged === undefined ? leave : goOn;
   };
 }
 
+export function mergeDocuments(
+  a: RegoValue | undefined,
+  b: RegoValue | undefined,
+  run: Run,
+): RegoValue | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : mergeValues(a, b, run, 0);
+}
+
 /** As deep as documents are merged; below that the base document stands. */
 const mergeDepth = 100;
 
-function mergeValues(a: RegoValue, b: RegoValue, spend: (units: number) => void, depth: number): RegoValue {
+function mergeValues(a: RegoValue, b: RegoValue, run: Run, depth: number): RegoValue {
   if (!isObject(a) || !isObject(b) || depth >= mergeDepth) return a;
   const merged = new RegoObject();
   for (const [key, value] of entriesOf(a)) {
-    spend(1);
+    run.spend(1);
     const other = getKey(b, key);
-    merged.set(key, other === undefined ? value : mergeValues(value, other, spend, depth + 1));
+    merged.set(key, other === undefined ? value : mergeValues(value, other, run, depth + 1));
   }
   for (const [key, value] of entriesOf(b)) {
-    spend(1);
+    run.spend(1);
     if (getKey(a, key) === undefined) merged.set(key, value);
   }
   return merged;

@@ -3,7 +3,7 @@ import type { FuzzTarget } from "../../../testing/fuzz.ts";
 import { Random } from "../../../testing/random.ts";
 import type { Builtin } from "../builtins/contract.ts";
 import { EvaluationError } from "../builtins/contract.ts";
-import { compileRego } from "../evaluate/index.ts";
+import { evaluateBothWays } from "../generate/both-ways.test-kit.ts";
 import { everyStatement, type Json } from "../plan.test-kit.ts";
 import type { RegoValue } from "../values.ts";
 import { loadPlan, PlanError } from "./index.ts";
@@ -57,7 +57,7 @@ const input = deepFreeze({ users: [{ name: "ann" }, { name: "root" }], list: [[1
 const data = deepFreeze({ base: { list: [1] } }) as Record<string, RegoValue>;
 const builtins = new Map<string, Builtin>([["plus", { name: "plus", arity: 2, call: ([a]) => a }]]);
 
-/** Loaded, compiled and asked; nothing of what it is given changes, as that is frozen. */
+/** Loaded, compiled and asked, as closures and as code; nothing of what it is given changes, as that is frozen. */
 export const planTarget: FuzzTarget = {
   name: "Rego plan",
   run(seed) {
@@ -70,9 +70,12 @@ export const planTarget: FuzzTarget = {
 
 function outcomeOf(plan: Json): "refused" | "failed" | "answered" {
   try {
-    const policy = compileRego(loadPlan(plan), builtins);
-    for (const entrypoint of policy.entrypoints)
-      policy.evaluate(entrypoint, { input, data, context: { nowNs: 0n, costLimit: 50_000 } });
+    const loaded = loadPlan(plan);
+    for (const { name: entrypoint } of loaded.plans)
+      evaluateBothWays(loaded, builtins, {
+        entrypoint,
+        question: { input, data, context: { nowNs: 0n, costLimit: 50_000 } },
+      });
     return "answered";
   } catch (error) {
     if (error instanceof PlanError) return "refused";

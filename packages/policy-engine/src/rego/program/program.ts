@@ -3,9 +3,8 @@ import { EvaluationError } from "../builtins/contract.ts";
 import { builtins } from "../builtins/index.ts";
 import { type CompileProblem, type CompileRequest, planName } from "../compiler/index.ts";
 import { compileRego, type QueryContext } from "../evaluate/index.ts";
-import type { RegoJson } from "../json.ts";
 import type { RegoPlan } from "../plan/index.ts";
-import type { PlainObject, RegoValue } from "../values.ts";
+import { getKey, isArray, isObject, isSet, type PlainObject, type RegoValue, typeName } from "../values.ts";
 import { defaultRules, type RegoSource } from "./source.ts";
 
 export interface RegoQuestion {
@@ -63,13 +62,13 @@ export function regoProgram(plan: RegoPlan, source: RegoSource): RegoProgram {
   if (name === undefined) throw new RangeError("the plan has no entrypoint");
   const entrypoint = `data.${name.replaceAll("/", ".")}`;
   const isBare = Object.keys(data).length === 0;
+  const look = (answer: RegoValue | undefined) => messagesOf(answer, entrypoint);
   return {
     entrypoint,
     rule: name.slice(name.lastIndexOf("/") + 1),
     evaluate({ input, data: more, context }) {
       const documents = isBare ? (more ?? data) : { ...more, ...data };
-      const answers = policy.evaluate(name, { input, data: documents, context });
-      return messagesOf(answers[0]?.result, entrypoint);
+      return policy.read(name, { input, data: documents, context }, look);
     },
   };
 }
@@ -77,21 +76,26 @@ export function regoProgram(plan: RegoPlan, source: RegoSource): RegoProgram {
 /** More than anybody reads; each is kept by the background audit. */
 const mostMessages = 50;
 
-function messagesOf(answer: RegoJson | undefined, entrypoint: string): readonly string[] {
+function messagesOf(answer: RegoValue | undefined, entrypoint: string): readonly string[] {
   if (answer === undefined) {
     throw unusable(`${entrypoint} is undefined for this request: give it a value when nothing is wrong, too`);
   }
-  if (!isList(answer)) throw unusable(`${entrypoint} is ${nameOf(answer)}`);
-  const messages = answer.slice(0, mostMessages).map((item, at) => messageOf(item, at, entrypoint));
-  const left = answer.length - messages.length;
+  if (!isSet(answer) && !isArray(answer)) throw unusable(`${entrypoint} is ${nameOf(answer)}`);
+  if ((isSet(answer) ? answer.size : answer.length) === 0) return noMessages;
+  const list = isSet(answer) ? answer.sorted() : answer;
+  const messages = list.slice(0, mostMessages).map((item, at) => messageOf(item, at, entrypoint));
+  const left = list.length - messages.length;
   return left === 0 ? messages : [...messages, `and ${left} more`];
 }
 
-function messageOf(item: RegoJson, at: number, entrypoint: string): string {
-  const message = isRecord(item) && Object.hasOwn(item, "msg") ? item.msg : item;
+const noMessages: readonly string[] = [];
+
+function messageOf(item: RegoValue, at: number, entrypoint: string): string {
+  const given = isObject(item) ? getKey(item, "msg") : undefined;
+  const message = given === undefined ? item : given;
   if (typeof message === "string") return message === "" ? `${entrypoint} gives no message` : message;
-  const where = isRecord(item) && Object.hasOwn(item, "msg") ? "has as msg" : "is";
-  throw unusable(`member ${at} of ${entrypoint} ${where} ${nameOf(message ?? null)}`);
+  const where = given === undefined ? "is" : "has as msg";
+  throw unusable(`member ${at} of ${entrypoint} ${where} ${nameOf(message)}`);
 }
 
 function unusable(what: string): EvaluationError {
@@ -99,19 +103,11 @@ function unusable(what: string): EvaluationError {
   return new EvaluationError("eval_type_error", message);
 }
 
-const isList = (json: RegoJson): json is readonly RegoJson[] => Array.isArray(json);
-
-function isRecord(json: RegoJson): json is { readonly [key: string]: RegoJson } {
-  return typeof json === "object" && json !== null && !isList(json);
-}
-
-function nameOf(json: RegoJson): string {
-  if (json === null) return "null";
-  if (isList(json)) return "an array";
-  if (typeof json === "object") return "an object";
-  return typeof json === "string"
-    ? "a string"
-    : `${typeof json === "boolean" ? "the boolean" : "the number"} ${json}`;
+function nameOf(value: RegoValue): string {
+  const name = typeName(value);
+  if (name === "null") return name;
+  if (name === "boolean" || name === "number") return `the ${name} ${String(value)}`;
+  return `${name === "array" || name === "object" ? "an" : "a"} ${name}`;
 }
 
 /** For people: `line 3, column 22: var y is unsafe (rego_unsafe_var_error)`. */

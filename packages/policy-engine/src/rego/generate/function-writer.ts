@@ -1,0 +1,91 @@
+import { CodeWriter } from "../../generate/code-writer.ts";
+import type { Callees } from "../evaluate/function.ts";
+import type { Operand } from "../plan/statements.ts";
+
+/**
+ * Writes JavaScript for a function of a plan, or for a query. Variables of the plan are variables of the function, named
+ * in the order in which they come; blocks are labelled, and what leaves one breaks to its label. `r` is the run.
+ */
+export class FunctionWriter extends CodeWriter {
+  readonly callees: Callees;
+  /** What a function that is given two values says. */
+  readonly conflict: string;
+  /** Blocks the closures would be in. */
+  depth = 0;
+  readonly #params: readonly string[];
+  readonly #locals = new Map<number, string>();
+  /** Labels, that of the innermost block last. */
+  readonly #labels: string[] = [];
+  readonly #end: string;
+  #temporaries = 0;
+
+  /** @param end what is to be done before the function is left */
+  constructor(
+    callees: Callees,
+    params: readonly number[],
+    options: { readonly conflict: string; readonly end: string; readonly limit: number },
+  ) {
+    super(options.limit);
+    this.callees = callees;
+    this.conflict = options.conflict;
+    this.#end = options.end;
+    this.#params = params.map((local, at) => {
+      const name = `l${at}`;
+      this.#locals.set(local, name);
+      return name;
+    });
+  }
+
+  local(number: number): string {
+    const known = this.#locals.get(number);
+    if (known !== undefined) return known;
+    const name = this.variable(`l${this.#locals.size}`);
+    this.#locals.set(number, name);
+    return name;
+  }
+
+  operand(operand: Operand): string {
+    if (operand.kind === "local") return this.local(operand.local);
+    const { value } = operand;
+    return typeof value === "boolean" ? String(value) : this.parameter(value);
+  }
+
+  temporary(): string {
+    return this.variable(`t${this.#temporaries++}`);
+  }
+
+  /** Statements in a block of their own, which `leave` leaves. */
+  block(write: () => void): void {
+    const label = this.label();
+    this.line(`${label}:{`);
+    this.#labels.push(label);
+    this.deeper(write);
+    this.#labels.pop();
+    this.line("}");
+  }
+
+  /** Statements in what the plan has as a block, but which is left with the one around it. */
+  deeper(write: () => void): void {
+    this.depth++;
+    write();
+    this.depth--;
+  }
+
+  /** Leaves so many blocks: by one the innermost. Beyond the outermost the function ends. */
+  leave(levels = 1): string {
+    const label = this.#labels[this.#labels.length - levels];
+    return label === undefined ? this.return("undefined") : `break ${label};`;
+  }
+
+  leaveIf(condition: string): void {
+    this.line(`if(${condition})${this.leave()}`);
+  }
+
+  return(value: string): string {
+    return `{${this.#end}return ${value};}`;
+  }
+
+  finish() {
+    return this.text(["r", ...this.#params], this.#end);
+  }
+}
