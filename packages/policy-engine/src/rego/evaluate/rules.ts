@@ -36,20 +36,26 @@ function sharedValue(
   data: RegoValue | undefined,
   run: Run,
 ): RegoValue | undefined {
-  const { shared, asked } = run;
-  if (!sharing.isConstant && shared?.isFor(sharing, input) !== true) return rule.code(run, input, data);
-  const known = sharing.isConstant ? rule.lasting : shared?.get(sharing.rule);
+  const known = sharing.isConstant ? rule.lasting : run.shared?.get(sharing, input);
   // Where it might be nested too deep, it is found out whether it is.
   if (known === undefined || run.depth + sharing.height > maxCallDepth)
-    return foundOut(rule, sharing, input, data, run);
+    return isWanted(sharing, input, run)
+      ? foundOut(rule, sharing, input, data, run)
+      : rule.code(run, input, data);
   const before = run.spent;
   run.spend(known.work);
   for (const at of known.asked) {
     const callee = sharing.reach[at];
     if (callee !== undefined) valueOfRule(callee, input, data, run);
   }
-  if (asked !== undefined) run.askedWork += run.spent - before;
+  if (run.asked !== undefined) run.askedWork += run.spent - before;
   return known.value;
+}
+
+/** Whether anybody will want to know what the rule comes to, or what it comes to by itself. */
+function isWanted(sharing: Sharing, input: RegoValue | undefined, { shared, asked }: Run): boolean {
+  if (sharing.isConstant || asked !== undefined) return true;
+  return shared?.isFor(sharing, input) === true && sharing.rule.isCommonFor(shared);
 }
 
 function foundOut(

@@ -15,7 +15,7 @@ import {
   statementFields,
 } from "../plan/statements.ts";
 import type { CompiledFunction } from "./function.ts";
-import type { SharedRule, Sharing } from "./sharing.ts";
+import { SharedRule, type Sharing } from "./sharing.ts";
 
 /** Statements of a function beyond which nobody asks whether another has the same. */
 const mostStatements = 5_000;
@@ -69,7 +69,7 @@ function sharingOf(
 function sharedRule(digest: string): SharedRule {
   const known = sharedRules.get(digest);
   if (known !== undefined) return known;
-  const made = { digest };
+  const made = new SharedRule();
   sharedRules.add(digest, made);
   return made;
 }

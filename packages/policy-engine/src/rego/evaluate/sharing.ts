@@ -12,8 +12,17 @@ export interface RuleValue {
 }
 
 /** Stands for all rules that come to the same for the same input: one object whatever the policy. */
-export interface SharedRule {
-  readonly digest: string;
+export class SharedRule {
+  /** Most rules are one policy's, and asked for once a request: keeping what they come to would be for nothing. */
+  #isCommon = false;
+  #lastAskedFor: number | undefined;
+
+  /** To be asked whenever its value is wanted: whether it is, or was ever, wanted twice for one request. */
+  isCommonFor({ id }: SharedResults): boolean {
+    this.#isCommon ||= this.#lastAskedFor === id;
+    this.#lastAskedFor = id;
+    return this.#isCommon;
+  }
 }
 
 /** What is known of a rule whose value depends on nothing but the input. */
@@ -29,8 +38,11 @@ export interface Sharing {
   readonly inputKeys: ReadonlySet<string> | undefined;
 }
 
+let count = 0;
+
 /** What policies found out about one input, for the policies after them. To be let go of with the request. */
 export class SharedResults {
+  readonly id = ++count;
   readonly input: RegoValue;
   readonly #varying: readonly string[];
   readonly #known = new Map<SharedRule, RuleValue>();
@@ -47,8 +59,8 @@ export class SharedResults {
     return inputKeys !== undefined && !this.#varying.some((key) => inputKeys.has(key));
   }
 
-  get(rule: SharedRule): RuleValue | undefined {
-    return this.#known.get(rule);
+  get(sharing: Sharing, input: RegoValue | undefined): RuleValue | undefined {
+    return this.isFor(sharing, input) ? this.#known.get(sharing.rule) : undefined;
   }
 
   set(rule: SharedRule, value: RuleValue): void {
