@@ -19,7 +19,7 @@ export interface ServedPolicy {
   readonly name: string;
   /** Of what it was compiled from. */
   readonly digest: string;
-  readonly rego: RegoPolicy;
+  readonly rego: Pick<RegoPolicy, "entrypoints" | "evaluate">;
   /** Paths of its packages. No two policies that are served together have one in common. */
   readonly packages: readonly (readonly string[])[];
   readonly documents: readonly ServedDocument[];

@@ -1,4 +1,4 @@
-import type { GeneratedText } from "./shapes.ts";
+import { type GeneratedText, numberOfHelper } from "./shapes.ts";
 
 /** Longer texts stay closures: compiling them would hold up a request, and they are not what time goes to. */
 export const maxSource = 32_000;
@@ -24,6 +24,7 @@ export class CodeWriter {
   readonly #names = new Map<unknown, string>();
   readonly #keys: string[] = [];
   readonly #variables = new Set<string>();
+  readonly #helpers = new Set<string>();
   readonly #limit: number;
   #labels = 0;
   #length = 0;
@@ -52,15 +53,20 @@ export class CodeWriter {
     return name;
   }
 
+  /**
+   * A name for a function or class of ours: the same in every text, so that what texts have in common is at hand for all
+   * of them and is not each program's.
+   */
+  helper(value: object): string {
+    const name = `h${numberOfHelper(value)}`;
+    this.#helpers.add(name);
+    return name;
+  }
+
   /** A name of its own for a constant: whether two are equal does not show in the text. */
   parameter(value: unknown): string {
     this.#bound.push(value);
     return `k${this.#bound.length - 1}`;
-  }
-
-  /** Keeps this from being one function with others that are told apart by another name. */
-  distinguish(name: string): void {
-    this.#keys.push(name);
   }
 
   label(): string {
@@ -80,16 +86,19 @@ export class CodeWriter {
     return `${of}[${this.bind(name)}]`;
   }
 
-  /** The text of a function that, given what is bound, gives the function of these parameters. */
+  /** The text of a function that, given the helpers, gives one that, given what is bound, gives that of these parameters. */
   text(parameters: readonly string[], end: string): GeneratedText {
     const bindings = this.#bound.map((_, at) => `k${at}=k[${at}]`);
     const variables = [...this.#variables];
+    const helpers = [...this.#helpers].map((name) => `${name}=h[${name.slice(1)}]`);
     const source = [
+      helpers.length === 0 ? "" : `const ${helpers.join(",")};`,
+      "return function(k){",
       bindings.length === 0 ? "" : `const ${bindings.join(",")};`,
       `return function(${parameters.join(",")}){`,
       variables.length === 0 ? "" : `let ${variables.join(",")};`,
       ...this.lines,
-      `${end}};`,
+      `${end}};};`,
     ].join("\n");
     return { source, bound: this.#bound, keys: this.#keys };
   }

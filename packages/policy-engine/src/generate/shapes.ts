@@ -11,6 +11,18 @@ export interface GeneratedText {
   readonly keys: readonly string[];
 }
 
+/** Functions and classes of ours that texts name. They are as many as the code of this package has. */
+const helpers: object[] = [];
+const numbers = new Map<object, number>();
+
+export function numberOfHelper(helper: object): number {
+  const known = numbers.get(helper);
+  if (known !== undefined) return known;
+  const number = helpers.push(helper) - 1;
+  numbers.set(helper, number);
+  return number;
+}
+
 /**
  * Shapes by text: two hundred policies are a few dozen of them. V8 then has so many functions to watch, optimise and keep
  * instead of one a policy, each hot long before any policy is by itself. One goes with the last function made of it.
@@ -25,7 +37,7 @@ export class Shapes<F extends object> {
     const key = JSON.stringify([source, keys]);
     let shape = this.#shapes.get(key);
     if (shape === undefined) {
-      shape = new Function("k", source) as Shape<F>;
+      shape = new Function("h", source)(helpers) as Shape<F>;
       this.#shapes.add(key, shape);
     }
     const made = shape(bound);

@@ -2,6 +2,7 @@ import type { QuickRule } from "../cel/admission/index.ts";
 import type { AuthorizationCheck } from "../cel/kubernetes/authorization-check.ts";
 import type { ExemptionGround } from "../pod-security/exemptions.ts";
 import type { HttpCall } from "../rego/calls/index.ts";
+import type { QuickQuery } from "../rego/evaluate/index.ts";
 import type { Question } from "./question.ts";
 
 /** One rule of a policy that an object breaks. */
@@ -72,6 +73,7 @@ export interface Judge {
   judge(question: Question): Judgement;
   /** Tells sooner that the policy has nothing to say, where it can. */
   readonly quick?: QuickRule | undefined;
+  readonly quickRego?: QuickQuery | undefined;
   /** One violation as part of a sentence. */
   describe(violation: Violation): string;
   /** Where in the object the judged part sits: `spec.template`; empty for the whole. */

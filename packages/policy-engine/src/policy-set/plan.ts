@@ -1,4 +1,5 @@
 import type { QuickRule } from "../cel/admission/index.ts";
+import type { QuickQuery } from "../rego/evaluate/index.ts";
 import type { CompiledPolicy } from "./compile.ts";
 import type { Judge } from "./judgement.ts";
 import type { CompiledMatch } from "./match.ts";
@@ -16,6 +17,7 @@ export interface PlanStep {
   readonly match: CompiledMatch;
   readonly mustPass: Judge["mustPass"];
   readonly quick: QuickRule | undefined;
+  readonly quickRego: QuickQuery | undefined;
 }
 
 /** Policies whose admission is off take no step. */
@@ -23,7 +25,7 @@ export function planOf(policies: readonly CompiledPolicy[]): readonly PlanStep[]
   return policies.flatMap((policy) => {
     const { name, admission, failurePolicy, match, judge } = policy;
     if (admission === "off") return [];
-    const { mustPass, quick } = judge;
-    return [{ policy, name, action: admission, failurePolicy, match, mustPass, quick }];
+    const { mustPass, quick, quickRego } = judge;
+    return [{ policy, name, action: admission, failurePolicy, match, mustPass, quick, quickRego }];
   });
 }

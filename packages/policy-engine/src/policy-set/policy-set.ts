@@ -6,6 +6,7 @@ import type { RegoProgram } from "../rego/program/index.ts";
 import type { CompiledPolicy } from "./compile.ts";
 import { type PolicySetMember, policySetDigest } from "./digest.ts";
 import { quickRules } from "./engines/cel.ts";
+import { quickQueries } from "./engines/rego.ts";
 import type { PolicyCompileError } from "./errors.ts";
 import { type CompiledException, nameOf } from "./exceptions.ts";
 import { holdPolicy, isLetPass } from "./hold.ts";
@@ -236,11 +237,12 @@ export class PolicySet {
 }
 
 /** As `holdPolicy` where it comes to nothing; false tells nothing. */
-function isQuicklyKept({ quick, match }: PlanStep, question: Question): boolean {
-  if (quick === undefined) return false;
+function isQuicklyKept({ quick, quickRego, match }: PlanStep, question: Question): boolean {
+  if (quick === undefined && quickRego === undefined) return false;
   try {
     if (question.answer(match, question.subject) !== "yes" || question.isLate()) return false;
-    return question.once(quickRules).isKept(quick);
+    if (quick !== undefined) return question.once(quickRules).isKept(quick);
+    return quickRego !== undefined && question.once(quickQueries).isEmpty(quickRego);
   } catch {
     // Whatever it is, it comes again where it is told.
     return false;

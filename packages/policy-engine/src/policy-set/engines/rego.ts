@@ -3,7 +3,7 @@ import { NO_PARAMS } from "../../cel/admission/params.ts";
 import type { CelParams } from "../../cel/admission/question.ts";
 import { AwaitsOutcome, CallError, EvaluationError, type HttpAccess } from "../../rego/builtins/contract.ts";
 import type { AllowedHost } from "../../rego/calls/index.ts";
-import { SharedResults } from "../../rego/evaluate/index.ts";
+import { QuickQueries, SharedResults } from "../../rego/evaluate/index.ts";
 import type { RegoProgram, RegoQuestion } from "../../rego/program/index.ts";
 import type { RegoValue } from "../../rego/values.ts";
 import { type InventoryKind, inventoryKindsOf, inventoryProblem } from "../inventory.ts";
@@ -43,11 +43,26 @@ export function regoJudge(spec: ShieldPolicySpec, program: RegoProgram, caller: 
     basis: "",
     reaches: (group, resource, subresource) => !isLeftAlone(group, resource, subresource, undefined),
     mustPass,
+    quickRego: isPlain(spec, caller, kinds) ? program.quick : undefined,
     judge: withParameters(spec, judgeWith),
     describe: ({ detail }) => detail,
     partOf: () => "",
     hint: "",
   };
+}
+
+/** Nothing but the program decides, and it is asked about nothing but the request. */
+function isPlain(
+  { matchConditions = [], paramKind }: ShieldPolicySpec,
+  { hosts }: Caller,
+  kinds: readonly InventoryKind[],
+): boolean {
+  return matchConditions.length === 0 && paramKind === undefined && hosts.length === 0 && kinds.length === 0;
+}
+
+/** For programs that are asked about nothing but the request. */
+export function quickQueries(question: Question): QuickQueries {
+  return new QuickQueries(question.forRego, question.once(contextOf));
 }
 
 /** Conditions are in CEL whatever the engine: a policy of engine cel with nothing but these. */

@@ -173,8 +173,34 @@ function byteMultiplier(unit: string): Rational {
   return { numerator, denominator: 1n };
 }
 
+/** Digits of a number that is exact whatever the unit, save the largest, as a JS number. */
+const fewDigits = /^\d{1,6}$/;
+/** Units that are common, of which so many are below 2^53. */
+const commonUnits: ReadonlyMap<string, number> = new Map([
+  ["Ki", 2 ** 10],
+  ["Mi", 2 ** 20],
+  ["Gi", 2 ** 30],
+  ["K", 1e3],
+  ["M", 1e6],
+  ["G", 1e9],
+]);
+
+/** As nearly all amounts are written: `256Mi`. Undefined for others. */
+function commonBytes(text: string): number | undefined {
+  const unit = text.slice(-2);
+  const binary = commonUnits.get(unit);
+  const multiplier = binary ?? commonUnits.get(text.slice(-1));
+  if (multiplier === undefined) return undefined;
+  const digits = text.slice(0, binary === undefined ? -1 : -2);
+  return fewDigits.test(digits) ? Number(digits) * multiplier : undefined;
+}
+
 /** The product is taken at 64 bits, as OPA does, and its fraction dropped. */
 function parseBytes(text: string): RegoNumber {
+  return commonBytes(text) ?? exactBytes(text);
+}
+
+function exactBytes(text: string): RegoNumber {
   const bare = text.toLowerCase().replaceAll('"', "");
   const { amount, multiplier } = quantity("units.parse_bytes", "byte amount", bare, byteMultiplier);
   const product = multiplyFloat(

@@ -4,7 +4,7 @@ import type { Builtin } from "../builtins/contract.ts";
 import type { Operand, PlanFunction } from "../plan/statements.ts";
 import type { RegoValue } from "../values.ts";
 import type { Run } from "./run.ts";
-import type { RuleValue, Sharing } from "./sharing.ts";
+import type { SharedRule } from "./sharing.ts";
 import type { Locals, Read } from "./step.ts";
 
 /** Variables as arguments. */
@@ -21,9 +21,7 @@ export class CompiledFunction {
   code: (run: Run, ...args: (RegoValue | undefined)[]) => RegoValue | undefined = (run, ...args) =>
     this.body(args, run);
   /** Of a rule whose value may be that of another policy's. */
-  sharing: Sharing | undefined;
-  /** Of a rule that is the same whatever is asked. */
-  lasting: RuleValue | undefined;
+  shared: SharedRule | undefined;
 
   constructor(name: string, index: number, arity: number) {
     this.name = name;

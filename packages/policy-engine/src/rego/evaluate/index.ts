@@ -5,5 +5,6 @@ export {
   type Question,
   type RegoPolicy,
 } from "./policy.ts";
+export { QuickQueries, type QuickQuery } from "./quick-query.ts";
 export type { QueryContext } from "./run-context.ts";
 export { SharedResults } from "./sharing.ts";

@@ -2,7 +2,6 @@
 import {
   AwaitsOutcome,
   type Builtin,
-  type BuiltinCache,
   BuiltinError,
   EvaluationError,
 } from "../builtins/contract.ts";
@@ -15,7 +14,8 @@ import { countWith } from "../work-meter.ts";
 import { BoundedCache } from "./bounded-cache.ts";
 import { type CompiledPlan, compilePlan, type Query } from "./compile.ts";
 import { lookUp } from "./reads.ts";
-import { valueOfRule } from "./rules.ts";
+import type { QuickQuery } from "./quick-query.ts";
+import { valueOfEntry } from "./rules.ts";
 import { Run } from "./run.ts";
 import type { QueryContext } from "./run-context.ts";
 
@@ -44,6 +44,8 @@ export interface RegoPolicy {
    * evaluation has it, and what it walks counts as the evaluation's work. Throws as `evaluate`, and what `look` throws.
    */
   read<T>(entrypoint: string, question: Question, look: (result: RegoValue | undefined) => T): T;
+  /** For `QuickQueries`; undefined where the entrypoint is more than a rule. */
+  quickQuery(entrypoint: string, data?: AnyObject): QuickQuery | undefined;
 }
 
 /** Thrown by `compileRego`: the plan calls built-ins that are not there, so it could never be evaluated. */
@@ -94,11 +96,17 @@ class Policy implements RegoPolicy {
     return this.#ask(entrypoint, question, (query, run) => look(resultOf(query, run)));
   }
 
-  #ask<T>(entrypoint: string, { input, data = noData, context }: Question, ask: (query: Query, run: Run) => T): T {
+  quickQuery(entrypoint: string, data: AnyObject = noData): QuickQuery | undefined {
+    const rule = this.#compiled.queries.get(entrypoint)?.rule;
+    return rule && { rule, data, cache: this.#cache, begin: () => this.#begin() };
+  }
+
+  #ask<T>(entrypoint: string, question: Question, ask: (query: Query, run: Run) => T): T {
+    const { input, data = noData, context } = question;
     const query = this.#compiled.queries.get(entrypoint);
     if (!query) throw new RangeError(`the policy has no entrypoint ${entrypoint}`);
-    if (this.#plan !== undefined && isToBeGenerated(this.#evaluations++)) this.#generate(this.#plan);
-    const run = new Run(input, data, context, this.#cache);
+    this.#begin();
+    const run = new Run(input, context).begin(data, this.#cache);
     const outer = countWith(run);
     try {
       return ask(query, run);
@@ -112,7 +120,9 @@ class Policy implements RegoPolicy {
   }
 
   /** What making the code takes is not the query's: its budget is for what it does. */
-  #generate(plan: RegoPlan): void {
+  #begin(): void {
+    const plan = this.#plan;
+    if (plan === undefined || !isToBeGenerated(this.#evaluations++)) return;
     this.#plan = undefined;
     generatePlan(plan, this.#compiled);
   }
@@ -122,14 +132,9 @@ const noData: PlainObject = Object.freeze({});
 
 /** The value of `result` in the first answer. */
 function resultOf({ rule, run: ask }: Query, run: Run): RegoValue | undefined {
-  if (rule === undefined) {
-    ask(run);
-    return lookUp(run.results[0], "result");
-  }
-  const value = valueOfRule(rule, run.world.input, run.world.data, run);
-  // What putting it into an object would be charged.
-  if (value !== undefined) run.spend(1);
-  return value;
+  if (rule !== undefined) return valueOfEntry(rule, run);
+  ask(run);
+  return lookUp(run.results[0], "result");
 }
 
 /** The same answer with only what lies at the path, where `result` is what an entrypoint calls its value. */

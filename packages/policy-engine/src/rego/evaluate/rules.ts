@@ -1,8 +1,9 @@
 /** Values of rules: found out once in a query, and once for all policies that have the rule in common. */
 import type { RegoValue } from "../values.ts";
+import { asPlain } from "./constants.ts";
 import type { CompiledFunction } from "./function.ts";
 import { maxCallDepth, noValue, type Run } from "./run.ts";
-import type { RuleValue, Sharing } from "./sharing.ts";
+import type { RuleValue, SharedRule } from "./sharing.ts";
 
 /** A rule depends on nothing but the two documents, so has one value as long as they are the same. */
 export function valueOfRule(
@@ -16,51 +17,73 @@ export function valueOfRule(
   if (run.asked !== undefined) run.asked.add(rule);
   const known = world.values[rule.index];
   if (known !== undefined) return known === noValue ? undefined : known;
-  const { sharing } = rule;
+  const { shared } = rule;
   const value =
-    sharing === undefined || world.outer !== undefined
+    shared === undefined || world.outer !== undefined
       ? rule.code(run, input, data)
-      : sharedValue(rule, sharing, input, data, run);
+      : sharedValue(rule, shared, input, data, run);
   world.values[rule.index] = value === undefined ? noValue : value;
   return value;
 }
 
-/** Work up to which a value that never changes is kept with the policy. */
-const mostLastingWork = 1_000;
+/** The value of a query's own rule, which nobody else is to have kept for them. */
+export function valueOfEntry(rule: CompiledFunction, run: Run): RegoValue | undefined {
+  const { input, data, values } = run.world;
+  const value = rule.code(run, input, data);
+  values[rule.index] = value === undefined ? noValue : value;
+  // What putting it into an object would be charged.
+  if (value !== undefined) run.spend(1);
+  return value;
+}
 
 /** Whoever takes a value that is known is charged what finding it out would cost. */
 function sharedValue(
   rule: CompiledFunction,
-  sharing: Sharing,
+  shared: SharedRule,
   input: RegoValue | undefined,
   data: RegoValue | undefined,
   run: Run,
 ): RegoValue | undefined {
-  const known = sharing.isConstant ? rule.lasting : run.shared?.get(sharing, input);
+  const known = knownValue(shared, input, run);
   // Where it might be nested too deep, it is found out whether it is.
-  if (known === undefined || run.depth + sharing.height > maxCallDepth)
-    return isWanted(sharing, input, run)
-      ? foundOut(rule, sharing, input, data, run)
-      : rule.code(run, input, data);
-  const before = run.spent;
-  run.spend(known.work);
-  for (const at of known.asked) {
-    const callee = sharing.reach[at];
-    if (callee !== undefined) valueOfRule(callee, input, data, run);
+  if (known !== undefined && run.depth + shared.height <= maxCallDepth) {
+    charge(known, run);
+    return known.value;
   }
-  if (run.asked !== undefined) run.askedWork += run.spent - before;
-  return known.value;
+  shared.chargedTo = run.serial;
+  return isWanted(shared, input, run)
+    ? foundOut(rule, shared, input, data, run)
+    : rule.code(run, input, data);
+}
+
+function knownValue(rule: SharedRule, input: RegoValue | undefined, { shared }: Run): RuleValue | undefined {
+  if (rule.lasting !== undefined) return rule.lasting;
+  return shared?.isFor(rule, input) === true ? shared.get(rule) : undefined;
+}
+
+/** A query is charged once for each rule, as finding it out would be. */
+function charge(known: RuleValue, run: Run): void {
+  let work = workFor(known, run);
+  for (const other of known.others) work += workFor(other, run);
+  if (run.asked !== undefined) run.askedWork += work;
+  run.spend(work);
+}
+
+function workFor({ rule, work }: RuleValue, { serial }: Run): number {
+  if (rule.chargedTo === serial) return 0;
+  rule.chargedTo = serial;
+  return work;
 }
 
 /** Whether anybody will want to know what the rule comes to, or what it comes to by itself. */
-function isWanted(sharing: Sharing, input: RegoValue | undefined, { shared, asked }: Run): boolean {
-  if (sharing.isConstant || asked !== undefined) return true;
-  return shared?.isFor(sharing, input) === true && sharing.rule.isCommonFor(shared);
+function isWanted(rule: SharedRule, input: RegoValue | undefined, { shared, asked }: Run): boolean {
+  if (rule.isConstant || asked !== undefined) return true;
+  return shared?.isFor(rule, input) === true && rule.isCommonFor(shared);
 }
 
 function foundOut(
   rule: CompiledFunction,
-  sharing: Sharing,
+  shared: SharedRule,
   input: RegoValue | undefined,
   data: RegoValue | undefined,
   run: Run,
@@ -75,15 +98,34 @@ function foundOut(
   run.asked = outer;
   run.askedWork = askedWork + work;
   // What a look at time or chance came to is this query's alone.
-  if (run.looks === looks) keep(rule, sharing, { value, work: ownWork, asked: positions(asked, sharing) }, run);
+  const others = run.looks === looks ? valuesOf(asked, input, run) : undefined;
+  if (others !== undefined) keep({ rule: shared, value, work: ownWork, others }, run);
   return value;
 }
 
-function keep(rule: CompiledFunction, { isConstant, rule: key }: Sharing, found: RuleValue, run: Run): void {
-  if (!isConstant) run.shared?.set(key, found);
-  else if (found.work <= mostLastingWork) rule.lasting = found;
+/** Undefined where one is not known: without its work nobody could be charged for the whole. */
+function valuesOf(
+  asked: ReadonlySet<CompiledFunction>,
+  input: RegoValue | undefined,
+  run: Run,
+): readonly RuleValue[] | undefined {
+  const values = new Map<SharedRule, RuleValue>();
+  for (const { shared } of asked) {
+    const known = shared && knownValue(shared, input, run);
+    if (known === undefined) return undefined;
+    for (const each of [...known.others, known]) values.set(each.rule, each);
+  }
+  return values.size === 0 ? none : [...values.values()];
 }
 
-function positions(asked: ReadonlySet<CompiledFunction>, { reach }: Sharing): number[] {
-  return reach.flatMap((callee, at) => (asked.has(callee) ? [at] : []));
+const none: readonly RuleValue[] = [];
+
+/** Work up to which a value that never changes is kept with the policy. */
+const mostLastingWork = 1_000;
+
+function keep(found: RuleValue, run: Run): void {
+  const { rule, value, work, others } = found;
+  if (rule.isConstant && others.length === 0 && work <= mostLastingWork)
+    rule.lasting = { ...found, value: asPlain(value) };
+  else run.shared?.set(rule, found);
 }

@@ -19,6 +19,7 @@ export interface QueryContext
   readonly onWork?: (units: number) => void;
 }
 
+const noCache: BuiltinCache = { get: () => undefined, set: () => {} };
 const noHosts: readonly string[] = [];
 const noRuntime = Object.freeze({});
 const ignore = (): void => {};
@@ -34,7 +35,8 @@ export class RunContext implements BuiltinContext {
   readonly #given: QueryContext;
   #queryCache: Map<string, unknown> | undefined;
 
-  constructor(run: Run, given: QueryContext, cache: BuiltinCache) {
+  /** @param cache where the query is given none */
+  constructor(run: Run, given: QueryContext, cache: BuiltinCache = noCache) {
     this.cache = given.cache ?? cache;
     this.spend = (units) => run.spend(units);
     this.#run = run;

@@ -29,9 +29,14 @@ const clockInterval = 4_096;
 /** Worlds searched for one with the same documents: `with` seldom nests deeper. */
 const worldsSearched = 8;
 
+let count = 0;
+
+/** One query, or one after the other about the same input with the same context: each begins with `begin`. */
 export class Run implements WorkMeter {
+  /** Tells queries apart. */
+  serial = 0;
   readonly strictErrors: boolean;
-  readonly results: RegoValue[] = [];
+  results: RegoValue[] = [];
   /** What the function that just ended answered, where it was run as closures. */
   value: RegoValue | undefined;
   world: World;
@@ -44,27 +49,37 @@ export class Run implements WorkMeter {
   /** How often a built-in looked at what is this query's alone: time, chance, who may be called. */
   looks = 0;
   depth = 0;
+  readonly #input: RegoValue | undefined;
   readonly #given: QueryContext;
-  readonly #cache: BuiltinCache;
   readonly #limit: number;
+  #cache: BuiltinCache | undefined;
   #context: BuiltinContext | undefined;
-  #costLeft: number;
-  #untilClock: number;
+  #costLeft = 0;
+  #untilClock = 0;
 
-  constructor(
-    input: RegoValue | undefined,
-    data: RegoValue,
-    given: QueryContext,
-    cache: BuiltinCache,
-  ) {
-    this.world = { input, data, values: [], outer: undefined };
+  constructor(input: RegoValue | undefined, given: QueryContext) {
+    this.world = { input, data: undefined, values: [], outer: undefined };
     this.strictErrors = given.strictErrors ?? false;
     this.shared = this.strictErrors ? undefined : given.shared;
+    this.#input = input;
     this.#given = given;
-    this.#cache = cache;
     this.#limit = given.costLimit ?? defaultCostLimit;
+  }
+
+  /** Nothing is left of the query before. */
+  begin(data: RegoValue, cache: BuiltinCache): this {
+    this.serial = ++count;
+    this.world = { input: this.#input, data, values: [], outer: undefined };
+    if (this.results.length > 0) this.results = [];
+    this.asked = undefined;
+    this.askedWork = 0;
+    this.looks = 0;
+    this.depth = 0;
+    this.#cache = cache;
+    this.#context = undefined;
     this.#untilClock = Math.min(this.#limit, clockInterval);
     this.#costLeft = this.#limit - this.#untilClock;
+    return this;
   }
 
   /** For built-ins. */

@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { Interned } from "../../interned.ts";
-import { nestedBlocks } from "../plan/made-arrays.ts";
+import { assigned, nestedBlocks } from "../plan/made-arrays.ts";
 import {
   type Block,
   type FieldKind,
@@ -15,14 +15,14 @@ import {
   statementFields,
 } from "../plan/statements.ts";
 import type { CompiledFunction } from "./function.ts";
-import { SharedRule, type Sharing } from "./sharing.ts";
+import { SharedRule } from "./sharing.ts";
 
 /** Statements of a function beyond which nobody asks whether another has the same. */
 const mostStatements = 5_000;
 /** Calls within calls. */
 const mostHeight = 100;
-/** Calls that a rule makes by itself or through functions. */
-const mostCalls = 1_000;
+/** Functions that a rule calls by itself or through others. */
+const mostReached = 1_000;
 
 /** One for all policies that have the rule. */
 const sharedRules = new Interned<SharedRule>();
@@ -43,57 +43,47 @@ export function findSharing(plan: RegoPlan, functions: ReadonlyMap<string, Compi
   if (!isTame(plan)) return;
   const sources = new Map(plan.functions.map((source) => [source.name, source]));
   const finder = new TraitsFinder(sources);
-  for (const source of plan.functions) {
+  const rules = plan.functions.filter(({ params }) => params.length === 2);
+  const doubles = doublesOf(rules, finder);
+  for (const source of rules) {
     const compiled = functions.get(source.name);
-    if (compiled?.arity !== 2) continue;
-    compiled.sharing = sharingOf(source, finder, functions);
+    const traits = finder.traitsOf(source);
+    if (compiled !== undefined && traits !== undefined && !reaches(doubles, source, finder))
+      compiled.shared = sharedRule(traits);
   }
 }
 
-function sharingOf(
-  source: PlanFunction,
-  finder: TraitsFinder,
-  functions: ReadonlyMap<string, CompiledFunction>,
-): Sharing | undefined {
-  const traits = finder.traitsOf(source);
-  const calls = traits && callsOf(source, finder);
-  if (traits === undefined || calls === undefined) return undefined;
-  const reach = calls.rules.flatMap(({ name }) => functions.get(name) ?? []);
-  const { inputKeys, height } = traits;
-  const isConstant = inputKeys?.size === 0 && !traits.callsBuiltins;
-  // Which calls are of one rule decides what is charged, so it tells rules apart as well.
-  const digest = `${traits.digest} ${calls.order.join()}`;
-  return { rule: sharedRule(digest), reach, height, isConstant, inputKeys };
-}
-
-function sharedRule(digest: string): SharedRule {
+function sharedRule({ digest, height, inputKeys, callsBuiltins }: Traits): SharedRule {
   const known = sharedRules.get(digest);
   if (known !== undefined) return known;
-  const made = new SharedRule();
+  const isConstant = inputKeys?.size === 0 && !callsBuiltins;
+  const made = new SharedRule({ height, isConstant, inputKeys });
   sharedRules.add(digest, made);
   return made;
 }
 
-/**
- * The rules that a rule asks for itself or through functions, each once, and the order of all such calls, as numbers of
- * what is called. Undefined where there are too many.
- */
-function callsOf(source: PlanFunction, finder: TraitsFinder) {
-  const numbers = new Map<PlanFunction, number>();
-  const order: number[] = [];
-  const visit = (from: PlanFunction): void => {
-    for (const callee of finder.traitsOf(from)?.callees ?? []) {
-      if (order.length >= mostCalls) return;
-      const known = numbers.get(callee);
-      order.push(known ?? numbers.size);
-      if (known !== undefined) continue;
-      numbers.set(callee, numbers.size);
-      if (callee.params.length !== 2) visit(callee);
-    }
-  };
-  visit(source);
-  if (order.length >= mostCalls) return undefined;
-  return { order, rules: [...numbers.keys()].filter(({ params }) => params.length === 2) };
+/** Rules that one plan has twice: it is charged for both, so nothing that asks for them is as elsewhere. */
+function doublesOf(rules: readonly PlanFunction[], finder: TraitsFinder): Set<PlanFunction> {
+  const first = new Map<string, PlanFunction>();
+  const doubles = new Set<PlanFunction>();
+  for (const rule of rules) {
+    const digest = finder.traitsOf(rule)?.digest ?? rule.name;
+    const known = first.get(digest);
+    if (known === undefined) first.set(digest, rule);
+    else doubles.add(known).add(rule);
+  }
+  return doubles;
+}
+
+/** Whether a function is one of these, or calls one. */
+function reaches(some: ReadonlySet<PlanFunction>, source: PlanFunction, finder: TraitsFinder): boolean {
+  if (some.size === 0) return false;
+  const seen = new Set<PlanFunction>([source]);
+  for (const each of seen) {
+    if (some.has(each) || seen.size > mostReached) return true;
+    for (const callee of finder.traitsOf(each)?.callees ?? []) seen.add(callee);
+  }
+  return false;
 }
 
 class TraitsFinder {
@@ -132,7 +122,6 @@ class FunctionReader {
   readonly #source: PlanFunction;
   readonly #lookUp: LookUp;
   readonly #locals = new Map<number, number>();
-  readonly #calleeNumbers = new Map<PlanFunction, number>();
   readonly #callees: PlanFunction[] = [];
   readonly #input: number | undefined;
   readonly #data: number | undefined;
@@ -201,10 +190,8 @@ class FunctionReader {
     this.#callsBuiltins ||= traits.callsBuiltins;
     this.#height = Math.max(this.#height, traits.height + 1);
     this.#callees.push(callee);
-    const number = this.#calleeNumbers.get(callee) ?? this.#calleeNumbers.size;
-    this.#calleeNumbers.set(callee, number);
     const read = args.map((operand) => this.#operand(operand));
-    return ["call", number, traits.digest, read, this.#written(statement.result)];
+    return ["call", traits.digest, read, this.#written(statement.result)];
   }
 
   /** One member of the input is not all of it. */
@@ -293,20 +280,10 @@ function fillsItsOwn(blocks: readonly Block[], params: readonly number[]): boole
       if (statement.kind === "SetAddStmt") filled.add(statement.set);
       else if (statement.kind === "ObjectInsertStmt" || statement.kind === "ObjectInsertOnceStmt")
         filled.add(statement.object);
-      else if (!makers.has(statement.kind)) for (const local of writtenBy(statement)) foreign.add(local);
+      else if (!makers.has(statement.kind)) for (const local of assigned(statement)) foreign.add(local);
       open.push(...nestedBlocks(statement));
     }
   }
   for (const local of filled) if (foreign.has(local)) return false;
   return true;
-}
-
-/** Variables that a statement gives another value. */
-function writtenBy(statement: Statement): readonly number[] {
-  if (statement.kind === "WithStmt") return [statement.local];
-  if (statement.kind === "ResultSetAddStmt") return [];
-  return Object.entries<FieldKind>(statementFields[statement.kind]).flatMap(([name, kind]) => {
-    const local: unknown = Reflect.get(statement, name);
-    return kind === "local" && !readLocals.has(name) && typeof local === "number" ? [local] : [];
-  });
 }

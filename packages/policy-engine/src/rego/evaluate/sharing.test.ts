@@ -98,38 +98,66 @@ function ask(asked: ReturnType<typeof policy>, shared: SharedResults, more: Part
 
 const fresh = (of: RegoValue = input) => new SharedResults(of);
 
+/** Of a cluster that has two of these policies, and has had a request. */
+function policies(...terms: readonly Terms[]) {
+  const all = terms.map(policy);
+  const once = fresh();
+  for (const each of [...all, ...all]) ask(each, once);
+  return all as [ReturnType<typeof policy>, ...ReturnType<typeof policy>[]];
+}
+
 describe("rules that policies have in common", () => {
+  const twice = (draft: PlanDraft) => [
+    statement("CallStmt", { func: "g0.data.test.all", args: [local(0), local(1)], result: 9 }),
+    ...draft.dots(0, ["users"], 10),
+  ];
+
   it("are found out once for a request, and charged to each", () => {
+    const [one, other, before] = policies({}, { packageName: "other" }, { before: twice });
     const shared = fresh();
-    const first = ask(policy(), shared);
+    const first = ask(one, shared);
     expect(first).toMatchObject({ answer: ["ann", "bob"], calls: 2 });
-    expect(ask(policy({ packageName: "other" }), shared)).toEqual({ ...first, calls: 0 });
-    // What the other one asks for first is not charged twice.
-    const twice = (draft: PlanDraft) => [
-      statement("CallStmt", { func: "g0.data.test.all", args: [local(0), local(1)], result: 9 }),
-      ...draft.dots(0, ["users"], 10),
-    ];
+    expect(ask(other!, shared)).toEqual({ ...first, calls: 0 });
+    // What it asks for by itself first is not charged twice.
     const alone = ask(policy({ before: twice }), fresh());
-    expect(ask(policy({ before: twice }), shared)).toEqual({ ...alone, calls: 0 });
-    expect(ask(policy(), fresh({ users: ["dan"] })).answer).toEqual(["dan"]);
+    expect(ask(before!, shared)).toEqual({ ...alone, calls: 0 });
+    expect(ask(one, fresh({ users: ["dan"] })).answer).toEqual(["dan"]);
+  });
+
+  it("are kept once two have asked", () => {
+    const [one, other, third] = [{}, {}, {}].map((terms) => policy({ ...terms, key: "others" }));
+    const shared = fresh();
+    expect([one, other, third].map((each) => ask(each!, shared).calls)).toEqual([1, 1, 0]);
   });
 
   it("are others where anything but names differs", () => {
-    const shared = fresh();
-    ask(policy(), shared);
-    expect(ask(policy({ key: "others" }), shared)).toMatchObject({ answer: ["cy"], calls: 1 });
     const more = (draft: PlanDraft) => draft.dots(0, ["users"], 8);
-    expect(ask(policy({ more }), shared).calls).toBe(2);
+    const [one, others, longer] = policies({}, { key: "others" }, { more });
+    const shared = fresh();
+    ask(one, shared);
+    expect(ask(others!, shared)).toMatchObject({ answer: ["cy"], calls: 1 });
+    expect(ask(longer!, shared).calls).toBe(2);
   });
 
   it("end a query that has no budget for them as finding them out would", () => {
-    const { work } = ask(policy(), fresh());
+    const [one, other] = policies({}, { before: twice });
+    const { work } = ask(other!, fresh());
     for (let costLimit = 0; costLimit <= work; costLimit++) {
       const shared = fresh();
-      ask(policy(), shared);
-      const alone = ask(policy(), fresh(), { costLimit });
-      expect(ask(policy(), shared, { costLimit }).answer).toEqual(alone.answer);
+      ask(one, shared);
+      const alone = ask(other!, fresh(), { costLimit });
+      expect(ask(other!, shared, { costLimit }).answer).toEqual(alone.answer);
     }
+  });
+
+  it("are not charged otherwise where requests take turns", () => {
+    const [one, other] = policies({}, { before: twice });
+    const alone = ask(other!, fresh());
+    const [first, second] = [fresh(), fresh({ users: ["dan"] })];
+    ask(one, first);
+    ask(one, second);
+    expect(ask(other!, first)).toMatchObject({ answer: alone.answer, work: alone.work });
+    expect(ask(other!, second).answer).toEqual(["dan"]);
   });
 
   it.each<[string, Terms]>([
@@ -166,16 +194,15 @@ describe("rules that policies have in common", () => {
       },
     ],
   ])("are each policy's own where %s", (_, terms) => {
+    const [one, other] = policies(terms, terms);
     const shared = fresh();
-    const first = ask(policy(terms), shared);
+    const first = ask(one, shared);
     expect(first.calls).toBe(2);
-    expect(ask(policy(terms), shared)).toEqual(first);
+    expect(ask(other!, shared)).toEqual(first);
   });
 
   it("are each policy's own under strict errors and under another document", () => {
     const shared = fresh();
-    ask(policy(), shared);
-    expect(ask(policy(), shared, { strictErrors: true }).calls).toBe(2);
     const before = (draft: PlanDraft) => [
       statement("WithStmt", {
         local: 0,
@@ -186,16 +213,20 @@ describe("rules that policies have in common", () => {
         ),
       }),
     ];
-    expect(ask(policy({ before }), shared)).toMatchObject({ answer: ["ann", "bob"], calls: 0 });
+    const [one, other] = policies({}, { before });
+    ask(one, shared);
+    expect(ask(one, shared, { strictErrors: true }).calls).toBe(2);
+    expect(ask(other!, shared)).toMatchObject({ answer: ["ann", "bob"], calls: 0 });
   });
 
   it("are those of other inputs where these differ in nothing the rules look at", () => {
     const varied = (varying: string[], of: RegoValue) => {
+      const [one, other] = policies({}, {});
       const shared = new SharedResults(input, varying);
-      ask(policy(), shared);
+      ask(one, shared);
       counted.calls = 0;
       const context = { nowNs: 0n, shared };
-      policy().evaluate("test/query", { input: of, context });
+      other!.evaluate("test/query", { input: of, context });
       return counted.calls;
     };
     expect(varied(["parameters"], { ...input, parameters: 1 })).toBe(0);

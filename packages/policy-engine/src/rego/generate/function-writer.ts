@@ -1,6 +1,7 @@
 import { CodeWriter } from "../../generate/code-writer.ts";
-import type { Callees } from "../evaluate/function.ts";
-import type { Operand } from "../plan/statements.ts";
+import type { Callees, CompiledFunction } from "../evaluate/function.ts";
+import { assigned, nestedBlocks } from "../plan/made-arrays.ts";
+import type { Block, Operand, Statement } from "../plan/statements.ts";
 
 /**
  * Writes JavaScript for a function of a plan, or for a query. Variables of the plan are variables of the function, named
@@ -13,6 +14,9 @@ export class FunctionWriter extends CodeWriter {
   /** Blocks the closures would be in. */
   depth = 0;
   readonly #params: readonly string[];
+  /** The variables of input and data; undefined where the function changes them. */
+  readonly #documents: readonly number[] | undefined;
+  readonly #kept = new Map<CompiledFunction, string>();
   readonly #locals = new Map<number, string>();
   /** Labels, that of the innermost block last. */
   readonly #labels: string[] = [];
@@ -23,12 +27,15 @@ export class FunctionWriter extends CodeWriter {
   constructor(
     callees: Callees,
     params: readonly number[],
+    blocks: readonly Block[],
     options: { readonly conflict: string; readonly end: string; readonly limit: number },
   ) {
     super(options.limit);
     this.callees = callees;
     this.conflict = options.conflict;
     this.#end = options.end;
+    const documents = params.slice(0, 2);
+    this.#documents = documents.length === 2 && !changes(blocks, documents) ? documents : undefined;
     this.#params = params.map((local, at) => {
       const name = `l${at}`;
       this.#locals.set(local, name);
@@ -48,6 +55,20 @@ export class FunctionWriter extends CodeWriter {
     if (operand.kind === "local") return this.local(operand.local);
     const { value } = operand;
     return typeof value === "boolean" ? String(value) : this.parameter(value);
+  }
+
+  /** Whether a call passes on the input and data documents of the function itself. */
+  isAboutDocuments({ args }: Statement<"CallStmt">): boolean {
+    return this.#documents?.every((local, at) => isLocal(args[at], local)) ?? false;
+  }
+
+  /** A variable for what a rule came to. */
+  kept(rule: CompiledFunction): string {
+    const known = this.#kept.get(rule);
+    if (known !== undefined) return known;
+    const name = this.variable(`q${this.#kept.size}`);
+    this.#kept.set(rule, name);
+    return name;
   }
 
   temporary(): string {
@@ -88,4 +109,19 @@ export class FunctionWriter extends CodeWriter {
   finish() {
     return this.text(["r", ...this.#params], this.#end);
   }
+}
+
+function isLocal(operand: Operand | undefined, local: number): boolean {
+  return operand?.kind === "local" && operand.local === local;
+}
+
+/** Whether these blocks, or blocks within them, give one of the variables another value. */
+function changes(blocks: readonly Block[], locals: readonly number[]): boolean {
+  return blocks.some(({ statements }) =>
+    statements.some(
+      (statement) =>
+        assigned(statement).some((local) => locals.includes(local)) ||
+        changes(nestedBlocks(statement), locals),
+    ),
+  );
 }

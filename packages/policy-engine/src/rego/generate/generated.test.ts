@@ -66,7 +66,7 @@ function written({ plan }: { plan: RegoPlan }) {
   const [source] = plan.functions;
   if (source === undefined) throw new Error("no function");
   const options = { conflict: conflictMessage(source), end: "r.exit();", limit: 32_000 };
-  const writer = new FunctionWriter(callees, source.params, options);
+  const writer = new FunctionWriter(callees, source.params, source.blocks, options);
   writeBlocks(writer, source.blocks);
   return writer.finish();
 }

@@ -61,7 +61,7 @@ class Generator {
   ): Code | undefined {
     const end = isFunction ? "r.exit();" : "";
     const limit = Math.min(maxSource, this.#left);
-    const writer = new FunctionWriter(this.#callees, params, { conflict, end, limit });
+    const writer = new FunctionWriter(this.#callees, params, blocks, { conflict, end, limit });
     try {
       if (isFunction) writer.line("r.enter();");
       writeBlocks(writer, blocks);

@@ -22,7 +22,7 @@ function writeStatement(to: FunctionWriter, statement: Statement): void {
   switch (statement.kind) {
     case "ReturnLocalStmt": {
       const value = to.local(statement.source);
-      to.line(`${to.bind(freeze)}(${value});${to.return(value)}`);
+      to.line(`${to.helper(freeze)}(${value});${to.return(value)}`);
       return;
     }
     case "BlockStmt":
@@ -71,11 +71,11 @@ function writeScan(to: FunctionWriter, statement: Statement<"ScanStmt">): void {
   const isOrdered = isOrderSeen(statement.block);
   to.line(`if(typeof ${source}==="object"&&${source}!==null){${from}=${source};`);
   to.line(`if(Array.isArray(${from})){${list}=${from};${kind}=0;r.spend(${list}.length);}`);
-  to.line(`else{${list}=${to.bind(countedKeys)}(${from},${isOrdered},r);`);
-  to.line(`${kind}=${from} instanceof ${to.bind(RegoSet)}?1:2;}`);
+  to.line(`else{${list}=${to.helper(countedKeys)}(${from},${isOrdered},r);`);
+  to.line(`${kind}=${from} instanceof ${to.helper(RegoSet)}?1:2;}`);
   to.line(`for(${at}=0,${end}=${list}.length;${at}<${end};${at}++){r.spend(1);`);
   to.line(`${key}=${kind}===0?${at}:${list}[${at}];`);
-  to.line(`${value}=${kind}===2?${to.bind(getKey)}(${from},${list}[${at}]):${list}[${at}];`);
+  to.line(`${value}=${kind}===2?${to.helper(getKey)}(${from},${list}[${at}]):${list}[${at}];`);
   to.block(() => writeStatements(to, statement.block));
   to.line("}}");
 }
@@ -95,7 +95,7 @@ function writeWith(to: FunctionWriter, statement: Statement<"WithStmt">): void {
   const [before, world] = [to.temporary(), to.temporary()];
   const path = to.parameter(statement.path);
   to.line(`${before}=${local};${world}=r.world;`);
-  to.line(`${local}=${to.bind(upsert)}(${before},${path},${to.operand(statement.value)},r);`);
+  to.line(`${local}=${to.helper(upsert)}(${before},${path},${to.operand(statement.value)},r);`);
   to.line(`r.switchWorld(${to.local(0)},${to.local(1)});try{`);
   to.deeper(() => writeStatements(to, statement.block));
   to.line(`}finally{${local}=${before};r.world=${world};}`);

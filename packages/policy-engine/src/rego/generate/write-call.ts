@@ -20,25 +20,25 @@ export function writeCall(to: FunctionWriter, statement: Statement<"CallStmt">):
   }
   const args = statement.args.map((operand) => to.operand(operand));
   const value = to.local(statement.result);
-  const made =
-    callee.arity === 2
-      ? `${to.bind(valueOfRule)}(${to.bind(callee)},${args.join()},r)`
-      : `${to.bind(callee)}.code(${["r", ...args].join()})`;
-  to.line(`${value}=${made};`);
+  if (callee.arity === 2) {
+    const made = `${to.helper(valueOfRule)}(${to.bind(callee)},${args.join()},r)`;
+    // Asked about the same documents, a rule comes to the same however often: in a loop once is enough.
+    const kept = to.isAboutDocuments(statement) ? to.kept(callee) : undefined;
+    to.line(kept === undefined ? `${value}=${made};` : `${value}=${kept}===undefined?${kept}=${made}:${kept};`);
+  } else to.line(`${value}=${to.bind(callee)}.code(${["r", ...args].join()});`);
   to.leaveIf(`${value}===undefined`);
 }
 
 function writeBuiltinCall(to: FunctionWriter, statement: Statement<"CallStmt">, site: BuiltinSite): void {
   const args = statement.args.map((operand) => to.operand(operand));
   const value = to.local(statement.result);
-  const { name, ofTexts, ofNumbers } = site.builtin;
-  to.distinguish(name);
+  const { ofTexts, ofNumbers } = site.builtin;
   if (ofTexts !== undefined) writePair(to, statement.args, args, value, "string", ofTexts);
   if (ofNumbers !== undefined) writePair(to, statement.args, args, value, "number", ofNumbers);
   const undefinedOnes = args.filter((_, at) => statement.args[at]?.kind === "local");
   to.line("{");
   if (undefinedOnes.length > 0) to.leaveIf(undefinedOnes.map((arg) => `${arg}===undefined`).join("||"));
-  to.line(`${value}=${to.bind(callBuiltin)}(${to.parameter(site)},[${args.join()}],r);}`);
+  to.line(`${value}=${to.helper(callBuiltin)}(${to.parameter(site)},[${args.join()}],r);}`);
   to.leaveIf(`${value}===undefined`);
 }
 
@@ -61,8 +61,8 @@ function writePair<T>(
     (operand) => operand.kind === "constant" && typeof operand.value !== type,
   );
   if (tests.length === 0 || isOther) return;
-  to.line(`if(${tests.join("&&")}){r.spend(${to.bind(work)}(${a},${b}));`);
-  to.line(`${value}=${to.bind(answer)}(${a},${b});}else `);
+  to.line(`if(${tests.join("&&")}){r.spend(${to.helper(work)}(${a},${b}));`);
+  to.line(`${value}=${to.helper(answer)}(${a},${b});}else `);
 }
 
 export function writeDynamicCall(to: FunctionWriter, statement: Statement<"CallDynamicStmt">): void {
@@ -70,7 +70,7 @@ export function writeDynamicCall(to: FunctionWriter, statement: Statement<"CallD
   const args = statement.args.map((local) => to.local(local));
   const [value, found] = [to.local(statement.result), to.temporary()];
   const { at } = to.callees;
-  to.line(`${found}=${to.bind(callByPath)}(${to.bind(at)},[${path.join()}],[${args.join()}],r);`);
+  to.line(`${found}=${to.helper(callByPath)}(${to.bind(at)},[${path.join()}],[${args.join()}],r);`);
   to.leaveIf(`${found}===${to.bind(nothingThere)}`);
   to.line(`${value}=${found};`);
   to.line(`if(${value}===undefined)${to.leave(Math.min(referenceBlocks, to.depth))}`);

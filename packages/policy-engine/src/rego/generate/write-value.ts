@@ -47,10 +47,10 @@ export function writeValueStatement(to: FunctionWriter, statement: ValueStatemen
       to.leaveIf(`!Array.isArray(${to.operand(statement.source)})`);
       return;
     case "IsObjectStmt":
-      to.leaveIf(`!${to.bind(isObject)}(${to.operand(statement.source)})`);
+      to.leaveIf(`!${to.helper(isObject)}(${to.operand(statement.source)})`);
       return;
     case "IsSetStmt":
-      to.leaveIf(`!(${to.operand(statement.source)} instanceof ${to.bind(RegoSet)})`);
+      to.leaveIf(`!(${to.operand(statement.source)} instanceof ${to.helper(RegoSet)})`);
       return;
     case "IsDefinedStmt":
       to.leaveIf(`${to.local(statement.source)}===undefined`);
@@ -101,9 +101,9 @@ function made(to: FunctionWriter, statement: Extract<Statement, { kind: MakingKi
     case "MakeArrayStmt":
       return "[]";
     case "MakeObjectStmt":
-      return `new ${to.bind(RegoObject)}()`;
+      return `new ${to.helper(RegoObject)}()`;
     case "MakeSetStmt":
-      return `new ${to.bind(RegoSet)}()`;
+      return `new ${to.helper(RegoSet)}()`;
     default:
       return statement satisfies never;
   }
@@ -126,10 +126,10 @@ function writeDot(to: FunctionWriter, { source, key, target }: Statement<"DotStm
 
 function lookedUp(to: FunctionWriter, from: string, key: Operand): string {
   const at = to.operand(key);
-  const found = `${to.bind(lookUp)}(${from},${at})`;
+  const found = `${to.helper(lookUp)}(${from},${at})`;
   if (key.kind === "local") return `${at}===undefined?undefined:${found}`;
   if (typeof key.value !== "string" || isInheritable(key.value)) return found;
-  return `${from}?.constructor===${to.bind(Object)}?${to.field(from, key.value)}:${found}`;
+  return `${from}?.constructor===${to.helper(Object)}?${to.field(from, key.value)}:${found}`;
 }
 
 /** An equality that must hold, or must not; undefined on either side is undefined. */
@@ -140,7 +140,7 @@ function writeEquality(to: FunctionWriter, a: Operand, b: Operand, wanted: boole
     ...(b.kind === "local" ? [`${right}===undefined`] : []),
   ];
   const isPlain = isShort(a) || isShort(b);
-  const equal = isPlain ? `${left}===${right}` : `${to.bind(areEqual)}(${left},${right},r)`;
+  const equal = isPlain ? `${left}===${right}` : `${to.helper(areEqual)}(${left},${right},r)`;
   to.leaveIf([...undefinedOnes, `(${equal})!==${wanted}`].join("||"));
 }
 
@@ -154,8 +154,8 @@ function writeComputed(to: FunctionWriter, statement: Statement<"LenStmt" | "Obj
   const value = to.local(statement.target);
   const computed =
     statement.kind === "LenStmt"
-      ? `${to.bind(lengthOf)}(${to.operand(statement.source)},r)`
-      : `${to.bind(mergeDocuments)}(${to.local(statement.a)},${to.local(statement.b)},r)`;
+      ? `${to.helper(lengthOf)}(${to.operand(statement.source)},r)`
+      : `${to.helper(mergeDocuments)}(${to.local(statement.a)},${to.local(statement.b)},r)`;
   to.line(`${value}=${computed};`);
   to.leaveIf(`${value}===undefined`);
 }
@@ -172,7 +172,7 @@ function writeFilling(to: FunctionWriter, statement: Extract<Statement, { kind: 
     case "AssignVarOnceStmt": {
       const [value, target] = [defined(to, statement.source), to.local(statement.target)];
       const site = to.parameter({ message: to.conflict, location: statement.location });
-      to.line(`if(${target}!==undefined)${to.bind(checkSame)}(${target},${value},${site});`);
+      to.line(`if(${target}!==undefined)${to.helper(checkSame)}(${target},${value},${site});`);
       to.line(`${target}=${value};`);
       return;
     }
@@ -184,7 +184,7 @@ function writeFilling(to: FunctionWriter, statement: Extract<Statement, { kind: 
     }
     case "SetAddStmt": {
       const [value, set] = [defined(to, statement.value), to.local(statement.set)];
-      to.line(`${to.bind(addMember)}(${set},${value},r,${to.parameter(setConflict(statement))});`);
+      to.line(`${to.helper(addMember)}(${set},${value},r,${to.parameter(setConflict(statement))});`);
       return;
     }
     case "ObjectInsertStmt":
@@ -192,7 +192,7 @@ function writeFilling(to: FunctionWriter, statement: Extract<Statement, { kind: 
       const [key, value] = [defined(to, statement.key), defined(to, statement.value)];
       const put = statement.kind === "ObjectInsertOnceStmt" ? insertOnce : insertMember;
       const object = to.local(statement.object);
-      to.line(`${to.bind(put)}(${object},${key},${value},r,${to.parameter(keyConflict(statement))});`);
+      to.line(`${to.helper(put)}(${object},${key},${value},r,${to.parameter(keyConflict(statement))});`);
       return;
     }
     default:

@@ -46,7 +46,8 @@ export function nestedBlocks(statement: Statement): readonly Block[] {
 /** Fields that name the variable a statement writes. */
 const writes = new Set(["target", "result"]);
 
-function assigned(statement: Statement): readonly number[] {
+/** The variables that a statement gives another value. */
+export function assigned(statement: Statement): readonly number[] {
   if (statement.kind === "ScanStmt") return [statement.key, statement.value];
   if (statement.kind === "WithStmt") return [statement.local];
   const fields = Object.entries<FieldKind>(statementFields[statement.kind]);

@@ -2,7 +2,7 @@
 import { EvaluationError } from "../builtins/contract.ts";
 import { builtins } from "../builtins/index.ts";
 import { type CompileProblem, type CompileRequest, planName } from "../compiler/index.ts";
-import { compileRego, type QueryContext } from "../evaluate/index.ts";
+import { compileRego, type QueryContext, type QuickQuery } from "../evaluate/index.ts";
 import type { RegoPlan } from "../plan/index.ts";
 import { getKey, isArray, isObject, isSet, type PlainObject, type RegoValue, typeName } from "../values.ts";
 import { defaultRules, type RegoSource } from "./source.ts";
@@ -24,6 +24,8 @@ export interface RegoProgram {
    * messages, and `AwaitsOutcome` where the context lets it call hosts.
    */
   evaluate(question: RegoQuestion): readonly string[];
+  /** Tells sooner that nothing is wrong, of a question without documents of its own. */
+  readonly quick?: QuickQuery | undefined;
 }
 
 /** Built-ins that would reach out of the process. */
@@ -66,6 +68,7 @@ export function regoProgram(plan: RegoPlan, source: RegoSource): RegoProgram {
   return {
     entrypoint,
     rule: name.slice(name.lastIndexOf("/") + 1),
+    quick: policy.quickQuery(name, data),
     evaluate({ input, data: more, context }) {
       const documents = isBare ? (more ?? data) : { ...more, ...data };
       return policy.read(name, { input, data: documents, context }, look);
