@@ -5,6 +5,7 @@
  * Reads of plain objects see own keys only, so `__proto__` and `constructor` are keys like any other.
  */
 import { compareNumbers, compareStrings, type RegoNumber } from "./scalar-order.ts";
+import { SortedOnce } from "./sorted-once.ts";
 import { countWork } from "./work-meter.ts";
 
 export { compareNumbers, compareStrings, integer, type RegoNumber } from "./scalar-order.ts";
@@ -115,7 +116,7 @@ export class RegoSet implements Iterable<RegoValue> {
   #composites: RegoValue[] | undefined;
   /** Keys of the composites, once they are more than a few. */
   #keys: Set<string> | undefined;
-  #sorted: readonly RegoValue[] | undefined;
+  #sorted: SortedOnce<RegoValue> | undefined;
   #items: readonly RegoValue[] | undefined;
 
   constructor(values?: Iterable<RegoValue>) {
@@ -166,8 +167,8 @@ export class RegoSet implements Iterable<RegoValue> {
   }
 
   sorted(): readonly RegoValue[] {
-    this.#sorted ??= sorted(this.members(), compareValues);
-    return this.#sorted;
+    this.#sorted ??= new SortedOnce(() => sorted(this.members(), compareValues));
+    return this.#sorted.list;
   }
 
   /** A new array, in the order of insertion. */
@@ -194,7 +195,7 @@ export class RegoObject {
   isFrozen = false;
   #scalars: Map<RegoScalar, readonly [RegoValue, RegoValue]> | undefined;
   #composites: Map<string, readonly [RegoValue, RegoValue]> | undefined;
-  #sorted: readonly RegoValue[] | undefined;
+  #sorted: SortedOnce<RegoValue> | undefined;
 
   constructor(entries?: Iterable<readonly [RegoValue, RegoValue]>) {
     if (entries === undefined) return;
@@ -240,8 +241,8 @@ export class RegoObject {
   }
 
   sortedKeys(): readonly RegoValue[] {
-    this.#sorted ??= sorted(this.keys(), compareValues);
-    return this.#sorted;
+    this.#sorted ??= new SortedOnce(() => sorted(this.keys(), compareValues));
+    return this.#sorted.list;
   }
 }
 

@@ -1,8 +1,8 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
-import { generationPace, isToBeGenerated } from "../../generate/pace.ts";
 import { asCode } from "../../generate/pace.test-kit.ts";
+import { generationPace, isToBeGenerated } from "../../generate/pace.ts";
 import { compileCelRules } from "../admission/index.ts";
 import { Compiler } from "../compiler.ts";
 import {

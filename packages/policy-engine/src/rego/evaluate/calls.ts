@@ -110,11 +110,7 @@ function builtinCall(site: BuiltinSite, reads: readonly Read[], result: number):
   };
 }
 
-export function callBuiltin(
-  site: BuiltinSite,
-  args: readonly RegoValue[],
-  run: Run,
-): RegoValue | undefined {
+export function callBuiltin(site: BuiltinSite, args: readonly RegoValue[], run: Run): RegoValue | undefined {
   const { builtin } = site;
   run.spend(builtin.isFree ? 1 : 1 + argumentCost(args));
   try {

@@ -1,11 +1,7 @@
 /** A compiled plan, ready to answer queries. */
-import {
-  AwaitsOutcome,
-  type Builtin,
-  BuiltinError,
-  EvaluationError,
-} from "../builtins/contract.ts";
+
 import { isToBeGenerated } from "../../generate/pace.ts";
+import { AwaitsOutcome, type Builtin, BuiltinError, EvaluationError } from "../builtins/contract.ts";
 import { generatePlan } from "../generate/generated.ts";
 import { type RegoJson, toJson } from "../json.ts";
 import type { RegoPlan } from "../plan/statements.ts";
@@ -13,8 +9,8 @@ import { type AnyObject, isObject, type PlainObject, type RegoValue, ValueDepthE
 import { countWith } from "../work-meter.ts";
 import { BoundedCache } from "./bounded-cache.ts";
 import { type CompiledPlan, compilePlan, type Query } from "./compile.ts";
-import { lookUp } from "./reads.ts";
 import type { QuickQuery } from "./quick-query.ts";
+import { lookUp } from "./reads.ts";
 import { valueOfEntry } from "./rules.ts";
 import { Run } from "./run.ts";
 import type { QueryContext } from "./run-context.ts";

@@ -1,7 +1,7 @@
 /** The state of one query. */
 import { type BuiltinCache, type BuiltinContext, EvaluationError } from "../builtins/contract.ts";
 import type { RegoValue } from "../values.ts";
-import type { WorkMeter } from "../work-meter.ts";
+import { nextSerial, type WorkMeter } from "../work-meter.ts";
 import type { CompiledFunction } from "./function.ts";
 import { type QueryContext, RunContext } from "./run-context.ts";
 import type { SharedResults } from "./sharing.ts";
@@ -28,8 +28,6 @@ const clockInterval = 4_096;
 
 /** Worlds searched for one with the same documents: `with` seldom nests deeper. */
 const worldsSearched = 8;
-
-let count = 0;
 
 /** One query, or one after the other about the same input with the same context: each begins with `begin`. */
 export class Run implements WorkMeter {
@@ -68,7 +66,7 @@ export class Run implements WorkMeter {
 
   /** Nothing is left of the query before. */
   begin(data: RegoValue, cache: BuiltinCache): this {
-    this.serial = ++count;
+    this.serial = nextSerial();
     this.world = { input: this.#input, data, values: [], outer: undefined };
     if (this.results.length > 0) this.results = [];
     this.asked = undefined;

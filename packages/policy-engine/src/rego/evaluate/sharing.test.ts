@@ -6,12 +6,16 @@ import type { RegoValue } from "../values.ts";
 import { compileRego, type QueryContext, SharedResults } from "./index.ts";
 
 const counted = { calls: 0 };
+function seen<T>(value: T): T {
+  counted.calls++;
+  return value;
+}
 const builtins = new Map<string, Builtin>(
   (
     [
-      { name: "look", arity: 1, call: ([value]) => (counted.calls++, value) },
-      { name: "now", arity: 1, call: (_, { nowNs }) => (counted.calls++, Number(nowNs)) },
-      { name: "look_at_nothing", arity: 0, call: () => ++counted.calls },
+      { name: "look", arity: 1, call: ([value]) => seen(value) },
+      { name: "now", arity: 1, call: (_, { nowNs }) => seen(Number(nowNs)) },
+      { name: "look_at_nothing", arity: 0, call: () => seen(true) },
     ] satisfies Builtin[]
   ).map((each) => [each.name, each]),
 );
@@ -36,10 +40,7 @@ function policy({ builtin = "look", key = "users", packageName = "test", more, b
     name: named("seen"),
     params: [0, 1, 2],
     return: 3,
-    blocks: [
-      block(statement("CallStmt", { func: builtin, args: [local(2)], result: 3 })),
-      returning(3),
-    ],
+    blocks: [block(statement("CallStmt", { func: builtin, args: [local(2)], result: 3 })), returning(3)],
   };
   const all: FunctionDraft = {
     name: named("all"),
@@ -162,12 +163,22 @@ describe("rules that policies have in common", () => {
 
   it.each<[string, Terms]>([
     ["they look at the time", { builtin: "now" }],
-    ["they look at data", { more: (draft) => draft.dots(1, ["x"], 8).slice(0, 0).concat(statement("IsDefinedStmt", { source: 1 })) }],
+    [
+      "they look at data",
+      {
+        more: () => [statement("IsDefinedStmt", { source: 1 })],
+      },
+    ],
     [
       "they replace a document",
       {
         more: (draft) => [
-          statement("WithStmt", { local: 0, path: [], value: draft.text("x"), block: block(statement("NopStmt")) }),
+          statement("WithStmt", {
+            local: 0,
+            path: [],
+            value: draft.text("x"),
+            block: block(statement("NopStmt")),
+          }),
         ],
       },
     ],

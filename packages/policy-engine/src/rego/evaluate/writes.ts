@@ -99,12 +99,7 @@ export function setConflict({ location }: Statement<"SetAddStmt">): ConflictSite
   return { message: "rules give one key both a set and another value", location };
 }
 
-export function addMember(
-  set: RegoValue | undefined,
-  value: RegoValue,
-  run: Run,
-  site: ConflictSite,
-): void {
+export function addMember(set: RegoValue | undefined, value: RegoValue, run: Run, site: ConflictSite): void {
   if (!(set instanceof RegoSet) || set.isFrozen) throw conflict(site);
   run.spend(1);
   set.add(value);

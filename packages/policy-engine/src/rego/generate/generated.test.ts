@@ -2,10 +2,10 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { argumentCost } from "../builtins/argument-cost.ts";
 import { callWith, testContext } from "../builtins/builtins.test-kit.ts";
 import { EvaluationError } from "../builtins/contract.ts";
 import { builtins } from "../builtins/index.ts";
-import { argumentCost } from "../builtins/argument-cost.ts";
 import { compilePlan } from "../evaluate/compile.ts";
 import { conflictMessage } from "../evaluate/function.ts";
 import { loadPlan, type RegoPlan } from "../plan/index.ts";
@@ -166,11 +166,17 @@ describe("a plan as code", () => {
       local: 0,
       path: [draft.string("a"), draft.string("b")],
       value: draft.text("x"),
-      block: block(statement("AssignVarStmt", { source: local(0), target: 3 }), statement("BreakStmt", { index: 1 })),
+      block: block(
+        statement("AssignVarStmt", { source: local(0), target: 3 }),
+        statement("BreakStmt", { index: 1 }),
+      ),
     });
     const query = (...blocks: Json[]) => ask(loadPlan(draft.plan(blocks)), { a: 1 });
     expect(query(block(leaving), block(...draft.result(3, 4)))).toEqual([]);
-    const within = block(statement("BlockStmt", { blocks: [block(leaving)] }), statement("ResetLocalStmt", { target: 3 }));
+    const within = block(
+      statement("BlockStmt", { blocks: [block(leaving)] }),
+      statement("ResetLocalStmt", { target: 3 }),
+    );
     expect(query(within, block(...draft.result(3, 4)))).toEqual([{ result: { a: { b: "x" } } }]);
   });
 
@@ -196,7 +202,10 @@ describe("a plan as code", () => {
 });
 
 describe("what a built-in comes to for two operands at hand", () => {
-  const values = { string: fc.string({ unit: "binary" }), number: fc.oneof(fc.integer(), fc.double({ noNaN: true })) };
+  const values = {
+    string: fc.string({ unit: "binary" }),
+    number: fc.oneof(fc.integer(), fc.double({ noNaN: true })),
+  };
   const pairs = [...builtins.values()].flatMap(({ name, ofTexts, ofNumbers }) => [
     ...(ofTexts === undefined ? [] : [{ name, kind: "string" as const, pair: ofTexts }]),
     ...(ofNumbers === undefined ? [] : [{ name, kind: "number" as const, pair: ofNumbers }]),

@@ -151,7 +151,11 @@ class PlanLot {
     if (choice < 5) {
       const names = Object.entries(arities);
       const [func, arity] = this.#random.pick(names);
-      return statement("CallStmt", { func, args: Array.from({ length: arity }, () => this.#operand()), result });
+      return statement("CallStmt", {
+        func,
+        args: Array.from({ length: arity }, () => this.#operand()),
+        result,
+      });
     }
     const later = this.#functions.slice(this.#random.below(40) === 0 ? 0 : from + 1);
     if (later.length === 0) return statement("NopStmt");
@@ -187,7 +191,9 @@ class PlanLot {
       case 3:
         return [statement("MakeNumberIntStmt", { value: this.#random.below(3), target })];
       case 4:
-        return [statement("MakeNumberRefStmt", { index: this.#draft.string("12345678901234567890"), target })];
+        return [
+          statement("MakeNumberRefStmt", { index: this.#draft.string("12345678901234567890"), target }),
+        ];
       case 5:
         return [statement("MakeNullStmt", { target })];
       case 6:
@@ -245,7 +251,11 @@ export const generatedPlanTarget: FuzzTarget = {
         question: {
           input: random.pick(inputs),
           data: { a: { b: 1 }, list: ["a"] },
-          context: { nowNs: 0n, costLimit: random.below(4) === 0 ? 200 : 20_000, strictErrors: random.below(8) === 0 },
+          context: {
+            nowNs: 0n,
+            costLimit: random.below(4) === 0 ? 200 : 20_000,
+            strictErrors: random.below(8) === 0,
+          },
         },
       });
       return answers.length === 0 ? "nothing" : "answered";

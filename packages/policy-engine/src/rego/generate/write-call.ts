@@ -24,7 +24,9 @@ export function writeCall(to: FunctionWriter, statement: Statement<"CallStmt">):
     const made = `${to.helper(valueOfRule)}(${to.bind(callee)},${args.join()},r)`;
     // Asked about the same documents, a rule comes to the same however often: in a loop once is enough.
     const kept = to.isAboutDocuments(statement) ? to.kept(callee) : undefined;
-    to.line(kept === undefined ? `${value}=${made};` : `${value}=${kept}===undefined?${kept}=${made}:${kept};`);
+    to.line(
+      kept === undefined ? `${value}=${made};` : `${value}=${kept}===undefined?${kept}=${made}:${kept};`,
+    );
   } else to.line(`${value}=${to.bind(callee)}.code(${["r", ...args].join()});`);
   to.leaveIf(`${value}===undefined`);
 }
