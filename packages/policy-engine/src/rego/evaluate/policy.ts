@@ -2,7 +2,7 @@
 
 import { isToBeGenerated } from "../../generate/pace.ts";
 import { AwaitsOutcome, type Builtin, BuiltinError, EvaluationError } from "../builtins/contract.ts";
-import { generatePlan } from "../generate/generated.ts";
+import { generatePlan, mayBeGenerated } from "../generate/generated.ts";
 import { type RegoJson, toJson } from "../json.ts";
 import type { RegoPlan } from "../plan/statements.ts";
 import { type AnyObject, isObject, type PlainObject, type RegoValue, ValueDepthError } from "../values.ts";
@@ -67,12 +67,12 @@ class Policy implements RegoPolicy {
   readonly entrypoints: readonly string[];
   readonly #compiled: CompiledPlan;
   readonly #cache = new BoundedCache();
-  /** What to make code of; undefined when that was tried. */
+  /** What to make code of; undefined when that was tried, or is not worth trying. */
   #plan: RegoPlan | undefined;
   #evaluations = 0;
 
   constructor(plan: RegoPlan, builtins: ReadonlyMap<string, Builtin>) {
-    this.#plan = plan;
+    this.#plan = mayBeGenerated(plan) ? plan : undefined;
     this.#compiled = compilePlan(plan, builtins);
     this.entrypoints = [...this.#compiled.queries.keys()];
   }

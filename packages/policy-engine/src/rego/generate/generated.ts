@@ -1,8 +1,8 @@
 import { LongSourceError, maxSource } from "../../generate/code-writer.ts";
 import { Shapes } from "../../generate/shapes.ts";
 import type { CompiledPlan } from "../evaluate/compile.ts";
-import type { Callees, CompiledFunction } from "../evaluate/function.ts";
-import { conflictMessage } from "../evaluate/function.ts";
+import { type Callees, type CompiledFunction, conflictMessage } from "../evaluate/function.ts";
+import { nestedBlocks } from "../plan/made-arrays.ts";
 import type { Block, Plan, PlanFunction, RegoPlan } from "../plan/statements.ts";
 import { FunctionWriter } from "./function-writer.ts";
 import { writeBlocks } from "./write-block.ts";
@@ -13,6 +13,21 @@ const shapes = new Shapes<Code>();
 
 /** Characters written for one plan: a request must not wait for more. What is left stays closures. */
 const maxPlanSource = 2 * maxSource;
+
+/** Statements beyond which a plan would be too long: nobody looks at more while a request waits. */
+const mostStatements = 5_000;
+
+/** Whether the plan may be made code of at all. */
+export function mayBeGenerated({ functions, plans }: RegoPlan): boolean {
+  let left = mostStatements;
+  const open = [...functions, ...plans].flatMap(({ blocks }) => blocks);
+  for (let block = open.pop(); block && left >= 0; block = open.pop()) {
+    // An empty block is something to look at as well.
+    left -= 1 + block.statements.length;
+    if (left >= 0) for (const statement of block.statements) open.push(...nestedBlocks(statement));
+  }
+  return left >= 0;
+}
 
 /**
  * Makes the functions and queries of a plan JavaScript functions, as far as they can be: not those that would be long, and
