@@ -85,3 +85,13 @@ describe("to_number", () => {
     expect(() => call("to_number", "Infinity")).toThrow("valid number string");
   });
 });
+
+describe("units.parse_bytes", () => {
+  it("comes to the same for amounts as people write them and for the same with a fraction", () => {
+    for (const unit of ["K", "M", "G", "Ki", "Mi", "Gi"])
+      for (const amount of ["0", "1", "100", "00256", "999999"])
+        expect(call("units.parse_bytes", amount + unit)).toBe(
+          call("units.parse_bytes", `${amount}.0${unit}`),
+        );
+  });
+});
