@@ -27,7 +27,12 @@ export const rego = z
         "OPA bundle that holds modules and data, instead of a module: fetched, verified and kept up to date.",
       )
       .exactOptional(),
-    version: z.enum(["v0", "v1"]).default("v1").describe("Version of the Rego language."),
+    version: z
+      .enum(["v0", "v1"])
+      .default("v1")
+      .describe(
+        "Version of the Rego language; of a bundle, that of the modules whose version its manifest does not say.",
+      ),
     entrypoint: text({
       min: 1,
       max: 253,

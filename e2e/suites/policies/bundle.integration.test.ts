@@ -232,15 +232,25 @@ deny contains msg if {
     expect(await refusal(configMap("bare"))).toContain("planned: one of");
   });
 
-  it("is not one where two versions of the language are mixed", async () => {
-    const manifest = { roots: ["shop", "owners", "old"], file_rego_versions: { "/old/*.rego": 0 } };
-    server.bundle = await bundles!.build({
-      ...files("mixed"),
-      ".manifest": JSON.stringify(manifest),
-      "old/policy.rego": "package old\n\nallow { input.x }\n",
-    });
-    await apply(cluster, bundlePolicy("mixed"));
-    const told = await untilReason("mixed", "Compiled", "Invalid");
-    expect(told.message).toContain("build a bundle of one version");
+  it("may be written in two versions of the language, each module in that which the manifest says", async () => {
+    const roots = ["shop", "owners", "old"];
+    const build = (file_rego_versions: Manifest) =>
+      bundles!.build({
+        ...files("mixed"),
+        ".manifest": JSON.stringify({ roots, file_rego_versions }),
+        "old/names.rego": "package old\n\nfree[name] { name := data.owners.names[_] }\n",
+        "shop/policy.rego": `package shop
+
+deny contains msg if {
+  owner := object.get(input.request.object.metadata, ["labels", "owner"], "nobody")
+  not owner in data.old.free
+  msg := sprintf("mixed: one of %v must own it", [data.old.free])
+}
+`,
+      });
+    server.bundle = await build({ "/old/*.rego": 0 });
+    await enforce(cluster, bundlePolicy("mixed"));
+    expect(await refusal(configMap("bare"))).toContain('mixed: one of ["ann"] must own it');
+    expect(await refusal(configMap("bare", { owner: "ann" }))).toBeUndefined();
   });
 });

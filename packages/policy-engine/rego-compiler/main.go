@@ -19,6 +19,8 @@ type request struct {
 	Modules map[string]string `json:"modules"`
 	// "v0" or "v1" (the default).
 	RegoVersion string `json:"regoVersion"`
+	// Versions of the modules that are written in another, by path.
+	Versions map[string]string `json:"versions"`
 	// References such as data.shieldx.deny; each becomes a plan named shieldx/deny.
 	Entrypoints []string `json:"entrypoints"`
 	// Instead of entrypoints: names of rules, the first of which that the modules' package has is the entrypoint.

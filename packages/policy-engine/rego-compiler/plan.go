@@ -21,8 +21,12 @@ func compilePlan(asked request) (json.RawMessage, error) {
 	if err != nil {
 		return nil, err
 	}
+	versions, err := versionsByPath(asked, version)
+	if err != nil {
+		return nil, err
+	}
 	capabilities := capabilitiesFor(asked)
-	modules, err := parse(asked, version, capabilities)
+	modules, err := parse(asked, versions, capabilities)
 	if err != nil {
 		return nil, err
 	}
@@ -43,6 +47,25 @@ func regoVersion(name string) (ast.RegoVersion, error) {
 	}
 }
 
+// Of every module. A version of a module that is not there is a mistake of the caller's, and never one to pass over.
+func versionsByPath(asked request, version ast.RegoVersion) (map[string]ast.RegoVersion, error) {
+	versions := make(map[string]ast.RegoVersion, len(asked.Modules))
+	for path := range asked.Modules {
+		versions[path] = version
+	}
+	for _, path := range util.KeysSorted(asked.Versions) {
+		if _, ok := versions[path]; !ok {
+			return nil, fmt.Errorf("versions names %q, which is no module", path)
+		}
+		own, err := regoVersion(asked.Versions[path])
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		versions[path] = own
+	}
+	return versions, nil
+}
+
 // Built-ins the caller does not have are taken out of the declarations, so that the compiler itself names the place
 // that calls one. The caller may have others that OPA does not know.
 func capabilitiesFor(asked request) *ast.Capabilities {
@@ -61,11 +84,13 @@ func isSyntax(builtin *ast.Builtin) bool {
 	return slices.Contains([]string{ast.Assign.Name, ast.Equality.Name, ast.Equal.Name}, builtin.Name)
 }
 
-func parse(asked request, version ast.RegoVersion, capabilities *ast.Capabilities) (map[string]*ast.Module, error) {
-	options := ast.ParserOptions{RegoVersion: version, Capabilities: capabilities, ProcessAnnotation: true}
+func parse(
+	asked request, versions map[string]ast.RegoVersion, capabilities *ast.Capabilities,
+) (map[string]*ast.Module, error) {
 	modules := make(map[string]*ast.Module, len(asked.Modules))
 	var failed ast.Errors
 	for _, path := range util.KeysSorted(asked.Modules) {
+		options := ast.ParserOptions{RegoVersion: versions[path], Capabilities: capabilities, ProcessAnnotation: true}
 		module, err := ast.ParseModuleWithOpts(path, asked.Modules[path], options)
 		var located ast.Errors
 		switch {

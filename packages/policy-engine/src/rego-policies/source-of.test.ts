@@ -34,22 +34,50 @@ describe("what a policy is compiled from", () => {
     expect(sourceKey(source)).not.toBe(sourceKey({ ...source, entrypoint: "data.shop.warn" }));
   });
 
-  it("is of the version the bundle names, or the policy says for all of it", () => {
-    const v0 = read({ ".manifest": { rego_version: 0 }, "old/policy.rego": old });
-    expect(bundleSource(v0, "x", asV1)).toMatchObject({ version: "v0" });
-    const unnamed = read({ "old/policy.rego": "package old\n\nx := 1\n" });
-    expect(bundleSource(unnamed, "x", { version: "v0" })).toMatchObject({ version: "v0" });
+  /** The version each module is compiled as. */
+  const versionsIn = (manifest: object | undefined, version: "v0" | "v1") => {
+    const bundle = read({
+      ...(manifest === undefined ? {} : { "/.manifest": manifest }),
+      "/old/policy.rego": old,
+      "/shop/policy.rego": module,
+    });
+    const source = bundleSource(bundle, "x", { version });
+    if ("problem" in source) return source.problem;
+    return ["old/policy.rego", "shop/policy.rego"].map((path) => source.versions?.[path] ?? source.version);
+  };
+
+  it("is of the versions that the manifest says, and else of the policy's", () => {
+    expect(versionsIn(undefined, "v1")).toEqual(["v1", "v1"]);
+    expect(versionsIn(undefined, "v0")).toEqual(["v0", "v0"]);
+    expect(versionsIn({ rego_version: 0 }, "v1")).toEqual(["v0", "v0"]);
+    expect(versionsIn({ rego_version: 1 }, "v0")).toEqual(["v1", "v1"]);
+    expect(versionsIn({ file_rego_versions: { "/old/*.rego": 0 } }, "v1")).toEqual(["v0", "v1"]);
+    expect(versionsIn({ file_rego_versions: { "/shop/policy.rego": 1 } }, "v0")).toEqual(["v0", "v1"]);
+    const both = { rego_version: 1, file_rego_versions: { "/old/policy.rego": 0 } };
+    expect(versionsIn(both, "v0")).toEqual(["v0", "v1"]);
   });
 
-  it("is nothing that would be half compiled", () => {
-    const mixed = read({
-      ".manifest": { file_rego_versions: { "/old/*.rego": 0 } },
-      "old/policy.rego": old,
-      "shop/policy.rego": module,
-    });
-    expect(bundleSource(mixed, "x", asV1)).toEqual({
-      problem: "old/policy.rego is written in Rego v0, shop/policy.rego in v1: build a bundle of one version",
-    });
+  it("is of the first pattern in the order of their bytes where several match", () => {
+    const overlapping = (first: 0 | 1, second: 0 | 1) =>
+      versionsIn(
+        { rego_version: 0, file_rego_versions: { "/shop/*": second, "/*/policy.rego": first } },
+        "v1",
+      );
+    expect(overlapping(0, 1)).toEqual(["v0", "v0"]);
+    expect(overlapping(1, 0)).toEqual(["v1", "v1"]);
+    expect(versionsIn({ file_rego_versions: { "/{old,new}/**": 0, "/shop/[!p]*": 0 } }, "v1")).toEqual([
+      "v0",
+      "v1",
+    ]);
+  });
+
+  it("is no module of a version that OPA has not released, which it names", () => {
+    expect(versionsIn({ file_rego_versions: { "/shop/*": 2 } }, "v1")).toBe(
+      "shop/policy.rego is written in Rego v2 by the bundle's manifest, which OPA keeps for what is not released yet: build it with rego_version 0 or 1",
+    );
+  });
+
+  it("is something to compile", () => {
     expect(bundleSource(read({ "data.json": {} }), "x", asV1)).toMatchObject({
       problem: expect.stringContaining("neither modules nor a plan"),
     });

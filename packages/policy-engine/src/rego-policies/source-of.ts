@@ -29,30 +29,35 @@ function hostsPart(allowedHosts: RegoSpec["allowedHosts"]): Pick<RegoSource, "ca
 export function bundleSource(
   bundle: SnapshotBundle,
   identity: string,
-  { version: asked, entrypoint, allowedHosts }: RegoUse,
+  { version = "v1", entrypoint, allowedHosts }: RegoUse,
 ): RegoSource | { readonly problem: string } {
   const { modules, data, plan } = bundle;
-  const [first, ...others] = modules;
-  if (first === undefined && plan === undefined)
+  if (modules.length === 0 && plan === undefined)
     return { problem: "the bundle has neither modules nor a plan: build it with the policies in it" };
-  // Manifests mostly name no version: a policy that says v0 speaks for all of its bundle.
-  const version = asked === "v0" ? asked : (first?.regoVersion ?? asked);
-  const other = asked === "v0" ? undefined : others.find(({ regoVersion }) => regoVersion !== version);
-  if (first !== undefined && other !== undefined)
-    return {
-      problem: `${first.path} is written in Rego ${first.regoVersion}, ${other.path} in ${other.regoVersion}: build a bundle of one version`,
-    };
-  if (version === "v2")
-    return {
-      problem: "the bundle's rego_version is 2, which is for OPA's own transition: build it with 0 or 1",
-    };
+  const written = modulesOf(bundle, version);
+  if ("problem" in written) return written;
+  return { ...written, data, plan, identity, entrypoint, ...hostsPart(allowedHosts) };
+}
+
+/**
+ * The modules of a bundle, and the version that each is written in: as its manifest says, and where that says nothing as
+ * the policy does, which is how OPA takes the version it is started with (v1/bundle `RegoVersionForFile`).
+ */
+export function modulesOf(
+  { modules }: Pick<SnapshotBundle, "modules">,
+  version: RegoSource["version"],
+): Pick<RegoSource, "modules" | "version" | "versions"> | { readonly problem: string } {
+  const versions: [string, RegoSource["version"]][] = [];
+  for (const { path, regoVersion = version } of modules) {
+    if (regoVersion === "v2")
+      return {
+        problem: `${path} is written in Rego v2 by the bundle's manifest, which OPA keeps for what is not released yet: build it with rego_version 0 or 1`,
+      };
+    if (regoVersion !== version) versions.push([path, regoVersion]);
+  }
   return {
     modules: Object.fromEntries(modules.map(({ path, source }) => [path, source])),
-    data,
-    plan,
-    identity,
     version,
-    entrypoint,
-    ...hostsPart(allowedHosts),
+    ...(versions.length === 0 ? {} : { versions: Object.fromEntries(versions) }),
   };
 }

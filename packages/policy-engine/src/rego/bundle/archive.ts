@@ -10,6 +10,12 @@ import { decodeText } from "./text.ts";
 /** Contents by plain path. They are parts of the bytes they came from. */
 export type BundleFiles = ReadonlyMap<string, Uint8Array>;
 
+export interface BundleArchive {
+  readonly files: BundleFiles;
+  /** How the archive itself spells each path, by plain path: with a leading slash, `./`, or neither. */
+  readonly spellings: ReadonlyMap<string, string>;
+}
+
 const megabyte = 1 << 20;
 /** Bytes of the records before one entry. */
 const maxRecordBytes = megabyte;
@@ -47,8 +53,9 @@ interface Announced {
 }
 
 /** Cut short, the archive would seem to hold fewer files than it does: its end is demanded. @throws BundleError */
-export function readTar(tar: Uint8Array, limits: BundleLimits): BundleFiles {
+export function readTar(tar: Uint8Array, limits: BundleLimits): BundleArchive {
   const files = new Map<string, Uint8Array>();
+  const spellings = new Map<string, string>();
   let announced: Announced = {};
   let entries = 0;
   for (let at = 0; ; ) {
@@ -56,7 +63,7 @@ export function readTar(tar: Uint8Array, limits: BundleLimits): BundleFiles {
     if (block.length < blockBytes) throw invalid(at, "the archive ends before its end mark");
     if (isZero(block)) {
       checkEnd(tar, at, announced);
-      return files;
+      return { files, spellings };
     }
     entries += 1;
     if (entries > 4 * limits.files) throw tooMany(limits);
@@ -66,7 +73,7 @@ export function readTar(tar: Uint8Array, limits: BundleLimits): BundleFiles {
     if (size > tar.length - from) throw invalid(at, "it is longer than the archive");
     const content = tar.subarray(from, from + size);
     const next = from + Math.ceil(size / blockBytes) * blockBytes;
-    announced = take(header, content, announced, at, files, limits);
+    announced = take(header, content, announced, at, { files, spellings }, limits);
     at = next;
   }
 }
@@ -83,7 +90,7 @@ function take(
   content: Uint8Array,
   announced: Announced,
   offset: number,
-  files: Map<string, Uint8Array>,
+  { files, spellings }: { files: Map<string, Uint8Array>; spellings: Map<string, string> },
   limits: BundleLimits,
 ): Announced {
   if (isRecord(header.flag)) {
@@ -107,6 +114,7 @@ function take(
   if (files.has(plain)) throw new BundleError("INVALID_ARCHIVE", "is in the archive twice", { file: plain });
   if (files.size >= limits.files) throw tooMany(limits);
   files.set(plain, content);
+  spellings.set(plain, path);
   return {};
 }
 

@@ -18,7 +18,8 @@ export interface BundleModule {
   /** Path in the bundle, without a leading slash. */
   readonly path: string;
   readonly source: string;
-  readonly regoVersion: RegoVersion;
+  /** As the manifest says; undefined where it says nothing: whoever compiles the bundle decides. */
+  readonly regoVersion: RegoVersion | undefined;
   /** `data.` left out: `["http", "authz"]`. */
   readonly package: readonly string[];
 }

@@ -1,6 +1,7 @@
 /** `.manifest` (OPA's documentation, "Bundle File Format"; v1/bundle Manifest). Fields it does not define are ignored. */
 import { LimitError } from "../builtins/contract.ts";
 import { compileGlob, type Glob, GlobSyntaxError } from "../builtins/go/glob-pattern.ts";
+import { compareStrings } from "../scalar-order.ts";
 import type { RegoValue } from "../values.ts";
 import type { Manifest, RegoVersion } from "./bundle.ts";
 import { BundleError } from "./errors.ts";
@@ -23,14 +24,17 @@ const versions: readonly RegoVersion[] = ["v0", "v1", "v2"];
 
 export interface ReadManifest {
   readonly manifest: Manifest;
-  /** The version a module is written in, by its plain path. */
-  readonly versionOf: (path: string) => RegoVersion;
+  /**
+   * The version a module is written in, by its path as the archive spells it, which is what OPA holds against patterns: with
+   * a leading slash where `opa build` made it. Undefined where the manifest says nothing of it.
+   */
+  readonly versionOf: (path: string) => RegoVersion | undefined;
 }
 
 /** @param bytes undefined where the bundle has no manifest: it then owns all of `data`. @throws BundleError */
 export function readManifest(bytes: Uint8Array | undefined): ReadManifest {
   if (bytes === undefined)
-    return { manifest: { revision: "", roots: new Roots([""]), metadata: {} }, versionOf: () => "v1" };
+    return { manifest: { revision: "", roots: new Roots([""]), metadata: {} }, versionOf: () => undefined };
   const fields = new Fields(
     readJson(bytes, manifestFile, "INVALID_MANIFEST"),
     manifestFile,
@@ -75,28 +79,29 @@ export function trimSlashes(path: string): string {
   return path.slice(from, to);
 }
 
-function versionsOf(fields: Fields): (path: string) => RegoVersion {
-  const overall = versionFrom(fields, "rego_version", fields.optional("rego_version")) ?? "v1";
+function versionsOf(fields: Fields): ReadManifest["versionOf"] {
+  const given = fields.optional("rego_version");
+  const overall = given === undefined ? undefined : versionFrom(fields, "rego_version", given);
   const patterns = Object.entries(fields.object("file_rego_versions") ?? {});
   if (patterns.length > maxPatterns)
     fields.fail("file_rego_versions", `has more than ${maxPatterns} patterns`);
-  // Which of several patterns that match counts is left open by OPA, which takes them in this order.
+  // Which of several patterns that match counts is left open by OPA, which takes them in the order of their bytes.
   const compiled = patterns
-    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .sort(([a], [b]) => compareStrings(a, b))
     .map(([pattern, version]) => ({
       glob: globOf(fields, pattern),
-      version: versionFrom(fields, `file_rego_versions[${JSON.stringify(pattern)}]`, version) ?? overall,
+      // null would be 0 to OPA: whoever means that can write it.
+      version: versionFrom(fields, `file_rego_versions[${JSON.stringify(pattern)}]`, version),
     }));
   let left = maxMatchingWork;
   const spend = (units: number): void => {
     left -= units + 1;
     if (left < 0) fields.fail("file_rego_versions", "takes too long to match: use fewer or simpler patterns");
   };
-  return (path) => compiled.find(({ glob }) => glob.matches(`/${path}`, spend))?.version ?? overall;
+  return (path) => compiled.find(({ glob }) => glob.matches(path, spend))?.version ?? overall;
 }
 
-function versionFrom(fields: Fields, name: string, value: RegoValue | undefined): RegoVersion | undefined {
-  if (value === undefined || value === null) return undefined;
+function versionFrom(fields: Fields, name: string, value: RegoValue): RegoVersion {
   const version = typeof value === "number" ? versions[value] : undefined;
   return version ?? fields.fail(name, "must be 0, 1 or 2");
 }

@@ -131,6 +131,34 @@ describe.skipIf(opa === undefined)("bundles of OPA", () => {
     ]);
   });
 
+  it.each<[object]>([
+    [{ rego_version: 0 }],
+    [{ rego_version: 0, file_rego_versions: { "/shop/policy.rego": 1 } }],
+    [{ file_rego_versions: { "/old/*": 0 } }],
+    [{ file_rego_versions: { "*/deep/*.rego": 0, "/shop/*": 1 } }],
+    [{ file_rego_versions: { "/{old,new}/**/{x,y}.rego": 0, "/shop/p[a-n]*": 0 } }],
+    [{ file_rego_versions: { "/*": 0, "/shop/**": 1 } }],
+    [{ file_rego_versions: { "/o?d/*": 1, "/old/deep/x.rego": 0, "/\uffee*": 0, "/\u{1f600}*": 0 } }],
+    [{ rego_version: 0, file_rego_versions: { "/shop/policy.reg": 1, "shop/policy.rego": 1, "/old": 1 } }],
+  ])("have modules of the versions that OPA takes %j for", async (versions) => {
+    // Each of these can be read in one version of the language only.
+    const written = { v0: "deny[x] { x := 1 }", v1: "deny contains x if { x := 1 }", v2: "" };
+    const paths = { "old/deep/x.rego": "old", "shop/policy.rego": "shop" };
+    // As `opa build`, `tar` of a folder, and `tar` of files spell paths.
+    for (const start of ["/", "./", ""]) {
+      const filesWith = (source: (path: string) => string): Files => ({
+        [`${start}.manifest`]: { roots: ["old", "shop"], ...versions },
+        ...Object.fromEntries(
+          Object.entries(paths).map(([path, name]) => [start + path, `package ${name}\n\n${source(path)}\n`]),
+        ),
+      });
+      const read = readBundle(bundleOf(filesWith(() => "x := 1"))) as SnapshotBundle;
+      const version = new Map(read.modules.map(({ path, regoVersion }) => [path, regoVersion ?? "v1"]));
+      const bytes = bundleOf(filesWith((path) => written[version.get(path) ?? "v2"]));
+      expect(await dataOf(bytes), start).toEqual({ old: { deny: [1] }, shop: { deny: [1] } });
+    }
+  });
+
   it("are changed by a delta as by OPA's server", async () => {
     const { stdout } = await run("tar", ["--version"]).catch(() => ({ stdout: "" }));
     if (!stdout.includes("GNU tar")) return;

@@ -238,6 +238,16 @@ describe("a bundle is refused", () => {
       { ".manifest": { rego_version: 3 } },
       "rego_version must be 0, 1 or 2",
     ],
+    [
+      "with an unknown version of Rego for one file",
+      { ".manifest": { file_rego_versions: { "/old/x.rego": 7 } } },
+      '.manifest: file_rego_versions["/old/x.rego"] must be 0, 1 or 2',
+    ],
+    [
+      "with no version of Rego for a pattern",
+      { ".manifest": { file_rego_versions: { "/old/*": null } } },
+      '.manifest: file_rego_versions["/old/*"] must be 0, 1 or 2',
+    ],
     ["with a pattern that is none", { ".manifest": { file_rego_versions: { "{a": 1 } } }, "is no pattern"],
     [
       "with WebAssembly named",

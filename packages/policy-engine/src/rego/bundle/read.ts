@@ -1,6 +1,6 @@
 /** A bundle from its bytes: everything is checked before anything of it is given out. */
 import { loadPlan, PlanError, type RegoPlan } from "../plan/index.ts";
-import { type BundleFiles, inflate, readTar } from "./archive.ts";
+import { type BundleArchive, type BundleFiles, inflate, readTar } from "./archive.ts";
 import type { Bundle, BundleModule } from "./bundle.ts";
 import { baseOf, countValues, DataTree, isDataFile, isYamlData } from "./data-files.ts";
 import { patchFile, readPatch } from "./delta.ts";
@@ -43,13 +43,14 @@ export function readBundle(bytes: Uint8Array, options: ReadOptions = {}): Bundle
 /** As `readBundle`, of the archive as it is before gzip. @throws BundleError */
 export function readUnpacked(tar: Uint8Array, options: ReadOptions = {}): Bundle {
   const limits = { ...defaultBundleLimits, ...options.limits };
-  const files = readTar(tar, limits);
+  const archive = readTar(tar, limits);
+  const { files } = archive;
   checkNames(files);
   const values = checkAmounts(files, limits);
   const patch = files.get(patchFile);
   checkSignature(files, patch !== undefined, options.verification);
   const read = readManifest(files.get(manifestFile));
-  return patch === undefined ? readSnapshot(files, read, values) : readDelta(files, patch, read, limits);
+  return patch === undefined ? readSnapshot(archive, read, values) : readDelta(files, patch, read, limits);
 }
 
 function checkNames(files: BundleFiles): void {
@@ -125,13 +126,19 @@ function checkSignature(
   verifyFiles(files, verification.verifier, verification.nowMs);
 }
 
-function readSnapshot(files: BundleFiles, { manifest, versionOf }: ReadManifest, values: number): Bundle {
+function readSnapshot(
+  { files, spellings }: BundleArchive,
+  { manifest, versionOf }: ReadManifest,
+  values: number,
+): Bundle {
   const data = new DataTree();
   const modules: BundleModule[] = [];
   let plan: RegoPlan | undefined;
   for (const [path, bytes] of files) {
-    if (path.endsWith(".rego")) modules.push(readModule(path, bytes, manifest.roots, versionOf));
-    else if (isDataFile(baseOf(path))) data.add(path, bytes);
+    if (path.endsWith(".rego")) {
+      const regoVersion = versionOf(spellings.get(path) ?? path);
+      modules.push({ ...readModule(path, bytes, manifest.roots), regoVersion });
+    } else if (isDataFile(baseOf(path))) data.add(path, bytes);
     else if (path === planFile) plan = readPlan(bytes, manifest.roots);
   }
   const outside = manifest.roots.firstOutside(data.root);
@@ -147,12 +154,7 @@ function placeText(path: readonly string[]): string {
   return JSON.stringify(path.join("/").slice(0, 200));
 }
 
-function readModule(
-  path: string,
-  bytes: Uint8Array,
-  roots: Roots,
-  versionOf: ReadManifest["versionOf"],
-): BundleModule {
+function readModule(path: string, bytes: Uint8Array, roots: Roots): Omit<BundleModule, "regoVersion"> {
   const source = decodeText(bytes, path);
   const segments = packageOf(source, path);
   if (!roots.contain(segments))
@@ -163,7 +165,7 @@ function readModule(
         file: path,
       },
     );
-  return { path, source, regoVersion: versionOf(path), package: segments };
+  return { path, source, package: segments };
 }
 
 function readPlan(bytes: Uint8Array, roots: Roots): RegoPlan {

@@ -102,6 +102,33 @@ describe.skipIf(wasmFile === undefined)("the Rego compiler", () => {
     ]);
   });
 
+  it("compiles modules of two versions as one program", async () => {
+    const modules = {
+      "old.rego": "package old\n\nnames[x] { x := input.names[_] }\n",
+      "policy.rego": "package shieldx\n\ndeny contains x if some x in data.old.names\n",
+    };
+    const [mixed, turned, ...wrong] = await compilerWith().compile([
+      request("", { modules, versions: { "old.rego": "v0" } }),
+      request("", { modules, regoVersion: "v0", versions: { "policy.rego": "v1" } }),
+      request("", { modules }),
+      request("", { modules, versions: { "old.rego": "v0", "policy.rego": "v0" } }),
+      request("", { modules, versions: { "other.rego": "v0" } }),
+      request("", { modules, versions: { "old.rego": "v7" as "v0" } }),
+    ]);
+    for (const outcome of [mixed, turned]) {
+      if (!outcome?.ok) throw new Error(JSON.stringify(outcome));
+      const policy = compileRego(outcome.plan, allBuiltins);
+      const question = { input: { names: ["b", "a"] }, context: { nowNs: 0n } };
+      expect(policy.evaluate("shieldx/deny", question)).toEqual([{ result: ["a", "b"] }]);
+    }
+    expect(wrong.map((outcome) => (outcome.ok ? "ok" : outcome.problems[0]))).toEqual([
+      expect.objectContaining({ code: "rego_parse_error", file: "old.rego", row: 3 }),
+      expect.objectContaining({ code: "rego_parse_error", file: "policy.rego", row: 3 }),
+      expect.objectContaining({ message: 'versions names "other.rego", which is no module' }),
+      expect.objectContaining({ message: 'old.rego: regoVersion is "v7", must be v0 or v1' }),
+    ]);
+  });
+
   it("finds the rule that holds what is wrong, in either version of the language", async () => {
     const rules = ["violation", "deny"];
     const ask = (source: string, more: Partial<CompileRequest> = {}): CompileRequest => ({

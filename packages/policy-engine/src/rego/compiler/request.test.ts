@@ -25,6 +25,7 @@ describe("the digest of a request", () => {
     ["a path", { modules: { "a.rego": "package a", "c.rego": "package b" } }],
     ["the entrypoints", { entrypoints: ["data.a.deny", "data.b.deny"] }],
     ["the version", { regoVersion: "v0" }],
+    ["the version of a module", { versions: { "b.rego": "v0" } }],
     ["the built-ins", { builtins: ["count"] }],
     ["printing", { keepPrint: true }],
   ])("changes with %s", (_, change) => {

@@ -9,8 +9,10 @@ export interface CompileRequest {
   readonly entrypoints?: readonly string[];
   /** Instead of entrypoints: names of rules, the first of which that the modules' one package has is the entrypoint. */
   readonly rules?: readonly string[];
-  /** Default v1. */
+  /** Of modules that `versions` does not name; default v1. */
   readonly regoVersion?: "v0" | "v1";
+  /** By path: modules that are written in another version. */
+  readonly versions?: Readonly<Record<string, "v0" | "v1">>;
   /** Built-ins the policy may call; a call of another is an error that names its place. */
   readonly builtins: readonly string[];
   /** Keep `print()` instead of erasing it. */
@@ -37,16 +39,21 @@ export function planName(reference: string): string {
   return reference.slice("data.".length).replaceAll(".", "/");
 }
 
-/** The line the compiler reads. Order of modules and built-ins does not matter, so is not in it. */
+/** The line the compiler reads. Order of modules, versions and built-ins does not matter, so is not in it. */
 export function requestLine(request: CompileRequest, id: string): string {
   return JSON.stringify({
     id,
-    modules: Object.fromEntries(Object.entries(request.modules).sort(([a], [b]) => (a < b ? -1 : 1))),
+    modules: inOrder(request.modules),
     ...(request.rules === undefined ? { entrypoints: request.entrypoints ?? [] } : { rules: request.rules }),
     regoVersion: request.regoVersion ?? "v1",
+    versions: inOrder(request.versions ?? {}),
     builtins: request.builtins.toSorted(),
     print: request.keepPrint ?? false,
   });
+}
+
+function inOrder(byPath: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(byPath).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** SHA-256, in hex, of all that decides the plan: the request and the compiler. */

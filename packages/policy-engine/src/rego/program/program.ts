@@ -35,12 +35,19 @@ const reachingOut: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** What OPA's compiler is asked for. */
-export function compileRequestOf({ modules, version, entrypoint, callsHosts }: RegoSource): CompileRequest {
+export function compileRequestOf({
+  modules,
+  version,
+  versions,
+  entrypoint,
+  callsHosts,
+}: RegoSource): CompileRequest {
   const mayBeCalled = (name: string) =>
     !reachingOut.has(name) || (name === "http.send" && callsHosts === true);
   return {
     modules,
     regoVersion: version,
+    ...(versions === undefined ? {} : { versions }),
     builtins: [...builtins.keys()].filter(mayBeCalled),
     ...(entrypoint === undefined ? { rules: defaultRules } : { entrypoints: [entrypoint] }),
   };
