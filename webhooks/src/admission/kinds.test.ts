@@ -61,7 +61,11 @@ function request(object: { kind: string }, more: Partial<AdmissionRequest> = {})
   };
 }
 
-function setUp(check: ExpressionCheck = { result: "good" }, rego: RegoPolicyState = { kind: "compiling" }) {
+function setUp(
+  check: ExpressionCheck = { result: "good" },
+  rego: RegoPolicyState = { kind: "compiling" },
+  serverMinor = 37,
+) {
   const allowing = { namespaces: { names: ["default"] }, maxDuration: "24h" };
   const set = buildPolicySet({
     policies: [parseShieldPolicy(policy({ ...podSecurity, exceptions: allowing }))],
@@ -72,7 +76,7 @@ function setUp(check: ExpressionCheck = { result: "good" }, rego: RegoPolicyStat
   const handler = kindHandler({
     policySet: () => set,
     findNamespace: async (name) => namespace(name),
-    serverMinor: () => 37,
+    serverMinor: () => serverMinor,
     checkExpressions: async () => {
       checks++;
       return check;
@@ -133,6 +137,31 @@ describe("ShieldPolicies", () => {
     expect(bed.checks()).toBe(0);
     expect(await bed.ask(request(policy()))).toEqual({ allowed: true });
     expect(bed.checks()).toBe(1);
+  });
+
+  it("are looked at here where the API server lacks what they call, and refused where only that could judge", async () => {
+    const calling = (expression: string, more: object = {}) =>
+      request(policy({ ...celSpec, validations: [{ expression }], ...more }));
+    const old = setUp(undefined, undefined, 34);
+    const distinct = "object.data.l.distinct().size() == 1";
+    expect(await old.ask(calling(distinct))).toEqual({ allowed: true });
+    expect(await old.ask(calling(distinct, { evaluation: "Webhook" }))).toEqual({ allowed: true });
+    expect(await old.ask(calling(distinct, { actions: { admission: "off" } }))).toEqual({ allowed: true });
+    expect(old.checks()).toBe(0);
+    const [rule] = celSpec.matchConstraints.resourceRules;
+    const matchConstraints = { resourceRules: [{ ...rule, resources: ["*"] }] };
+    for (const more of [{ evaluation: "Native" }, { matchConstraints }]) {
+      const refused = await old.ask(calling(distinct, more));
+      expect(refused.status?.message).toBe(
+        "spec.validations[0].expression calls distinct, which came with Kubernetes 1.34 and which API servers take in policies from 1.35 on; this one is 1.34: use evaluation Auto or Webhook, and name what the policy is about",
+      );
+    }
+    expect(old.checks()).toBe(0);
+    expect(await old.ask(calling("object.data.n == '1'"))).toEqual({ allowed: true });
+    expect(old.checks()).toBe(1);
+    const newer = setUp(undefined, undefined, 35);
+    expect(await newer.ask(calling(distinct, { evaluation: "Native" }))).toEqual({ allowed: true });
+    expect(newer.checks()).toBe(1);
   });
 
   it("pass with a warning when the API server cannot be asked", async () => {

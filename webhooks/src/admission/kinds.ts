@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import {
   type ExceptionApproval,
+  fitsWebhook,
   InvalidObjectError,
   isOnlyServed,
   mutates,
@@ -9,8 +10,10 @@ import {
 } from "@shieldx/crds";
 import {
   compilePolicy,
+  describeMissing,
   inTurns,
   isTransient,
+  missingOnServer,
   PolicyCompileError,
   type PolicySet,
   passingTestsRequired,
@@ -62,6 +65,12 @@ export function kindHandler(parts: KindHandlerParts): AdmissionHandler {
   };
 }
 
+/** Whether the API server need not understand the policy: it is off, or the webhook's, or will be. */
+function isOursToEvaluate(spec: ShieldPolicy["spec"]): boolean {
+  if (spec.actions.admission === "off" || mutates(spec) || spec.evaluation === "Webhook") return true;
+  return spec.evaluation === "Auto" && fitsWebhook(spec);
+}
+
 /** Left for what comes after a module has been compiled. */
 const shareForCompiling = 0.8;
 
@@ -71,13 +80,21 @@ async function judgePolicy(
   deadlineMs: number,
 ): Promise<AdmissionAnswer> {
   let policy: ShieldPolicy;
+  let isLacking = false;
   try {
     policy = parseShieldPolicy(request.object, { unknownFields: "drop" });
     if (policy.spec.engine === "rego" && !isOnlyServed(policy.spec))
       await parts.rego.prepare(policy.spec, deadlineMs * shareForCompiling);
-    // Mutations are understood here whoever is going to make them.
-    const evaluatesNative = mutates(policy.spec);
-    const environment = { serverMinor: parts.serverMinor(), evaluatesNative, rego: parts.rego.state };
+    const serverMinor = parts.serverMinor();
+    const missing = missingOnServer(policy.spec, serverMinor);
+    isLacking = missing !== undefined;
+    if (missing !== undefined && !isOursToEvaluate(policy.spec)) {
+      const told = describeMissing(missing, serverMinor);
+      return invalid(`${told}: use evaluation Auto or Webhook, and name what the policy is about`);
+    }
+    // Mutations are understood here whoever is going to make them, and what the API server cannot evaluate is ours.
+    const evaluatesNative = isLacking || mutates(policy.spec);
+    const environment = { serverMinor, evaluatesNative, rego: parts.rego.state };
     const compiled = compilePolicy(policy, environment);
     const budgetMs = Math.min(TESTS_BUDGET_MS, deadlineMs / 2);
     const limits = { budgetMs, cpuNow: threadCpuNow };
@@ -94,7 +111,7 @@ async function judgePolicy(
   }
   const { engine, evaluation, actions } = policy.spec;
   // What is evaluated here has been compiled here; the API server knows best what it takes itself.
-  if (mutates(policy.spec)) return { allowed: true };
+  if (isLacking || mutates(policy.spec)) return { allowed: true };
   if (engine !== "cel" || evaluation === "Webhook" || actions.admission === "off") return { allowed: true };
   const check = await parts.checkExpressions(policy, deadlineMs);
   switch (check.result) {

@@ -98,6 +98,7 @@ export class Wants {
       const rendered = renderAdmissionPolicy(asPolicy(policy), honoured.map(asException), now, {
         namespaceLabels: (name) => namespaceLabels(context, name),
         neverJudged: this.#operator.ownNamespaces,
+        serverMinor: this.#operator.serverMinor,
       });
       return { rendered, fragment: this.#fragmentOf(context, rendered), problem: undefined };
     } catch (error) {

@@ -32,7 +32,7 @@ const cel = (over: Partial<Spec> = {}): Spec => ({
   evaluation: "Auto",
   ...over,
 });
-const server = { servesMutatingPolicies: false };
+const server = { serverMinor: 37, servesMutatingPolicies: false };
 const allWell: WebhookState = {
   replicas: 2,
   loaded: 2,
@@ -73,6 +73,26 @@ describe("enforcerOf", () => {
     expect(enforcerOf(podSecurity(), server).by).toBe("Webhook");
     expect(enforcerOf(cel(), server).by).toBe("Native");
     expect(enforcerOf(podSecurity({ actions: { admission: "off" } }), server).by).toBe("None");
+  });
+
+  it("takes the webhook for what calls a function that the server lacks, and says which", () => {
+    const sorting = (over: object = {}) =>
+      cel({
+        validations: [{ expression: "true" }, { expression: "[2, 1].sort() == [1, 2]" }],
+        ...over,
+      } as Partial<Spec>);
+    const on = (spec: Spec, serverMinor: number) => enforcerOf(spec, { ...server, serverMinor });
+    expect(on(sorting(), 34)).toEqual({
+      by: "Webhook",
+      reason:
+        "spec.validations[1].expression calls sort, which came with Kubernetes 1.34 and which API servers take in policies from 1.35 on; this one is 1.34: ShieldX evaluates the expressions",
+    });
+    expect(on(sorting(), 35).by).toBe("Native");
+    expect(on(cel(), 34).by).toBe("Native");
+    // What is demanded, and what the webhook takes no part in, is told by what is not rendered.
+    expect(on(sorting({ evaluation: "Native" }), 34).by).toBe("Native");
+    const resourceRules = [{ apiGroups: ["*"], apiVersions: ["*"], operations: ["*"], resources: ["*"] }];
+    expect(on(sorting({ matchConstraints: { resourceRules } }), 34).by).toBe("Native");
   });
 });
 

@@ -1,6 +1,7 @@
 import {
   BUNDLE_FAILED,
   effectiveBackground,
+  fitsWebhook,
   formatLoadedBy,
   isOnlyServed,
   mutates,
@@ -8,7 +9,7 @@ import {
   type ShieldPolicy,
   type ShieldPolicyStatus,
 } from "@shieldx/crds";
-import { isAboutTests } from "@shieldx/policy-engine";
+import { describeMissing, isAboutTests, missingOnServer } from "@shieldx/policy-engine";
 import { type Aspect, type Conclusion, conditionsOf } from "./conditions.ts";
 import { mutatingEnforcer, type ServerFeatures } from "./mutating-enforcer.ts";
 
@@ -40,11 +41,7 @@ export function enforcerOf(
       if (spec.evaluation === "Webhook")
         return { by: "Webhook", reason: "evaluation is Webhook: ShieldX evaluates the expressions" };
       if (mutates(spec)) return mutatingEnforcer(spec, server);
-      return {
-        by: "Native",
-        reason:
-          "engine cel is rendered as a ValidatingAdmissionPolicy, which the API server evaluates itself",
-      };
+      return nativeUnlessLacking(spec, server.serverMinor);
     case "podSecurity":
       return { by: "Webhook", reason: "engine podSecurity is evaluated by the webhook" };
     case "rego":
@@ -52,6 +49,23 @@ export function enforcerOf(
     default:
       return spec.engine satisfies never;
   }
+}
+
+/** What the server lacks a function for is the webhook's, unless that cannot take it, or the API server is demanded. */
+function nativeUnlessLacking(
+  spec: ShieldPolicy["spec"],
+  serverMinor: number,
+): { by: Enforcer; reason: string } {
+  const missing = missingOnServer(spec, serverMinor);
+  if (missing !== undefined && spec.evaluation !== "Native" && fitsWebhook(spec))
+    return {
+      by: "Webhook",
+      reason: `${describeMissing(missing, serverMinor)}: ShieldX evaluates the expressions`,
+    };
+  return {
+    by: "Native",
+    reason: "engine cel is rendered as a ValidatingAdmissionPolicy, which the API server evaluates itself",
+  };
 }
 
 /** A write that is refused, and what to do about it. */

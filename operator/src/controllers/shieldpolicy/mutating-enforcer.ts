@@ -3,6 +3,8 @@ import type { Enforcer } from "./decide.ts";
 
 /** What the API server can do beyond what every version we work with can. */
 export interface ServerFeatures {
+  /** Its minor version: functions that expressions may call came one by one. */
+  readonly serverMinor: number;
   /** `admissionregistration.k8s.io/v1` MutatingAdmissionPolicy: Kubernetes 1.36 and later. */
   readonly servesMutatingPolicies: boolean;
 }
@@ -13,7 +15,7 @@ export interface ServerFeatures {
  */
 export function mutatingEnforcer(
   spec: ShieldPolicy["spec"],
-  { servesMutatingPolicies }: ServerFeatures,
+  { servesMutatingPolicies }: Pick<ServerFeatures, "servesMutatingPolicies">,
 ): { by: Enforcer; reason: string } {
   const obstacle = whyNotNative(spec, servesMutatingPolicies);
   if (obstacle === undefined) {

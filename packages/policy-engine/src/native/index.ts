@@ -28,3 +28,4 @@ export {
   type RenderOptions,
   renderAdmissionPolicy,
 } from "./render.ts";
+export { describeMissing, type MissingFunction, missingOnServer } from "./server-functions.ts";

@@ -17,6 +17,7 @@ import {
   NOT_NAMESPACE_CLEANUP,
   reservedConditions,
 } from "./reserved-conditions.ts";
+import { describeMissing, missingOnServer } from "./server-functions.ts";
 import { withNamedMessages } from "./validation-messages.ts";
 
 export interface RenderedMetadata {
@@ -73,6 +74,8 @@ export interface RenderedPolicy {
 }
 
 export interface RenderOptions {
+  /** Minor version of the API server: what calls functions it lacks is not rendered. Default: one that has them all. */
+  readonly serverMinor?: number;
   /** Labels of a namespace, for policies that choose by label whose exceptions they honour. Default: unknown. */
   readonly namespaceLabels?: (namespace: string) => Labels | undefined;
   /** Namespaces left alone besides kube-system and kube-node-lease: those of this installation. */
@@ -89,7 +92,8 @@ const maxMatchConditions = 64;
  * evaluates itself. Pure: the same input gives the same objects, fit for server-side apply.
  *
  * @param now Milliseconds since the epoch; exceptions that have ended by then are left out.
- * @throws PolicyCompileError for a policy of another engine, with `actions.admission: off`, or out of bounds.
+ * @throws PolicyCompileError for a policy of another engine, with `actions.admission: off`, out of bounds, or that calls what
+ * the server lacks.
  */
 export function renderAdmissionPolicy(
   policy: ShieldPolicy,
@@ -103,6 +107,7 @@ export function renderAdmissionPolicy(
     throw new PolicyCompileError("Invalid", "spec.actions.admission", "a policy that is off is not rendered");
   }
   checkConditions(spec);
+  checkFunctions(spec, options.serverMinor);
   const unknownLabels = () => undefined;
   const folded = foldExceptions(terms, exceptions, now, options.namespaceLabels ?? unknownLabels);
   const metadata = metadataFor(policy);
@@ -186,6 +191,13 @@ function conditionsFor(
     });
   }
   return [...conditions, ...(spec.matchConditions ?? [])];
+}
+
+function checkFunctions(spec: ShieldPolicySpec, serverMinor: number | undefined): void {
+  const missing = serverMinor === undefined ? undefined : missingOnServer(spec, serverMinor);
+  if (missing === undefined || serverMinor === undefined) return;
+  const message = `${describeMissing(missing, serverMinor)}: use evaluation Auto or Webhook, and name what the policy is about`;
+  throw new PolicyCompileError("Invalid", missing.path, message);
 }
 
 function checkConditions(spec: ShieldPolicySpec): void {

@@ -1,3 +1,7 @@
+import { listsLibrary as celListsLibrary } from "../ext/lists.ts";
+import { optionalsLibrary } from "../ext/optionals.ts";
+import { stringsLibrary } from "../ext/strings.ts";
+import { twoVariableLibrary } from "../ext/two-variable.ts";
 import type { Library } from "../library.ts";
 import { authorizerLibrary, authorizerSelectorsLibrary } from "./authorizer.ts";
 import { cidrLibrary } from "./cidr.ts";
@@ -36,6 +40,26 @@ export const versionedLibraries: readonly VersionedLibrary[] = [
   { library: listIncludesLibrary, minor: 37 },
 ];
 
+/** Of macros with two variables, such as `all(key, value, …)`: they come down to loops and call no function. */
+export const twoVariableMinor = 32;
+
+const strings = stringsLibrary({ version: 2 });
+/** From version 1 of cel-go's strings on; before 1.29 servers had version 0. */
+const laterStrings: ReadonlySet<string> = new Set(["format", "strings.quote"]);
+
+function partOf(library: Library, isIn: (name: string) => boolean): Library {
+  return { ...library, functions: library.functions.filter(({ name }) => isIn(name)) };
+}
+
+/** cel-go's own libraries that servers have, by the same file. */
+const celGoLibraries: readonly VersionedLibrary[] = [
+  { library: partOf(strings, (name) => !laterStrings.has(name)), minor: 0 },
+  { library: optionalsLibrary, minor: 28 },
+  { library: partOf(strings, (name) => laterStrings.has(name)), minor: 29 },
+  { library: twoVariableLibrary, minor: twoVariableMinor },
+  { library: celListsLibrary, minor: 34 },
+];
+
 /** All of them, for the newest server. Expressions that make patches need `patchLibrary` besides. */
 export const kubernetesLibraries: readonly Library[] = versionedLibraries.map(({ library }) => library);
 
@@ -46,12 +70,13 @@ export function librariesOfMinor(minor: number): readonly Library[] {
 
 const minorByOverload: ReadonlyMap<string, number> = new Map(
   // Mutating policies came with 1.32, and with them the functions for patches.
-  [...versionedLibraries, { library: patchLibrary, minor: 32 }].flatMap(({ library, minor }) =>
-    library.functions.flatMap(({ overloads }) => overloads.map(({ id }) => [id, minor] as const)),
+  [...celGoLibraries, ...versionedLibraries, { library: patchLibrary, minor: 32 }].flatMap(
+    ({ library, minor }) =>
+      library.functions.flatMap(({ overloads }) => overloads.map(({ id }) => [id, minor] as const)),
   ),
 );
 
-/** The minor version that an overload came with; undefined for overloads of other libraries. */
+/** The minor version that an overload came with; undefined for those of CEL itself, which every server has. */
 export function introducedInMinor(overloadId: string): number | undefined {
   return minorByOverload.get(overloadId);
 }
