@@ -19,7 +19,7 @@ export const actions = z.object({
   http: z
     .enum(["serve", "off"])
     .describe(
-      "For engine rego: serve lets clients ask for the policy's rules by OPA's REST API on the webhook's port (POST " +
+      "For engine rego: serve lets clients ask for the policy's rules, and its bundle's data, by OPA's REST API on the webhook's port (POST " +
         "/v1/data/<package>/<rule>), each as RBAC allows it the path. Left out, it is off (write it in quotes, YAML reads a bare " +
         "off as false).",
     )

@@ -207,17 +207,6 @@ const evaluationRules: readonly SpecRule[] = [
   },
 ];
 
-const servedRules: readonly SpecRule[] = [
-  {
-    rule: "!has(self.rego) || !has(self.rego.bundle) || !has(self.actions.http) || self.actions.http == 'off'",
-    message:
-      "rules of a bundle are not yet served over HTTP: remove http, or write the rules into spec.rego.module",
-    reason: "FieldValueForbidden",
-    fieldPath: ".actions.http",
-    holds: ({ rego, actions }) => rego?.bundle === undefined || (actions.http ?? "off") === "off",
-  },
-];
-
 const plannedRules: readonly SpecRule[] = [
   notYet(
     "rollout",
@@ -233,6 +222,5 @@ export const specRules = [
   ...podSecurityMatchRules,
   ...evaluationRules,
   ...mutationRules,
-  ...servedRules,
   ...plannedRules,
 ].map((entry) => rule<SpecFields>(entry));

@@ -77,7 +77,11 @@ export interface Opa extends AsyncDisposable {
   readonly url: string;
 }
 
-export async function startOpa(binary: string, modules: Readonly<Record<string, string>>): Promise<Opa> {
+export async function startOpa(
+  binary: string,
+  modules: Readonly<Record<string, string>>,
+  args: readonly string[] = [],
+): Promise<Opa> {
   const folder = await mkdtemp(join(tmpdir(), "opa-"));
   const files = Object.entries(modules).map(async ([name, source]) => {
     const file = join(folder, `${name}.rego`);
@@ -93,6 +97,7 @@ export async function startOpa(binary: string, modules: Readonly<Record<string, 
       "--skip-version-check",
       "--log-level=error",
       `--addr=127.0.0.1:${port}`,
+      ...args,
       ...(await Promise.all(files)),
     ],
     { stdio: ["ignore", "ignore", "inherit"] },

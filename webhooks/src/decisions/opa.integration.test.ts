@@ -1,5 +1,4 @@
 // The same policies and questions to OPA's server and to ours: status and body are the same, or the difference is named.
-import { Agent, request as httpRequest } from "node:http";
 import { Agent as TlsAgent } from "node:https";
 import { gzipSync } from "node:zlib";
 import { builtOpa } from "@shieldx/policy-engine/testing";
@@ -13,11 +12,10 @@ import {
   startDecisionServer,
   startOpa,
 } from "./api.test-kit.ts";
+import { askOpa, comparable, type Question, sorted } from "./opa.test-kit.ts";
 
 const opaBinary = await builtOpa();
 const wasmFile = await builtCompiler();
-
-const plainAgent = new Agent({ keepAlive: true });
 
 const modules = {
   authz: `package app.authz
@@ -55,18 +53,6 @@ live := true
 ready if input.plugins_ready == "never"
 `,
 };
-
-interface Question {
-  readonly method?: string;
-  readonly path: string;
-  readonly body?: string | Buffer;
-  readonly headers?: Record<string, string>;
-}
-
-interface Answer {
-  readonly status: number;
-  readonly body: string;
-}
 
 const inputs = [
   {},
@@ -264,39 +250,6 @@ const differences: readonly Difference[] = [
   { question: { method: "DELETE", path: "/v1/data/new" }, opa: 204, ours: 405, why: readOnly },
 ];
 
-/** What is compared: numbers of time and texts of the evaluator are not; whether they are there is. */
-function comparable({ status, body }: Answer): unknown {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(body, (_, value: unknown, context?: { source?: string }) =>
-      typeof value === "number" && Number.isInteger(value) && !Number.isSafeInteger(value)
-        ? `number ${context?.source}`
-        : value,
-    );
-  } catch {
-    parsed = status >= 400 ? "no JSON" : body;
-  }
-  if (status === 405) return { status };
-  if (status >= 400 && typeof parsed === "object" && parsed !== null && "code" in parsed) {
-    const {
-      code,
-      errors = [],
-      message,
-    } = parsed as { code: string; message: string; errors?: { code: string }[] };
-    return {
-      status,
-      code,
-      errors: errors.map((error) => error.code),
-      ...(status === 404 ? { message } : {}),
-    };
-  }
-  if (typeof parsed === "object" && parsed !== null && !Array.isArray(parsed)) {
-    const { decision_id: _, ...rest } = parsed as Record<string, unknown>;
-    return { status, body: rest };
-  }
-  return { status, body: parsed };
-}
-
 describe.skipIf(opaBinary === undefined || wasmFile === undefined)("our API beside OPA's", () => {
   let opa: Opa;
   let ours: DecisionServer;
@@ -308,7 +261,6 @@ describe.skipIf(opaBinary === undefined || wasmFile === undefined)("our API besi
   });
   afterAll(async () => {
     agent.destroy();
-    plainAgent.destroy();
     await ours?.[Symbol.asyncDispose]();
     await opa?.[Symbol.asyncDispose]();
   });
@@ -346,37 +298,3 @@ describe.skipIf(opaBinary === undefined || wasmFile === undefined)("our API besi
     expect(Object.keys(b.provenance.bundles).sort()).toEqual(Object.keys(modules).sort());
   });
 });
-
-function sorted(value: unknown): unknown {
-  if (typeof value !== "object" || value === null || Array.isArray(value))
-    return Array.isArray(value) ? value.map(sorted) : value;
-  return Object.entries(value)
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([key, item]) => [key, sorted(item)]);
-}
-
-/** node:http sends paths as they are, which fetch does not. */
-function askOpa(url: string, { method = "POST", path, body = "", headers = {} }: Question): Promise<Answer> {
-  const { hostname, port } = new URL(url);
-  return new Promise((resolve, reject) => {
-    const sending = httpRequest(
-      {
-        ...{ hostname, port, path, method, agent: plainAgent },
-        headers: {
-          "content-type": "application/json",
-          "content-length": Buffer.byteLength(body),
-          ...headers,
-        },
-      },
-      (response) => {
-        const chunks: Buffer[] = [];
-        response.on("data", (chunk: Buffer) => chunks.push(chunk));
-        response.on("end", () =>
-          resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString("utf8") }),
-        );
-      },
-    );
-    sending.on("error", reject);
-    sending.end(body);
-  });
-}

@@ -10,7 +10,7 @@ import {
   type Tracer,
 } from "@shieldx/controller-runtime";
 import type { PolicyProblem } from "@shieldx/crds";
-import type { RegoCompiler } from "@shieldx/policy-engine/decisions";
+import type { RegoPolicies } from "@shieldx/policy-engine";
 import type { Registry } from "prom-client";
 import packageJson from "../../package.json" with { type: "json" };
 import type { RefusalTeller } from "../admission/refusals.ts";
@@ -35,8 +35,8 @@ import { ServedPolicies } from "./served-policies.ts";
 export interface DecisionParts {
   readonly flags: Pick<WebhookFlags, "decisions" | "replicaName">;
   readonly policies: Informer<ShieldPolicyObject>;
-  /** Admission's too, with the plans it keeps: one process at a time. */
-  readonly compiler: RegoCompiler;
+  /** Admission's too, with the plans it keeps, one process at a time, and the bundles it holds. */
+  readonly rego: RegoPolicies;
   /** What is served, or not, is otherwise than before. */
   readonly onChange: () => void;
   readonly client: Client;
@@ -72,7 +72,7 @@ export class Decisions {
       policies,
       clock,
       logger,
-      compiler: parts.compiler,
+      rego: parts.rego,
       onChange: parts.onChange,
     });
     const { log } = flags.decisions;

@@ -189,7 +189,7 @@ class Replica {
     this.#decisions = new Decisions({
       ...parts,
       policies,
-      compiler: this.#rego.compiler,
+      rego: this.#rego,
       onChange: () => this.#changed(),
     });
     this.#certificates = new CertificateLoader({

@@ -1,19 +1,22 @@
 import { type Clock, delay, type Informer, type Logger } from "@shieldx/controller-runtime";
-import { isServed, NOT_SERVED, type PolicyProblem } from "@shieldx/crds";
+import { type BundleSpec, isServed, NOT_SERVED, type PolicyProblem } from "@shieldx/crds";
+import type { RegoPolicies } from "@shieldx/policy-engine";
 import {
   CompilerUnavailableError,
   type DecisionSource,
   Documents,
-  type RegoCompiler,
   type ServedPolicy,
+  type ServeOutcome,
   servePolicy,
   withoutClashes,
 } from "@shieldx/policy-engine/decisions";
 import type { ShieldPolicyObject } from "../names.ts";
+import { ServedBundles } from "./served-bundles.ts";
 
 export interface ServedPoliciesParts {
   readonly policies: Informer<ShieldPolicyObject>;
-  readonly compiler: RegoCompiler;
+  /** Admission's too, with its compiler and the bundles it holds. */
+  readonly rego: Pick<RegoPolicies, "compiler" | "wantServed" | "bundle" | "onChange" | "areServedSettled">;
   readonly clock: Clock;
   readonly logger: Logger;
   /** What is served, or not, is otherwise than before. */
@@ -23,7 +26,8 @@ export interface ServedPoliciesParts {
 /** What is known of one policy that asks to be served. */
 interface Known {
   readonly uid: string | undefined;
-  readonly generation: number;
+  /** Generation of the policy, and which bundle it was made of; undefined where it has to be looked at again. */
+  readonly version: string | undefined;
   /** The last version that compiled. */
   readonly policy: ServedPolicy | undefined;
   /** Why the present version is not served. */
@@ -45,16 +49,20 @@ const retryMs = 10_000;
  */
 export class ServedPolicies {
   readonly #parts: ServedPoliciesParts;
+  readonly #bundles: ServedBundles;
   #known = new Map<string, Known>();
   #source: DecisionSource | undefined;
   #problems: readonly ServingProblem[] = [];
   #isCompiling = false;
   #isStale = false;
   #building: Promise<void> | undefined;
+  #news = Promise.withResolvers<void>();
   readonly #ending = new AbortController();
 
   constructor(parts: ServedPoliciesParts) {
     this.#parts = parts;
+    this.#bundles = new ServedBundles(parts.rego);
+    parts.rego.onChange(() => this.#changed());
     parts.policies.on({
       added: () => this.#changed(),
       updated: (before, after) => {
@@ -81,18 +89,23 @@ export class ServedPolicies {
     return this.#problems.map((problem) => ({ ...problem, reason: NOT_SERVED }));
   }
 
-  /** Resolves once everything that the cache holds has been tried. */
+  /** Resolves once everything that the cache holds has been tried; bundles are waited for as those of admission are. */
   async settled(): Promise<void> {
+    const { rego } = this.#parts;
     this.#changed();
-    while (this.#building !== undefined) await this.#building;
+    while (!this.#ending.signal.aborted && (this.#building !== undefined || !rego.areServedSettled))
+      await (this.#building ?? this.#news.promise);
   }
 
   stop(): void {
     this.#ending.abort(new Error("the replica ends"));
+    this.#news.resolve();
   }
 
   #changed(): void {
     this.#isStale = true;
+    this.#news.resolve();
+    this.#news = Promise.withResolvers();
     this.#building ??= this.#build().finally(() => {
       this.#building = undefined;
     });
@@ -114,6 +127,7 @@ export class ServedPolicies {
       this.#source = new Documents([]);
       this.#isCompiling = true;
     }
+    this.#bundles.want(objects);
     const known = new Map<string, Known>();
     for (const object of objects) known.set(object.metadata.name, await this.#knownOf(object));
     const policies = [...known.values()].flatMap(({ policy }) => (policy === undefined ? [] : [policy]));
@@ -139,38 +153,77 @@ export class ServedPolicies {
     this.#parts.onChange();
   }
 
-  async #knownOf({ metadata, spec }: ShieldPolicyObject): Promise<Known> {
-    const { name, uid, generation = 0 } = metadata;
-    const before = this.#known.get(name);
-    const isSame = before?.uid === uid;
-    if (isSame && before?.generation === generation) return before;
-    const kept = isSame ? before?.policy : undefined;
-    const { module, version = "v1" } = spec.rego ?? {};
+  async #knownOf(object: ShieldPolicyObject): Promise<Known> {
+    const { uid, generation = 0, name } = object.metadata;
+    const known = this.#known.get(name);
+    const before = known?.uid === uid ? known : undefined;
+    const kept = before?.policy;
+    const { module, bundle, version: regoVersion = "v1" } = object.spec.rego ?? {};
+    if (bundle !== undefined) return this.#knownOfBundle(object, bundle, before);
+    const version = String(generation);
+    if (before?.version === version) return before;
     if (module === undefined)
-      return {
-        uid,
-        generation,
-        policy: kept,
-        problem: "spec.rego.module is missing: only modules are served",
-      };
+      return { uid, version, policy: kept, problem: "spec.rego has neither module nor bundle: add one" };
+    return this.#tried(uid, version, kept, () =>
+      servePolicy(this.#parts.rego.compiler, { name, modules: { [`${name}.rego`]: module }, regoVersion }),
+    );
+  }
+
+  async #knownOfBundle(
+    object: ShieldPolicyObject,
+    bundle: BundleSpec,
+    before: Known | undefined,
+  ): Promise<Known> {
+    const { uid, generation = 0 } = object.metadata;
+    const without = (problem: string): Known => ({
+      uid,
+      version: undefined,
+      policy: before?.policy,
+      problem,
+    });
+    const state = this.#bundles.state(bundle);
+    switch (state.kind) {
+      case "ready": {
+        const version = `${generation} ${state.current.identity}`;
+        if (before?.version === version) return before;
+        return this.#tried(uid, version, before?.policy, () => this.#bundles.serve(object, state.current));
+      }
+      case "refused":
+        return without(state.problem);
+      case "fetching":
+        return without(
+          state.failure === undefined
+            ? "its bundle has not been fetched yet"
+            : `its bundle cannot be had so far: ${state.failure}`,
+        );
+      default:
+        return state satisfies never;
+    }
+  }
+
+  async #tried(
+    uid: string | undefined,
+    version: string,
+    kept: ServedPolicy | undefined,
+    serve: () => Promise<ServeOutcome>,
+  ): Promise<Known> {
     try {
-      const modules = { [`${name}.rego`]: module };
-      const outcome = await servePolicy(this.#parts.compiler, { name, modules, regoVersion: version });
-      if (outcome.ok) return { uid, generation, policy: outcome.policy, problem: undefined };
+      const outcome = await serve();
+      if (outcome.ok) return { uid, version, policy: outcome.policy, problem: undefined };
       const { message, mayPass } = outcome.problem;
       return mayPass === true
         ? this.#again(uid, kept, message)
-        : { uid, generation, policy: kept, problem: message };
+        : { uid, version, policy: kept, problem: message };
     } catch (error) {
       if (!(error instanceof CompilerUnavailableError)) throw error;
       return this.#again(uid, kept, error.message);
     }
   }
 
-  /** Without a generation it is compiled again next time. */
+  /** Without a version it is compiled again next time. */
   #again(uid: string | undefined, policy: ServedPolicy | undefined, why: string): Known {
     this.#retry();
-    return { uid, generation: Number.NaN, policy, problem: `${why}; it is tried again` };
+    return { uid, version: undefined, policy, problem: `${why}; it is tried again` };
   }
 
   #retry(): void {

@@ -3,18 +3,34 @@ import {
   builtins,
   type CompileRequest,
   compileRego,
+  type PlainObject,
   planName,
   type RegoCompiler,
   type RegoPlan,
 } from "../rego/index.ts";
 import type { ServedDocument, ServedPolicy } from "./documents.ts";
 import { packagePath } from "./package-path.ts";
+import { conflictingPath } from "./stored.ts";
 
 export interface PolicyToServe {
   readonly name: string;
   /** Source by file name. */
   readonly modules: Readonly<Record<string, string>>;
+  /** Of modules that `versions` does not name; default v1. */
   readonly regoVersion?: "v0" | "v1";
+  /** By file name: modules that are written in another version. */
+  readonly versions?: Readonly<Record<string, "v0" | "v1">>;
+  /** What came with the modules, where they are a bundle. */
+  readonly bundle?: ServedBundle;
+}
+
+/** What a bundle brings besides its modules. */
+export interface ServedBundle {
+  /** What it calls itself; empty where it does not. */
+  readonly revision: string;
+  /** Without slashes at their ends; `""` is all of `data`. */
+  readonly roots: readonly string[];
+  readonly data: PlainObject;
 }
 
 /** Why a policy cannot be served, in words for whoever wrote it. */
@@ -46,10 +62,11 @@ export async function servePolicy(compiler: RegoCompiler, policy: PolicyToServe)
   const odd = packages.find((path) => !path.every((name) => /^[A-Za-z_]\w*$/.test(name)));
   if (odd !== undefined)
     return refuse(`package ${odd.join(".")}: a package that is served may have letters, digits and _ only`);
-  const { modules, regoVersion = "v1" } = policy;
+  const { modules, regoVersion = "v1", versions = {} } = policy;
   const request = {
     modules,
     regoVersion,
+    versions,
     builtins: [...builtins.keys()].filter((name) => !reachingOut.has(name)),
   };
   // The plan of a whole package names its rules; each of them is then made a document of its own.
@@ -64,7 +81,31 @@ export async function servePolicy(compiler: RegoCompiler, policy: PolicyToServe)
   });
   if (!each.ok) return refuse(each.message, each.mayPass);
   const rego = compileRego(each.plan, builtins);
-  return { ok: true, policy: { name: policy.name, digest: each.digest, rego, packages, documents } };
+  const { digest } = each;
+  const served = { name: policy.name, digest, revision: digest, rego, packages, documents };
+  return policy.bundle === undefined ? { ok: true, policy: served } : withBundle(served, policy.bundle);
+}
+
+/**
+ * The same rules over the documents of a bundle: of that they were compiled from, or of one that brings the same modules
+ * and other data.
+ */
+export function withBundle(policy: ServedPolicy, { revision, roots, data }: ServedBundle): ServeOutcome {
+  const rules = policy.documents.filter(({ isRule }) => isRule).map(({ path }) => path);
+  const conflict = conflictingPath(data, rules);
+  if (conflict !== undefined) {
+    const message = `rule ${referenceTo(conflict)} conflicts with the data of the bundle: there is a document at that place, or above it, already`;
+    return { ok: false, problem: { policy: policy.name, message } };
+  }
+  return {
+    ok: true,
+    policy: {
+      ...policy,
+      revision: revision === "" ? policy.digest : revision,
+      data,
+      roots: roots.map((root) => (root === "" ? [] : root.split("/"))),
+    },
+  };
 }
 
 function distinctPackages(modules: PolicyToServe["modules"]): (readonly string[])[] {
@@ -120,26 +161,4 @@ function documentsOf(plan: RegoPlan, packages: readonly (readonly string[])[]): 
 /** A rule with a name the compiler's references cannot spell is part of its package's document only. */
 function isName(path: readonly string[]): boolean {
   return path.every((name) => /^[A-Za-z_]\w*$/.test(name));
-}
-
-/** The later of two policies with a package in common is not served: whose answer it is would be a matter of luck. */
-export function withoutClashes(policies: readonly ServedPolicy[]): {
-  readonly served: readonly ServedPolicy[];
-  readonly problems: readonly ServeProblem[];
-} {
-  const owner = new Map<string, string>();
-  const served: ServedPolicy[] = [];
-  const problems: ServeProblem[] = [];
-  for (const policy of policies) {
-    const names = policy.packages.map((path) => path.join("."));
-    const taken = names.find((name) => owner.has(name));
-    if (taken === undefined) {
-      for (const name of names) owner.set(name, policy.name);
-      served.push(policy);
-    } else {
-      const message = `package ${taken} is served by ShieldPolicy ${owner.get(taken)} already: give one of them another package`;
-      problems.push({ policy: policy.name, message });
-    }
-  }
-  return { served, problems };
 }

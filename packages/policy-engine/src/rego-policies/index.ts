@@ -1,4 +1,12 @@
 export type { ReadSecret } from "./bundle-options.ts";
+export type { CurrentBundle } from "./held-bundle.ts";
 export { compilerBeside, openRegoPolicies, type RegoSettings } from "./open.ts";
 export { RegoPolicies } from "./rego-policies.ts";
-export type { RegoLookup, RegoPolicyParts, RegoPolicyState } from "./state.ts";
+export { modulesOf } from "./source-of.ts";
+export type {
+  BundleState,
+  RegoLookup,
+  RegoPolicyParts,
+  RegoPolicyState,
+  ServedBundleUse,
+} from "./state.ts";

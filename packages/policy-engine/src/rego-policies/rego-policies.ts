@@ -11,7 +11,7 @@ import type { RegoPrograms, RegoSource, RegoState, Timers } from "../rego/progra
 import { bundleOptions, type ReadSecret } from "./bundle-options.ts";
 import { type CurrentBundle, HeldBundle } from "./held-bundle.ts";
 import { bundleSource, moduleSource, type RegoUse } from "./source-of.ts";
-import type { RegoPolicyParts, RegoPolicyState } from "./state.ts";
+import type { BundleState, RegoPolicyParts, RegoPolicyState, ServedBundleUse } from "./state.ts";
 
 export interface RegoPoliciesParts<Handle> {
   readonly programs: RegoPrograms<Handle>;
@@ -25,12 +25,19 @@ export interface RegoPoliciesParts<Handle> {
   readonly log: (level: "info" | "warn", fields: Readonly<Record<string, unknown>>, message: string) => void;
 }
 
+/** Who uses a bundle. */
+interface BundleUses {
+  readonly judging: readonly RegoUse[];
+  readonly served: readonly ServedBundleUse[];
+}
+
 interface Held {
   readonly bundle: HeldBundle;
-  uses: readonly RegoUse[];
+  uses: BundleUses;
   isPatient: boolean;
 }
 
+const nobody: BundleUses = { judging: [], served: [] };
 /** How long a first set waits for a bundle whose server does not answer. */
 const longestWaitMs = 15_000;
 const compilingMs = 120_000;
@@ -40,6 +47,7 @@ export class RegoPolicies<Handle = unknown> {
   readonly #bundles = new Map<string, Held>();
   readonly #listeners = new Set<() => void>();
   #wanted: readonly RegoSpec[] = [];
+  #served: readonly ServedBundleUse[] = [];
   #count = 0;
 
   constructor(parts: RegoPoliciesParts<Handle>) {
@@ -63,6 +71,22 @@ export class RegoPolicies<Handle = unknown> {
     this.#parts.programs.want(this.#wanted.flatMap((rego) => this.#source(rego) ?? []));
   }
 
+  /** Fetches the bundles of policies that are served, and lets go of those that are needed no more. */
+  wantServed(uses: Iterable<ServedBundleUse>): void {
+    this.#served = [...uses];
+    this.#holdBundles();
+  }
+
+  /** The bundle that is in use, or why there is none. */
+  bundle(spec: BundleSpec): BundleState {
+    if (this.#parts.readSecret === undefined)
+      return { kind: "fetching", failure: "bundles are fetched in a cluster only" };
+    const held = this.#bundles.get(keyOf(spec))?.bundle;
+    if (held?.refusal !== undefined) return { kind: "refused", problem: held.refusal };
+    if (held?.current === undefined) return { kind: "fetching", failure: held?.problem };
+    return { kind: "ready", current: held.current };
+  }
+
   readonly state = (policy: RegoPolicyParts): RegoPolicyState => {
     const rego = regoOf(policy);
     if (rego === undefined) return { kind: "refused", problem: "there is no policy in Rego" };
@@ -72,26 +96,30 @@ export class RegoPolicies<Handle = unknown> {
         ? { kind: "refused", problem: "there is no module" }
         : this.#parts.programs.state(source);
     }
-    if (this.#parts.readSecret === undefined)
-      return { kind: "fetching", failure: "bundles are fetched in a cluster only" };
-    const held = this.#bundles.get(keyOf(rego.bundle))?.bundle;
-    if (held?.refusal !== undefined) return { kind: "refused", problem: held.refusal };
-    if (held?.current === undefined) return { kind: "fetching", failure: held?.problem };
-    return this.#stateIn(held.current, rego);
+    const state = this.bundle(rego.bundle);
+    return state.kind === "ready" ? this.#stateIn(state.current, rego) : state;
   };
 
   /** Why a bundle that is in use is not the newest; undefined where it is, as far as is known. */
   outdated(policy: RegoPolicyParts): string | undefined {
-    const bundle = regoOf(policy)?.bundle;
+    const { bundle } = policy.rego ?? {};
     const held = bundle === undefined ? undefined : this.#bundles.get(keyOf(bundle))?.bundle;
     return held?.current === undefined ? undefined : held.problem;
   }
 
   /** Whether there is an answer to every policy that is wanted, or it has been waited for long enough. */
   get isSettled(): boolean {
-    const held = [...this.#bundles.values()];
-    return (
-      held.every(({ bundle, isPatient }) => bundle.isSettled || !isPatient) && this.#parts.programs.isSettled
+    return this.#areSettled(({ judging }) => judging.length > 0) && this.#parts.programs.isSettled;
+  }
+
+  /** The same of the bundles of policies that are served. */
+  get areServedSettled(): boolean {
+    return this.#areSettled(({ served }) => served.length > 0);
+  }
+
+  #areSettled(isMeant: (uses: BundleUses) => boolean): boolean {
+    return [...this.#bundles.values()].every(
+      ({ bundle, isPatient, uses }) => !isMeant(uses) || bundle.isSettled || !isPatient,
     );
   }
 
@@ -123,32 +151,38 @@ export class RegoPolicies<Handle = unknown> {
 
   #holdBundles(): void {
     const { readSecret } = this.#parts;
-    const wanted = new Map<string, { spec: BundleSpec; uses: RegoSpec[] }>();
-    for (const rego of this.#wanted) {
-      if (rego.bundle === undefined || readSecret === undefined) continue;
-      const key = keyOf(rego.bundle);
-      const known = wanted.get(key) ?? { spec: rego.bundle, uses: [] };
-      known.uses.push(rego);
-      wanted.set(key, known);
-    }
+    const wanted = this.#usesByBundle();
     for (const [key, { bundle }] of this.#bundles) {
       if (wanted.has(key)) continue;
       this.#bundles.delete(key);
       void bundle.stop();
     }
-    for (const [key, { spec, uses }] of wanted) {
+    for (const [key, { spec, ...uses }] of wanted) {
       const known = this.#bundles.get(key);
       if (known !== undefined) known.uses = uses;
       else if (readSecret !== undefined) this.#hold(key, spec, uses, readSecret);
     }
   }
 
-  #hold(key: string, spec: BundleSpec, uses: readonly RegoUse[], readSecret: ReadSecret): void {
+  #usesByBundle(): ReadonlyMap<string, BundleUses & { readonly spec: BundleSpec }> {
+    const found = new Map<string, { spec: BundleSpec; judging: RegoUse[]; served: ServedBundleUse[] }>();
+    const usesOf = (spec: BundleSpec) => {
+      const key = keyOf(spec);
+      const uses = found.get(key) ?? { spec, judging: [], served: [] };
+      found.set(key, uses);
+      return uses;
+    };
+    for (const rego of this.#wanted) if (rego.bundle !== undefined) usesOf(rego.bundle).judging.push(rego);
+    for (const use of this.#served) usesOf(use.bundle).served.push(use);
+    return found;
+  }
+
+  #hold(key: string, spec: BundleSpec, uses: BundleUses, readSecret: ReadSecret): void {
     const { clock, folder, log } = this.#parts;
     const store = folder === undefined ? {} : { store: bundleFolder(join(folder, key)) };
     const bundle = new HeldBundle({
       options: () => ({ ...bundleOptions(spec, readSecret), ...store }),
-      activate: (next, before) => this.#makeReady(this.#bundles.get(key)?.uses ?? [], next, before),
+      activate: (next, before) => this.#makeReady(this.#bundles.get(key)?.uses ?? nobody, next, before),
       onChange: () => this.#changed(),
       identity: () => `${key} ${++this.#count}`,
       log,
@@ -163,11 +197,11 @@ export class RegoPolicies<Handle = unknown> {
 
   /** What worked with the bundle before must go on working; what never did is no reason to stay with that one. */
   async #makeReady(
-    uses: readonly RegoUse[],
+    { judging, served }: BundleUses,
     next: CurrentBundle,
     before: CurrentBundle | undefined,
   ): Promise<void> {
-    for (const use of uses) {
+    for (const use of judging) {
       const source = bundleSource(next.bundle, next.identity, use);
       const state: RegoState =
         "problem" in source
@@ -177,6 +211,7 @@ export class RegoPolicies<Handle = unknown> {
       const worked = before !== undefined && this.#stateIn(before, use).kind === "ready";
       if (state.kind === "refused" && worked) throw new Error(state.problem);
     }
+    for (const use of served) await use.makeReady(next, before);
   }
 
   /** Sources of a new bundle are wanted from now on, and not those of the one before. */

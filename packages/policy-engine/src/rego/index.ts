@@ -29,6 +29,7 @@ export {
   type QueryContext,
   type Question,
   type RegoPolicy,
+  readDocument,
 } from "./evaluate/index.ts";
 export { compactJson, type RegoJson } from "./json.ts";
 export { loadPlan, PlanError, type RegoPlan } from "./plan/index.ts";

@@ -4,6 +4,7 @@ export {
   MissingBuiltinsError,
   type Question,
   type RegoPolicy,
+  readDocument,
 } from "./policy.ts";
 export { QuickQueries, type QuickQuery } from "./quick-query.ts";
 export type { QueryContext } from "./run-context.ts";

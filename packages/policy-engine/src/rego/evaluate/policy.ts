@@ -103,16 +103,7 @@ class Policy implements RegoPolicy {
     if (!query) throw new RangeError(`the policy has no entrypoint ${entrypoint}`);
     this.#begin();
     const run = new Run(input, context).begin(data, this.#cache);
-    const outer = countWith(run);
-    try {
-      return ask(query, run);
-    } catch (error) {
-      if (error instanceof AwaitsOutcome) throw error;
-      throw asEvaluationError(error);
-    } finally {
-      countWith(outer);
-      context.onWork?.(run.spent);
-    }
+    return asQuery(run, context, () => ask(query, run));
   }
 
   /** What making the code takes is not the query's: its budget is for what it does. */
@@ -125,6 +116,28 @@ class Policy implements RegoPolicy {
 }
 
 const noData: PlainObject = Object.freeze({});
+
+/** A document as it came, read within the limits of a query. @throws EvaluationError */
+export function readDocument(document: RegoValue, context: QueryContext): RegoJson {
+  return asQuery(new Run(undefined, context).begin(noData, unused), context, () => toJson(document));
+}
+
+/** Of built-ins, none of which reading calls. */
+const unused = new BoundedCache();
+
+/** What is done counts as the query's work. */
+function asQuery<T>(run: Run, context: QueryContext, work: () => T): T {
+  const outer = countWith(run);
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof AwaitsOutcome) throw error;
+    throw asEvaluationError(error);
+  } finally {
+    countWith(outer);
+    context.onWork?.(run.spent);
+  }
+}
 
 /** The value of `result` in the first answer. */
 function resultOf({ rule, run: ask }: Query, run: Run): RegoValue | undefined {
