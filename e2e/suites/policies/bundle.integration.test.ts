@@ -250,7 +250,7 @@ deny contains msg if {
       });
     server.bundle = await build({ "/old/*.rego": 0 });
     await enforce(cluster, bundlePolicy("mixed"));
-    expect(await refusal(configMap("bare"))).toContain('mixed: one of ["ann"] must own it');
+    expect(await refusal(configMap("bare"))).toContain('mixed: one of {"ann"} must own it');
     expect(await refusal(configMap("bare", { owner: "ann" }))).toBeUndefined();
   });
 });
