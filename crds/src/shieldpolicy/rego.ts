@@ -1,7 +1,7 @@
 /** Fields of engine `rego`: a policy in OPA's language. */
 import * as z from "zod";
 import { apiVersion, kindName } from "../kubernetes/names.ts";
-import { mapList, setOf, text } from "../structural/fields.ts";
+import { atomicList, mapList, setOf, text } from "../structural/fields.ts";
 import { rule } from "../structural/server-check.ts";
 import { bundle } from "./bundle.ts";
 
@@ -20,6 +20,16 @@ export const rego = z
       .describe(
         "Source of one Rego module. Its rules see the request as input.request and as input.review, so that modules written " +
           "for OPA and for Gatekeeper work as they are.",
+      )
+      .exactOptional(),
+    libs: atomicList(
+      text({ min: 1, max: 65_536, pattern: /[^ \t\n\r]/, hint: "a Rego module, not only blanks" }).describe(
+        "Source of one module, with a package of its own.",
+      ),
+      { max: 16 },
+    )
+      .describe(
+        "Further modules that the module uses, such as those in libs of a Gatekeeper template. entrypoint is needed with them.",
       )
       .exactOptional(),
     bundle: bundle
@@ -84,6 +94,15 @@ export const rego = z
       reason: "FieldValueRequired",
       fieldPath: ".module",
       holds: ({ module, bundle }) => (module === undefined) !== (bundle === undefined),
+    }),
+    rule<{ libs?: unknown; module?: unknown; entrypoint?: unknown }>({
+      rule: "!has(self.libs) || (has(self.module) && has(self.entrypoint))",
+      message:
+        "libs belong to a module, and with them it must be said which rule counts: set module and entrypoint (e.g. data.shieldx.deny), or remove libs",
+      reason: "FieldValueForbidden",
+      fieldPath: ".libs",
+      holds: ({ libs, module, entrypoint }) =>
+        libs === undefined || (module !== undefined && entrypoint !== undefined),
     }),
   );
 

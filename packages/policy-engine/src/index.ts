@@ -1,5 +1,6 @@
 export * from "./explain/index.ts";
 export { flatCopy } from "./flat-copy.ts";
+export * from "./foreign/index.ts";
 export * from "./inventory/index.ts";
 export * from "./mutants/index.ts";
 export * from "./mutation/index.ts";

@@ -19,6 +19,14 @@ describe("what a policy is compiled from", () => {
     expect(moduleSource({ version: "v1" })).toBeUndefined();
   });
 
+  it("is its module with the libs it uses, each by a name of its own", () => {
+    const lib = "package lib\n\nx := 1\n";
+    expect(moduleSource({ module, libs: [lib], ...asV1 })).toEqual({
+      modules: { "policy.rego": module, "libs[0].rego": lib },
+      ...asV1,
+    });
+  });
+
   it("is all modules and the data of its bundle, told from another bundle by identity alone", () => {
     const bundle = read({ "shop/policy.rego": module, "owners/data.json": { names: ["ann"] } });
     const source = bundleSource(bundle, "first", asV1);

@@ -8,13 +8,15 @@ export type RegoUse = Pick<RegoSpec, "version" | "entrypoint" | "allowedHosts">;
 
 export function moduleSource({
   module,
+  libs = [],
   version,
   entrypoint,
   allowedHosts,
 }: RegoSpec): RegoSource | undefined {
   if (module === undefined) return undefined;
+  const further = libs.map((source, at) => [`libs[${at}].rego`, source] as const);
   return {
-    modules: { "policy.rego": module },
+    modules: { "policy.rego": module, ...Object.fromEntries(further) },
     version: version ?? "v1",
     entrypoint,
     ...hostsPart(allowedHosts),

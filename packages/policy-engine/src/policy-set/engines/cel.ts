@@ -73,6 +73,7 @@ export function mentions(spec: ShieldPolicySpec, name: RegExp): boolean {
       ({ applyConfiguration, jsonPatch }) => (applyConfiguration ?? jsonPatch)?.expression ?? "",
     ),
     spec.rego?.module ?? "",
+    ...(spec.rego?.libs ?? []),
   ];
   return expressions.some((expression) => name.test(expression));
 }
