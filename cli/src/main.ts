@@ -7,7 +7,10 @@ import { runExceptions } from "./exceptions/command.ts";
 import { paint, type Terminal } from "./output/terminal.ts";
 import { runPolicyCheck } from "./policy/command.ts";
 import { runPolicyExplain } from "./policy-explain/command.ts";
+import { runPolicyImport } from "./policy-import/command.ts";
+import { runPolicyLint } from "./policy-lint/command.ts";
 import { runPolicyMutate } from "./policy-mutate/command.ts";
+import { runPolicyReplay } from "./policy-replay/command.ts";
 import { runPolicyTest } from "./policy-test/command.ts";
 import { printable } from "./printable.ts";
 import { runStatus } from "./status/command.ts";
@@ -178,6 +181,99 @@ Exit codes: 0 fine; 1 a policy refuses, a test fails, ShieldX needs attention or
         .default("table"),
     )
     .action(async (files, options) => done(await runPolicyMutate(files, options, terminal)));
+
+  policy
+    .command("import")
+    .description(
+      "Make ShieldPolicies of ValidatingAdmissionPolicies and MutatingAdmissionPolicies with their bindings, Kyverno's ValidatingPolicies and MutatingPolicies, Gatekeeper's templates with their constraints, and OPA bundles (.tar.gz). What does not carry over is named, field by field, on standard error.",
+    )
+    .argument("<files...>", "policies of others: files, folders, bundles, or - for standard input")
+    .option("--output <folder>", "write a file for each policy there (default: all to standard output)")
+    .addOption(
+      new Option("--report <format>", "how to tell what was carried over")
+        .choices(["table", "json", "sarif"])
+        .default("table"),
+    )
+    .addOption(
+      new Option(
+        "--fail-on <what>",
+        "exit 1 when a policy was made without a part of it (lost), or not at all (error)",
+      )
+        .choices(["lost", "error", "none"])
+        .default("error"),
+    )
+    .option(
+      "--bundle-url <url>",
+      "where ShieldX fetches the bundle from (default: its modules go into the policy)",
+    )
+    .option(
+      "--entrypoint <rule>",
+      "rule of the bundle that holds what is wrong, e.g. data.kubernetes.admission.deny",
+    )
+    .addOption(
+      new Option(
+        "--rego-version <version>",
+        "version of the bundle's Rego (default: as its manifest says)",
+      ).choices(["v0", "v1"]),
+    )
+    .addOption(regoCompiler())
+    .action(async (files, options) => done(await runPolicyImport(files, options, terminal)));
+
+  policy
+    .command("lint")
+    .description(
+      "Find what is likely wrong with policies although they compile: rules that catch nothing or everything, no test that is refused, names nobody uses, images matched by half a pattern. Needs no cluster.",
+    )
+    .argument("<files...>", "ShieldPolicies: files, folders, or - for standard input")
+    .option("--disable <rule>", "leave this rule out; repeat for more", collect, [])
+    .option("--policy <name>", "only this policy; repeat for more", collect, [])
+    .addOption(
+      new Option("--fail-on <severity>", "exit 1 from this severity on")
+        .choices(["error", "warning", "note", "none"])
+        .default("warning"),
+    )
+    .addOption(regoCompiler())
+    .option("--kubernetes-version <1.N>", "the cluster the policies are for", "1.37")
+    .addOption(
+      new Option("-o, --output <format>", "how to print")
+        .choices(["table", "json", "junit", "sarif"])
+        .default("table"),
+    )
+    .action(async (files, options) => done(await runPolicyLint(files, options, terminal)));
+
+  connectionOptions(policy.command("replay"))
+    .description(
+      "Judge recorded requests by two sets of policies, and tell what the new one decides otherwise: refused where it passed, let pass where it was refused, another message.",
+    )
+    .argument(
+      "<records...>",
+      "AdmissionReviews, a JSON object a line, or the API server's audit log: files, or - for standard input",
+    )
+    .option("--old <path>", "the policies so far: file or folder; repeat for more", collect, [])
+    .option("--cluster", "the policies so far are those of the cluster")
+    .requiredOption("--new <path>", "the policies to be: file or folder; repeat for more", collect, [])
+    .option(
+      "--known <path>",
+      "Namespaces, parameters and objects that policies look at; repeat for more",
+      collect,
+      [],
+    )
+    .addOption(
+      new Option(
+        "--fail-on <change>",
+        "exit 1 when a request is refused that passed (denied), or any changes (any)",
+      )
+        .choices(["any", "denied", "none"])
+        .default("any"),
+    )
+    .addOption(regoCompiler())
+    .option("--kubernetes-version <1.N>", "what a policy's version `latest` means, without a cluster", "1.37")
+    .addOption(
+      new Option("-o, --output <format>", "how to print")
+        .choices(["table", "json", "junit"])
+        .default("table"),
+    )
+    .action(async (records, options) => done(await runPolicyReplay(records, options, terminal)));
 
   connectionOptions(program.command("debug").description("Find out what is wrong.").command("bundle"))
     .description(

@@ -31,24 +31,30 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function asObjects(value: unknown, file: string, line: number): Manifest[] {
+/** What is done with documents that are no Kubernetes objects: refused, or passed over. */
+export type OnOther = "refuse" | "skip";
+
+function asObjects(value: unknown, file: string, line: number, onOther: OnOther): Manifest[] {
   if (value === null || value === undefined) return [];
   if (!isRecord(value) || typeof value.apiVersion !== "string" || typeof value.kind !== "string") {
+    if (onOther === "skip") return [];
     throw new UsageError(
       "NotAManifest",
       `${file}:${line}: not a Kubernetes object: apiVersion and kind are required`,
     );
   }
   if (value.kind === "List" && Array.isArray(value.items)) {
-    return value.items.flatMap((item) => asObjects(item, file, line));
+    return value.items.flatMap((item) => asObjects(item, file, line, onOther));
   }
   return [{ file, line, object: value as Manifest["object"] }];
 }
 
 /** Every object in a YAML or JSON text, read as kubectl reads it. Throws UsageError naming file and line. */
-export function parseManifests(text: string, file: string): Manifest[] {
+export function parseManifests(text: string, file: string, onOther: OnOther = "refuse"): Manifest[] {
   try {
-    return parseManifestDocuments(text, file).flatMap(({ value, line }) => asObjects(value, file, line));
+    return parseManifestDocuments(text, file).flatMap(({ value, line }) =>
+      asObjects(value, file, line, onOther),
+    );
   } catch (error) {
     if (!(error instanceof ManifestSyntaxError)) throw error;
     throw new UsageError("InvalidYaml", error.message, { cause: error });
@@ -62,11 +68,14 @@ async function standardInput(): Promise<string> {
 }
 
 /** Reads files, folders and `-` (standard input), in the order given. */
-export async function readManifests(paths: readonly string[]): Promise<Manifest[]> {
+export async function readManifests(
+  paths: readonly string[],
+  onOther: OnOther = "refuse",
+): Promise<Manifest[]> {
   const found: Manifest[] = [];
   for (const path of paths) {
     if (path === "-") {
-      found.push(...parseManifests(await standardInput(), "<stdin>"));
+      found.push(...parseManifests(await standardInput(), "<stdin>", onOther));
       continue;
     }
     for (const file of await filesUnder(path)) {
@@ -77,7 +86,7 @@ export async function readManifests(paths: readonly string[]): Promise<Manifest[
           `${file}: ${size} bytes; split it, at most ${maxFileBytes} bytes are read`,
         );
       }
-      found.push(...parseManifests(await readFile(file, "utf8"), file));
+      found.push(...parseManifests(await readFile(file, "utf8"), file, onOther));
     }
   }
   return found;

@@ -7,8 +7,18 @@ export interface SarifFinding {
   readonly line: number;
 }
 
-/** SARIF 2.1.0 (OASIS), as code hosts read it. */
-export function sarif(version: string, findings: readonly SarifFinding[]): string {
+/** What is shown of a rule beside its findings. */
+export interface SarifRule {
+  readonly text: string;
+  readonly help: string;
+}
+
+/** SARIF 2.1.0 (OASIS), as code hosts read it. A rule that is not described is the name of a policy. */
+export function sarif(
+  version: string,
+  findings: readonly SarifFinding[],
+  described: ReadonlyMap<string, SarifRule> = new Map(),
+): string {
   const rules = [...new Set(findings.map((f) => f.ruleId))].sort();
   return `${JSON.stringify(
     {
@@ -21,7 +31,7 @@ export function sarif(version: string, findings: readonly SarifFinding[]): strin
               name: "shieldctl",
               version,
               informationUri: "https://shieldx.io",
-              rules: rules.map((id) => ({ id, shortDescription: { text: `ShieldPolicy ${id}` } })),
+              rules: rules.map((id) => ruleOf(id, described.get(id))),
             },
           },
           results: findings.map((f) => ({
@@ -39,4 +49,9 @@ export function sarif(version: string, findings: readonly SarifFinding[]): strin
     null,
     2,
   )}\n`;
+}
+
+function ruleOf(id: string, rule: SarifRule | undefined) {
+  if (rule === undefined) return { id, shortDescription: { text: `ShieldPolicy ${id}` } };
+  return { id, shortDescription: { text: rule.text }, help: { text: rule.help } };
 }

@@ -39,15 +39,20 @@ const admissionRequest = z.looseObject({
   dryRun: z.boolean().optional(),
 });
 
-const isReview = ({ object }: Manifest): boolean =>
-  object.kind === "AdmissionReview" && object.apiVersion.startsWith("admission.k8s.io/");
+export function isReview({ object }: Manifest): boolean {
+  return object.kind === "AdmissionReview" && object.apiVersion.startsWith("admission.k8s.io/");
+}
 
 /** Throws UsageError naming file, line and field. */
 export function subjectOf(manifest: Manifest): ExplainedSubject {
-  if (!isReview(manifest)) return { object: manifest.object };
+  return isReview(manifest) ? { request: requestOfReview(manifest) } : { object: manifest.object };
+}
+
+/** The request of an AdmissionReview. Throws UsageError naming file, line and field. */
+export function requestOfReview(manifest: Manifest): AdmissionRequestLike {
   const { request } = manifest.object;
   const { data, error } = admissionRequest.safeParse(request);
-  if (error === undefined) return { request: data satisfies AdmissionRequestLike };
+  if (error === undefined) return data satisfies AdmissionRequestLike;
   const [issue] = error.issues;
   const path = ["request", ...(issue?.path ?? []).map(String)].join(".");
   const place = `${manifest.file}:${manifest.line}`;

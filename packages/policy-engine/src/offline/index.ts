@@ -13,4 +13,14 @@ export {
   type ExplainRequests,
   explainRequests,
 } from "./explain-requests.ts";
+export {
+  type Replay,
+  type ReplayChange,
+  type ReplayedAnswer,
+  type ReplayedRequest,
+  type ReplayedSet,
+  type ReplayReport,
+  replayRequests,
+  type Said,
+} from "./replay.ts";
 export { type DefinedResources, pluralOf } from "./resource-of.ts";

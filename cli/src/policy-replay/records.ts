@@ -1,0 +1,98 @@
+/** Recorded requests: AdmissionReviews, and events of the API server's audit log, as JSON or YAML, one or many. */
+import { readFile, stat } from "node:fs/promises";
+import type { AdmissionRequestLike } from "@shieldx/policy-engine";
+import { UsageError } from "../errors.ts";
+import { type Manifest, parseManifests, readManifests } from "../manifests/read.ts";
+import { isReview, requestOfReview } from "../policy-explain/subject.ts";
+import { isAuditEvent, requestOfEvent } from "./audit-event.ts";
+
+export interface RecordedRequest {
+  readonly file: string;
+  /** 1-based. */
+  readonly line: number;
+  readonly request: AdmissionRequestLike;
+}
+
+export interface Records {
+  readonly requests: readonly RecordedRequest[];
+  /** Records that say too little to be judged, by the reason. */
+  readonly passedOver: ReadonlyMap<string, number>;
+}
+
+const jsonLines = /\.(jsonl|ndjson|log)$/i;
+const mostBytes = 512 * 1024 * 1024;
+
+/** Throws UsageError naming file and line of what cannot be read. */
+export async function readRecords(paths: readonly string[]): Promise<Records> {
+  const requests: RecordedRequest[] = [];
+  const passedOver = new Map<string, number>();
+  for (const path of paths) {
+    for (const manifest of await manifestsIn(path)) {
+      const { file, line } = manifest;
+      const request = requestIn(manifest);
+      if (typeof request === "string") passedOver.set(request, (passedOver.get(request) ?? 0) + 1);
+      else requests.push({ file, line, request });
+    }
+  }
+  return { requests, passedOver };
+}
+
+async function manifestsIn(path: string): Promise<Manifest[]> {
+  if (path !== "-" && !jsonLines.test(path)) return await readManifests([path]);
+  return linesOf(path === "-" ? await standardInput() : await textOf(path), path === "-" ? "<stdin>" : path);
+}
+
+async function textOf(path: string): Promise<string> {
+  const info = await stat(path).catch((cause: unknown) => {
+    throw new UsageError("FileNotFound", `${path}: no such file or folder`, { cause });
+  });
+  if (info.size > mostBytes)
+    throw new UsageError(
+      "FileTooLarge",
+      `${path}: ${info.size} bytes; split it, at most ${mostBytes} are read`,
+    );
+  return await readFile(path, "utf8");
+}
+
+async function standardInput(): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+/** A JSON object a line; what does not begin with a brace is read as a whole, as YAML. */
+function linesOf(text: string, file: string): Manifest[] {
+  if (!text.trimStart().startsWith("{")) return parseManifests(text, file);
+  return text.split("\n").flatMap((written, index): Manifest[] => {
+    if (written.trim() === "") return [];
+    const line = index + 1;
+    const object = parsedLine(written, file, line);
+    return [{ file, line, object }];
+  });
+}
+
+function parsedLine(written: string, file: string, line: number): Manifest["object"] {
+  let value: unknown;
+  try {
+    value = JSON.parse(written);
+  } catch (cause) {
+    throw new UsageError("InvalidRecord", `${file}:${line}: is not a JSON object on one line`, { cause });
+  }
+  const { apiVersion, kind } = (value ?? {}) as { apiVersion?: unknown; kind?: unknown };
+  if (typeof apiVersion === "string" && typeof kind === "string") return value as Manifest["object"];
+  throw new UsageError(
+    "InvalidRecord",
+    `${file}:${line}: has no apiVersion and kind: give AdmissionReviews or audit events`,
+  );
+}
+
+/** The reason where it is passed over. */
+function requestIn(manifest: Manifest): AdmissionRequestLike | string {
+  if (isReview(manifest)) return requestOfReview(manifest);
+  if (isAuditEvent(manifest)) return requestOfEvent(manifest.object);
+  const { file, line, object } = manifest;
+  throw new UsageError(
+    "InvalidRecord",
+    `${file}:${line}: ${object.kind} is neither an AdmissionReview nor an Event of audit.k8s.io`,
+  );
+}

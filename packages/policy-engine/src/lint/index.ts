@@ -1,0 +1,9 @@
+export { lintPolicy } from "./lint.ts";
+export {
+  isLintCode,
+  LINT_RULES,
+  type LintCode,
+  type LintFinding,
+  type LintRule,
+  type LintSeverity,
+} from "./rules.ts";
