@@ -42,8 +42,10 @@ function runSteps(start: Eval, steps: readonly Step[]): Eval {
   if (names.every((name) => typeof name === "string")) return selectFields(start, names);
   let run = start;
   let isOptional = false;
-  for (const step of steps) {
-    run = takeStep(run, step, isOptional);
+  for (const [index, step] of steps.entries()) {
+    // An optional that a field holds is not looked into: cel-go unwraps what the chain starts from, and no more.
+    const from = index === 0 || isOptional ? run : withoutOptional(run);
+    run = takeStep(from, step, isOptional, index === steps.length - 1);
     isOptional ||= step.isOptional;
   }
   return run;
@@ -220,6 +222,16 @@ function selectFields(start: Eval, names: readonly string[]): Eval {
   };
 }
 
+function selectField(from: Eval, name: string, ending: (optional: CelOptional) => CelOptional): Eval {
+  const names = [name];
+  return (frame) => {
+    const value = from(frame);
+    if (value instanceof CelOptional) return ending(throughOptional(value, names, frame));
+    frame.cost += 1;
+    return readField(value, name);
+  };
+}
+
 /** A chain that starts from an optional ends in one: nothing comes of nothing, and costs nothing. */
 function throughOptional(optional: CelOptional, names: readonly string[], frame: Frame): CelOptional {
   let value = optional.value;
@@ -231,7 +243,26 @@ function throughOptional(optional: CelOptional, names: readonly string[], frame:
   return optionalOf(value);
 }
 
-function takeStep(from: Eval, step: Step, isAfterOptional: boolean): Eval {
+/** What a step into an optional sees that a field holds: nothing (cel-go, interpreter/attributes.go, refQualify). */
+const nothing: CelValue = Object.freeze({});
+
+/** What comes of a step in the middle of a chain that starts from an optional; nobody outside the chain sees it. */
+class OptionalInChain extends CelOptional {
+  static readonly nothing = new OptionalInChain(undefined);
+}
+
+function inChain({ value }: CelOptional): CelOptional {
+  return value === undefined ? OptionalInChain.nothing : new OptionalInChain(value);
+}
+
+function withoutOptional(from: Eval): Eval {
+  return (frame) => {
+    const value = from(frame);
+    return value instanceof CelOptional && !(value instanceof OptionalInChain) ? nothing : value;
+  };
+}
+
+function takeStep(from: Eval, step: Step, isAfterOptional: boolean, isLast: boolean): Eval {
   const { key, isTest } = step;
   if (isTest) {
     const name = typeof key === "string" ? key : "";
@@ -246,11 +277,12 @@ function takeStep(from: Eval, step: Step, isAfterOptional: boolean): Eval {
     };
   }
   if (step.isOptional || isAfterOptional) return stepIfPresent(from, key);
-  if (typeof key === "string") return selectFields(from, [key]);
+  const ending = isLast ? (optional: CelOptional) => optional : inChain;
+  if (typeof key === "string") return selectField(from, key, ending);
   const { run, constant } = key;
   return (frame) => {
     const value = from(frame);
-    if (value instanceof CelOptional) return takeIfPresent(value, key, frame);
+    if (value instanceof CelOptional) return ending(takeIfPresent(value, key, frame));
     frame.cost += 1;
     return readIndex(value, constant ?? run(frame));
   };

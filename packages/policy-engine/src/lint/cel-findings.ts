@@ -6,7 +6,7 @@ import { WrittenText } from "../cel/written.ts";
 import { parseCel } from "../native/cel-source.ts";
 import { expressionsOf, type PolicyExpression } from "./expressions.ts";
 import { imagePatternProblem, imagePrefixProblem } from "./image-match.ts";
-import { fieldFindings } from "./optional-fields.ts";
+import { fieldFindings, optionalVariableFindings } from "./optional-fields.ts";
 import { finding, type LintFinding } from "./rules.ts";
 
 export interface ParsedExpression extends PolicyExpression {
@@ -24,6 +24,7 @@ export function celFindings(spec: ShieldPolicySpec): LintFinding[] {
     ...parsed.flatMap(constantFinding),
     ...unusedFindings(spec, parsed),
     ...fieldFindings(parsed),
+    ...optionalVariableFindings(spec, parsed),
     ...parsed.flatMap(imageFindings),
   ];
 }

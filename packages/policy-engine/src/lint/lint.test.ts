@@ -137,6 +137,24 @@ describe("lint of a policy in CEL", () => {
     expect(only(rules(`object.spec.containers.all(c, ${expression})`))).toEqual(expected);
   });
 
+  it("finds optionals in variables that the API server does not look into", () => {
+    const of = (expression: string, rule: string) =>
+      only(
+        cel({
+          tests: [],
+          variables: [{ name: "context", expression }],
+          validations: [{ expression: rule, message: "no" }],
+        }),
+      );
+    const reads = "variables.context.?runAsUser.orValue(1) != 0";
+    expect(of("object.spec.?securityContext", reads)).toEqual(["optional-in-variable"]);
+    expect(of("object.spec[?'securityContext']", "variables.context[?'x'].hasValue()")).toEqual([
+      "optional-in-variable",
+    ]);
+    expect(of("object.spec.?securityContext.orValue({})", reads)).toEqual([]);
+    expect(of("object.spec.?securityContext", "variables.context.orValue({}).size() > 0")).toEqual([]);
+  });
+
   it("finds ephemeral containers that nobody asks about", () => {
     const pods = (resources: string[]) =>
       cel({

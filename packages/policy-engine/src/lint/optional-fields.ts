@@ -2,6 +2,7 @@
  * Fields of Kubernetes' objects that are often not there and that the API server gives no default (k8s.io/api: `omitempty`
  * without a default). Reading one that is missing is an error in CEL.
  */
+import type { ShieldPolicySpec } from "@shieldx/crds";
 import { walk } from "../cel/admission/walk.ts";
 import { type Expr, OPERATOR, type SelectExpr } from "../cel/ast.ts";
 import type { ParsedExpression } from "./cel-findings.ts";
@@ -56,6 +57,42 @@ export function fieldFindings(parsed: readonly ParsedExpression[]): LintFinding[
     if (each.use === "condition") for (const guard of own) earlier.add(guard);
     return found.map((text) => finding("unchecked-optional-field", each.path, `${text} is not always there`));
   });
+}
+
+/** Variables that hold an optional, and expressions that read a field of what is in it. */
+export function optionalVariableFindings(
+  spec: ShieldPolicySpec,
+  parsed: readonly ParsedExpression[],
+): LintFinding[] {
+  const optionalAt = new Set(
+    parsed.filter(({ use, expr }) => use === "variable" && isOptionalChain(expr)).map(({ path }) => path),
+  );
+  const names = new Set(
+    (spec.variables ?? []).flatMap(({ name }, at) =>
+      optionalAt.has(`spec.variables[${at}].expression`) ? [name] : [],
+    ),
+  );
+  if (names.size === 0) return [];
+  return parsed.flatMap(({ path, expr }) => {
+    const found = new Set<string>();
+    walk(expr, (node) => {
+      const held = steppedInto(node);
+      if (held?.kind === "select" && held.operand.kind === "ident" && held.operand.name === "variables")
+        if (names.has(held.field)) found.add(held.field);
+    });
+    return [...found].map((name) =>
+      finding("optional-in-variable", path, `what is after variables.${name} is never found`),
+    );
+  });
+}
+
+/** What a step is taken from: `a` of `a.b`, `a.?b`, `a[b]`, `a[?b]`. */
+function steppedInto(node: Expr): Expr | undefined {
+  if (node.kind === "select") return node.operand;
+  const isStep =
+    node.kind === "call" &&
+    [OPERATOR.index, OPERATOR.optionalIndex, OPERATOR.optionalSelect].some((name) => name === node.name);
+  return isStep ? node.args[0] : undefined;
 }
 
 /** Texts of fields whose presence is asked for somewhere: `has(a.b)`, `a.?b`, `'b' in a`. */

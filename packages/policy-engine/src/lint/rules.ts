@@ -115,6 +115,12 @@ export const LINT_RULES = {
       "An expression reads a field that is often not there; where it is not, there is an error instead of an answer.",
     remedy: "Ask has(…) first, or read it as .?field with orValue(…).",
   },
+  "optional-in-variable": {
+    severity: "error",
+    about:
+      "A variable holds an optional, and a field is read after it: the API server does not look into it and finds nothing, whatever the object has.",
+    remedy: "End the variable with orValue({}), or read the field where the optional begins.",
+  },
   "image-pattern-unanchored": {
     severity: "warning",
     about:
