@@ -12,6 +12,7 @@ import { argocdSettings } from "./argocd-settings.ts";
 import { dashboardFiles } from "./dashboards/index.ts";
 import { libraryInChart } from "./library-in-chart.ts";
 import { cliPage } from "./reference/cli.ts";
+import { lintPage } from "./reference/lint.ts";
 import { metricsPage } from "./reference/metrics.ts";
 import { policiesPage } from "./reference/policies.ts";
 import { valuesPage } from "./reference/values.ts";
@@ -34,6 +35,7 @@ files.set("docs/reference/logs.md", logReference());
 files.set("charts/shieldx/files/rbac/operator.yaml", head + stringify(operatorRbac));
 files.set("charts/shieldx/files/rbac/webhooks.yaml", head + stringify(webhooksRbac));
 
+files.set("docs/reference/lint.md", lintPage());
 files.set("docs/reference/metrics.md", metricsPage());
 files.set("docs/reference/cli.md", cliPage());
 files.set("docs/reference/policies.md", policiesPage());

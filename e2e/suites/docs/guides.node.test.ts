@@ -16,6 +16,7 @@ const order = [
   "mutations.md",
   "rego.md",
   "policy-tools.md",
+  "migrate.md",
   "exceptions.md",
   "troubleshooting.md",
   "upgrade.md",
