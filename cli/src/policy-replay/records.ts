@@ -60,15 +60,26 @@ async function standardInput(): Promise<string> {
   return Buffer.concat(chunks).toString("utf8");
 }
 
-/** A JSON object a line; what does not begin with a brace is read as a whole, as YAML. */
+/** A JSON object a line; what does not begin with a whole one is read as a whole, as YAML. */
 function linesOf(text: string, file: string): Manifest[] {
-  if (!text.trimStart().startsWith("{")) return parseManifests(text, file);
+  const first = text.trimStart().split("\n", 1)[0] ?? "";
+  if (!isJson(first)) return parseManifests(text, file);
   return text.split("\n").flatMap((written, index): Manifest[] => {
     if (written.trim() === "") return [];
     const line = index + 1;
     const object = parsedLine(written, file, line);
     return [{ file, line, object }];
   });
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    // That is the answer.
+    return false;
+  }
 }
 
 function parsedLine(written: string, file: string, line: number): Manifest["object"] {

@@ -174,6 +174,22 @@ describe("ValidatingAdmissionPolicies", () => {
     expect(notes).toMatchObject([{ severity: "error", path, message: expect.stringContaining(message) }]);
   });
 
+  it("that a product rendered of its own policy are left out, with their bindings", () => {
+    const rendered = (object: ReturnType<typeof policy> | ReturnType<typeof binding>, metadata: Fields) => ({
+      ...object,
+      metadata: { ...object.metadata, ...metadata },
+    });
+    const labels = { "app.kubernetes.io/managed-by": "shieldx-operator" };
+    const ownerReferences = [
+      { apiVersion: "templates.gatekeeper.sh/v1", kind: "ConstraintTemplate", name: "t" },
+    ];
+    for (const metadata of [{ labels }, { ownerReferences }]) {
+      const { policies, notes } = imported(rendered(policy(), metadata), rendered(binding(), metadata));
+      expect(policies).toEqual([]);
+      expect(notes).toMatchObject([{ severity: "note" }, { severity: "note" }]);
+    }
+  });
+
   it("say which fields are not known here", () => {
     const { policies, notes } = imported(policy({ quota: 3 }), binding());
     expect(policies).toHaveLength(1);

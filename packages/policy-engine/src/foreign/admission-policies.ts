@@ -31,8 +31,31 @@ export const admissionPolicies: Origin = {
   understands: (name) =>
     groupOf(name) === "admissionregistration.k8s.io" &&
     [validating, mutating].some(({ policy, binding }) => name.kind === policy || name.kind === binding),
-  drafts: (sources) => [validating, mutating].flatMap((kind) => draftsOfKind(kind, sources)),
+  drafts(sources) {
+    const own = sources.filter((source) => !isRendered(source));
+    return [validating, mutating].flatMap((kind) => draftsOfKind(kind, own));
+  },
 };
+
+const renderers: readonly (readonly [text: string, product: string])[] = [
+  ["shieldx", "ShieldX"],
+  ["kyverno", "Kyverno"],
+  ["gatekeeper", "Gatekeeper"],
+];
+
+/** What a product made of its own policy, in a cluster that is read as a whole: the policy itself is what counts. */
+function isRendered(source: Source): boolean {
+  const owners = source.records("metadata.ownerReferences") ?? [];
+  const labels = source.record("metadata.labels") ?? {};
+  const signs = [
+    textAt(labels, "app.kubernetes.io/managed-by"),
+    ...owners.map((owner) => textAt(owner, "apiVersion")),
+  ];
+  const found = renderers.find(([text]) => signs.some((sign) => sign?.includes(text)));
+  if (found === undefined) return false;
+  source.note("", `is left out: ${found[1]} made it of a policy of its own`);
+  return true;
+}
 
 function draftsOfKind(kind: PolicyKind, sources: readonly Source[]): Draft[] {
   const of = (name: string) => sources.filter((source) => source.name.kind === name);

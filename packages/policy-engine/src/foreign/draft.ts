@@ -9,14 +9,20 @@ import { at, isPlain, type Plain, stated } from "./plain.ts";
 import { PolicyNames } from "./policy-names.ts";
 import type { Source } from "./source.ts";
 
+/** A field of one of the objects that a policy is made of. */
+export interface Place {
+  readonly source: Source;
+  readonly path: string;
+}
+
 export interface Draft {
   /** What it is made of. The first one hears of what is wrong with it. */
   readonly from: readonly [Source, ...Source[]];
   /** Names it may have, the best first. */
   readonly names: readonly string[];
   readonly spec: Plain;
-  /** Where in the first source a field of the ShieldPolicy comes from; left out, it stands in the same place. */
-  readonly pathOf?: (path: string) => string;
+  /** Where a field of the ShieldPolicy comes from; left out, it stands in the same place of the first source. */
+  readonly placeOf?: (path: string) => Place;
   /** What else to say of a field that does not compile. */
   readonly advice?: (path: string) => string | undefined;
 }
@@ -42,7 +48,11 @@ export function finished(drafts: readonly Draft[], objects: readonly unknown[]):
   });
 }
 
-function checked(written: Plain, { from: [source], pathOf = same, advice }: Draft): ShieldPolicy | undefined {
+function checked(written: Plain, { from: [first], placeOf, advice }: Draft): ShieldPolicy | undefined {
+  const tell = (at: string, message: string): void => {
+    const { source, path } = placeOf?.(at) ?? { source: first, path: at };
+    source.error(path, message);
+  };
   try {
     const policy = parseShieldPolicy(written);
     // What takes a compiler of its own is told by whoever has one.
@@ -51,8 +61,7 @@ function checked(written: Plain, { from: [source], pathOf = same, advice }: Draf
   } catch (error) {
     if (error instanceof PolicyCompileError && isTransient(error.code)) return parseShieldPolicy(written);
     if (error instanceof InvalidObjectError) {
-      for (const { path, message } of error.problems)
-        source.error(pathOf(path), `no ShieldPolicy can have that: ${message}`);
+      for (const { path, message } of error.problems) tell(path, `no ShieldPolicy can have that: ${message}`);
       return undefined;
     }
     if (!(error instanceof PolicyCompileError)) throw error;
@@ -60,7 +69,7 @@ function checked(written: Plain, { from: [source], pathOf = same, advice }: Draf
       ? error.message.slice(error.path.length + 2)
       : error.message;
     const more = advice?.(error.path);
-    source.error(pathOf(error.path), more === undefined ? told : `${told}; ${more}`);
+    tell(error.path, more === undefined ? told : `${told}; ${more}`);
     return undefined;
   }
 }
@@ -79,13 +88,13 @@ function paramsOf({ spec: { paramKind, paramRef } }: ShieldPolicy, objects: read
   });
 }
 
-function same(path: string): string {
-  return path;
-}
+/** Deeper ones no ShieldPolicy may be: they are refused for that. */
+const deepest = 64;
 
-/** Whether some text in it, however deep, speaks of who asks: such a policy says nothing of objects that exist. */
-export function looksAtUser(value: unknown): boolean {
+/** Whether some text in it speaks of who asks: such a policy says nothing of objects that exist. */
+export function looksAtUser(value: unknown, depth = 0): boolean {
   if (typeof value === "string") return /\b(?:authorizer|userInfo)\b/.test(value);
-  if (Array.isArray(value)) return value.some(looksAtUser);
-  return isPlain(value) && Object.values(value).some(looksAtUser);
+  if (depth > deepest) return false;
+  if (Array.isArray(value)) return value.some((item) => looksAtUser(item, depth + 1));
+  return isPlain(value) && Object.values(value).some((item) => looksAtUser(item, depth + 1));
 }

@@ -27,7 +27,7 @@ export function rulesOf(constraint: Source, surroundings: RuleSurroundings): Pla
   const scope = scopeOf(constraint);
   const rules = entries.flatMap((entry) =>
     surroundings.takesWildcards
-      ? [wildcardRule(entry, surroundings.defined)]
+      ? [wildcardRule(entry, constraint, surroundings.defined)]
       : namedRules(entry, constraint, surroundings.defined),
   );
   if (rules.length === 0 && !constraint.isFaulty)
@@ -72,10 +72,14 @@ function isEverything(list: readonly string[]): boolean {
   return list.includes("*");
 }
 
-function wildcardRule({ groups, kinds }: Kinds, defined: DefinedResources): Named {
+function wildcardRule({ groups, kinds }: Kinds, constraint: Source, defined: DefinedResources): Named {
   const resources = isEverything(kinds)
     ? ["*"]
-    : [...new Set(kinds.flatMap((kind) => groups.flatMap((group) => resourcesOf(group, kind, defined))))];
+    : [
+        ...new Set(
+          kinds.flatMap((kind) => groups.flatMap((group) => resourcesOf(group, kind, defined, constraint))),
+        ),
+      ];
   return { apiGroups: groups, resources };
 }
 
@@ -85,7 +89,7 @@ function namedRules(entry: Kinds, constraint: Source, defined: DefinedResources)
   for (const [group, kind] of pairsOf(entry, constraint, defined)) {
     const resources = byGroup.get(group) ?? new Set();
     byGroup.set(group, resources);
-    for (const resource of resourcesOf(group, kind, defined)) resources.add(resource);
+    for (const resource of resourcesOf(group, kind, defined, constraint)) resources.add(resource);
   }
   const reserved = [...byGroup.keys()].filter((group) => NATIVE_ONLY_GROUPS.includes(group));
   for (const group of reserved) {
@@ -145,8 +149,16 @@ function definedKinds(group: string, defined: DefinedResources): string[] {
     .map((key) => key.slice(group.length + 1));
 }
 
-/** Ephemeral containers come as a Pod, too. */
-function resourcesOf(group: string, kind: string, defined: DefinedResources): string[] {
+/** Ephemeral containers come as a Pod, too. A rule about a resource that there is not would catch nothing, so a guess is told. */
+function resourcesOf(group: string, kind: string, defined: DefinedResources, constraint: Source): string[] {
   if (kind === "Pod" && (group === "" || group === "*")) return ["pods", "pods/ephemeralcontainers"];
-  return [defined.get(`${group}/${kind}`)?.plural ?? pluralOf(kind)];
+  const known = defined.get(`${group}/${kind}`)?.plural;
+  const plural = known ?? pluralOf(kind);
+  const isBuiltIn = group === "*" ? groupsOf(kind).length > 0 : kindsOf(group).includes(kind);
+  if (known === undefined && !isBuiltIn)
+    constraint.note(
+      path,
+      `the resource of ${kind} is taken to be ${plural}: look whether it is, or give its CustomResourceDefinition, too`,
+    );
+  return [plural];
 }

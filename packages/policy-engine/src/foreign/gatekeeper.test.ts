@@ -205,6 +205,19 @@ describe("templates in Rego", () => {
     expect(anyGroup.notes).toMatchObject([{ message: expect.stringContaining("Goose") }]);
   });
 
+  it("tell when the resource of a kind is a guess, and where a selector is wrong", () => {
+    const geese = imported(
+      template(),
+      constraint({ match: { kinds: [{ apiGroups: ["x.io"], kinds: ["Goose"] }] } }),
+    );
+    expect(geese.notes).toMatchObject([{ severity: "note", message: expect.stringContaining("gooses") }]);
+    const wrong = imported(template(), matching({ labelSelector: { matchLabels: { a: "b c" } } }));
+    expect(wrong).toMatchObject({
+      policies: [],
+      notes: [{ source: { name: "owned" }, severity: "error", path: "spec.match" }],
+    });
+  });
+
   it("know resources of kinds by their definitions", () => {
     const definition = {
       apiVersion: "apiextensions.k8s.io/v1",

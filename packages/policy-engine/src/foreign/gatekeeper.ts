@@ -1,6 +1,6 @@
 /** Gatekeeper's ConstraintTemplates and constraints: a ShieldPolicy for each constraint. */
 import { type DefinedResources, definedResources } from "../offline/resource-of.ts";
-import { type Draft, looksAtUser } from "./draft.ts";
+import { type Draft, looksAtUser, type Place } from "./draft.ts";
 import { actionsOf } from "./gatekeeper-actions.ts";
 import { celOf } from "./gatekeeper-cel.ts";
 import { type Synced, syncedBy } from "./gatekeeper-inventory.ts";
@@ -117,10 +117,7 @@ function draftOf(
       from: [source, constraint],
       names: [name, `${constraint.name.kind}-${name}`],
       spec,
-      pathOf:
-        code.engine === "cel"
-          ? (path) => celPath(path, code.path, conditions.length)
-          : () => "spec.targets[0]",
+      placeOf: (path) => placeOf(path, template, constraint, conditions.length),
     },
   ];
 }
@@ -129,15 +126,22 @@ function rego(parts: Plain | undefined): Plain | undefined {
   return parts && { engine: "rego", rego: parts };
 }
 
+/** What is about the code is the template's, the rest the constraint's. */
+function placeOf(path: string, { source, code }: Template, constraint: Source, conditions: number): Place {
+  if (path.startsWith("spec.rego") && !path.includes("inventory")) return { source, path: "spec.targets[0]" };
+  const from = code?.engine === "cel" ? celPath(path, code.path, conditions) : undefined;
+  if (from !== undefined) return { source, path: from };
+  return { source: constraint, path: path.startsWith("spec.match") ? "spec.match" : "" };
+}
+
 /** Variables of the template come after the two that Gatekeeper gives it. */
-function celPath(path: string, from: string, conditions: number): string {
-  const [, field, index, rest] =
-    /^spec\.(validations|variables|matchConditions)\[(\d{1,4})\](.*)$/s.exec(path) ?? [];
-  if (field === undefined || index === undefined) return "";
+function celPath(path: string, from: string, conditions: number): string | undefined {
+  const found = /^spec\.(validations|variables|matchConditions)\[(\d{1,4})\](.*)$/s.exec(path);
+  const [, field, index, rest = ""] = found ?? [];
+  if (field === undefined || index === undefined) return undefined;
   const at = Number(index) - (field === "variables" ? 2 : 0);
-  return at < 0 || (field === "matchConditions" && at >= conditions)
-    ? ""
-    : `${from}.${field}[${at}]${rest ?? ""}`;
+  if (at < 0 || (field === "matchConditions" && at >= conditions)) return undefined;
+  return `${from}.${field}[${at}]${rest}`;
 }
 
 type Actions = ReturnType<typeof actionsOf>;

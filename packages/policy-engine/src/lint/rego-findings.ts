@@ -15,7 +15,7 @@ export function regoFindings(spec: ShieldPolicySpec): LintFinding[] {
       const tokens = regoTokens(text);
       const statements = statementsOf(tokens);
       return [
-        ...importFindings(tokens, statements, path),
+        ...importFindings(statements, path),
         ...statements.flatMap((statement) => variableFindings(statement, path)),
         ...statements.flatMap((statement) => imageFindings(statement, path)),
         ...(index === 0
@@ -62,31 +62,36 @@ function at(path: string, { line }: RegoToken): string {
   return `${path}:${line}`;
 }
 
-function importFindings(
-  tokens: readonly RegoToken[],
-  statements: readonly Statement[],
-  path: string,
-): LintFinding[] {
-  return statements.flatMap((statement) => {
+function importFindings(statements: readonly Statement[], path: string): LintFinding[] {
+  const [imports, others] = [statements.filter(isImport), statements.filter((each) => !isImport(each))];
+  const used = new Set(others.flatMap(namesIn));
+  return imports.flatMap((statement) => {
     const [first, root, , ...rest] = statement;
-    if (first?.text !== "import" || root === undefined || root.text === "rego" || root.text === "future")
+    if (first === undefined || root === undefined || root.text === "rego" || root.text === "future")
       return [];
     const as = rest.findIndex(({ text }) => text === "as");
     const last = as === -1 ? statement.at(-1) : rest[as + 1];
     const name = last?.kind === "string" ? last.text.slice(1, -1) : last?.text;
-    if (name === undefined || last === undefined) return [];
-    const isUsed = tokens.some(
-      (token, index) => token.text === name && !statement.includes(token) && tokens[index - 1]?.text !== ".",
-    );
-    return isUsed ? [] : [finding("rego-unused-import", at(path, first), `nothing uses ${name}`)];
+    if (name === undefined || used.has(name)) return [];
+    return [finding("rego-unused-import", at(path, first), `nothing uses ${name}`)];
   });
+}
+
+function isImport([first]: Statement): boolean {
+  return first?.text === "import";
+}
+
+/** Names that stand by themselves, and not after a dot. */
+function namesIn(statement: Statement): string[] {
+  return statement.flatMap(({ kind, text }, index) =>
+    kind === "name" && statement[index - 1]?.text !== "." ? [text] : [],
+  );
 }
 
 /** `x := …` and `some x` of which nothing more is said in the rule. */
 function variableFindings(statement: Statement, path: string): LintFinding[] {
   const uses = new Map<string, number>();
-  for (const [index, { kind, text }] of statement.entries())
-    if (kind === "name" && statement[index - 1]?.text !== ".") uses.set(text, (uses.get(text) ?? 0) + 1);
+  for (const name of namesIn(statement)) uses.set(name, (uses.get(name) ?? 0) + 1);
   return statement.flatMap((token, index) => {
     const isDeclared =
       token.kind === "name" &&
@@ -127,7 +132,8 @@ function messageFindings(statement: Statement, rules: readonly string[], path: s
 /** `startswith(image, "docker.io")`, `regex.match("docker.io", image)`. */
 function imageFindings(statement: Statement, path: string): LintFinding[] {
   return statement.flatMap((token, index) => {
-    if (token.kind !== "name" || statement[index + 1]?.text !== "(") return [];
+    if (!["startswith", "re_match", "match"].includes(token.text) || statement[index + 1]?.text !== "(")
+      return [];
     const args = argumentsOf(statement, index + 1);
     const [first, second] = args;
     if (first === undefined || second === undefined) return [];
