@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { buildRegoCompiler, type Cluster, runCommand, startCluster } from "../../cluster/index.ts";
 import { type ShieldxOnHost, startShieldxOnHost } from "../../shieldx/host.ts";
-import { apply, type Manifest, tryCreate, untilCondition } from "../../shieldx/objects.ts";
+import { apply, type Manifest, replicaLimit, tryCreate, untilCondition } from "../../shieldx/objects.ts";
 
 /** What `shieldctl policy import` writes is applied with kubectl and does what the original did. */
 let cluster: Cluster;
@@ -182,4 +182,36 @@ it("changes objects as a MutatingAdmissionPolicy did", async () => {
   };
   expect(await created("shop")).toBe("none");
   expect(await created("shop-test")).toBe("");
+});
+
+it("tells what new policies would decide otherwise than those of the cluster", async () => {
+  await cluster.kubectl(["delete", "shieldpolicies", "--all"]);
+  const limit = (most: number): Manifest => replicaLimit("few", { validations: rule(most) });
+  const rule = (most: number) => [
+    { expression: `object.spec.replicas <= ${most}`, message: `at most ${most}` },
+  ];
+  await apply(cluster, limit(5));
+  const records = join(folder, "records.jsonl");
+  const planned = join(folder, "planned.yaml");
+  const object = { ...deployment("docker.io/app:1"), spec: { replicas: 4 } };
+  const request = {
+    uid: "1",
+    kind: { group: "apps", version: "v1", kind: "Deployment" },
+    resource: { group: "apps", version: "v1", resource: "deployments" },
+    name: "a",
+    namespace: "shop",
+    operation: "CREATE",
+    userInfo: { username: "ann" },
+    object,
+  };
+  await writeFile(
+    records,
+    JSON.stringify({ apiVersion: "admission.k8s.io/v1", kind: "AdmissionReview", request }),
+  );
+  await writeFile(planned, JSON.stringify(limit(3)));
+  const args = [shieldctl, "policy", "replay", records, "--cluster", "--new", planned];
+  const env = { KUBECONFIG: cluster.kubeconfig, PATH: process.env.PATH ?? "" };
+  const { code, stdout, stderr } = await runCommand(process.execPath, args, { env });
+  expect(code, stderr).toBe(1);
+  expect(stdout).toMatch(/CREATE Deployment shop\/a +allowed -> denied +\+ .*at most 3/);
 });

@@ -39,13 +39,24 @@ export function finished(drafts: readonly Draft[], objects: readonly unknown[]):
       apiVersion: "shieldx.io/v1alpha1",
       kind: "ShieldPolicy",
       metadata: { name: names.take(draft.names) },
-      spec: stated(draft.spec),
+      spec: inOrder(stated(draft.spec)),
     };
     const policy = checked(written, draft);
     if (policy === undefined) return [];
     const from = draft.from.map(({ name }) => name);
     return [{ policy, written, params: paramsOf(policy, objects), from }];
   });
+}
+
+/** As a person writes them: what it is about, what it says, what it does. */
+const fieldOrder = [
+  ...["engine", "matchConstraints", "matchConditions", "paramKind", "paramRef", "variables", "validations"],
+  ...["mutations", "reinvocationPolicy", "auditAnnotations", "rego", "failurePolicy", "actions"],
+];
+
+function inOrder(spec: Plain): Plain {
+  const place = (field: string): number => fieldOrder.indexOf(field);
+  return Object.fromEntries(Object.entries(spec).sort(([a], [b]) => place(a) - place(b)));
 }
 
 function checked(written: Plain, { from: [first], placeOf, advice }: Draft): ShieldPolicy | undefined {

@@ -29,6 +29,7 @@ const inNamespaces: ReadonlyMap<string, string> = new Map([
   ["random", "is not in the API server's CEL, whose expressions come to the same each time"],
   ["gzip", "is not in the API server's CEL"],
   ["generator", "makes other objects, which no validation may"],
+  ["regex", "is not in the API server's CEL: use matches(), find() and findAll() of a text"],
   [
     "math",
     "has a function here that the API server's CEL lacks: write it with those it has (math.greatest, math.least, math.abs)",
