@@ -1,4 +1,10 @@
-import { type ReplayedSet, type ReplayReport, replayRequests } from "@shieldx/policy-engine";
+import type { ShieldPolicy } from "@shieldx/crds";
+import {
+  type PolicySetProblem,
+  type ReplayedSet,
+  type ReplayReport,
+  replayRequests,
+} from "@shieldx/policy-engine";
 import { type ConnectionOptions, withClient } from "../connect.ts";
 import { UsageError } from "../errors.ts";
 import { readManifests } from "../manifests/read.ts";
@@ -9,7 +15,7 @@ import { loadPolicies } from "../policy/load.ts";
 import { readFromCluster } from "../policy-explain/from-cluster.ts";
 import { printable } from "../printable.ts";
 import { printReplay, type ReplayedRecord } from "./print.ts";
-import { readRecords } from "./records.ts";
+import { type RecordedRequest, readRecords } from "./records.ts";
 
 export interface PolicyReplayOptions extends ConnectionOptions {
   readonly old: readonly string[];
@@ -37,10 +43,13 @@ export async function runPolicyReplay(
   if (options.new.length === 0)
     throw new UsageError("NoPolicies", "say where the policies to be are: --new <path>");
   const clear = progress(terminal, "judging …");
-  const { report, records, passedOver } = await judge(paths, options).finally(clear);
+  const { report, records, passedOver, unknown } = await judge(paths, options).finally(clear);
   for (const side of ["old", "new"] as const)
-    for (const { kind, name, error } of report.problems[side])
-      throw new UsageError("InvalidPolicy", `--${side}: ${kind} "${name}": ${error.message}`);
+    for (const problem of report.problems[side]) tellProblem(problem, side, options, terminal);
+  if (unknown.length > 0)
+    terminal.err(
+      `${printable(`note: labels of these namespaces are not known, so that policies which choose by them are about none of them: ${unknown.join(", ")}; give the Namespaces with --known`)}\n`,
+    );
   for (const [reason, count] of passedOver)
     terminal.err(`${printable(`note: passed over: ${count} ${reason}`)}\n`);
   printReplay(records, options.output, terminal);
@@ -69,7 +78,46 @@ async function judge(paths: readonly string[], options: PolicyReplayOptions) {
     const { file = "", line = 1 } = requests[index] ?? {};
     return { ...replayed, file, line };
   });
-  return { report, records, passedOver };
+  const chooses = [...before.set.policies, ...after.policies].some(choosesNamespaces);
+  const unknown = chooses ? unknownNamespaces(requests, [...before.set.known, ...after.known]) : [];
+  return { report, records, passedOver, unknown };
+}
+
+/** Of many policies in a cluster one that is broken must not keep the others from being judged; nor one whose bundle is not here. */
+function tellProblem(
+  { kind, name, error }: PolicySetProblem,
+  side: "old" | "new",
+  { cluster }: PolicyReplayOptions,
+  terminal: Terminal,
+): void {
+  const isOfCluster = side === "old" && cluster === true;
+  if (!isOfCluster && error.code !== "BundleFailed")
+    throw new UsageError("InvalidPolicy", `--${side}: ${kind} "${name}": ${error.message}`);
+  terminal.err(`${printable(`note: ${kind} "${name}" is left out (${side}): ${error.message}`)}\n`);
+}
+
+/** Whether it looks at more of a namespace than its name. */
+function choosesNamespaces({ spec }: ShieldPolicy): boolean {
+  const { matchLabels = {}, matchExpressions = [] } = spec.matchConstraints?.namespaceSelector ?? {};
+  const keys = [...Object.keys(matchLabels), ...matchExpressions.map(({ key }) => key)];
+  return keys.some((key) => key !== "kubernetes.io/metadata.name");
+}
+
+/** As many as a line shows. */
+const mostNames = 10;
+
+function unknownNamespaces(requests: readonly RecordedRequest[], known: readonly unknown[]): string[] {
+  const named = new Set(known.map((object) => namespaceNamed(object)));
+  const missing = requests
+    .map(({ request }) => request.namespace ?? "")
+    .filter((name) => name !== "" && !named.has(name));
+  const distinct = [...new Set(missing)].sort();
+  return distinct.length > mostNames ? [...distinct.slice(0, mostNames), "…"] : distinct;
+}
+
+function namespaceNamed(object: unknown): string | undefined {
+  const { kind, metadata } = object as { kind?: unknown; metadata?: { name?: unknown } };
+  return kind === "Namespace" && typeof metadata?.name === "string" ? metadata.name : undefined;
 }
 
 /** What the cluster has the new policies see, too: they are to be put there. */

@@ -134,6 +134,20 @@ describe("shieldctl policy replay", () => {
     expect((await run(records, ...flags)).code).toBe(code);
   });
 
+  it("says which namespaces it does not know where policies choose by their labels", async () => {
+    const elsewhere = { ...review("d", 9), request: { ...review("d", 9).request, namespace: "elsewhere" } };
+    await writeFile(file("elsewhere.jsonl"), lines(elsewhere));
+    const { code, stderr } = await run("elsewhere.jsonl");
+    expect(code).toBe(0);
+    expect(stderr).toContain("about none of them: elsewhere; give the Namespaces with --known");
+    await writeFile(
+      file("namespace.yaml"),
+      "{apiVersion: v1, kind: Namespace, metadata: {name: elsewhere, labels: {tier: prod}}}",
+    );
+    const known = await run("elsewhere.jsonl", "--known", file("namespace.yaml"));
+    expect(known).toMatchObject({ code: 1, stderr: expect.not.stringContaining("elsewhere") });
+  });
+
   it("is a case for each request in JUnit", async () => {
     const { stdout } = await run("reviews.jsonl", "-o", "junit");
     expect(stdout).toContain('tests="3" failures="2"');
