@@ -13,6 +13,7 @@ import { runPolicyMutate } from "./policy-mutate/command.ts";
 import { runPolicyReplay } from "./policy-replay/command.ts";
 import { runPolicyTest } from "./policy-test/command.ts";
 import { printable } from "./printable.ts";
+import { runPolicyDiff, runRolloutRequest, runRolloutStatus } from "./rollout/command.ts";
 import { runStatus } from "./status/command.ts";
 import { runVersion } from "./version.ts";
 
@@ -57,6 +58,8 @@ Examples:
   shieldctl policy test policies/
   shieldctl policy explain --cluster -f pod.yaml
   helm template ./chart | shieldctl policy check -f - --policies policies/ -o sarif
+  shieldctl policy diff no-host-network
+  shieldctl policy rollout promote no-host-network
   shieldctl exceptions --expiring 14d
   shieldctl debug bundle --since 6h
 
@@ -274,6 +277,7 @@ Exit codes: 0 fine; 1 a policy refuses, a test fails, ShieldX needs attention or
         .default("table"),
     )
     .action(async (records, options) => done(await runPolicyReplay(records, options, terminal)));
+  addRollout(policy, terminal, done);
 
   connectionOptions(program.command("debug").description("Find out what is wrong.").command("bundle"))
     .description(
@@ -300,6 +304,42 @@ Exit codes: 0 fine; 1 a policy refuses, a test fails, ShieldX needs attention or
       done(0);
     });
   return program;
+}
+
+const rolloutVerbs = {
+  pause: "Stay in the present step. A rollback still takes place.",
+  resume: "Go on after a pause.",
+  promote:
+    "Take the next step now, be it after a rollback; the step it is in now is named, so that it is taken once.",
+  abort:
+    "Take the new version back: the version before is in force everywhere, until somebody promotes or changes the policy.",
+} as const;
+
+function addRollout(policy: Command, terminal: Terminal, done: (code: number) => void): void {
+  const output = () =>
+    new Option("-o, --output <format>", "how to print").choices(["table", "json"]).default("table");
+  clusterOptions(policy.command("diff"))
+    .description(
+      "What the newest version of a policy refuses, or would, since it goes in by stages: objects, and counts by namespace.",
+    )
+    .argument("<name>", "a ShieldPolicy with spec.rollout")
+    .addOption(output())
+    .action(async (name, options) => done(await runPolicyDiff(name, options, terminal)));
+  const rollout = policy
+    .command("rollout")
+    .description("Follow the rollout of a policy, and decide about it.");
+  clusterOptions(rollout.command("status"))
+    .description("The step a rollout is in, what it counts and what it waits for. Exits 1 after a rollback.")
+    .argument("<name>", "a ShieldPolicy with spec.rollout")
+    .addOption(output())
+    .action(async (name, options) => done(await runRolloutStatus(name, options, terminal)));
+  for (const verb of ["pause", "resume", "promote", "abort"] as const) {
+    clusterOptions(rollout.command(verb))
+      .description(rolloutVerbs[verb])
+      .argument("<name>", "a ShieldPolicy with spec.rollout")
+      .option("--timeout <duration>", "how long to wait for the operator's answer", "30s")
+      .action(async (name, options) => done(await runRolloutRequest(verb, name, options, terminal)));
+  }
 }
 
 /** The command tree by itself, for the reference page; its commands do nothing. */

@@ -51,6 +51,38 @@ export {
   parsePolicyProblems,
 } from "./policy-problems.ts";
 export {
+  type FoundObject,
+  formatRolloutReports,
+  MAX_REPORTED_ROLLOUTS,
+  parseRolloutReports,
+  type RolloutReport,
+  type RolloutReports,
+} from "./rollout/reports.ts";
+export { formatRolloutRequest, parseRolloutRequest, type RolloutRequest } from "./rollout/requests.ts";
+export {
+  actsInNamespace,
+  canBeKept,
+  type InForce,
+  inWebhook,
+  keptSpecOf,
+  rolloutDigest,
+  type StagedPolicy,
+  type Staging,
+  stagingKey,
+  stagingOf,
+  versionDigest,
+  versionSpecs,
+  webhookCallsFor,
+} from "./rollout/staging.ts";
+export {
+  FULL,
+  firstStep,
+  ROLLED_BACK,
+  type RolloutStep,
+  stepAfter,
+  stepDurationMs,
+} from "./rollout/steps.ts";
+export {
   coversEverything,
   nameMatches,
   SHIELD_EXCEPTION_CONDITIONS,
@@ -83,6 +115,19 @@ export {
   type PodSecurityVersion,
 } from "./shieldpolicy/pod-security.ts";
 export type { RegoSpec } from "./shieldpolicy/rego.ts";
+export type { RolloutSpec } from "./shieldpolicy/rollout.ts";
+export {
+  MAX_FOUND,
+  MAX_FOUND_MESSAGE,
+  MAX_KEPT_SPEC,
+  MAX_ROLLOUT_REQUEST,
+  MAX_ROLLOUT_SHARES,
+  ROLLOUT_STAGES,
+  type RolloutCounts,
+  type RolloutFound,
+  type RolloutStage,
+  type RolloutStatus,
+} from "./shieldpolicy/rollout-status.ts";
 export { POD_SECURITY_RESOURCES } from "./shieldpolicy/rules.ts";
 export {
   MAX_POLICY_NAME_LENGTH,

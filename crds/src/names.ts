@@ -55,6 +55,8 @@ export const ANNOTATION = {
   exceptionUses: "shieldx.io/exception-uses",
   /** Who made exceptions lately, as JSON, see `ExceptionApproval`. */
   exceptionApprovals: "shieldx.io/exception-approvals",
+  /** What rollouts of policies count, as JSON, see `RolloutReports`. */
+  rollouts: "shieldx.io/rollouts",
   /** SHA-256 of the DER encoding, in hex. */
   servingLeaf: "shieldx.io/serving-leaf",
   /** RFC 3339. */
@@ -62,6 +64,8 @@ export const ANNOTATION = {
   candidateLeaf: "shieldx.io/candidate-leaf",
   /** On the Secret `shieldx-webhooks-ca`: `ca` or `leaf`, with `:anything-new`, asks for one rotation. */
   rotate: "shieldx.io/rotate",
+  /** On a ShieldPolicy: what somebody asks of its rollout, see `RolloutRequest`. */
+  rollout: "shieldx.io/rollout",
 } as const;
 
 /** Name of the Lease a webhook replica keeps to say that it serves, and what. */

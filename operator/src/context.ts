@@ -6,6 +6,8 @@ import type { ExceptionUses } from "./exception-uses.ts";
 import type { OperatorMetrics } from "./metrics.ts";
 import type { Obstacles } from "./obstacles.ts";
 import type { PolicyWorld } from "./policy-world.ts";
+import type { RolloutReports } from "./rollout-reports.ts";
+import type { VersionsBefore } from "./versions-before.ts";
 
 /** What every controller of the operator is given. */
 export interface OperatorContext {
@@ -20,6 +22,8 @@ export interface OperatorContext {
   readonly world: PolicyWorld;
   readonly departures: Departures;
   readonly exceptionUses: ExceptionUses;
+  readonly rolloutReports: RolloutReports;
+  readonly versionsBefore: VersionsBefore;
   /** How long nothing needs an exception before it counts as unused. */
   readonly unusedAfterMs: number;
   readonly clock: Pick<Clock, "now" | "monotonicNow">;

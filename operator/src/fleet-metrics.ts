@@ -51,6 +51,18 @@ export function registerFleetMetrics(registry: Registry, sources: FleetSources):
         metric.inc({ engine: spec.engine, admission: spec.actions?.admission ?? "" });
     },
   );
+  gauge(
+    "shieldx_rollout_percent",
+    "Share of namespaces in which the version of a policy acts that goes in by stages, by its stage.",
+    ["policy", "stage"],
+    (metric) => {
+      for (const { metadata, status } of sources.policies()) {
+        const { rollout } = status ?? {};
+        if (rollout !== undefined)
+          metric.set({ policy: metadata.name, stage: rollout.stage }, rollout.percent);
+      }
+    },
+  );
   gauge("shieldx_exceptions", "ShieldExceptions by state: active or expired.", ["state"], (metric) => {
     metric.set({ state: "active" }, 0);
     metric.set({ state: "expired" }, 0);

@@ -19,6 +19,7 @@ export interface OperatorMetrics {
   readonly auditReports: Gauge;
   readonly auditReportsOmitted: Gauge;
   readonly policiesEnforced: Gauge<"enforced_by">;
+  readonly rolloutRollbacks: Counter<"reason">;
   readonly auditJudged: Counter;
   readonly auditErrors: Counter;
   readonly auditCalls: Histogram<"result">;
@@ -35,7 +36,15 @@ export function createMetrics(registry: Registry): OperatorMetrics {
   });
   // An alert on an increase needs a zero to begin at, or the first time goes unseen.
   for (const kind of enforcingKinds) tamperingRestored.inc({ kind }, 0);
+  const rolloutRollbacks = new Counter({
+    name: "shieldx_rollout_rollbacks_total",
+    help: "Versions of policies that were taken back while they went in by stages, by reason: DenialRate, ErrorRate, Latency, Aborted.",
+    labelNames: ["reason"],
+    registers,
+  });
+  for (const reason of ["DenialRate", "ErrorRate", "Latency", "Aborted"]) rolloutRollbacks.inc({ reason }, 0);
   return {
+    rolloutRollbacks,
     tamperingRestored,
     certificateDaysLeft: new Gauge({
       name: "shieldx_certificate_days_left",

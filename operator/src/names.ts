@@ -10,6 +10,7 @@ export const FIELD_MANAGER = {
   certificates: "shieldx-certificates",
   exception: "shieldx-exception",
   audit: "shieldx-audit",
+  rollout: "shieldx-rollout",
 } as const;
 
 /** On each object that enforces: a digest of what it was written as. */

@@ -13,6 +13,7 @@ import {
   ValidatingAdmissionPolicyBinding,
   ValidatingWebhookConfiguration,
 } from "@shieldx/controller-runtime";
+import { stagingKey } from "@shieldx/crds";
 import type { RegoPolicies } from "@shieldx/policy-engine";
 import type { Registry } from "prom-client";
 import type { OperatorContext } from "./context.ts";
@@ -22,6 +23,7 @@ import { ReportWriter } from "./controllers/audit/report-writer.ts";
 import { type CertificateSettings, certificatesController } from "./controllers/certificates/controller.ts";
 import { nativeController } from "./controllers/native/controller.ts";
 import { NativeStandings } from "./controllers/native/standings.ts";
+import { rolloutController } from "./controllers/rollout/controller.ts";
 import { shieldExceptionController } from "./controllers/shieldexception/controller.ts";
 import { shieldPolicyController } from "./controllers/shieldpolicy/controller.ts";
 import { webhookConfigurationController } from "./controllers/webhook-configuration/controller.ts";
@@ -30,10 +32,12 @@ import { mutationsController } from "./controllers/webhook-configuration/mutatio
 import { Departures } from "./departures.ts";
 import { ExceptionUses } from "./exception-uses.ts";
 import { registerFleetMetrics } from "./fleet-metrics.ts";
-import { ShieldExceptionType, ShieldPolicyType } from "./kinds.ts";
+import { asPolicy, ShieldExceptionType, type ShieldPolicyObject, ShieldPolicyType } from "./kinds.ts";
 import { createMetrics } from "./metrics.ts";
 import { Obstacles } from "./obstacles.ts";
 import { PolicyWorld } from "./policy-world.ts";
+import { RolloutReports } from "./rollout-reports.ts";
+import { VersionsBefore } from "./versions-before.ts";
 import { OURS, replicaLeases } from "./watched.ts";
 
 const DEFAULT_UNUSED_AFTER_MS = 7 * 86_400_000;
@@ -99,6 +103,8 @@ export function buildOperator(parts: OperatorParts): OperatorContext {
       clock,
       isKnown: (uid) => exceptionUids.has(uid) || !exceptions.hasSynced,
     }),
+    rolloutReports: new RolloutReports(),
+    versionsBefore: new VersionsBefore(),
     unusedAfterMs: parts.unusedAfterMs ?? DEFAULT_UNUSED_AFTER_MS,
     clock,
     metrics: createMetrics(parts.registry),
@@ -127,7 +133,16 @@ export function buildOperator(parts: OperatorParts): OperatorContext {
     if (identityOf(old) !== identityOf(now)) changed();
   };
   world.onCompiled(() => auditor.policiesChanged());
-  policies.on({ added: changed, deleted: changed, updated: ifSpecChanged });
+  policies.on({
+    added: changed,
+    deleted: changed,
+    updated: (old, now) => {
+      operator.versionsBefore.changed(old, now);
+      // A stage is read from the status, and a set that is built by it.
+      if (stageOf(old) !== stageOf(now)) changed();
+      else ifSpecChanged(old, now);
+    },
+  });
   exceptions.on({ added: changed, deleted: changed, updated: ifSpecChanged });
   exceptions.on({
     added: ({ metadata: { uid = "" } }) => void exceptionUids.add(uid),
@@ -139,6 +154,7 @@ export function buildOperator(parts: OperatorParts): OperatorContext {
   const seen = (): void => {
     const live = world.liveReplicas(clock.now()).map(({ name }) => name);
     operator.exceptionUses.observe(leases.store.list(), new Set(live));
+    operator.rolloutReports.observe(leases.store.list());
   };
   leases.on({ added: seen, updated: seen, deleted: seen });
   namespaces.on({
@@ -155,6 +171,7 @@ export function buildOperator(parts: OperatorParts): OperatorContext {
   manager.addController(mutationsController(operator));
   manager.addController(nativeController(operator));
   manager.addController(shieldPolicyController(operator));
+  manager.addController(rolloutController(operator));
   manager.addController(shieldExceptionController(operator));
   manager.addRunnable({
     name: "exception-uses",
@@ -208,6 +225,10 @@ interface Versioned {
     readonly generation?: number;
     readonly deletionTimestamp?: string;
   };
+}
+
+function stageOf(policy: ShieldPolicyObject): string {
+  return stagingKey(asPolicy(policy));
 }
 
 /** A status write does not move the generation, and a set is not built anew for it. */

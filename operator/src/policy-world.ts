@@ -1,4 +1,4 @@
-import type { EnforcedBy, KeptPolicy } from "@shieldx/crds";
+import { type EnforcedBy, type KeptPolicy, versionSpecs } from "@shieldx/crds";
 import {
   buildPolicySet,
   isTransient,
@@ -71,7 +71,7 @@ export class PolicyWorld {
   current(): PolicySet {
     if (this.#set !== undefined && this.#isCurrent) return this.#set;
     const policies = this.#sources.policies();
-    this.#rego.want(policies.map((policy) => asPolicy(policy).spec));
+    this.#rego.want(policies.flatMap((policy) => versionSpecs(asPolicy(policy))));
     const set = buildPolicySet({
       policies: policies.map(asPolicy),
       exceptions: this.#sources.exceptions().map(asException),
@@ -79,6 +79,7 @@ export class PolicyWorld {
       previous: this.#set,
       neverJudged: this.#ownNamespaces,
       rego: this.#rego.state,
+      keepsStages: true,
     });
     this.#history.remember(set.digest, set.members);
     // Replicas may have compiled already what we have not.
@@ -114,6 +115,19 @@ export class PolicyWorld {
     return new Map(
       this.#sources.policies().map(({ metadata, status }) => [metadata.name, status?.enforcedBy]),
     );
+  }
+
+  /** The status of each policy as it is now. */
+  statuses(): ReadonlyMap<string, ShieldPolicyObject["status"]> {
+    return new Map(this.#sources.policies().map(({ metadata, status }) => [metadata.name, status]));
+  }
+
+  /** Names of the policies of these uids. */
+  namesOf(uids: ReadonlySet<string>): string[] {
+    return this.#sources
+      .policies()
+      .filter(({ metadata: { uid } }) => uid !== undefined && uids.has(uid))
+      .map(({ metadata }) => metadata.name);
   }
 
   /** Why the bundle that a policy is judged by here is not the newest; undefined where it is, as far as is known. */

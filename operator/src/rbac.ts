@@ -65,6 +65,19 @@ export const controllerRbac = {
     ],
     namespace: [rule("coordination.k8s.io", ["leases"], READ), rule("", ["secrets"], READ, [CA_SECRET])],
   },
+  rollout: {
+    cluster: [
+      rule("shieldx.io", ["shieldpolicies", "shieldexceptions"], READ),
+      rule("shieldx.io", ["shieldpolicies/status"], ["patch"]),
+      rule(
+        "admissionregistration.k8s.io",
+        ["validatingwebhookconfigurations", "mutatingwebhookconfigurations"],
+        READ,
+      ),
+      rule("", ["namespaces"], READ),
+    ],
+    namespace: [rule("coordination.k8s.io", ["leases"], READ), rule("", ["secrets"], READ, [CA_SECRET])],
+  },
   "webhook-configuration": {
     cluster: [
       rule("shieldx.io", ["shieldpolicies"], READ),

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import {
   type Applicable,
   type Client,
+  isConflict,
   isNotFound,
   isReplaced,
   type KubeObject,
@@ -14,7 +15,12 @@ import type { OperatorContext } from "./context.ts";
 export interface StatusOptions {
   readonly fieldManager: string;
   readonly fields: readonly string[];
+  /** The write fails where anything of the object is not as the cache shows it; it is tried again soon. */
+  readonly isConditional?: boolean;
 }
+
+/** Until the cache has caught up. */
+const STALE_RETRY_MS = 200;
 
 /**
  * Writes a status like {@link applyStatus}. Where the API server refuses it there is no condition to say so in: the
@@ -32,6 +38,7 @@ export async function keepStatus<T extends KubeObject>(
   try {
     await applyStatus(context.client, type, object, status, options);
   } catch (error) {
+    if (options.isConditional === true && isConflict(error)) return STALE_RETRY_MS;
     const before = operator.obstacles.get(subject);
     const { refusal, retryAfterMs } = operator.obstacles.failed(subject, error, operator.clock.now());
     if (refusal !== undefined && refusal.reason !== before?.reason) {
@@ -61,7 +68,7 @@ export async function applyStatus<T extends KubeObject>(
     options.fields.filter((field) => current[field] !== undefined).map((field) => [field, current[field]]),
   );
   if (isDeepStrictEqual(JSON.parse(JSON.stringify(own)), JSON.parse(JSON.stringify(status)))) return false;
-  const { name, namespace, uid } = object.metadata;
+  const { name, namespace, uid, resourceVersion } = object.metadata;
   const body = {
     apiVersion: object.apiVersion,
     kind: object.kind,
@@ -69,6 +76,7 @@ export async function applyStatus<T extends KubeObject>(
       name,
       ...(namespace === undefined ? {} : { namespace }),
       ...(uid === undefined ? {} : { uid }),
+      ...(options.isConditional === true && resourceVersion !== undefined ? { resourceVersion } : {}),
     },
     status,
   } as unknown as Applicable<T>;

@@ -4,48 +4,9 @@
  */
 import * as z from "zod";
 import { labelSelector } from "../kubernetes/label-selector.ts";
-import { duration } from "../kubernetes/names.ts";
-import { anyObject, atomicList, mapList, text, wholeNumber } from "../structural/fields.ts";
+import { anyObject, atomicList, mapList, text } from "../structural/fields.ts";
 
 const LATER = "Not yet supported. ";
-
-const rollout = z.object({
-  shadow: z
-    .object({ duration: duration().describe("How long to evaluate without acting.") })
-    .describe("First stage: the policy is evaluated and counted, and acts on nothing.")
-    .exactOptional(),
-  canary: z
-    .object({
-      steps: atomicList(
-        z
-          .object({
-            percent: wholeNumber({ min: 1, max: 99 }).describe(
-              "Share of namespaces, chosen by hash, in percent.",
-            ),
-            duration: duration().describe("How long the step lasts before the next one begins."),
-          })
-          .describe("One step."),
-        { min: 1, max: 10 },
-      ).describe("Growing shares of namespaces in which the policy acts."),
-    })
-    .describe("Second stage: the policy acts in a share of the namespaces.")
-    .exactOptional(),
-  rollback: z
-    .object({
-      maxDenialPercent: wholeNumber({ min: 0, max: 100 })
-        .describe("Go back when more than this share of requests is denied.")
-        .exactOptional(),
-      maxErrorPercent: wholeNumber({ min: 0, max: 100 })
-        .describe("Go back when more than this share of evaluations fails.")
-        .exactOptional(),
-      maxLatencyMilliseconds: wholeNumber({ min: 1, max: 30_000 })
-        .describe("Go back when the 99th percentile of evaluation time exceeds this.")
-        .exactOptional(),
-    })
-    .describe("When to go back to the stage before without being asked.")
-    .exactOptional(),
-  paused: z.boolean().describe("Stay in the present stage.").exactOptional(),
-});
 
 const generated = z
   .object({
@@ -89,9 +50,6 @@ const imageVerification = z
 
 /** `spec` fields that are refused for now. */
 export const plannedFields = {
-  rollout: rollout
-    .describe(`${LATER}Stages in which the policy goes into force: shadow, canary, everywhere.`)
-    .exactOptional(),
   generate: mapList(generated, { max: 16, keys: ["name"] })
     .describe(`${LATER}Objects kept in every namespace, e.g. a NetworkPolicy.`)
     .exactOptional(),

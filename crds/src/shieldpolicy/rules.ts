@@ -2,6 +2,7 @@
 import { type Rule, rule } from "../structural/server-check.ts";
 import { hasWildcard, isOnlyServed } from "./effective.ts";
 import { mutationRules } from "./mutation-rules.ts";
+import { rolloutRules } from "./rollout-rules.ts";
 import type { SpecFields } from "./spec.ts";
 
 type SpecRule = Rule<SpecFields>;
@@ -208,10 +209,6 @@ const evaluationRules: readonly SpecRule[] = [
 ];
 
 const plannedRules: readonly SpecRule[] = [
-  notYet(
-    "rollout",
-    "begin with actions.admission: audit or warn and change it to deny when the counts are right",
-  ),
   notYet("generate", "create the objects with the tool that creates the namespaces"),
   notYet("verifyImages", "verify signatures where images are built or pulled"),
 ];
@@ -222,5 +219,6 @@ export const specRules = [
   ...podSecurityMatchRules,
   ...evaluationRules,
   ...mutationRules,
+  ...rolloutRules,
   ...plannedRules,
 ].map((entry) => rule<SpecFields>(entry));

@@ -91,6 +91,12 @@ export const shieldPolicyKind = defineKind({
       description: "Whether the policy is in force as written.",
     },
     {
+      name: "Rollout",
+      type: "string",
+      jsonPath: ".status.rollout.step",
+      description: "How far the version that is written has come, with spec.rollout.",
+    },
+    {
       name: "Version",
       type: "string",
       jsonPath: ".spec.podSecurity.version",

@@ -7,6 +7,7 @@ import { mutationFields } from "./mutations.ts";
 import { plannedFields } from "./planned.ts";
 import { podSecurity } from "./pod-security.ts";
 import { rego } from "./rego.ts";
+import { rollout } from "./rollout.ts";
 import { policyTests } from "./tests.ts";
 
 /** `spec` of a ShieldPolicy without its cross-field rules, which are in `rules.ts`. */
@@ -51,6 +52,12 @@ export const specFields = z.object({
     .describe(
       "Cases the policy must pass before it goes into force; while one fails, the version before stays. An object is judged as " +
         "the policy's own mutations make it; a case whose mutations fail comes to no verdict.",
+    )
+    .exactOptional(),
+  rollout: rollout
+    .describe(
+      "Stages in which a version of the policy goes into force: shadow, canary, bake, then everywhere; it can go back by itself. " +
+        "Until then the version before holds where the new one does not act. Left out, a version is in force at once.",
     )
     .exactOptional(),
   ...plannedFields,

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { conditions } from "../kubernetes/condition.ts";
 import { atomicList, text, timestamp, wholeNumber } from "../structural/fields.ts";
+import { rolloutStatus } from "./rollout-status.ts";
 
 /** Condition types of a ShieldPolicy. */
 export const SHIELD_POLICY_CONDITIONS = ["Ready", "Compiled", "TestsPassed", "Enforced", "Degraded"] as const;
@@ -69,6 +70,9 @@ export const shieldPolicyStatus = z.object({
       expired: count().describe("ShieldExceptions that have expired and are still there.").exactOptional(),
     })
     .describe("ShieldExceptions that name this policy.")
+    .exactOptional(),
+  rollout: rolloutStatus
+    .describe("How far the version that is written has come, for a policy with spec.rollout.")
     .exactOptional(),
 });
 

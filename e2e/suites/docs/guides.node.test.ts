@@ -17,6 +17,7 @@ const order = [
   "rego.md",
   "policy-tools.md",
   "migrate.md",
+  "rollout.md",
   "exceptions.md",
   "troubleshooting.md",
   "upgrade.md",

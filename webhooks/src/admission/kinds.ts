@@ -92,8 +92,9 @@ async function judgePolicy(
       const told = describeMissing(missing, serverMinor);
       return invalid(`${told}: use evaluation Auto or Webhook, and name what the policy is about`);
     }
-    // Mutations are understood here whoever is going to make them, and what the API server cannot evaluate is ours.
-    const evaluatesNative = isLacking || mutates(policy.spec);
+    // Mutations are understood here whoever is going to make them; what the API server cannot evaluate, and what goes in by
+    // stages, is ours.
+    const evaluatesNative = isLacking || mutates(policy.spec) || policy.spec.rollout !== undefined;
     const environment = { serverMinor, evaluatesNative, rego: parts.rego.state };
     const compiled = compilePolicy(policy, environment);
     const budgetMs = Math.min(TESTS_BUDGET_MS, deadlineMs / 2);

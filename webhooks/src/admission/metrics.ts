@@ -4,6 +4,8 @@ import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 export type Decision = "allowed" | "denied" | "warned" | "audited" | "exempted" | "error";
 const decisions: readonly Decision[] = ["allowed", "denied", "warned", "audited", "exempted", "error"];
 const actions = ["deny", "warn", "audit", "off"];
+const rolloutOutcomes = ["kept", "denied", "error"] as const;
+const acted = ["yes", "no"] as const;
 
 interface KnownPolicy {
   readonly action: string;
@@ -22,6 +24,8 @@ export class AdmissionMetrics {
   readonly #loadedAt: Gauge;
   readonly #mutations: Counter<"policy">;
   readonly #decisions: HotNumber<"policy" | "action" | "decision">;
+  readonly #rollouts: HotNumber<"policy" | "acted" | "outcome">;
+  readonly shadowsSkipped: Counter;
   #known = new Map<string, KnownPolicy>();
 
   constructor(registry: Registry) {
@@ -36,6 +40,17 @@ export class AdmissionMetrics {
       name: "shieldx_admission_mutations_total",
       help: "Objects that a policy changed before they were stored, dry runs included",
       labelNames: ["policy"],
+      registers,
+    });
+    this.#rollouts = hotCounter({
+      name: "shieldx_rollout_judged_total",
+      help: "Requests that a version in a stage of its rollout judged, by whether it acted on them, and what came of it: kept, denied, error",
+      labelNames: ["policy", "acted", "outcome"],
+      registry,
+    });
+    this.shadowsSkipped = new Counter({
+      name: "shieldx_rollout_shadows_skipped_total",
+      help: "Requests that versions in a stage were not held against, because too many waited for that",
       registers,
     });
     this.evaluation = new HotHistogram({
@@ -91,6 +106,11 @@ export class AdmissionMetrics {
     known.cells[decision].inc();
   }
 
+  /** A version in a stage judged a request. */
+  rolloutJudged(policy: string, hasActed: boolean, outcome: (typeof rolloutOutcomes)[number]): void {
+    if (this.#known.has(policy)) this.#rollouts.labels({ policy, acted: hasActed ? "yes" : "no", outcome }).inc();
+  }
+
   /** The policy changed an object. */
   mutated(policy: string): void {
     if (this.#known.has(policy)) this.#mutations.inc({ policy });
@@ -109,6 +129,8 @@ export class AdmissionMetrics {
     for (const policy of this.#known.keys()) {
       if (names.has(policy)) continue;
       this.#mutations.remove({ policy });
+      for (const outcome of rolloutOutcomes)
+        for (const value of acted) this.#rollouts.remove({ policy, acted: value, outcome });
       for (const action of actions) {
         for (const decision of decisions) this.#decisions.remove({ policy, action, decision });
       }

@@ -5,6 +5,7 @@ import type { AdmissionHandler } from "../server/webhook-server.ts";
 import type { AdmissionMetrics, Decision } from "./metrics.ts";
 import { type Outside, OutsideAnswers } from "./outside-answers.ts";
 import type { RefusalTeller } from "./refusals.ts";
+import type { Rollouts } from "./rollouts.ts";
 
 /** Undefined when there is none, or it cannot be had within `timeoutMs`. `uid` is of the review that asks. */
 export type FindNamespace = (name: string, timeoutMs: number, uid: string) => Promise<KubeObject | undefined>;
@@ -21,6 +22,8 @@ export interface PolicyHandlerParts extends Outside {
   readonly refusals: RefusalTeller;
   /** An exception, `namespace/name`, let a request pass. */
   readonly exceptionUsed?: (key: string) => void;
+  /** Given to one of two handlers: who is called for both failurePolicies is to be counted once. */
+  readonly rollouts?: Pick<Rollouts, "decided" | "shadow">;
   readonly logger: Logger;
 }
 
@@ -47,6 +50,8 @@ export function policyHandler(parts: PolicyHandlerParts): AdmissionHandler {
       .observe(tookMs / 1000);
     count(parts.metrics, set, verdict);
     countExceptions(parts, request, verdict);
+    parts.rollouts?.decided(set, request, verdict);
+    parts.rollouts?.shadow(set, request, namespaceObject);
     span?.set("shieldx.policies", verdict.matched);
     const failed = [...verdict.denials, ...verdict.warnings, ...verdict.audits].filter(isFailure);
     if (failed.length > 0) {

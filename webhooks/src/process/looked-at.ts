@@ -55,16 +55,16 @@ export class LookedAt {
   prepare(...sets: readonly PolicySet[]): boolean {
     for (const [objects, references] of this.#kinds)
       objects.hold(
-        sets.flatMap(({ policies }) => references(policies, "requests").map(({ reference }) => reference)),
+        sets.flatMap(({ versions }) => references(versions, "requests").map(({ reference }) => reference)),
         this.#signal,
       );
     return this.#params.isSettled && this.#inventoried.isSettled;
   }
 
   /** Policies of the set by which requests cannot be judged, and why. */
-  problems({ policies }: PolicySet): PolicyProblem[] {
+  problems({ versions }: PolicySet): PolicyProblem[] {
     return this.#kinds.flatMap(([objects, references]) =>
-      references(policies, "requests").flatMap(({ policy, reference }) => {
+      references(versions, "requests").flatMap(({ policy, reference }) => {
         const problem = objects.problem(reference);
         return problem === undefined ? [] : [{ policy, reason: problem.reason, message: problem.message }];
       }),

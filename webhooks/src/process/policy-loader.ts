@@ -1,6 +1,12 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Informer, Logger } from "@shieldx/controller-runtime";
-import { formatKeptPolicies, type ShieldException, type ShieldPolicy } from "@shieldx/crds";
+import {
+  formatKeptPolicies,
+  type ShieldException,
+  type ShieldPolicy,
+  stagingKey,
+  versionSpecs,
+} from "@shieldx/crds";
 import {
   buildPolicySet,
   type PolicySet,
@@ -21,6 +27,8 @@ export interface PolicyLoaderParts {
   readonly logger: Logger;
   /** After each swap for a set that is another, or holds other policies in an older version. */
   readonly onSwap: (set: PolicySet) => void;
+  /** After every swap: stages may be others in a set of the same policies. */
+  readonly onBuilt?: (set: PolicySet) => void;
   /** Whether what these sets need besides themselves is at hand; if not, `resume` is to be called when it may be. */
   readonly prepare?: (...sets: readonly PolicySet[]) => boolean;
   /** Changes within this time are built together. */
@@ -50,7 +58,7 @@ export class PolicyLoader {
     for (const informer of [parts.policies, parts.exceptions]) {
       informer.on({
         added: changed,
-        // Of the status only who enforces matters: the webhook judges until the API server has taken over.
+        // Of the status only who enforces, and in which stage, matters: the webhook judges until the API server has taken over.
         updated: (before, after) => {
           if (isRelevant(before, after)) changed();
         },
@@ -94,7 +102,7 @@ export class PolicyLoader {
       const startedAt = performance.now();
       const input = this.#input();
       const { rego } = this.#parts;
-      rego.want(input.policies.map(({ spec }) => spec));
+      rego.want(input.policies.flatMap(versionSpecs));
       // The first set is whole or not at all.
       if (this.#set === undefined && !rego.isSettled) continue;
       const prepared = await preparePolicies(input, nextTurn);
@@ -114,6 +122,7 @@ export class PolicyLoader {
       previous: this.#set,
       neverJudged: this.#parts.neverJudged,
       rego: rego.state,
+      keepsStages: true,
     };
   }
 
@@ -134,6 +143,7 @@ export class PolicyLoader {
       const inForce = set.policies.length;
       logger.info({ digest: set.digest, inForce, tookMs }, "new policy set in force");
     }
+    this.#parts.onBuilt?.(set);
     if (!isSame || !keepsSame) this.#parts.onSwap(set);
   }
 
@@ -181,10 +191,15 @@ function isRelevant(before: Watched, after: Watched): boolean {
     a.uid !== b.uid ||
     a.generation !== b.generation ||
     a.deletionTimestamp !== b.deletionTimestamp ||
-    enforcedBy(before) !== enforcedBy(after)
+    enforcedBy(before) !== enforcedBy(after) ||
+    stagingOfWatched(before) !== stagingOfWatched(after)
   );
 }
 
 function enforcedBy({ status }: Watched): string | undefined {
   return status !== undefined && "enforcedBy" in status ? status.enforcedBy : undefined;
+}
+
+function stagingOfWatched(object: Watched): string {
+  return "engine" in object.spec ? stagingKey(object as unknown as ShieldPolicy) : "";
 }

@@ -17,6 +17,7 @@ export interface ReplicaReport {
   readonly policyProblems?: string | undefined;
   readonly exceptionUses?: string | undefined;
   readonly exceptionApprovals?: string | undefined;
+  readonly rollouts?: string | undefined;
   /** To be called once the report stands in the Lease. */
   readonly written?: () => void;
   readonly servingLeaf?: string;
@@ -120,7 +121,7 @@ export class ReplicaLease {
   async #write(signal?: AbortSignal): Promise<void> {
     const { client, clock, replica, report } = this.#parts;
     const { policySetDigest, keptPolicies, policyProblems, ...others } = report();
-    const { exceptionUses, exceptionApprovals, written, ...leaves } = others;
+    const { exceptionUses, exceptionApprovals, rollouts, written, ...leaves } = others;
     const { servingLeaf, servingLeafNotAfterMs, candidateLeaf } = leaves;
     const lease: Lease = {
       apiVersion: "coordination.k8s.io/v1",
@@ -136,6 +137,7 @@ export class ReplicaLease {
           ...(exceptionApprovals === undefined
             ? {}
             : { [ANNOTATION.exceptionApprovals]: exceptionApprovals }),
+          ...(rollouts === undefined ? {} : { [ANNOTATION.rollouts]: rollouts }),
           ...(servingLeaf === undefined ? {} : { [ANNOTATION.servingLeaf]: servingLeaf }),
           ...(servingLeafNotAfterMs === undefined
             ? {}

@@ -15,6 +15,7 @@ import {
   Namespace,
   readSecretText,
   Secret,
+  type TimerHandle,
   type Tracer,
 } from "@shieldx/controller-runtime";
 import {
@@ -42,6 +43,8 @@ import { AdmissionMetrics } from "../admission/metrics.ts";
 import { mutationHandler } from "../admission/mutations.ts";
 import { policyHandler } from "../admission/policies.ts";
 import { refusalTeller } from "../admission/refusals.ts";
+import { RolloutTally } from "../admission/rollout-tally.ts";
+import { Rollouts } from "../admission/rollouts.ts";
 import { TopmostControllers } from "../admission/topmost.ts";
 import { ShieldExceptionType, ShieldPolicyType } from "../names.ts";
 import { WebhookMetrics } from "../server/metrics.ts";
@@ -66,6 +69,8 @@ export interface ReplicaParts {
   readonly tracer?: Tracer | undefined;
 }
 
+/** How soon counts of rollouts are told: sooner than the Lease is renewed, for a bad version is to be taken back soon. */
+const tellCountsMs = 2_000;
 /** Requests still under way when the drain ends get this long. */
 const closeGraceMs = 15_000;
 const serverVersionMs = 10 * 60_000;
@@ -106,6 +111,9 @@ class Replica {
   readonly #admissionMetrics: AdmissionMetrics;
   readonly #decisions: Decisions;
   readonly #tally: ExceptionTally;
+  readonly #rolloutTally: RolloutTally;
+  #rollouts: Rollouts | undefined;
+  #countsTimer: TimerHandle | undefined;
   #listeners: Listeners | undefined;
   #health: Server | undefined;
   #serverMinor = 0;
@@ -130,8 +138,10 @@ class Replica {
       fieldSelector: `metadata.name=${TLS_SECRET}`,
     });
     this.#informers = [policies, exceptions, namespaces, secrets] as unknown as Informer[];
+    const processId = randomUUID();
+    this.#rolloutTally = new RolloutTally(processId, () => this.#counted());
     this.#tally = new ExceptionTally({
-      process: randomUUID(),
+      process: processId,
       uidOf: (key) => exceptions.store.get(key)?.metadata.uid,
       now: () => clock.now(),
       onApproval: () => this.#changed(),
@@ -180,6 +190,9 @@ class Replica {
       metrics: this.#admissionMetrics,
       logger,
       prepare: (...sets) => this.#lookedAt.prepare(...sets),
+      onBuilt: (set) => {
+        if (this.#rolloutTally.follow(set)) this.#changed();
+      },
       onSwap: (set) => {
         this.#schemas.expect(set.mutatedVersions());
         this.#firstSet.resolve();
@@ -267,12 +280,14 @@ class Replica {
       this.#listeners.beginDraining();
       await delay(clock, flags.shutdownDelayMs, hurry).catch(() => undefined);
       await this.#listeners.close(hurry.aborted ? 1_000 : closeGraceMs);
+      await this.#rollouts?.whenCounted();
       await this.#tellUses();
       // Only now: as long as requests may come, the operator must wait for this replica.
       await this.#lease.remove();
     } else {
       await this.#listeners?.close(0);
     }
+    clock.clearTimeout(this.#countsTimer);
     this.#policies.stop();
     this.#rego.stop();
     await this.#decisions.end();
@@ -305,12 +320,14 @@ class Replica {
     }).send;
     const outside = { askAuthorizer, sendCall, lookedAt };
     const exceptionUsed = (key: string) => this.#tally.used(key);
+    const rollouts = new Rollouts({ ...outside, tally: this.#rolloutTally, now, metrics, logger });
+    this.#rollouts = rollouts;
     const shared = { policySet, findNamespace, ...outside, now, refusals, logger, metrics, exceptionUsed };
     const mutations = (failurePolicy: "Fail" | "Ignore", reinvocationPolicy: "Never" | "IfNeeded") =>
       mutationHandler({ ...shared, failurePolicy, reinvocationPolicy, findTypes: this.#schemas.find });
     return new Map([
       [WEBHOOK_PATH.fail, policyHandler({ ...shared, failurePolicy: "Fail" })],
-      [WEBHOOK_PATH.ignore, policyHandler({ ...shared, failurePolicy: "Ignore" })],
+      [WEBHOOK_PATH.ignore, policyHandler({ ...shared, failurePolicy: "Ignore", rollouts })],
       [WEBHOOK_PATH.mutateFail, mutations("Fail", "IfNeeded")],
       [WEBHOOK_PATH.mutateIgnore, mutations("Ignore", "IfNeeded")],
       [WEBHOOK_PATH.mutateFailOnce, mutations("Fail", "Never")],
@@ -333,9 +350,19 @@ class Replica {
   /** Else what exceptions let pass since the last renewal would be lost with the process. */
   async #tellUses(): Promise<void> {
     try {
-      for (let write = 0; this.#tally.hasNews && write < mostLastWrites; write++) await this.#lease.publish();
+      // The first for what rollouts counted, too.
+      const isRollingOut = this.#rolloutTally.report() !== undefined;
+      for (
+        let write = 0;
+        ((write === 0 && isRollingOut) || this.#tally.hasNews) && write < mostLastWrites;
+        write++
+      )
+        await this.#lease.publish();
     } catch (error) {
-      this.#parts.logger.warn({ err: error }, "uses of exceptions in the last seconds go uncounted");
+      this.#parts.logger.warn(
+        { err: error },
+        "what was counted in the last seconds, of exceptions and rollouts, goes uncounted",
+      );
     }
   }
 
@@ -362,11 +389,20 @@ class Replica {
     if (this.#listeners?.areOpen === true) this.#lease.changed();
   }
 
+  /** The Lease tells of it, not for each request. */
+  #counted(): void {
+    this.#countsTimer ??= this.#parts.clock.setTimeout(() => {
+      this.#countsTimer = undefined;
+      this.#changed();
+    }, tellCountsMs);
+  }
+
   #report() {
     const material = this.#certificates.current;
     const set = this.#policies.current;
     return {
       ...this.#tally.report(),
+      rollouts: this.#rolloutTally.report(),
       ...(set === undefined
         ? {}
         : {

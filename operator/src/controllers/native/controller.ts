@@ -11,8 +11,9 @@ import {
   ValidatingAdmissionPolicyBinding,
   watch,
 } from "@shieldx/controller-runtime";
+import { stagingKey } from "@shieldx/crds";
 import { lookAgain, type OperatorContext, sooner, untilMoment } from "../../context.ts";
-import { ShieldExceptionType, type ShieldPolicyObject, ShieldPolicyType } from "../../kinds.ts";
+import { asPolicy, ShieldExceptionType, type ShieldPolicyObject, ShieldPolicyType } from "../../kinds.ts";
 import { FIELD_MANAGER } from "../../names.ts";
 import { OwnedObjects } from "../../owned-object.ts";
 import { caSecret, OURS } from "../../watched.ts";
@@ -223,7 +224,8 @@ function policyChanged(change: ObjectChange<ShieldPolicyObject>): boolean {
     before.metadata.uid !== after.metadata.uid ||
     before.metadata.generation !== after.metadata.generation ||
     before.metadata.deletionTimestamp !== after.metadata.deletionTimestamp ||
-    before.status?.enforcedBy !== after.status?.enforcedBy
+    before.status?.enforcedBy !== after.status?.enforcedBy ||
+    stagingKey(asPolicy(before)) !== stagingKey(asPolicy(after))
   );
 }
 

@@ -1,5 +1,5 @@
 import type { ReconcileContext } from "@shieldx/controller-runtime";
-import { validates } from "@shieldx/crds";
+import { canBeKept, type ShieldPolicy, stagingOf, validates } from "@shieldx/crds";
 import {
   type Fragment,
   fragmentOf,
@@ -10,8 +10,7 @@ import {
 import type { OperatorContext } from "../../context.ts";
 import { asException, asPolicy, type ShieldExceptionObject, type ShieldPolicyObject } from "../../kinds.ts";
 import { namespaceLabels } from "../../namespaces.ts";
-import { enforcerOf } from "../shieldpolicy/decide.ts";
-import { compileProblemOf, observeExceptions } from "../shieldpolicy/observe.ts";
+import { compileProblemOf, enforcerOfPolicy, observeExceptions } from "../shieldpolicy/observe.ts";
 import type { Want } from "./plan.ts";
 
 interface Rendering {
@@ -72,10 +71,14 @@ export class Wants {
   #standingOf(policy: ShieldPolicyObject, isInstalled: (policy: string) => boolean): Standing {
     const { name } = policy.metadata;
     if (compileProblemOf(this.#operator, name) !== undefined) return "as it is";
-    const { spec } = asPolicy(policy);
+    const staging = stagingOf(asPolicy(policy));
+    // What is on the server is of the version before. It stays where nobody else could go on with that one.
+    if (staging !== undefined && (staging.inForce === undefined || !canBeKept(staging.inForce)))
+      return isInstalled(name) ? "as it is" : "none";
+    const { spec } = inForce(policy);
     // What only mutates has nothing here, but for what a version before it left.
     if (!validates(spec)) return "none";
-    switch (enforcerOf(spec, this.#operator).by) {
+    switch (enforcerOfPolicy(policy, this.#operator).by) {
       case "Native":
         return "as wanted";
       case "Webhook": {
@@ -95,7 +98,7 @@ export class Wants {
     now: number,
   ): Rendering {
     try {
-      const rendered = renderAdmissionPolicy(asPolicy(policy), honoured.map(asException), now, {
+      const rendered = renderAdmissionPolicy(inForce(policy), honoured.map(asException), now, {
         namespaceLabels: (name) => namespaceLabels(context, name),
         neverJudged: this.#operator.ownNamespaces,
         serverMinor: this.#operator.serverMinor,
@@ -137,7 +140,16 @@ const nothingNew = {
   nextExpiryMs: undefined,
 } as const;
 
+/** What the API server is to evaluate: a version that goes in by stages is the webhook's until it is in force everywhere. */
+function inForce(policy: ShieldPolicyObject): ShieldPolicy {
+  const whole = asPolicy(policy);
+  const before = stagingOf(whole)?.inForce;
+  return before === undefined ? whole : { ...whole, spec: before.spec };
+}
+
 function versionOf(policy: ShieldPolicyObject, honoured: readonly ShieldExceptionObject[]): string {
   const versions = [policy, ...honoured].map(({ metadata }) => `${metadata.uid}/${metadata.generation}`);
-  return `${policy.metadata.name}|${versions.join("|")}`;
+  const before = stagingOf(asPolicy(policy))?.inForce;
+  const of = before === undefined ? "" : `|in force ${before.digest}`;
+  return `${policy.metadata.name}|${versions.join("|")}${of}`;
 }

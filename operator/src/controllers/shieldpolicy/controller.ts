@@ -196,6 +196,7 @@ export function shieldPolicyController(operator: OperatorContext): ControllerDef
         handingOver,
         native,
         webhook: observed.webhook,
+        staging: observed.staging,
         digest: operator.world.digestOf(observed.version.member, policy.status?.digest),
         podSecurityVersion: podSecurityVersionOf(operator, policy),
         exceptions: observed.exceptions,
@@ -350,6 +351,9 @@ const TRANSIENT: ReadonlySet<string> = new Set([
   "HandingOver",
   "TakingIn",
   "Compiling",
+  // Told step by step by who takes them.
+  "RollingOut",
+  "RolledBack",
 ]);
 
 function countEnforced(

@@ -8,6 +8,7 @@ import {
   NOT_SERVED,
   type ShieldPolicy,
   type ShieldPolicyStatus,
+  type Staging,
 } from "@shieldx/crds";
 import { describeMissing, isAboutTests, missingOnServer } from "@shieldx/policy-engine";
 import { type Aspect, type Conclusion, conditionsOf } from "./conditions.ts";
@@ -113,6 +114,8 @@ export interface StatusObservation {
   readonly handingOver: Obstruction | undefined;
   readonly native: NativeState | undefined;
   readonly webhook: WebhookState;
+  /** Set where the newest version is not in force everywhere. */
+  readonly staging?: Staging | undefined;
   /** Whether replicas hold the policy at all (also needed for background only: they do not). */
   readonly digest: string | undefined;
   readonly podSecurityVersion: string | undefined;
@@ -124,8 +127,8 @@ export interface StatusObservation {
   readonly previousConditions: ShieldPolicyStatus["conditions"];
 }
 
-/** The fields of status that the shieldpolicy controller owns; counts belong to the audit's field manager. */
-export type OwnStatus = Omit<ShieldPolicyStatus, "counts" | "worstOffenders">;
+/** The fields of status that the shieldpolicy controller owns; counts and rollout have field managers of their own. */
+export type OwnStatus = Omit<ShieldPolicyStatus, "counts" | "worstOffenders" | "rollout">;
 
 export function decideStatus(observed: StatusObservation, now: number): OwnStatus {
   const generation = observed.policy.metadata.generation;
@@ -205,11 +208,32 @@ function concludeOnForce(observed: StatusObservation): Omit<Conclusion, "compile
     }
     case "Webhook": {
       const { enforced, degraded } = concludeWebhook(observed.webhook);
+      if (observed.staging !== undefined && enforced.isTrue) return concludeOnStage(observed.staging);
       return { enforced, degraded: degraded ?? lessThanWritten(observed) ?? withoutReports(observed) };
     }
     default:
       return observed.enforcer.by satisfies never;
   }
+}
+
+/** Where it goes in by stages: what acts, and where. */
+function concludeOnStage({
+  step,
+  stage,
+  percent,
+  inForce,
+}: Staging): Pick<Conclusion, "enforced" | "degraded"> {
+  const reason = stage === "RolledBack" ? "RolledBack" : "RollingOut";
+  const before = inForce === undefined ? "nothing" : "the version before";
+  const where =
+    percent === 100
+      ? "this version acts everywhere, and is watched"
+      : percent === 0
+        ? `this version acts on nothing, and ${before} is in force`
+        : `this version acts in ${percent} % of namespaces, and in the others ${before} is in force`;
+  const message = `its rollout is in step ${step}: ${where}; see status.rollout`;
+  const isTrue = percent > 0 || inForce !== undefined;
+  return { enforced: { isTrue, reason, message }, degraded: { isTrue: true, reason, message } };
 }
 
 function concludeWithoutCompiling(observed: StatusObservation): Pick<Conclusion, "enforced" | "degraded"> {

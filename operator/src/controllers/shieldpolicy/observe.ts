@@ -12,8 +12,10 @@ import {
   type KeptPolicy,
   MUTATIONS_CONFIGURATION,
   NOT_SERVED,
+  type Staging,
+  stagingOf,
   type WebhookCalls,
-  webhookCallsOf,
+  webhookCallsFor,
 } from "@shieldx/crds";
 import { isTransient } from "@shieldx/policy-engine";
 import type { OperatorContext } from "../../context.ts";
@@ -42,6 +44,8 @@ export interface PolicyObservation {
   readonly mutating: MutatingCached;
   /** Of the version that replicas have to hold. */
   readonly webhook: WebhookState;
+  /** Set where the newest version is not in force everywhere. */
+  readonly staging: Staging | undefined;
   readonly version: PolicyVersion;
   readonly honoured: readonly ShieldExceptionObject[];
   readonly exceptions: { readonly active: number; readonly expired: number };
@@ -52,8 +56,8 @@ export interface PolicyObservation {
 /** A version of a policy that replicas have to hold: the newest, or the last that compiled. */
 export interface PolicyVersion {
   readonly member: Member;
-  /** undefined where the webhook is not called for it. */
-  readonly calls: WebhookCalls | undefined;
+  /** Empty where the webhook is not called for it. */
+  readonly calls: readonly WebhookCalls[];
 }
 
 export function observePolicy(
@@ -64,8 +68,10 @@ export function observePolicy(
 ): PolicyObservation {
   const problem = compileProblemOf(operator, policy.metadata.name);
   const exceptions = observeExceptions(operator, context, policy, now);
-  const { spec } = asPolicy(policy);
-  const newest = { member: memberOf(policy), calls: webhookCallsOf(spec, policy.status?.enforcedBy) };
+  const newest = {
+    member: memberOf(policy),
+    calls: webhookCallsFor(asPolicy(policy), policy.status?.enforcedBy),
+  };
   const isPassing = problem !== undefined && isTransient(problem.code);
   // What we have not compiled yet, replicas may hold as it is; what does not compile they can only keep.
   const isHeld = isPassing && operator.world.loadedBy(operator.world.liveReplicas(now), [newest.member]) > 0;
@@ -76,12 +82,24 @@ export function observePolicy(
   return {
     policy,
     problem: isPassing ? { ...problem, meanwhile: older === undefined ? "newest" : "older" } : problem,
-    enforcer: enforcerOf(spec, operator),
+    enforcer: enforcerOfPolicy(policy, operator),
+    staging: stagingOf(asPolicy(policy)),
     mutating: cachedMutating(operator, context, policy.metadata.name),
     webhook: observeWebhook(operator, context, version, isBroken, exceptions.honoured, outdatedHere, now),
     version,
     ...exceptions,
   };
+}
+
+/** As {@link enforcerOf}; stages are kept by the webhook, whoever evaluates the policy in the end. */
+export function enforcerOfPolicy(
+  policy: ShieldPolicyObject,
+  operator: OperatorContext,
+): PolicyObservation["enforcer"] {
+  const whole = asPolicy(policy);
+  const staging = stagingOf(whole);
+  if (staging === undefined) return enforcerOf(whole.spec, operator);
+  return { by: "Webhook", reason: `its rollout is in step ${staging.step}, and the webhook keeps stages` };
 }
 
 /** The newest version that live replicas keep of a policy that no longer compiles, or the one kept here; undefined without. */
@@ -96,7 +114,7 @@ function lastGood(
     .keptBy(world.liveReplicas(now))
     .filter(ofThis)
     .sort((a, b) => b.generation - a.generation);
-  return newest && { member: newest, calls: newest.calls };
+  return newest && { member: newest, calls: newest.calls === undefined ? [] : [newest.calls] };
 }
 
 export function compileProblemOf(operator: OperatorContext, name: string): CompileProblem | undefined {
@@ -122,28 +140,33 @@ function observeWebhook(
 ): WebhookState {
   const live = operator.world.liveReplicas(now);
   const members = [member, ...honoured.map(memberOf)];
-  const name = calls?.failurePolicy === "Fail" ? FAIL_CONFIGURATION : IGNORE_CONFIGURATION;
-  const configuration = context.get(ValidatingWebhookConfiguration, { name }) as
-    | PublishedConfiguration
-    | undefined;
-  const mutating = calls && mutatingPolicyOf(member.name, calls, true);
+  const configurationFor = ({ failurePolicy }: WebhookCalls) => {
+    const name = failurePolicy === "Fail" ? FAIL_CONFIGURATION : IGNORE_CONFIGURATION;
+    return context.get(ValidatingWebhookConfiguration, { name }) as PublishedConfiguration | undefined;
+  };
+  const mutating = calls.flatMap((each) => mutatingPolicyOf(member.name, each, true) ?? []);
   const mutations = context.get(MutatingWebhookConfiguration, { name: MUTATIONS_CONFIGURATION }) as
     | PublishedMutations
     | undefined;
-  const subjects = mutating === undefined ? WEBHOOK_SUBJECTS : [...WEBHOOK_SUBJECTS, MUTATIONS_SUBJECT];
+  const subjects = mutating.length === 0 ? WEBHOOK_SUBJECTS : [...WEBHOOK_SUBJECTS, MUTATIONS_SUBJECT];
   return {
     replicas: live.length,
     loaded: isBroken ? operator.world.countKeeping(live, member) : operator.world.loadedBy(live, members),
     isPublished:
-      calls !== undefined &&
-      (calls.validates === false ||
-        isPublished(webhookPolicyOf(member.name, calls, true), configuration, operator.ownNamespaces)) &&
-      (mutating === undefined || areMutationsPublished(mutating, mutations, operator.ownNamespaces)),
+      calls.length > 0 &&
+      calls.every(
+        (each) =>
+          each.validates === false ||
+          isPublished(
+            webhookPolicyOf(member.name, each, true),
+            configurationFor(each),
+            operator.ownNamespaces,
+          ),
+      ) &&
+      mutating.every((each) => areMutationsPublished(each, mutations, operator.ownNamespaces)),
     cannotJudge: live
       .flatMap(({ problems }) => problems)
-      .find(
-        ({ policy, reason }) => calls !== undefined && policy === member.name && !inForceAnyway.has(reason),
-      ),
+      .find(({ policy, reason }) => calls.length > 0 && policy === member.name && !inForceAnyway.has(reason)),
     notServed: live
       .flatMap(({ problems }) => problems)
       .find(({ policy, reason }) => policy === member.name && reason === NOT_SERVED)?.message,

@@ -13,6 +13,7 @@ import {
   FAIL_CONFIGURATION,
   IGNORE_CONFIGURATION,
   KINDS_CONFIGURATION,
+  stagingOf,
 } from "@shieldx/crds";
 import { lookAgain, type OperatorContext } from "../../context.ts";
 import { asPolicy, ShieldPolicyType } from "../../kinds.ts";
@@ -115,13 +116,13 @@ export function webhookConfigurationController(
         ? undefined
         : await keep(context, owned, sealed(desired), {
             departed: operator.departures.of(ValidatingWebhookConfiguration, name),
-            wasInForce: context
-              .list(ShieldPolicyType)
-              .some(
-                (policy) =>
-                  effectiveFailurePolicy(asPolicy(policy).spec) === failurePolicy &&
-                  wasInForce(policy, "Webhook", secret),
-              ),
+            wasInForce: context.list(ShieldPolicyType).some(
+              (policy) =>
+                // What goes in by stages needs calls that it did not need before.
+                stagingOf(asPolicy(policy)) === undefined &&
+                effectiveFailurePolicy(asPolicy(policy).spec) === failurePolicy &&
+                wasInForce(policy, "Webhook", secret),
+            ),
           });
     // None is something written, too: what the cache still shows of it is not to be held.
     written[failurePolicy] = desired ?? { webhooks: [] };

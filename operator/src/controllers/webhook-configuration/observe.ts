@@ -1,4 +1,4 @@
-import { FAIL_CONFIGURATION, IGNORE_CONFIGURATION, type WebhookCalls, webhookCallsOf } from "@shieldx/crds";
+import { FAIL_CONFIGURATION, IGNORE_CONFIGURATION, type WebhookCalls, webhookCallsFor } from "@shieldx/crds";
 import type { OperatorContext } from "../../context.ts";
 import type { ReplicaReport } from "../../replicas.ts";
 import {
@@ -43,12 +43,13 @@ export function policiesOf<P>(
   policyOf: (name: string, calls: WebhookCalls, isLoaded: boolean) => P | undefined,
 ): P[] {
   const live = world.liveReplicas(now);
-  const enforcers = world.enforcers();
-  const compiled = world.current().policies.map(({ name, uid, generation, source }) => ({
-    name,
-    calls: webhookCallsOf(source.spec, enforcers.get(name)),
-    isLoaded: world.loadedBy(live, [{ name, uid, generation }]) > 0,
-  }));
+  const statuses = world.statuses();
+  const compiled = world.current().policies.flatMap(({ name, uid, generation, source }) => {
+    const status = statuses.get(name);
+    const isLoaded = world.loadedBy(live, [{ name, uid, generation }]) > 0;
+    const policy = { ...source, ...(status === undefined ? {} : { status }) };
+    return webhookCallsFor(policy, status?.enforcedBy).map((calls) => ({ name, calls, isLoaded }));
+  });
   const kept = world.keptBy(possible).map(({ name, calls }) => ({ name, calls, isLoaded: true }));
   return [...compiled, ...kept].flatMap(({ name, calls, isLoaded }) => {
     const policy = calls === undefined ? undefined : policyOf(name, calls, isLoaded);

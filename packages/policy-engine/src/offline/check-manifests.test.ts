@@ -120,7 +120,7 @@ describe("checkManifests", () => {
       validations: [{ expression: "authorizer.path('/x').check('get').allowed()" }],
     });
     const report = check({
-      policies: [takesParameters, asks, podSecurityPolicy("r", { rollout: {} })],
+      policies: [takesParameters, asks, podSecurityPolicy("r", { generate: [] })],
       objects: [at(configMap)],
     });
     expect(report.notOffline).toEqual(["a", "c"]);

@@ -32,7 +32,7 @@ describe("compilePolicy", () => {
       { podSecurity: { level: "baseline", version: "v2" as "latest" } },
     ],
     ["NotYetSupported", "spec.evaluation", { evaluation: "Native" }],
-    ["NotYetSupported", "spec.rollout", { rollout: {} }],
+    ["NotYetSupported", "spec.generate", { generate: [] }],
     [
       "Invalid",
       "spec.exceptions.maxDuration",

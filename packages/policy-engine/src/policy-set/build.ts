@@ -1,10 +1,15 @@
 import {
+  inWebhook,
   isJudgedByWebhook,
   type KeptPolicy,
+  rolloutDigest,
   type ShieldException,
   type ShieldPolicy,
+  type Staging,
   shieldPolicySchema,
-  webhookCallsOf,
+  stagingKey,
+  stagingOf,
+  webhookCallsFor,
 } from "@shieldx/crds";
 import { byCodePoint } from "../pod-security/check.ts";
 import { passingTestsRequired } from "../policy-tests/require.ts";
@@ -66,8 +71,9 @@ export function buildPolicySet(input: PolicySetInput): PolicySet {
   return new PolicySet({ policies, exceptions, members, kept, problems, serverMinor, neverJudged });
 }
 
+/** Of a policy that is going in by stages, the calls of the version before: what is new must not be in the way. */
 function keptPolicyOf({ name, uid, generation, source }: CompiledPolicy): KeptPolicy {
-  const calls = webhookCallsOf(source.spec, source.status?.enforcedBy);
+  const calls = webhookCallsFor(source, source.status?.enforcedBy).at(-1);
   return { name, uid, generation, ...(calls === undefined ? {} : { calls }) };
 }
 
@@ -106,9 +112,52 @@ export function* preparation(policy: ShieldPolicy, input: PolicySetInput): Turns
     compiled = compilePolicy(policy, input);
     checkSchema(policy);
     yield* requirePassingTestsOnce(compiled, input);
-    return { compiled };
+    return { compiled: staged(compiled, policy, input) };
   } catch (error) {
     return { error: asCompileError(error), program: compiled?.program };
+  }
+}
+
+/** With the stage it is kept to, and the version before. */
+function staged(compiled: CompiledPolicy, policy: ShieldPolicy, input: PolicySetInput): CompiledPolicy {
+  const staging = input.keepsStages === true ? stagingOf(policy) : undefined;
+  if (staging === undefined) return compiled;
+  const { digest, turn, percent } = staging;
+  return { ...compiled, stage: { digest, turn, percent, inForce: versionBefore(policy, staging, input) } };
+}
+
+/**
+ * The version that acts where the newest does not. Where the status does not speak of the newest yet, it is what was in
+ * force here until now.
+ */
+function versionBefore(
+  policy: ShieldPolicy,
+  { inForce, isTold }: Staging,
+  input: PolicySetInput,
+): CompiledPolicy | undefined {
+  const last = lastOf(policy, input);
+  const known = last && (last.stage === undefined ? last : last.stage.inForce);
+  if (known === undefined) return inForce && compileBefore(policy, inForce.spec, input);
+  const { spec } = known.source;
+  if (inForce === undefined && isTold) return undefined;
+  if (inForce !== undefined && rolloutDigest(spec) !== inForce.digest)
+    return compileBefore(policy, inForce.spec, input);
+  // The API server may have evaluated it until now.
+  return known.isEvaluatedHere ? known : compileBefore(policy, spec, input);
+}
+
+/** undefined where it cannot be evaluated here: then it stays with whoever evaluated it so far. */
+function compileBefore(
+  policy: ShieldPolicy,
+  spec: ShieldPolicy["spec"],
+  environment: CompileEnvironment,
+): CompiledPolicy | undefined {
+  try {
+    const { rollout: _rollout, ...whole } = inWebhook(spec);
+    return compilePolicy({ ...policy, spec: whole }, { ...environment, keepsStages: false });
+  } catch (error) {
+    if (error instanceof PolicyCompileError) return undefined;
+    throw error;
   }
 }
 
@@ -158,10 +207,12 @@ function* requirePassingTestsOnce(compiled: CompiledPolicy, input: PolicySetInpu
   yield* passingTestsRequired(compiled, input);
 }
 
-/** Who acts so far changes without a new generation, and with it who judges. */
-function isSameForWebhook({ source }: CompiledPolicy, { spec, status }: ShieldPolicy): boolean {
+/** Who acts so far, and where, changes without a new generation, and with it who judges. */
+function isSameForWebhook({ source }: CompiledPolicy, policy: ShieldPolicy): boolean {
+  const { spec, status } = policy;
   return (
-    isJudgedByWebhook(source.spec, source.status?.enforcedBy) === isJudgedByWebhook(spec, status?.enforcedBy)
+    isJudgedByWebhook(source.spec, source.status?.enforcedBy) ===
+      isJudgedByWebhook(spec, status?.enforcedBy) && stagingKey(source) === stagingKey(policy)
   );
 }
 

@@ -2,12 +2,14 @@ import {
   effectiveBackground,
   effectiveFailurePolicy,
   hasWildcard,
+  inWebhook,
   isJudgedByWebhook,
   isOnlyServed,
   maxExceptionDurationMs,
   mutates,
   NATIVE_ONLY_GROUPS,
   type ShieldPolicy,
+  stagingOf,
   validates,
 } from "@shieldx/crds";
 import type { Mutator } from "../mutation/mutator.ts";
@@ -24,7 +26,7 @@ import { PolicyCompileError } from "./errors.ts";
 import type { ExceptionTerms } from "./exceptions.ts";
 import { type Judge, neverHere } from "./judgement.ts";
 import { type CompiledMatch, compileMatch } from "./match.ts";
-import type { FailurePolicy } from "./request.ts";
+import type { AdmissionRequestLike, FailurePolicy } from "./request.ts";
 import type { ResourceRuleLike } from "./resource-rules.ts";
 import { compileSelector } from "./selector.ts";
 
@@ -35,6 +37,18 @@ export interface CompileEnvironment {
   readonly evaluatesNative?: boolean | undefined;
   /** What has been compiled of policies in Rego; left out, none can be. */
   readonly rego?: RegoLookup | undefined;
+  /** Keeps a version to the stage its status tells. Left out, each is in force as written: for files, and tests of policies. */
+  readonly keepsStages?: boolean | undefined;
+}
+
+/** A version that is not in force everywhere. */
+export interface Stage {
+  readonly digest: string;
+  /** What it counts is about. */
+  readonly turn: number;
+  readonly percent: number;
+  /** The version that acts where this one does not, if there is one. */
+  readonly inForce: CompiledPolicy | undefined;
 }
 
 interface CompiledBase extends PolicySetMember {
@@ -58,6 +72,12 @@ export interface CompiledPolicy extends CompiledBase {
   readonly program?: RegoProgram;
   /** Engine podSecurity: the edition of the standards in force, `latest` resolved. */
   readonly podSecurityMinor?: number;
+  /** Absent where it is in force as written. */
+  readonly stage?: Stage;
+  /** Requests on which it acts; left out, all that it matches. */
+  readonly actsOn?: (request: AdmissionRequestLike) => boolean;
+  /** Calls of which failurePolicy it is held against; left out, of its own. */
+  readonly calledBy?: FailurePolicy | "either";
 }
 
 /** What engine podSecurity is about when a policy names no resources. */
@@ -82,6 +102,13 @@ export const podSecurityResourceRules: readonly ResourceRuleLike[] = [
  * @throws PolicyCompileError saying which field is wrong and what to do.
  */
 export function compilePolicy(policy: ShieldPolicy, environment: CompileEnvironment): CompiledPolicy {
+  if (environment.keepsStages !== true || stagingOf(policy) === undefined)
+    return compileWhole(policy, environment);
+  const whole = compileWhole({ ...policy, spec: inWebhook(policy.spec) }, environment);
+  return { ...whole, source: policy };
+}
+
+function compileWhole(policy: ShieldPolicy, environment: CompileEnvironment): CompiledPolicy {
   const { metadata, spec } = policy;
   for (const field of notBuilt) {
     if (spec[field] !== undefined) {
@@ -110,7 +137,7 @@ export function compilePolicy(policy: ShieldPolicy, environment: CompileEnvironm
   }
 }
 
-const notBuilt = ["rollout", "generate", "verifyImages"] as const;
+const notBuilt = ["generate", "verifyImages"] as const;
 
 function unknownEngine(engine: never): never {
   throw new PolicyCompileError(

@@ -10,6 +10,7 @@ export {
   type CompileEnvironment,
   compilePolicy,
   podSecurityResourceRules,
+  type Stage,
 } from "./compile.ts";
 export { type PolicySetMember, policySetDigest } from "./digest.ts";
 export { isAboutTests, isTransient, PolicyCompileError, type PolicyCompileErrorCode } from "./errors.ts";

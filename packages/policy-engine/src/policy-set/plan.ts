@@ -13,7 +13,9 @@ export interface PlanStep {
   readonly policy: CompiledPolicy;
   readonly name: string;
   readonly action: FindingAction;
-  readonly failurePolicy: CompiledPolicy["failurePolicy"];
+  /** Calls of which failurePolicy it is held against. */
+  readonly calledBy: NonNullable<CompiledPolicy["calledBy"]>;
+  readonly actsOn: CompiledPolicy["actsOn"];
   readonly match: CompiledMatch;
   readonly mustPass: Judge["mustPass"];
   readonly quick: QuickRule | undefined;
@@ -23,9 +25,9 @@ export interface PlanStep {
 /** Policies whose admission is off take no step. */
 export function planOf(policies: readonly CompiledPolicy[]): readonly PlanStep[] {
   return policies.flatMap((policy) => {
-    const { name, admission, failurePolicy, match, judge } = policy;
+    const { name, admission, failurePolicy, match, judge, actsOn, calledBy = failurePolicy } = policy;
     if (admission === "off") return [];
     const { mustPass, quick, quickRego } = judge;
-    return [{ policy, name, action: admission, failurePolicy, match, mustPass, quick, quickRego }];
+    return [{ policy, name, action: admission, calledBy, actsOn, match, mustPass, quick, quickRego }];
   });
 }

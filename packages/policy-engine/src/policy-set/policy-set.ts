@@ -21,6 +21,7 @@ import {
   type GroupVersionResource,
   neverJudgedNamespaces,
 } from "./request.ts";
+import { actingVersions, shadowsOf } from "./stage.ts";
 import { atOnce, type TimedContext, Timing, type Turns } from "./timing.ts";
 import { type Exempted, type Finding, nothingToSay, type Verdict, VerdictBuilder } from "./verdict.ts";
 
@@ -80,6 +81,8 @@ export class PolicySet {
   /** Policies in force in an older version, because the newest does not compile; no members. */
   readonly kept: readonly KeptPolicy[];
   readonly policies: readonly CompiledPolicy[];
+  /** Those, and versions before them that hold where they do not act yet: all by which something is judged here. */
+  readonly versions: readonly CompiledPolicy[];
   readonly problems: readonly PolicySetProblem[];
   /** What `latest` meant when it was built. */
   readonly serverMinor: number;
@@ -87,6 +90,9 @@ export class PolicySet {
   readonly #neverJudged: ReadonlySet<string>;
   readonly #exceptions: ReadonlyMap<string, readonly CompiledException[]>;
   readonly #admission: PolicyIndex;
+  /** Of policies whose newest version does not act everywhere: where it does not. */
+  readonly #shadows: PolicyIndex;
+  readonly #mayShadow: boolean;
   readonly #background: PolicyIndex;
   readonly #mutation: PolicyIndex<MutatingPolicy>;
 
@@ -108,8 +114,12 @@ export class PolicySet {
     this.digest = policySetDigest(parts.members);
     this.#neverJudged = new Set([...neverJudgedNamespaces, ...(parts.neverJudged ?? [])]);
     this.#exceptions = groupExceptions(parts.exceptions);
-    const judged = parts.policies.filter(({ isEvaluatedHere }) => isEvaluatedHere);
+    this.versions = parts.policies.flatMap((policy) => [policy, ...listOf(policy.stage?.inForce)]);
+    const judged = parts.policies.flatMap(actingVersions).filter(({ isEvaluatedHere }) => isEvaluatedHere);
     this.#admission = new PolicyIndex(judged.filter(({ admission }) => admission !== "off"));
+    const shadows = parts.policies.flatMap(shadowsOf);
+    this.#shadows = new PolicyIndex(shadows);
+    this.#mayShadow = shadows.length > 0;
     const mutating = judged.filter(isMutating).filter(({ admission }) => admission !== "off");
     this.#mutation = new PolicyIndex(mutating, mutationReaches);
     this.#background = new PolicyIndex(parts.policies.filter(({ background }) => background === "audit"));
@@ -130,22 +140,46 @@ export class PolicySet {
 
   /** `evaluate`, in turns with others. */
   *evaluation(request: AdmissionRequestLike, context: EvaluationContext): Turns<Verdict> {
-    const steps = this.#admission.planOf(request);
+    return yield* this.#evaluation(this.#admission, request, context);
+  }
+
+  /** Whether some policy's newest version is to be held against the request without acting on it. */
+  hasShadows(request: AdmissionRequestLike): boolean {
+    if (!this.#mayShadow) return false;
+    const steps = this.#shadows.planOf(request);
+    return (
+      steps.some(({ actsOn }) => actsOn?.(request) !== false) &&
+      !this.#neverJudged.has(request.namespace ?? "")
+    );
+  }
+
+  /** What the newest versions of policies would say where they do not act yet. Never throws, as `evaluate`. */
+  *shadowing(request: AdmissionRequestLike, context: EvaluationContext): Turns<Verdict> {
+    return yield* this.#evaluation(this.#shadows, request, context);
+  }
+
+  *#evaluation(
+    index: PolicyIndex,
+    request: AdmissionRequestLike,
+    context: EvaluationContext,
+  ): Turns<Verdict> {
+    const steps = index.planOf(request);
     if (steps.length === 0 || this.#neverJudged.has(request.namespace ?? "")) return nothingToSay;
 
-    const { failurePolicy } = context;
     const timing = new Timing(context);
     const question = new Question(request, context, timing);
     const builder = new VerdictBuilder();
     for (const step of steps) {
       if (timing.isTurnOver()) yield* timing.pause();
-      if (failurePolicy !== undefined && step.failurePolicy !== failurePolicy) continue;
+      if (!isAsked(step, request, context.failurePolicy)) continue;
+      const startedAt = step.policy.stage === undefined ? 0 : timing.now();
       if (isLetPass(step, question, builder)) continue;
       if (isQuicklyKept(step, question)) builder.matched(step.name);
       else {
         this.#hold(step, question, builder);
         timing.look();
       }
+      if (step.policy.stage !== undefined) builder.staged(step.name, timing.now() - startedAt);
     }
     return builder.verdict();
   }
@@ -161,7 +195,7 @@ export class PolicySet {
 
   /** Groups and versions whose schemas mutations need, as far as policies name them. */
   mutatedVersions(): { readonly group: string; readonly version: string }[] {
-    const rules = this.policies.filter(isMutating).flatMap(({ match }) => match.resourceRules);
+    const rules = this.versions.filter(isMutating).flatMap(({ match }) => match.resourceRules);
     return rules
       .flatMap(({ apiGroups, apiVersions }) =>
         apiGroups.flatMap((group) => apiVersions.map((version) => ({ group, version }))),
@@ -193,6 +227,7 @@ export class PolicySet {
       .of(request)
       .filter(
         (policy) =>
+          policy.actsOn?.(request) !== false &&
           (failurePolicy === undefined || policy.failurePolicy === failurePolicy) &&
           (reinvocationPolicy === undefined || policy.mutator.reinvocationPolicy === reinvocationPolicy),
       );
@@ -234,6 +269,19 @@ export class PolicySet {
     if (this.#exceptions.size === 0) return noExceptions;
     return this.#exceptions.get(exceptionKey(policy.name, question.namespace)) ?? noExceptions;
   }
+}
+
+function isAsked(
+  { calledBy, actsOn }: PlanStep,
+  request: AdmissionRequestLike,
+  failurePolicy: FailurePolicy | undefined,
+): boolean {
+  const isCalled = failurePolicy === undefined || calledBy === "either" || calledBy === failurePolicy;
+  return isCalled && actsOn?.(request) !== false;
+}
+
+function listOf(policy: CompiledPolicy | undefined): readonly CompiledPolicy[] {
+  return policy === undefined ? [] : [policy];
 }
 
 /** As `holdPolicy` where it comes to nothing; false tells nothing. */

@@ -64,6 +64,11 @@ export class Timing {
     return cpu - this.#cpuAtStretch >= STRETCH_MS ? "stretch" : undefined;
   }
 
+  /** By the clock that time is measured by, in milliseconds. */
+  now(): number {
+    return this.#clock();
+  }
+
   /** What `isLate` said last. */
   get wasLate(): boolean {
     return this.#whyLate !== undefined;

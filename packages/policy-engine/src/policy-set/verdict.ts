@@ -69,6 +69,8 @@ export interface Verdict {
   readonly annotations: Annotations;
   /** Not empty: nothing is decided yet; have these answered and evaluate again. */
   readonly asks: readonly { readonly policy: string; readonly check: Check }[];
+  /** Policies of a stage that were held against the request, and how long that took, in milliseconds. */
+  readonly staged: readonly { readonly policy: string; readonly tookMs: number }[];
 }
 
 export const nothingToSay: Verdict = Object.freeze({
@@ -80,6 +82,7 @@ export const nothingToSay: Verdict = Object.freeze({
   matched: Object.freeze([]),
   annotations: noAnnotations,
   asks: Object.freeze([]),
+  staged: Object.freeze([]),
 });
 
 /** Collects what policies say; `verdict` is what the request gets. */
@@ -89,6 +92,7 @@ export class VerdictBuilder {
   readonly #matched: string[] = [];
   readonly #annotations = new Map<string, readonly string[]>();
   readonly #asks: { policy: string; check: Check }[] = [];
+  readonly #staged: { policy: string; tookMs: number }[] = [];
 
   matched(policy: string): void {
     this.#matched.push(policy);
@@ -107,6 +111,10 @@ export class VerdictBuilder {
     for (const check of checks) this.#asks.push({ policy, check });
   }
 
+  staged(policy: string, tookMs: number): void {
+    this.#staged.push({ policy, tookMs });
+  }
+
   exempt(exempted: Exempted): void {
     this.#exempted.push(exempted);
   }
@@ -121,6 +129,7 @@ export class VerdictBuilder {
       matched: this.#matched,
       annotations: this.#annotations,
       asks: this.#asks,
+      staged: this.#staged,
     };
   }
 }
