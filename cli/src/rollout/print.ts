@@ -50,7 +50,8 @@ export function printRollout(seen: RolloutSeen, terminal: Terminal): void {
 export function printDiff({ policy, rollout }: RolloutSeen, terminal: Terminal): void {
   const { found, step } = rollout;
   if (found === undefined) {
-    terminal.out(printable(`Nothing so far: ${policy} is in step ${step}.`) + "\n");
+    const line = printable(`Nothing so far: ${policy} is in step ${step}.`);
+    terminal.out(`${line}\n`);
     return;
   }
   const objects = found.objects.map(({ namespace = "-", kind, name, message }) => [

@@ -3,7 +3,7 @@ import { ApiError } from "@shieldx/controller-runtime";
 import { describe, expect, it } from "vitest";
 import { recordingTerminal } from "../recording-terminal.test-kit.ts";
 import { printDiff, rolloutLines } from "./print.ts";
-import { type RolloutSeen, seenIn } from "./read.ts";
+import { type RolloutSeen, readRollout, seenIn } from "./read.ts";
 import { ask, type RolloutVerb } from "./request.ts";
 
 const KEY = "shieldx.io/rollout";
@@ -114,6 +114,15 @@ describe("ask", () => {
     );
     expect(await run("promote")).toMatchObject({ accepted: false, message: "no" });
     expect(written).toEqual([null, request]);
+  });
+
+  it("says in words that there is no such policy", async () => {
+    const missing = new ApiError({ method: "GET", path: "/" } as never, 404, { reason: "NotFound" } as never);
+    const client = { get: () => Promise.reject(missing) } as unknown as Client;
+    await expect(readRollout(client, "q")).rejects.toMatchObject({
+      code: "UnknownPolicy",
+      message: 'there is no ShieldPolicy "q"',
+    });
   });
 
   it("gives up in words where nobody answers", async () => {

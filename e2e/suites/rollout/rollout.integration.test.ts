@@ -1,15 +1,18 @@
 // Versions of policies that go in by stages, seen from outside: who is refused what where, and what people decide.
+import { type Client, type KubeObject, resourceType } from "@shieldx/controller-runtime";
 import { actsInNamespace } from "@shieldx/crds";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type Cluster, runCommand, startCluster } from "../../cluster/index.ts";
+import { clientsOf } from "../../shieldx/clients.ts";
 import { type ShieldxOnHost, startShieldxOnHost } from "../../shieldx/host.ts";
 import { mustKubectl } from "../../shieldx/kubectl.ts";
-import { apply, celPolicy, enforce, type Manifest, read } from "../../shieldx/objects.ts";
+import { apply, celPolicy, enforce, type Manifest, ShieldPolicy } from "../../shieldx/objects.ts";
 import { waitFor } from "../../shieldx/wait.ts";
 
 const shieldctl = new URL("../../../cli/src/bin.ts", import.meta.url).pathname;
 const NAME = "owned";
 let cluster: Cluster;
+let client: Client;
 let shieldx: ShieldxOnHost;
 
 /** Namespaces in which a canary of 30 % acts, and does not. */
@@ -48,6 +51,7 @@ interface Seen {
       readonly step: string;
       readonly turn: number;
       readonly paused?: boolean;
+      readonly message?: string;
       readonly rollback?: { reason: string; message: string };
       readonly counts?: { requests: number; denied: number };
       readonly found?: {
@@ -57,7 +61,10 @@ interface Seen {
     };
   };
 }
-const statusOf = async () => (await read<Seen>(cluster, "shieldpolicy", NAME))?.status;
+const statusOf = async () => {
+  const object = await client.find(ShieldPolicy, { name: NAME });
+  return (object as Seen | undefined)?.status;
+};
 const rolloutOf = async () => (await statusOf())?.rollout;
 const untilStep = (step: string, turn = 0) =>
   waitFor(`step ${step}`, async () => {
@@ -67,39 +74,70 @@ const untilStep = (step: string, turn = 0) =>
 /** The one replica keeps the step, and is called for it. */
 const untilKept = () =>
   waitFor("the step kept", async () => {
-    const rollout = await read<{ status?: { rollout?: { message?: string } } }>(
-      cluster,
-      "shieldpolicy",
-      NAME,
-    );
-    return rollout?.status?.rollout !== undefined && rollout.status.rollout.message === undefined;
+    const rollout = await rolloutOf();
+    return rollout !== undefined && rollout.message === undefined;
   });
+const ConfigMap = resourceType<KubeObject>({
+  group: "",
+  version: "v1",
+  kind: "ConfigMap",
+  plural: "configmaps",
+  namespaced: true,
+});
 let made = 0;
+const configMap = (namespace: string, labels: Record<string, string> = {}) => ({
+  apiVersion: "v1",
+  kind: "ConfigMap",
+  metadata: { name: `map-${made++}`, namespace, labels },
+});
 const create = async (namespace: string, labels: Record<string, string> = {}) => {
-  const metadata = { name: `map-${made++}`, namespace, labels };
-  const input = JSON.stringify({ apiVersion: "v1", kind: "ConfigMap", metadata });
-  const { code, stderr } = await cluster.kubectl(["create", "-f", "-"], { input });
-  return { name: metadata.name, isAllowed: code === 0, message: stderr };
+  const object = configMap(namespace, labels);
+  try {
+    await client.create(ConfigMap, object);
+    return { isAllowed: true, message: "" };
+  } catch (error) {
+    return { isAllowed: false, message: String(error) };
+  }
 };
-const run = async (...args: string[]) => {
-  const command = [shieldctl, "policy", ...args, "--kubeconfig", cluster.kubeconfig];
-  return await runCommand(process.execPath, command);
+const run = (...args: string[]) =>
+  runCommand(process.execPath, [shieldctl, "policy", ...args, "--kubeconfig", cluster.kubeconfig]);
+/** As people do who have no shieldctl. */
+const annotate = (value: string) =>
+  client.patch(
+    ShieldPolicy,
+    { name: NAME },
+    { metadata: { annotations: { "shieldx.io/rollout": value } } },
+    { type: "merge" },
+  );
+/** Takes the next step, which is `to`. */
+const promote = async (to: string) => {
+  const { step = "", turn = 0 } = (await rolloutOf()) ?? {};
+  await annotate(`promote-from=${step}`);
+  await untilStep(to, turn);
 };
 const must = async (...args: string[]) => {
   const { code, stdout, stderr } = await run(...args);
   if (code !== 0) throw new Error(`shieldctl ${args.join(" ")}: ${stderr}`);
   return stdout;
 };
+const Event = resourceType<KubeObject>({
+  group: "events.k8s.io",
+  version: "v1",
+  kind: "Event",
+  plural: "events",
+  namespaced: true,
+});
 const events = async (): Promise<string[]> => {
-  const { stdout } = await cluster.kubectl(["get", "events.events.k8s.io", "-A", "-o", "json"]);
-  const { items } = JSON.parse(stdout) as { items: { reason: string; regarding: { name: string } }[] };
-  return items.filter(({ regarding }) => regarding.name === NAME).map(({ reason }) => reason);
+  const { items } = await client.list(Event);
+  const all = items as unknown as { reason: string; regarding?: { name?: string } }[];
+  return all.filter(({ regarding }) => regarding?.name === NAME).map(({ reason }) => reason);
 };
 const untilEvent = (reason: string) =>
   waitFor(`Event ${reason}`, async () => (await events()).includes(reason));
 
 beforeAll(async () => {
   cluster = await startCluster({ name: "rollout" });
+  [client] = await clientsOf(cluster);
   shieldx = await startShieldxOnHost(cluster);
   for (const namespace of namespaces) {
     await mustKubectl(cluster, ["create", "namespace", namespace]);
@@ -107,6 +145,7 @@ beforeAll(async () => {
   }
 });
 afterAll(async () => {
+  await client?.close();
   await shieldx?.stop();
   await cluster?.stop();
 });
@@ -120,14 +159,18 @@ describe("a policy that goes in by stages", () => {
     expect(await apply(cluster, policy(slowly))).toMatchObject({ allowed: true });
     await untilStep("shadow");
     await untilKept();
-    const free = await create(chosen);
-    expect(free).toMatchObject({ isAllowed: true, message: "" });
+    const free = configMap(chosen);
+    // Not even a warning.
+    const tried = await cluster.kubectl(["create", "-f", "-"], { input: JSON.stringify(free) });
+    expect(tried).toMatchObject({ code: 0, stderr: "" });
     const found = await waitFor("found", async () => {
       const rollout = await rolloutOf();
       return rollout?.found?.objects.length === 1 ? rollout : undefined;
     });
     expect(found.found).toMatchObject({
-      objects: [{ namespace: chosen, kind: "ConfigMap", name: free.name, message: "needs a label owner" }],
+      objects: [
+        { namespace: chosen, kind: "ConfigMap", name: free.metadata.name, message: "needs a label owner" },
+      ],
       namespaces: [{ name: chosen, denied: 1 }],
     });
     expect(found.counts).toMatchObject({ requests: 1, denied: 1 });
@@ -138,7 +181,7 @@ describe("a policy that goes in by stages", () => {
     });
     expect(conditions.find(({ type }) => type === "Enforced")).toMatchObject({ status: "False" });
     expect(await must("diff", NAME)).toMatch(
-      new RegExp(`${chosen} +ConfigMap +${free.name} +needs a label owner`),
+      new RegExp(`${chosen} +ConfigMap +${free.metadata.name} +needs a label owner`),
     );
 
     expect(await must("rollout", "promote", NAME)).toContain("now in step canary-30");
@@ -148,11 +191,9 @@ describe("a policy that goes in by stages", () => {
     for (const namespace of [other, another]) expect((await create(namespace)).isAllowed).toBe(true);
     expect((await create(chosen, { owner: "jane" })).isAllowed).toBe(true);
 
-    await must("rollout", "promote", NAME);
-    await untilStep("bake");
+    await promote("bake");
     await waitFor("refused everywhere", async () => !(await create(other)).isAllowed);
-    await must("rollout", "promote", NAME);
-    await untilStep("full");
+    await promote("full");
     expect((await create(another)).isAllowed).toBe(false);
     await waitFor("native", async () => (await statusOf())?.enforcedBy === "Native");
     expect((await create(other)).message).toContain('ShieldPolicy "owned": needs a label owner');
@@ -180,13 +221,11 @@ describe("a policy that goes in by stages", () => {
     await waitFor("the webhook", async () => (await statusOf())?.enforcedBy === "Webhook");
     await untilKept();
     expect((await create(chosen, { owner: "jane" })).isAllowed).toBe(true);
-    const turn = (await rolloutOf())?.turn ?? 0;
-    await must("rollout", "promote", NAME);
-    await untilStep("canary-30", turn);
+    await promote("canary-30");
     await waitFor("the canary", async () => (await create(chosen, { team: "a" })).isAllowed);
     expect((await create(chosen, { owner: "jane" })).message).toContain("needs a label team");
     expect((await create(other, { owner: "jane" })).isAllowed).toBe(true);
-    await must("rollout", "abort", NAME);
+    await annotate("abort-from=canary-30");
     await waitFor("taken back", async () => (await create(chosen, { owner: "jane" })).isAllowed);
     // Back to what was in force: there is nothing to roll out.
     await apply(cluster, policy(slowly, needs("owner")));
@@ -217,23 +256,21 @@ describe("a policy that goes in by stages", () => {
     expect(code).toBe(1);
     expect(stdout).toContain("DenialRate");
     // It tries nothing again by itself, and goes on when somebody promotes it.
-    await must("rollout", "promote", NAME);
-    await untilStep("canary-30");
+    await promote("canary-30");
   });
 
-  it("goes on by itself, also after the operator was killed, and stays while paused", async () => {
-    const soon = { shadow: { duration: "3s" }, canary: { steps: [{ percent: 30, duration: "5s" }] } };
+  it("goes on by itself, stays while paused, and forgets nothing when the operator is killed", async () => {
+    const soon = { shadow: { duration: "3s" }, canary: slowly.canary };
     await apply(cluster, policy({ ...soon, paused: true }));
     await untilStep("shadow");
-    await waitFor("paused", async () =>
-      (await must("rollout", "status", NAME)).includes("by spec.rollout.paused"),
-    );
+    await waitFor("paused", async () => (await rolloutOf())?.message?.startsWith("paused"));
     await apply(cluster, policy(soon));
     const { turn } = await untilStep("canary-30");
+    await waitFor("refused", async () => !(await create(chosen)).isAllowed);
     await shieldx.operators.at(-1)?.kill();
-    expect((await rolloutOf())?.turn).toBe(turn);
     expect((await create(chosen)).isAllowed).toBe(false);
     expect((await create(other)).isAllowed).toBe(true);
+    await annotate(`promote-from=canary-30@${turn}`);
     await shieldx.startOperator();
     await untilStep("full", turn + 1);
     await waitFor("everywhere", async () => !(await create(other)).isAllowed);
@@ -245,30 +282,16 @@ describe("people who decide", () => {
     await apply(cluster, policy(slowly));
     const { turn } = await untilStep("shadow");
     await untilKept();
-    const both = await Promise.all([run("rollout", "promote", NAME), run("rollout", "promote", NAME)]);
-    expect(both.map(({ code }) => code).filter((code) => code === 0).length).toBeGreaterThan(0);
-    const rollout = await untilStep("canary-30");
-    expect(rollout.turn).toBe(turn + 1);
-    const again = [
-      "annotate",
-      "shieldpolicy",
-      NAME,
-      "--overwrite",
-      `shieldx.io/rollout=promote-from=shadow@${turn}`,
-    ];
-    await cluster.kubectl([...again, "--overwrite"]);
-    await mustKubectl(cluster, [
-      "annotate",
-      "shieldpolicy",
-      NAME,
-      "--overwrite",
-      "shieldx.io/rollout=promote-from=shadow",
-    ]);
+    // Both looked while it was in shadow; the third is late.
+    const request = `promote-from=shadow@${turn}`;
+    await Promise.all([annotate(request), annotate(request)]);
+    await untilStep("canary-30", turn);
+    await annotate("promote-from=shadow");
     await untilEvent("RolloutRequestRefused");
     expect((await rolloutOf())?.turn).toBe(turn + 1);
   });
 
-  it("pause, resume and abort, and hear why there is nothing to decide", async () => {
+  it("pause, resume and abort, and hear why something is not done", async () => {
     await apply(cluster, policy({ shadow: { duration: "4s" }, canary: slowly.canary }));
     await untilStep("shadow");
     expect(await must("rollout", "pause", NAME)).toContain("paused in step");
@@ -279,14 +302,7 @@ describe("people who decide", () => {
     await untilStep("canary-30", turn - 1);
     expect(await must("rollout", "abort", NAME)).toContain("now in step rolled-back");
     await untilEvent("RolloutAborted");
-    expect((await run("rollout", "abort", NAME)).code).toBe(1);
-    await cluster.kubectl(["delete", "shieldpolicy", NAME, "--wait=true"]);
-    const gone = await run("rollout", "status", NAME);
-    expect(gone).toMatchObject({
-      code: 2,
-      stderr: expect.stringContaining('there is no ShieldPolicy "owned"'),
-    });
-    await enforce(cluster, policy(undefined));
-    expect((await run("diff", NAME)).stderr).toContain("has no spec.rollout");
+    const again = await run("rollout", "abort", NAME);
+    expect(again).toMatchObject({ code: 1, stderr: expect.stringContaining("taken back already") });
   });
 });
