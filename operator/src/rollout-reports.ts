@@ -62,8 +62,8 @@ export class RolloutReports {
     if (before !== undefined && before.text === text) return;
     const reports = parseRolloutReports(text);
     this.#told.set(lease, { text, reports });
-    const rows = rowsOf(reports);
-    for (const [uid, row] of rows) if (row !== rowsOf(before?.reports).get(uid)) changed.add(uid);
+    const [rows, rowsBefore] = [rowsOf(reports), rowsOf(before?.reports)];
+    for (const [uid, row] of rows) if (row !== rowsBefore.get(uid)) changed.add(uid);
     if (before?.reports === undefined) return;
     if (before.reports.process !== reports?.process) this.#end(before.reports, changed);
     else for (const { uid } of before.reports.rollouts) if (!rows.has(uid)) changed.add(uid);

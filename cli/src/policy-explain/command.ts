@@ -1,3 +1,4 @@
+import { stagingOf } from "@shieldx/crds";
 import { type ExplainRequests, explainRequests } from "@shieldx/policy-engine";
 import { type ConnectionOptions, withClient } from "../connect.ts";
 import { UsageError } from "../errors.ts";
@@ -34,6 +35,7 @@ export async function runPolicyExplain(options: PolicyExplainOptions, terminal: 
   const clear = progress(terminal, "judging …");
   const { manifests, input } = await read(options).finally(clear);
   const { requests, problems } = explainRequests(input);
+  for (const note of stagedNotes(input.policies)) terminal.err(`${printable(note)}\n`);
   for (const { kind, name, error } of problems) {
     // Of many policies in a cluster one that is broken must not keep the others from being explained.
     if (options.cluster !== true)
@@ -47,6 +49,16 @@ export async function runPolicyExplain(options: PolicyExplainOptions, terminal: 
   if (options.output === "json") printJson(shown, terminal);
   else printText(shown, options.verbose === true, terminal);
   return shown.some(({ explanations }) => explanations.some(({ isRefused }) => isRefused)) ? 1 : 0;
+}
+
+/** What is explained is the newest version, which may not act everywhere yet. */
+function stagedNotes(policies: LoadedPolicies["policies"]): string[] {
+  return policies.flatMap((policy) => {
+    const staging = policy.status === undefined ? undefined : stagingOf(policy);
+    if (staging === undefined) return [];
+    const { name } = policy.metadata;
+    return `note: the rollout of ShieldPolicy "${name}" is in step ${staging.step}; it is explained as if it were in force everywhere`;
+  });
 }
 
 async function read(options: PolicyExplainOptions) {

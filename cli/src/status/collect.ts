@@ -126,7 +126,8 @@ export function judge(seen: Observed): StatusReport {
   const days = seen.caBundles.map((c) => daysLeft(c.caBundle, seen.now)).filter((d) => d !== undefined);
   const caDaysLeft = days.length === 0 ? undefined : Math.min(...days);
   problems.push(...certificateProblems(caDaysLeft, webhookReplicas));
-  for (const policy of seen.policies.filter((p) => p.ready !== "True")) {
+  // What goes in by stages is on its way.
+  for (const policy of seen.policies.filter((p) => p.ready !== "True" && p.reason !== "RollingOut")) {
     problems.push(
       `ShieldPolicy ${policy.name} is not ready: ${policy.reason}${policy.message === "" ? "" : `: ${policy.message}`}`,
     );

@@ -97,6 +97,11 @@ describe("shieldctl status", () => {
   ])("needs attention for %s", (_, change, expected) => {
     expect(problems(change as Partial<Observed>)).toEqual([expect.stringContaining(expected)]);
   });
+  it("leaves alone what goes in by stages, and not what was taken back", () => {
+    const inStages = (reason: string) => [{ ...policy, ready: "False", reason, message: "why" }];
+    expect(problems({ policies: inStages("RollingOut") })).toEqual([]);
+    expect(problems({ policies: inStages("RolledBack") })).toHaveLength(1);
+  });
   it("prints facts a person looks for", () => {
     const terminal = recordingTerminal();
     printStatus(judge({ ...healthy, policies: [policy] }), terminal);

@@ -136,7 +136,9 @@ export function shieldPolicyController(operator: OperatorContext): ControllerDef
 
   /** Until the webhook is in place the rendered objects are tended as ever, with the exceptions that count now. */
   function keepNativeAwhile({ policy, webhook }: PolicyObservation, isThere: boolean): InLine | undefined {
-    if (!isThere && policy.status?.enforcedBy !== "Native") return undefined;
+    const by = policy.status?.enforcedBy;
+    // Once the webhook has taken over, what is still there is on its way out, whatever version was written meanwhile.
+    if (by === "Webhook" || (!isThere && by !== "Native")) return undefined;
     const isLoaded = webhook.loaded > 0 && webhook.loaded === webhook.replicas;
     const isInPlace = webhook.isPublished && isLoaded && webhook.cannotJudge === undefined;
     const waitMs = waitMsFor(policy, isInPlace);
