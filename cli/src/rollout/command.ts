@@ -52,9 +52,9 @@ export async function runRolloutRequest(
       now: () => performance.now(),
     }),
   );
-  const text = accepted
-    ? `${name}: ${message}; now in step ${rollout.step}`
-    : `${name}: not done: ${message}`;
+  const hasMoved = verb === "promote" || verb === "abort";
+  const done = hasMoved ? `${message}; now in step ${rollout.step}` : message;
+  const text = accepted ? `${name}: ${done}` : `${name}: not done: ${message}`;
   (accepted ? terminal.out : terminal.err)(`${printable(text)}\n`);
   return accepted ? 0 : 1;
 }

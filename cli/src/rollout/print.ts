@@ -30,12 +30,12 @@ export function rolloutLines({ policy, rollout, isPausedBySpec }: RolloutSeen): 
     ...(counts === undefined || isOver ? [] : [`counts:   ${countsOf(counts)}`]),
     ...(found === undefined
       ? []
-      : [`found:    ${totalFound(found)} refusals so far: shieldctl policy diff ${policy}`]),
+      : [`found:    refusals so far ${totalFound(found)}, see shieldctl policy diff ${policy}`]),
   ];
 }
 
 function countsOf({ requests, denied, errors, slow }: NonNullable<RolloutStatus["counts"]>): string {
-  return `${requests} requests, ${denied} refused, ${errors} without a verdict, ${slow} too slow`;
+  return `requests ${requests}, refused ${denied}, without a verdict ${errors}, too slow ${slow}`;
 }
 
 function totalFound({ namespaces, moreNamespaces = 0 }: NonNullable<RolloutStatus["found"]>): number {

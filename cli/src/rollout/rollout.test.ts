@@ -142,8 +142,8 @@ describe("a rollout as it is shown", () => {
     const found = { objects: [], namespaces: [{ name: "shop", denied: 12 }], moreNamespaces: 3 };
     const lines = rolloutLines(seen({ counts, found })).join("\n");
     expect(lines).toContain("acts in 10 % of namespaces; where it does not, nothing is in force");
-    expect(lines).toContain("40 requests, 12 refused, 0 without a verdict, 1 too slow");
-    expect(lines).toContain("15 refusals so far");
+    expect(lines).toContain("requests 40, refused 12, without a verdict 0, too slow 1");
+    expect(lines).toContain("refusals so far 15");
     const rollback = {
       reason: "DenialRate",
       message: "12 of 40",

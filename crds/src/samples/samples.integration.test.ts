@@ -166,6 +166,7 @@ describe("what people see", () => {
       "LOADED",
       "VIOLATING",
       "READY",
+      "ROLLOUT",
       "AGE",
     ]);
     expect(policies[1]).toMatch(

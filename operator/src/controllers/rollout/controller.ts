@@ -4,8 +4,17 @@ import {
   defineController,
   type ObjectKey,
   type ReconcileContext,
+  ValidatingWebhookConfiguration,
+  watch,
 } from "@shieldx/controller-runtime";
-import { ANNOTATION, type RolloutStatus, stepDurationMs, versionDigest } from "@shieldx/crds";
+import {
+  ANNOTATION,
+  FAIL_CONFIGURATION,
+  IGNORE_CONFIGURATION,
+  type RolloutStatus,
+  stepDurationMs,
+  versionDigest,
+} from "@shieldx/crds";
 import { lookAgain, type OperatorContext, sooner } from "../../context.ts";
 import { asPolicy, type ShieldPolicyObject, ShieldPolicyType } from "../../kinds.ts";
 import { FIELD_MANAGER } from "../../names.ts";
@@ -163,6 +172,16 @@ export function rolloutController(operator: OperatorContext): ControllerDefiniti
   return defineController<ShieldPolicyObject>({
     name: "rollout",
     for: { type: ShieldPolicyType },
+    watches: [
+      // A step waits until it is called for.
+      watch({
+        type: ValidatingWebhookConfiguration,
+        map: ({ metadata: { name } }) =>
+          name === FAIL_CONFIGURATION || name === IGNORE_CONFIGURATION
+            ? [...uids.keys()].map((policy) => ({ name: policy }))
+            : [],
+      }),
+    ],
     sources: [
       (enqueue) =>
         operator.world.onCompiled(() =>
