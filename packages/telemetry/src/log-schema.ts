@@ -42,6 +42,7 @@ export const logFields = {
 
   digest: { type: "text", about: "digest of a policy set" },
   inForce: { type: "number", about: "policies in the set" },
+  step: { type: "text", about: "step that the rollout of a policy is in" },
   keepsLastGood: { type: "boolean", about: "an older version of the policy stays in force" },
   leftOut: { type: "texts", about: "exceptions that no longer fit into a native policy" },
 
