@@ -21,6 +21,8 @@ export interface WebhookFlags {
   readonly regoCompiler: string | undefined;
   /** Folder in which compiled policies are kept for the next start. */
   readonly regoPlans: string | undefined;
+  /** Of OPA's bundles as tar archives. */
+  readonly largestBundleMiB: number | undefined;
   readonly replicaName: string;
   readonly shutdownDelayMs: number;
   readonly decisions: DecisionFlags;
@@ -39,6 +41,7 @@ export const usage = `shieldx webhooks: answers the API servers' admission reque
   --health-bind-address ADDR     /healthz and /readyz (default 0.0.0.0:8081, "0" switches it off)
   --client-ca-file PATH          require client certificates signed by these CAs (default: none asked for)
   --rego-compiler FILE           compiles policies in Rego (default: rego-compiler.wasm beside this program)
+  --largest-bundle MIB           of OPA's bundles, unpacked (default 32): reading one holds up requests, some 15 ms a MiB
   --rego-plans FOLDER            keep compiled policies there for the next start (default: nowhere)
   --replica-name NAME            this replica's name (default: the host's)
   --shutdown-delay DURATION      how long to go on serving after SIGTERM (default 10s)
@@ -59,6 +62,7 @@ const options = {
   "client-ca-file": text,
   "rego-compiler": text,
   "rego-plans": text,
+  "largest-bundle": text,
   "replica-name": text,
   "shutdown-delay": text,
   ...decisionOptions,
@@ -94,10 +98,23 @@ export function parseFlags(argv: readonly string[]): WebhookFlags | "help" {
     clientCaFile: values["client-ca-file"],
     regoCompiler: values["rego-compiler"],
     regoPlans: values["rego-plans"],
+    largestBundleMiB: mebibytes("--largest-bundle", values["largest-bundle"]),
     replicaName: dnsName("--replica-name", (values["replica-name"] ?? hostname()).toLowerCase()),
     shutdownDelayMs: duration("--shutdown-delay", values["shutdown-delay"] ?? "10s"),
     decisions: parseDecisionFlags(values),
   };
+}
+
+/** What a string of JavaScript holds, and so a document can be. */
+const mostMebibytes = 511;
+
+function mebibytes(name: string, value: string | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  const number = /^\d{1,4}$/.test(value) ? Number(value) : 0;
+  if (number >= 1 && number <= mostMebibytes) return number;
+  throw new FlagError(
+    `${name} ${JSON.stringify(value.slice(0, 64))}: must be a number from 1 to ${mostMebibytes}`,
+  );
 }
 
 function parse(argv: readonly string[]) {

@@ -171,6 +171,7 @@ class Replica {
     this.#rego = openRegoPolicies({
       compilerFile: flags.regoCompiler ?? compilerBeside(process.argv[1]),
       planFolder: flags.regoPlans,
+      largestBundleMiB: flags.largestBundleMiB,
       clock,
       readSecret: (name, key) =>
         readSecretText(

@@ -14,15 +14,25 @@ export type ReadSecret = (name: string, key: string) => Promise<string>;
  * Reading a bundle takes the process for itself, some 15 ms a megabyte, and requests wait meanwhile; policies are small, and
  * larger data is better kept where it is.
  */
-export const policyBundleLimits: Partial<BundleLimits> = {
-  compressedBytes: 8 << 20,
-  inflatedBytes: 32 << 20,
-  values: 1_000_000,
-};
+export const largestPolicyBundleMiB = 32;
+
+/** @param largestMiB of a bundle as a tar archive; what else bounds a bundle grows with it */
+export function policyBundleLimits(largestMiB = largestPolicyBundleMiB): Partial<BundleLimits> {
+  const inflatedBytes = largestMiB << 20;
+  return {
+    compressedBytes: inflatedBytes >> 2,
+    inflatedBytes,
+    values: Math.max(1_000_000, Math.floor(inflatedBytes / leastValueBytes)),
+  };
+}
+
+/** As large data has them at the least: fewer characters for each value are a way to fill the memory. */
+const leastValueBytes = 12;
 
 export function bundleOptions(
   { url, polling, caSecretRef, tokenSecretRef, verification }: BundleSpec,
   readSecret: ReadSecret,
+  largestMiB?: number,
 ): BundleSourceOptions {
   const read = (reference: SecretReference | undefined) =>
     reference === undefined ? undefined : readSecret(reference.name, reference.key);
@@ -36,7 +46,7 @@ export function bundleOptions(
   return {
     url,
     credentials,
-    limits: policyBundleLimits,
+    limits: policyBundleLimits(largestMiB),
     polling: pollingOf(polling),
     ...(verification === undefined ? {} : { verifier: () => verifierOf(verification, readSecret) }),
   };

@@ -12,6 +12,8 @@ export interface RegoSettings<Handle> {
   readonly clock: Timers<Handle>;
   /** Left out, bundles are not fetched. */
   readonly readSecret?: ReadSecret | undefined;
+  /** Of a bundle as a tar archive; left out, what suits policies. */
+  readonly largestBundleMiB?: number | undefined;
   /** Told what does not work and is tried again, or done without, and which bundles are in use. */
   readonly log: (level: "info" | "warn", fields: Readonly<Record<string, unknown>>, message: string) => void;
 }
@@ -23,7 +25,7 @@ const answerTimeoutMs = 60_000;
 
 /** Policies in Rego with the compiler as ShieldX's processes run it. */
 export function openRegoPolicies<Handle>(settings: RegoSettings<Handle>): RegoPolicies<Handle> {
-  const { compilerFile, planFolder, clock, readSecret, log } = settings;
+  const { compilerFile, planFolder, clock, readSecret, largestBundleMiB, log } = settings;
   const onTrouble = (error: unknown) =>
     log("warn", { err: error, folder: planFolder }, "compiled policies cannot be kept in this folder");
   const compiler = createRegoCompiler({
@@ -38,7 +40,7 @@ export function openRegoPolicies<Handle>(settings: RegoSettings<Handle>): RegoPo
       log("warn", { retryMs }, `policies in Rego cannot be compiled now: ${problem}`),
   });
   const folder = planFolder === undefined ? undefined : join(planFolder, "bundles");
-  return new RegoPolicies({ programs, compiler, clock, readSecret, folder, log });
+  return new RegoPolicies({ programs, compiler, clock, readSecret, largestBundleMiB, folder, log });
 }
 
 /** Where the compiler is unless somebody says otherwise: beside the program that runs. */

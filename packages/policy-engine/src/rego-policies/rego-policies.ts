@@ -20,6 +20,8 @@ export interface RegoPoliciesParts<Handle> {
   readonly clock: Timers<Handle>;
   /** Left out, bundles are not fetched. */
   readonly readSecret?: ReadSecret | undefined;
+  /** Of a bundle as a tar archive; left out, what suits policies. */
+  readonly largestBundleMiB?: number | undefined;
   /** Where bundles are kept for the next start; left out, nowhere. */
   readonly folder?: string | undefined;
   readonly log: (level: "info" | "warn", fields: Readonly<Record<string, unknown>>, message: string) => void;
@@ -181,7 +183,7 @@ export class RegoPolicies<Handle = unknown> {
     const { clock, folder, log } = this.#parts;
     const store = folder === undefined ? {} : { store: bundleFolder(join(folder, key)) };
     const bundle = new HeldBundle({
-      options: () => ({ ...bundleOptions(spec, readSecret), ...store }),
+      options: () => ({ ...bundleOptions(spec, readSecret, this.#parts.largestBundleMiB), ...store }),
       activate: (next, before) => this.#makeReady(this.#bundles.get(key)?.uses ?? nobody, next, before),
       onChange: () => this.#changed(),
       identity: () => `${key} ${++this.#count}`,
