@@ -36,16 +36,21 @@ export function celOf(
   };
   const made = {
     engine: "cel",
-    variables: [
-      { name: "anyObject", expression: anyObject },
-      { name: "params", expression: params },
-      ...list("variables"),
-    ],
+    variables: [...givenVariables(source, params), ...list("variables")],
     matchConditions: [...list("matchCondition"), ...list("matchConditions")],
     validations: list("validations").map(withTrimmedMessage),
     failurePolicy: textAt(source, "failurePolicy") ?? "Fail",
   };
   return params === undefined || template.isFaulty ? undefined : made;
+}
+
+/** Those of Gatekeeper's own variables that the template reads. */
+export function givenVariables(source: Plain, params: string | undefined): Plain[] {
+  const text = JSON.stringify(source);
+  return [
+    { name: "anyObject", expression: anyObject },
+    { name: "params", expression: params },
+  ].filter(({ name }) => text.includes(name));
 }
 
 /** Gatekeeper gives null where a constraint has none. */

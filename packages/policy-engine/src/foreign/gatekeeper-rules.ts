@@ -154,7 +154,9 @@ function resourcesOf(group: string, kind: string, defined: DefinedResources, con
   if (kind === "Pod" && (group === "" || group === "*")) return ["pods", "pods/ephemeralcontainers"];
   const known = defined.get(`${group}/${kind}`)?.plural;
   const plural = known ?? pluralOf(kind);
-  const isBuiltIn = group === "*" ? groupsOf(kind).length > 0 : kindsOf(group).includes(kind);
+  // The plurals of Kubernetes' own kinds are known to follow the rule.
+  const isBuiltIn =
+    group === "*" ? groupsOf(kind).length > 0 : !group.includes(".") || group.endsWith(".k8s.io");
   if (known === undefined && !isBuiltIn)
     constraint.note(
       path,

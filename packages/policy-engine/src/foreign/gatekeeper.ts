@@ -2,11 +2,11 @@
 import { type DefinedResources, definedResources } from "../offline/resource-of.ts";
 import { type Draft, looksAtUser, type Place } from "./draft.ts";
 import { actionsOf } from "./gatekeeper-actions.ts";
-import { celOf } from "./gatekeeper-cel.ts";
+import { celOf, givenVariables } from "./gatekeeper-cel.ts";
 import { type Synced, syncedBy } from "./gatekeeper-inventory.ts";
 import { matchOf } from "./gatekeeper-match.ts";
 import { regoOf } from "./gatekeeper-rego.ts";
-import { type Template, templateOf } from "./gatekeeper-template.ts";
+import { type CelCode, type Template, templateOf } from "./gatekeeper-template.ts";
 import type { Origin } from "./origin.ts";
 import { withDefaults } from "./parameter-defaults.ts";
 import { isTexts, type Plain } from "./plain.ts";
@@ -129,19 +129,19 @@ function rego(parts: Plain | undefined): Plain | undefined {
 /** What is about the code is the template's, the rest the constraint's. */
 function placeOf(path: string, { source, code }: Template, constraint: Source, conditions: number): Place {
   if (path.startsWith("spec.rego") && !path.includes("inventory")) return { source, path: "spec.targets[0]" };
-  const from = code?.engine === "cel" ? celPath(path, code.path, conditions) : undefined;
+  const from = code?.engine === "cel" ? celPath(path, code, conditions) : undefined;
   if (from !== undefined) return { source, path: from };
   return { source: constraint, path: path.startsWith("spec.match") ? "spec.match" : "" };
 }
 
-/** Variables of the template come after the two that Gatekeeper gives it. */
-function celPath(path: string, from: string, conditions: number): string | undefined {
+/** Variables of the template come after those that Gatekeeper gives it. */
+function celPath(path: string, code: CelCode, conditions: number): string | undefined {
   const found = /^spec\.(validations|variables|matchConditions)\[(\d{1,4})\](.*)$/s.exec(path);
   const [, field, index, rest = ""] = found ?? [];
   if (field === undefined || index === undefined) return undefined;
-  const at = Number(index) - (field === "variables" ? 2 : 0);
+  const at = Number(index) - (field === "variables" ? givenVariables(code.source, undefined).length : 0);
   if (at < 0 || (field === "matchConditions" && at >= conditions)) return undefined;
-  return `${from}.${field}[${at}]${rest}`;
+  return `${code.path}.${field}[${at}]${rest}`;
 }
 
 type Actions = ReturnType<typeof actionsOf>;

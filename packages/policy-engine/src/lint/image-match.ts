@@ -5,8 +5,8 @@ function isImage(subject: string): boolean {
   return /image|registry|repositor/i.test(subject.slice(-200));
 }
 
-/** A pattern that begins with whatever there is has been thought about. */
-const anchored = ["^", "\\A", ".*"];
+/** Whatever comes before has been thought about, or is not the host: `@sha256:…` and `:latest` come after it. */
+const anchored = ["^", "\\A", ".*", "@", ":"];
 
 export function imagePatternProblem(subject: string, pattern: string, path: string): LintFinding[] {
   const bare = pattern.replace(/^\((?:\?[a-zA-Z]*:)?/, "");
