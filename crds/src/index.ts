@@ -106,6 +106,7 @@ export {
   maxExceptionDurationMs,
   mutates,
   NATIVE_ONLY_GROUPS,
+  pinsDigests,
   validates,
 } from "./shieldpolicy/effective.ts";
 export { DEFAULT_MAX_EXCEPTION_DURATION } from "./shieldpolicy/exceptions.ts";
@@ -139,3 +140,4 @@ export {
 } from "./shieldpolicy/schema.ts";
 export { formatLoadedBy, MAX_WORST_OFFENDERS, SHIELD_POLICY_CONDITIONS } from "./shieldpolicy/status.ts";
 export { MAX_POLICY_TESTS, type PolicyTest, policyTestSchema } from "./shieldpolicy/tests.ts";
+export type { VerifyImagesSpec } from "./shieldpolicy/verify-images.ts";

@@ -12,8 +12,8 @@ import type { ShieldPolicySpec } from "./shieldpolicy/schema.ts";
 
 /** What the webhook has to be called for. */
 export interface WebhookCalls {
-  /** Absent for podSecurity, which knows itself what it is about. */
-  readonly engine?: "cel" | "rego" | undefined;
+  /** Absent for podSecurity. */
+  readonly engine?: "cel" | "rego" | "images" | undefined;
   readonly failurePolicy: "Fail" | "Ignore";
   readonly matchConstraints?: MatchConstraints | undefined;
   readonly exemptNamespaces?: readonly string[] | undefined;
@@ -53,7 +53,7 @@ const reportSchema = z.object({
       generation: z.int(),
       calls: z
         .object({
-          engine: z.enum(["cel", "rego"]).optional(),
+          engine: z.enum(["cel", "rego", "images"]).optional(),
           failurePolicy: z.enum(["Fail", "Ignore"]),
           matchConstraints: matchConstraints.optional(),
           exemptNamespaces: z.array(z.string()).optional(),

@@ -1,5 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { effectiveBackground, effectiveFailurePolicy, maxExceptionDurationMs } from "./effective.ts";
+import {
+  effectiveBackground,
+  effectiveFailurePolicy,
+  maxExceptionDurationMs,
+  mutates,
+  pinsDigests,
+  validates,
+} from "./effective.ts";
 
 describe("values that hold when a field is left out", () => {
   it("background: audit for podSecurity, off for the others, what is given otherwise", () => {
@@ -18,6 +25,16 @@ describe("values that hold when a field is left out", () => {
   ] as const)("failurePolicy of %s is %s", (admission, expected) => {
     expect(effectiveFailurePolicy({ actions: { admission } })).toBe(expected);
     expect(effectiveFailurePolicy({ actions: { admission }, failurePolicy: "Fail" })).toBe("Fail");
+  });
+
+  it("images are pinned by a policy that denies, unless it says otherwise, and judged by every one", () => {
+    const rules = [{ name: "a", images: ["**"], keys: ["pem"] }];
+    const verifyImages = { rules, otherImages: "Allow", pinDigest: true, timeoutSeconds: 10 } as const;
+    const of = (admission: "deny" | "warn", pinDigest = true) =>
+      ({ engine: "images", actions: { admission }, verifyImages: { ...verifyImages, pinDigest } }) as const;
+    expect([of("deny"), of("deny", false), of("warn")].map(pinsDigests)).toEqual([true, false, false]);
+    expect([of("deny"), of("warn")].map(mutates)).toEqual([true, false]);
+    expect(validates(of("deny"))).toBe(true);
   });
 
   it("exceptions last 720 h at most", () => {

@@ -28,16 +28,29 @@ export function effectiveFailurePolicy(
   return spec.failurePolicy ?? (spec.actions?.admission === "deny" ? "Fail" : "Ignore");
 }
 
+/** Whether the policy replaces tags of images by digests: one that warns changes nothing. */
+export function pinsDigests({
+  engine,
+  actions,
+  verifyImages,
+}: Pick<ShieldPolicySpec, "engine" | "actions" | "verifyImages">): boolean {
+  return engine === "images" && actions?.admission === "deny" && verifyImages?.pinDigest !== false;
+}
+
 /** Whether the policy changes objects. */
-export function mutates(spec: Pick<ShieldPolicySpec, "mutations">): boolean {
-  return (spec.mutations ?? []).length > 0;
+export function mutates(
+  spec: Pick<ShieldPolicySpec, "mutations" | "engine" | "actions" | "verifyImages">,
+): boolean {
+  return (spec.mutations ?? []).length > 0 || pinsDigests(spec);
 }
 
 /** Whether the policy judges requests, and does not only change them. */
 export function validates(
-  spec: Pick<ShieldPolicySpec, "mutations" | "validations" | "auditAnnotations">,
+  spec: Pick<ShieldPolicySpec, "mutations" | "validations" | "auditAnnotations" | "engine">,
 ): boolean {
-  return !mutates(spec) || (spec.validations ?? []).length > 0 || (spec.auditAnnotations ?? []).length > 0;
+  const { engine, mutations = [], validations = [], auditAnnotations = [] } = spec;
+  if (engine === "images" || mutations.length === 0) return true;
+  return validations.length > 0 || auditAnnotations.length > 0;
 }
 
 /** `reinvocationPolicy`: IfNeeded unless given. Each mutation comes to the same when applied again, so that this is safe. */
@@ -58,6 +71,7 @@ export function isJudgedByWebhook(spec: ShieldPolicySpec, enforcedBy: EnforcedBy
   switch (spec.engine) {
     case "podSecurity":
     case "rego":
+    case "images":
       return true;
     case "cel":
       return spec.evaluation === "Webhook" || (enforcedBy === "Webhook" && fitsWebhook(spec));

@@ -1,13 +1,14 @@
 /** Cross-field rules of `ShieldPolicy.spec`: each once in CEL for the API server and once in TypeScript. */
 import { type Rule, rule } from "../structural/server-check.ts";
 import { hasWildcard, isOnlyServed } from "./effective.ts";
+import { imageRules } from "./image-rules.ts";
 import { mutationRules } from "./mutation-rules.ts";
 import { rolloutRules } from "./rollout-rules.ts";
 import type { SpecFields } from "./spec.ts";
 
 type SpecRule = Rule<SpecFields>;
 
-/** Resources whose Pods or Pod templates engine podSecurity can judge, by API group. */
+/** Resources whose Pods or Pod templates engines podSecurity and images can judge. */
 export const POD_SECURITY_RESOURCES = [
   "pods",
   "pods/ephemeralcontainers",
@@ -47,15 +48,20 @@ function onlyForCel(field: keyof SpecFields & string): SpecRule {
   };
 }
 
-/** Refuses a field that engine podSecurity has no use for. */
-function notForPodSecurity(field: keyof SpecFields & string): SpecRule {
+/** Engines that know themselves which requests they can judge: those about Pods. */
+const podEngines = ["podSecurity", "images"] as const;
+const judgesPods = ({ engine }: SpecFields): boolean => (podEngines as readonly string[]).includes(engine);
+const JUDGES_PODS = `self.engine in [${podEngines.map((name) => `'${name}'`).join(", ")}]`;
+
+/** Refuses a field that engines for Pods have no use for. */
+function notForPodEngines(field: keyof SpecFields & string): SpecRule {
   return {
-    rule: `self.engine != 'podSecurity' || !has(self.${field})`,
+    rule: `!(${JUDGES_PODS}) || !has(self.${field})`,
     message:
       "belongs to engines cel and rego: remove it, or put it into a policy of its own with one of them",
     reason: "FieldValueForbidden",
     fieldPath: `.${field}`,
-    holds: (spec) => spec.engine !== "podSecurity" || spec[field] === undefined,
+    holds: (spec) => !judgesPods(spec) || spec[field] === undefined,
   };
 }
 
@@ -91,17 +97,18 @@ const engineRules: readonly SpecRule[] = [
   },
   onlyForCel("validations"),
   onlyForCel("variables"),
-  notForPodSecurity("paramKind"),
-  notForPodSecurity("paramRef"),
+  notForPodEngines("paramKind"),
+  notForPodEngines("paramRef"),
   onlyForCel("auditAnnotations"),
-  {
-    rule: "self.engine != 'podSecurity' || !has(self.matchConditions)",
-    message:
-      "matchConditions with engine podSecurity are not yet supported: choose Pods by matchConstraints (namespaceSelector, objectSelector)",
-    reason: "FieldValueForbidden",
-    fieldPath: ".matchConditions",
-    holds: (spec) => spec.engine !== "podSecurity" || spec.matchConditions === undefined,
-  },
+  ...podEngines.map(
+    (engine): SpecRule => ({
+      rule: `self.engine != '${engine}' || !has(self.matchConditions)`,
+      message: `matchConditions with engine ${engine} are not yet supported: choose Pods by matchConstraints (namespaceSelector, objectSelector)`,
+      reason: "FieldValueForbidden",
+      fieldPath: ".matchConditions",
+      holds: (spec) => spec.engine !== engine || spec.matchConditions === undefined,
+    }),
+  ),
   {
     rule:
       "self.engine != 'cel' || (has(self.validations) && size(self.validations) > 0) || " +
@@ -119,7 +126,7 @@ const engineRules: readonly SpecRule[] = [
   },
   {
     rule:
-      "self.engine == 'podSecurity' || (has(self.matchConstraints) && has(self.matchConstraints.resourceRules) && " +
+      `${JUDGES_PODS} || (has(self.matchConstraints) && has(self.matchConstraints.resourceRules) && ` +
       "size(self.matchConstraints.resourceRules) > 0) || (has(self.actions.http) && self.actions.http == 'serve' && " +
       "self.actions.admission == 'off' && (!has(self.actions.background) || self.actions.background == 'off'))",
     message:
@@ -127,9 +134,7 @@ const engineRules: readonly SpecRule[] = [
     reason: "FieldValueRequired",
     fieldPath: ".matchConstraints",
     holds: (spec) =>
-      spec.engine === "podSecurity" ||
-      (spec.matchConstraints?.resourceRules ?? []).length > 0 ||
-      isOnlyServed(spec),
+      judgesPods(spec) || (spec.matchConstraints?.resourceRules ?? []).length > 0 || isOnlyServed(spec),
   },
   {
     rule: "has(self.paramKind) == has(self.paramRef)",
@@ -139,32 +144,32 @@ const engineRules: readonly SpecRule[] = [
   },
 ];
 
-const podSecurityMatchRules: readonly SpecRule[] = [
+const podMatchRules: readonly SpecRule[] = podEngines.flatMap((engine): SpecRule[] => [
   {
     rule:
-      "self.engine != 'podSecurity' || !has(self.matchConstraints) || !has(self.matchConstraints.resourceRules) || " +
+      `self.engine != '${engine}' || !has(self.matchConstraints) || !has(self.matchConstraints.resourceRules) || ` +
       `self.matchConstraints.resourceRules.all(r, r.resources.all(n, n in [${POD_SECURITY_RESOURCES.map((name) => `'${name}'`).join(", ")}]))`,
-    message: `engine podSecurity judges only ${POD_SECURITY_RESOURCES.join(", ")}: remove other resources, or leave resourceRules out to cover all of these`,
+    message: `engine ${engine} judges only ${POD_SECURITY_RESOURCES.join(", ")}: remove other resources, or leave resourceRules out to cover all of these`,
     fieldPath: ".matchConstraints.resourceRules",
     holds: (spec) =>
-      spec.engine !== "podSecurity" ||
+      spec.engine !== engine ||
       (spec.matchConstraints?.resourceRules ?? []).every((rules) =>
         rules.resources.every((name) => (POD_SECURITY_RESOURCES as readonly string[]).includes(name)),
       ),
   },
   {
     rule:
-      "self.engine != 'podSecurity' || !has(self.matchConstraints) || !has(self.matchConstraints.resourceRules) || " +
+      `self.engine != '${engine}' || !has(self.matchConstraints) || !has(self.matchConstraints.resourceRules) || ` +
       "self.matchConstraints.resourceRules.all(r, r.operations.all(o, o in ['CREATE', 'UPDATE']))",
-    message: "engine podSecurity judges only what is created or changed: use operations CREATE and UPDATE",
+    message: `engine ${engine} judges only what is created or changed: use operations CREATE and UPDATE`,
     fieldPath: ".matchConstraints.resourceRules",
     holds: (spec) =>
-      spec.engine !== "podSecurity" ||
+      spec.engine !== engine ||
       (spec.matchConstraints?.resourceRules ?? []).every((rules) =>
         rules.operations.every((operation) => operation === "CREATE" || operation === "UPDATE"),
       ),
   },
-];
+]);
 
 const evaluationRules: readonly SpecRule[] = [
   {
@@ -210,15 +215,15 @@ const evaluationRules: readonly SpecRule[] = [
 
 const plannedRules: readonly SpecRule[] = [
   notYet("generate", "create the objects with the tool that creates the namespaces"),
-  notYet("verifyImages", "verify signatures where images are built or pulled"),
 ];
 
 /** All rules of `ShieldPolicy.spec`, as checks. */
 export const specRules = [
   ...engineRules,
-  ...podSecurityMatchRules,
+  ...podMatchRules,
   ...evaluationRules,
   ...mutationRules,
   ...rolloutRules,
+  ...imageRules,
   ...plannedRules,
 ].map((entry) => rule<SpecFields>(entry));

@@ -9,14 +9,15 @@ import { podSecurity } from "./pod-security.ts";
 import { rego } from "./rego.ts";
 import { rollout } from "./rollout.ts";
 import { policyTests } from "./tests.ts";
+import { verifyImages } from "./verify-images.ts";
 
 /** `spec` of a ShieldPolicy without its cross-field rules, which are in `rules.ts`. */
 export const specFields = z.object({
   engine: z
-    .enum(["podSecurity", "cel", "rego"])
+    .enum(["podSecurity", "cel", "rego", "images"])
     .describe(
       "How the policy is written: podSecurity is a level of the Pod Security Standards, cel the syntax of " +
-        "ValidatingAdmissionPolicy, rego OPA's language.",
+        "ValidatingAdmissionPolicy, rego OPA's language, images says who must have signed images.",
     ),
   podSecurity: podSecurity
     .describe("Level of the Pod Security Standards that Pods must keep, for engine podSecurity.")
@@ -26,6 +27,9 @@ export const specFields = z.object({
     .exactOptional(),
   ...celFields,
   rego: rego.describe("Policy in OPA's language Rego, for engine rego.").exactOptional(),
+  verifyImages: verifyImages
+    .describe("Signatures that the images of Pods must carry, for engine images.")
+    .exactOptional(),
   ...mutationFields,
   actions: actions.describe(
     "What the policy does, separately for requests and for objects that already exist.",

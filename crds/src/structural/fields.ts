@@ -46,13 +46,13 @@ export function setOf<S extends z.ZodType<string | number>>(item: S, bounds: { m
 /** A list of objects told apart by the values of `keys`, merged item by item by server-side apply. */
 export function mapList<S extends z.ZodObject>(
   item: S,
-  bounds: { max: number; keys: readonly (keyof S["shape"] & string)[] },
+  bounds: { min?: number; max: number; keys: readonly (keyof S["shape"] & string)[] },
 ) {
   const identity = (value: z.output<S>): string =>
     bounds.keys.map((key) => `${key}: ${String((value as Record<string, unknown>)[key])}`).join(", ");
-  return z
-    .array(item)
-    .max(bounds.max, `has more than ${bounds.max} items`)
+  const list = z.array(item).max(bounds.max, `has more than ${bounds.max} items`);
+  const bounded = bounds.min === undefined ? list : list.min(bounds.min, `needs at least ${bounds.min} item`);
+  return bounded
     .check(distinct<z.output<S>>("map", identity))
     .register(structuralExtensions, { listType: "map", listMapKeys: bounds.keys });
 }

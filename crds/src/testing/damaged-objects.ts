@@ -32,6 +32,7 @@ const values: fc.Arbitrary<Json> = fc.oneof(
     "Webhook",
     "cel",
     "rego",
+    "images",
     "podSecurity",
     "baseline",
     "latest",
@@ -89,6 +90,11 @@ interface Change {
 
 const names = fc.constantFrom(
   "podSecurity",
+  "verifyImages",
+  "keys",
+  "identities",
+  "registries",
+  "pullSecretRef",
   "validations",
   "variables",
   "matchConditions",
