@@ -1,6 +1,7 @@
 export * from "./explain/index.ts";
 export { flatCopy } from "./flat-copy.ts";
 export * from "./foreign/index.ts";
+export * from "./images/index.ts";
 export * from "./inventory/index.ts";
 export * from "./lint/index.ts";
 export * from "./mutants/index.ts";

@@ -1,7 +1,7 @@
 import { effectiveFailurePolicy } from "@shieldx/crds";
 import { typeWithoutSchema } from "../mutation/object-types.ts";
 import type { CompiledPolicy } from "../policy-set/compile.ts";
-import { podSecurityResourceRules } from "../policy-set/compile.ts";
+import { podResourceRules } from "../policy-set/compile.ts";
 import { type CompiledException, standingOf } from "../policy-set/exceptions.ts";
 import { isLeftAlone } from "../policy-set/left-alone.ts";
 import { type EvaluationContext, PolicySet } from "../policy-set/policy-set.ts";
@@ -150,7 +150,7 @@ function whyNotAsked(
       `no policy reaches namespace "${namespace}", so that the cluster can be brought back`,
     );
   const { engine, source, match, judge } = policy;
-  const defaultRules = engine === "podSecurity" ? podSecurityResourceRules : match.resourceRules;
+  const defaultRules = engine === "cel" || engine === "rego" ? match.resourceRules : podResourceRules;
   const unmatched = whyNotMatched(source.spec.matchConstraints, defaultRules, question.subject);
   if (unmatched !== undefined) return not("notMatched", unmatched);
   if (isLeftAlone(resource.group, resource.resource, subResource, operation))
@@ -177,8 +177,9 @@ function concluded(verdict: Verdict, policy: CompiledPolicy, question: Question)
   const { denials, warnings, audits, asks, exempted, matched } = verdict;
   const [finding] = [...denials, ...warnings, ...audits];
   if (asks.length > 0) {
-    const why =
-      "it asks the authorizer who may do what, which is not asked here: see what the cluster answers";
+    const asksRegistry = asks.some(({ check }) => check.kind === "image");
+    const asked = asksRegistry ? "registries who signed images" : "the authorizer who may do what";
+    const why = `it asks ${asked}, which is not asked here: see what the cluster answers`;
     return { conclusion: "unknown", why, violations: [] };
   }
   if (finding !== undefined) {

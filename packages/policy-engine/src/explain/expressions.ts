@@ -36,9 +36,9 @@ export interface ExplainedRun {
 /** Parameter objects that are shown, each for itself. */
 const mostRuns = 10;
 
-/** Nothing for engine podSecurity, and of engine rego the conditions. */
+/** Nothing for engines podSecurity and images, and of engine rego the conditions. */
 export function explainExpressions(spec: ShieldPolicySpec, question: Question): ExplainedRun[] {
-  if (spec.engine === "podSecurity") return [];
+  if (spec.engine === "podSecurity" || spec.engine === "images") return [];
   const reference = paramReferenceOf(spec);
   const params = reference && paramFinder(reference)(question.context.params, question.namespace);
   if (params === undefined) return [run(spec, question, undefined)];

@@ -5,8 +5,8 @@ import {
   evaluateMutations,
   type MutateOptions,
 } from "../cel/admission/mutations.ts";
-import type { AuthorizationCheck } from "../cel/kubernetes/authorization-check.ts";
 import { type JsonRecord, jsonEquals } from "../cel/kubernetes/json.ts";
+import type { Check } from "../policy-set/judgement.ts";
 import { paramFinder, paramReferenceOf } from "../policy-set/params.ts";
 import type { Question } from "../policy-set/question.ts";
 import { jsonDiff } from "./json-diff.ts";
@@ -21,19 +21,24 @@ export type MutationFailureCode =
   /** They change what no mutation may. */
   | "ForbiddenChange"
   | "NamespaceUnknown"
+  /** What was asked outside was not answered. */
+  | "CallFailed"
+  | "DeadlineExceeded"
   /** Without the kind's schema lists cannot be merged as the API server does. */
   | "SchemaUnknown";
 
 export type MutationStep =
   | { readonly kind: "irrelevant" }
   | { readonly kind: "unchanged" }
-  | { readonly kind: "asks"; readonly checks: readonly AuthorizationCheck[] }
+  | { readonly kind: "asks"; readonly checks: readonly Check[] }
   | { readonly kind: "fails"; readonly code: MutationFailureCode; readonly problem: string }
   | { readonly kind: "changed"; readonly object: JsonRecord };
 
 /** The mutations of one policy. */
 export interface Mutator {
   readonly reinvocationPolicy: "Never" | "IfNeeded";
+  /** Whether it has to know the schema of the object's kind. */
+  readonly needsType: boolean;
   /** The object after all of them, or none: nothing is half applied. Never throws. */
   mutate(question: Question, object: JsonRecord, type: ObjectType | undefined): MutationStep;
 }
@@ -51,6 +56,7 @@ export function celMutator(spec: ShieldPolicySpec, readsNamespace: boolean): Mut
   const findParams = reference && paramFinder(reference);
   return {
     reinvocationPolicy: effectiveReinvocation(spec),
+    needsType: true,
     mutate(question, object, type) {
       const { kind } = question.request;
       if (readsNamespace && question.lacksNamespace)

@@ -8,10 +8,13 @@ import {
   maxExceptionDurationMs,
   mutates,
   NATIVE_ONLY_GROUPS,
+  pinsDigests,
   type ShieldPolicy,
   stagingOf,
   validates,
 } from "@shieldx/crds";
+import { imagePinner } from "../images/pin.ts";
+import { compileImages, ImageRulesError } from "../images/rules.ts";
 import type { Mutator } from "../mutation/mutator.ts";
 import { isPodSecurityLevel, isPodSecurityVersion, resolveMinor } from "../pod-security/levels.ts";
 import { podCarriers } from "../pod-security/workload.ts";
@@ -20,6 +23,7 @@ import type { RegoProgram } from "../rego/program/index.ts";
 import type { RegoLookup } from "../rego-policies/state.ts";
 import type { PolicySetMember } from "./digest.ts";
 import { celJudge, compileMutator, mentions } from "./engines/cel.ts";
+import { imagesJudge } from "./engines/images.ts";
 import { podSecurityJudge } from "./engines/pod-security.ts";
 import { regoJudge } from "./engines/rego.ts";
 import { PolicyCompileError } from "./errors.ts";
@@ -80,8 +84,8 @@ export interface CompiledPolicy extends CompiledBase {
   readonly calledBy?: FailurePolicy | "either";
 }
 
-/** What engine podSecurity is about when a policy names no resources. */
-export const podSecurityResourceRules: readonly ResourceRuleLike[] = [
+/** What engines podSecurity and images are about when a policy names no resources. */
+export const podResourceRules: readonly ResourceRuleLike[] = [
   {
     apiGroups: [""],
     apiVersions: ["v1"],
@@ -132,18 +136,20 @@ function compileWhole(policy: ShieldPolicy, environment: CompileEnvironment): Co
       return compileCel(base, policy, environment);
     case "rego":
       return compileRego(base, policy, environment);
+    case "images":
+      return compileImageVerification(base, policy);
     default:
       return unknownEngine(spec.engine);
   }
 }
 
-const notBuilt = ["generate", "verifyImages"] as const;
+const notBuilt = ["generate"] as const;
 
 function unknownEngine(engine: never): never {
   throw new PolicyCompileError(
     "Invalid",
     "spec.engine",
-    `"${String(engine)}" is no engine; use podSecurity, cel or rego`,
+    `"${String(engine)}" is no engine; use podSecurity, cel, rego or images`,
   );
 }
 
@@ -223,7 +229,7 @@ function compilePodSecurity(
   return {
     ...base,
     engine: "podSecurity",
-    match: compileMatch(spec.matchConstraints, podSecurityResourceRules, "spec.matchConstraints"),
+    match: compileMatch(spec.matchConstraints, podResourceRules, "spec.matchConstraints"),
     judge: podSecurityJudge({ level, minor, basis: `${level}:${version}`, exemptions }),
     isEvaluatedHere: true,
     podSecurityMinor: minor,
@@ -329,6 +335,26 @@ function allowedHostsOf({ rego }: ShieldPolicy["spec"]): readonly AllowedHost[] 
       throw new PolicyCompileError("Invalid", `spec.rego.allowedHosts[${at}]`, error.message);
     }
   });
+}
+
+function compileImageVerification(base: CompiledBase, { spec }: ShieldPolicy): CompiledPolicy {
+  const path = "spec.verifyImages";
+  if (spec.verifyImages === undefined)
+    throw new PolicyCompileError("Required", path, "say which images must be signed, and by whom");
+  try {
+    const images = compileImages(spec.verifyImages, pinsDigests(spec));
+    return {
+      ...base,
+      engine: "images",
+      match: compileMatch(spec.matchConstraints, podResourceRules, "spec.matchConstraints"),
+      judge: imagesJudge(images),
+      ...(images.pins ? { mutator: imagePinner(images) } : {}),
+      isEvaluatedHere: true,
+    };
+  } catch (error) {
+    if (!(error instanceof ImageRulesError)) throw error;
+    throw new PolicyCompileError("Invalid", `${path}.${error.path}`, error.message, { cause: error });
+  }
 }
 
 const aboutNothing = compileMatch(undefined, [], "spec.matchConstraints");

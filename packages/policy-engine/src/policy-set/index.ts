@@ -9,7 +9,7 @@ export {
   type CompiledPolicy,
   type CompileEnvironment,
   compilePolicy,
-  podSecurityResourceRules,
+  podResourceRules,
   type Stage,
 } from "./compile.ts";
 export { type PolicySetMember, policySetDigest } from "./digest.ts";

@@ -1,5 +1,6 @@
 import type { QuickRule } from "../cel/admission/index.ts";
 import type { AuthorizationCheck } from "../cel/kubernetes/authorization-check.ts";
+import type { ImageCheck } from "../images/check.ts";
 import type { ExemptionGround } from "../pod-security/exemptions.ts";
 import type { HttpCall } from "../rego/calls/index.ts";
 import type { QuickQuery } from "../rego/evaluate/index.ts";
@@ -7,7 +8,7 @@ import type { Question } from "./question.ts";
 
 /** One rule of a policy that an object breaks. */
 export interface Violation {
-  /** What is broken: a check of the Pod Security Standards, `validations[0]`, or `malformed`. */
+  /** What is broken: a check of the Pod Security Standards, `validations[0]`, a rule for images, or `malformed`. */
   readonly checkId: string;
   /** Short: why, or the `reason` a validation gives. */
   readonly reason: string;
@@ -15,8 +16,8 @@ export interface Violation {
   readonly detail: string;
 }
 
-/** What a policy has to know before it can judge: what the authorizer says, or what a host answers. */
-export type Check = AuthorizationCheck | HttpCall;
+/** What a policy has to know before it can judge: what the authorizer says, what a host answers, or who signed an image. */
+export type Check = AuthorizationCheck | HttpCall | ImageCheck;
 
 /** What one policy says of one question. */
 export type Judgement =

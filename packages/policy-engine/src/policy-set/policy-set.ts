@@ -193,9 +193,17 @@ export class PolicySet {
     return this.#mutating(request, filter).length > 0;
   }
 
+  /** Whether one of those has to know the schema of the object's kind. */
+  needsType(request: AdmissionRequestLike, filter: MutationFilter): boolean {
+    return this.#mutating(request, filter).some(({ mutator }) => mutator.needsType);
+  }
+
   /** Groups and versions whose schemas mutations need, as far as policies name them. */
   mutatedVersions(): { readonly group: string; readonly version: string }[] {
-    const rules = this.versions.filter(isMutating).flatMap(({ match }) => match.resourceRules);
+    const rules = this.versions
+      .filter(isMutating)
+      .filter(({ mutator }) => mutator.needsType)
+      .flatMap(({ match }) => match.resourceRules);
     return rules
       .flatMap(({ apiGroups, apiVersions }) =>
         apiGroups.flatMap((group) => apiVersions.map((version) => ({ group, version }))),

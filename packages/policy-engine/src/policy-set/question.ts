@@ -1,5 +1,6 @@
 import type { CelQuestion } from "../cel/admission/question.ts";
 import type { AuthorizationLookup } from "../cel/kubernetes/authorization-check.ts";
+import type { ImagesAtHand } from "../images/check.ts";
 import { type PodReading, readPod } from "../pod-security/pod-view.ts";
 import { isJsonObject } from "../pod-security/shape-reader.ts";
 import { podJudgementUnchanged } from "../pod-security/unchanged.ts";
@@ -35,6 +36,8 @@ export interface QuestionContext {
   readonly inventory?: InventoryAtHand | undefined;
   /** What came of calls of hosts; left out, none has been made. */
   readonly calls?: CallsAtHand | undefined;
+  /** What has been found out about images; left out, none has been asked about. */
+  readonly images?: ImagesAtHand | undefined;
   /** Wall clock, milliseconds since the epoch; decides which exceptions have expired. */
   readonly now: number;
 }

@@ -1,6 +1,7 @@
 import type { PolicyTest } from "@shieldx/crds";
 import { typeWithoutSchema } from "../mutation/object-types.ts";
 import type { CompiledPolicy } from "../policy-set/compile.ts";
+import type { Check } from "../policy-set/judgement.ts";
 import { PolicySet } from "../policy-set/policy-set.ts";
 import { atOnce, type TimedContext, type Turns } from "../policy-set/timing.ts";
 import type { Verdict } from "../policy-set/verdict.ts";
@@ -132,11 +133,7 @@ function saidBy(
   const isMatched = matched.includes(policy);
   const [ask] = asks;
   if (ask !== undefined) {
-    const why =
-      ask.check.kind === "http"
-        ? `the policy calls ${ask.check.url.host} by http.send, which only a cluster does: remove the case`
-        : "the policy asks the authorizer, which only a cluster has: remove the case";
-    return { decision: "none", isMatched, why };
+    return { decision: "none", isMatched, why: `${whatIsAsked(ask.check)}: remove the case` };
   }
   if (denial !== undefined) {
     const { code, message } = denial;
@@ -152,6 +149,17 @@ function saidBy(
     isMatched,
     why: isMatched ? "nothing is wrong with it" : `the policy is not about this ${what}`,
   };
+}
+
+function whatIsAsked(check: Check): string {
+  switch (check.kind) {
+    case "http":
+      return `the policy calls ${check.url.host} by http.send, which only a cluster does`;
+    case "image":
+      return `the policy asks registry ${check.registry.name} who signed an image, which only a cluster does`;
+    default:
+      return "the policy asks the authorizer, which only a cluster has";
+  }
 }
 
 const onlyCluster =

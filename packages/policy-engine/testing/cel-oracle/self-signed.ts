@@ -11,11 +11,15 @@ export interface ServerCertificate {
 
 const ecdsaWithSha256 = sequence(oid([0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02]));
 
-/** Valid from an hour before `now` (milliseconds) until a day after it. */
-export function selfSignedCertificate(address: string, now: number): ServerCertificate {
+/** `name`: its common name, by which several are told apart. Valid from an hour before `now` (milliseconds) until a day after it. */
+export function selfSignedCertificate(
+  address: string,
+  now: number,
+  name = "recording webhook",
+): ServerCertificate {
   const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-  const commonName = sequence(oid([0x55, 0x04, 0x03]), der(0x0c, Buffer.from("recording webhook")));
-  const name = sequence(der(0x31, commonName));
+  const commonName = sequence(oid([0x55, 0x04, 0x03]), der(0x0c, Buffer.from(name)));
+  const names = sequence(der(0x31, commonName));
   const addressBytes = Buffer.from(address.split(".").map(Number));
   const alternativeNames = sequence(der(0x87, addressBytes));
   const extension = sequence(oid([0x55, 0x1d, 0x11]), der(0x04, alternativeNames));
@@ -23,9 +27,9 @@ export function selfSignedCertificate(address: string, now: number): ServerCerti
     der(0xa0, der(0x02, Buffer.from([2]))),
     der(0x02, Buffer.from([1])),
     ecdsaWithSha256,
-    name,
+    names,
     sequence(time(now - 3_600_000), time(now + 86_400_000)),
-    name,
+    names,
     publicKey.export({ type: "spki", format: "der" }),
     der(0xa3, sequence(extension)),
   );

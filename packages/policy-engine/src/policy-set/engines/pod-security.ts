@@ -23,14 +23,17 @@ export interface PodSecurityTerms {
 
 const carriers = new Set(podCarriers.map(({ group, resource }) => `${group}/${resource}`));
 
+/** What is a Pod, or carries a template of Pods. */
+export function reachesPods(group: string, resource: string, subresource: string): boolean {
+  if (subresource === "") return carriers.has(`${group}/${resource}`);
+  return group === "" && resource === "pods" && subresource === "ephemeralcontainers";
+}
+
 /** The Pod Security Standards as one engine among others. */
 export function podSecurityJudge(terms: PodSecurityTerms): Judge {
   return {
     basis: terms.basis,
-    reaches: (group, resource, subresource) =>
-      subresource === ""
-        ? carriers.has(`${group}/${resource}`)
-        : group === "" && resource === "pods" && subresource === "ephemeralcontainers",
+    reaches: reachesPods,
     mustPass: (question) =>
       question.request.operation === "UPDATE" && (question.isBeingDeleted || question.isPodUnchanged),
     judge: (question) => judge(terms, question),

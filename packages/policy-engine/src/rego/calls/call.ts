@@ -17,6 +17,8 @@ export interface HttpCall {
   readonly keep: "as told" | { readonly ms: number } | undefined;
   /** Where it may go, redirects included. */
   readonly hosts: readonly AllowedHost[];
+  /** The host's name may lead to addresses of the Internet only, not of private networks: somebody else has named it. */
+  readonly onlyPublic?: boolean;
 }
 
 /** PEM texts, and the name that the certificate must be for where that is not the host's. */

@@ -1,3 +1,10 @@
 export { CallAnswers } from "./answers.ts";
-export type { CallOutcome, CallsAtHand, HttpCall, SendCall } from "./call.ts";
-export { type AllowedHost, AllowedHostError, parseAllowedHost } from "./hosts.ts";
+export type { CallOutcome, CallsAtHand, HttpCall, HttpResponse, SendCall } from "./call.ts";
+export {
+  type AllowedHost,
+  AllowedHostError,
+  hostOf,
+  isAllowed,
+  parseAllowedHost,
+  shownHost,
+} from "./hosts.ts";

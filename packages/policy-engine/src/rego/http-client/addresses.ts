@@ -28,18 +28,25 @@ const REFUSED = networks(
   ...["224.0.0.0/4", "ff00::/8"],
 );
 
+/** Networks that only some reach (RFC 1918, RFC 6598, RFC 4193). */
+const PRIVATE = networks("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7");
+
 /** Prefixes under which the last 32 bits are an address of IPv4 (RFC 6052, RFC 4291 2.5.5.1, RFC 2765 2.1). */
 const EMBEDDING = networks("64:ff9b::/96", "::/96", "::ffff:0:0:0/96");
 
 /** Why the host's name may not lead to the address; undefined where it may. The host is as a URL spells it. */
-export function refusedAddress(host: string, address: string): string | undefined {
+export function refusedAddress(host: string, address: string, onlyPublic = false): string | undefined {
   const parsed = parseAddress(address, true);
   if (parsed === undefined) return `${address} is no address`;
   // A policy that lists an address means it.
   if (isLiteral(host)) return undefined;
   const meant = embedded(unmapped(parsed));
   if (isIn(LOOPBACK, meant))
-    return host === "localhost" ? undefined : `${host} leads to the loopback address ${address}`;
+    return host === "localhost" && !onlyPublic
+      ? undefined
+      : `${host} leads to the loopback address ${address}`;
+  if (onlyPublic && isIn(PRIVATE, meant))
+    return `${host} leads to ${address}, an address of a private network`;
   return isIn(REFUSED, meant)
     ? `${host} leads to ${address}, a link-local, metadata or multicast address`
     : undefined;

@@ -16,7 +16,7 @@ const redirections: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 const forOthers = /^(accept(-.*)?|content-type|user-agent)$/;
 
 /** What goes out next; a redirect changes it. */
-type Step = Pick<HttpCall, "method" | "url" | "headers" | "body" | "tls">;
+type Step = Pick<HttpCall, "method" | "url" | "headers" | "body" | "tls" | "onlyPublic">;
 
 /** @throws CallFailedError, and the signal's reason */
 export async function sendOverNetwork(call: HttpCall, signal: AbortSignal): Promise<HttpResponse> {
@@ -78,14 +78,14 @@ async function answerTo(step: Step, signal: AbortSignal): Promise<IncomingMessag
 }
 
 function open(step: Step, signal: AbortSignal): ClientRequest {
-  const { url, method, headers, body, tls } = step;
+  const { url, method, headers, body, tls, onlyPublic = false } = step;
   const isSecure = url.protocol === "https:";
   const address = url.hostname.replace(/^\[|\]$/g, "");
   const options = {
     method,
     agent: false,
     signal,
-    lookup: lookUpFor(url.hostname),
+    lookup: lookUpFor(url.hostname, onlyPublic),
     hostname: address,
   } as const;
   const target = { ...options, port: url.port, path: `${url.pathname}${url.search}` };
@@ -114,12 +114,12 @@ function secureOptions({ ca, withSystemCa, certificate, key, serverName }: CallT
 }
 
 /** Refuses addresses after the name was looked up, and connects to those it saw: a second look-up might answer otherwise. */
-function lookUpFor(host: string): LookupFunction {
+function lookUpFor(host: string, onlyPublic: boolean): LookupFunction {
   return (name, options, callback) => {
     lookUpName(name, { ...options, all: true }, (error, found) => {
       if (error !== null) return callback(error, "");
       const refusal = found
-        .map(({ address }) => refusedAddress(host, address))
+        .map(({ address }) => refusedAddress(host, address, onlyPublic))
         .find((why) => why !== undefined);
       const [first] = found;
       if (refusal !== undefined) return callback(new CallFailedError(refusal), "");
