@@ -23,6 +23,7 @@ export interface OperatorMetrics {
   readonly auditJudged: Counter;
   readonly auditErrors: Counter;
   readonly auditCalls: Histogram<"result">;
+  readonly auditImages: Histogram<"result">;
   readonly auditPassEnded: Gauge;
 }
 
@@ -92,6 +93,13 @@ export function createMetrics(registry: Registry): OperatorMetrics {
     auditCalls: new Histogram({
       name: "shieldx_audit_call_seconds",
       help: "Time that calls of hosts by policies (http.send) took for existing objects, by what came of them: answered, kept, failed, refused, timed_out.",
+      labelNames: ["result"],
+      buckets: [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
+      registers,
+    }),
+    auditImages: new Histogram({
+      name: "shieldx_audit_image_seconds",
+      help: "Time that finding out who signed images of existing objects took, by what came of it: verified, unsigned, unknown, kept.",
       labelNames: ["result"],
       buckets: [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
       registers,

@@ -129,7 +129,7 @@ export async function runPolicyCheck(options: PolicyCheckOptions, terminal: Term
     throw new UsageError("InvalidPolicy", `${problem.kind} "${problem.name}": ${problem.error.message}`);
   for (const name of report.notOffline) {
     terminal.err(
-      `note: ShieldPolicy "${name}" is not checked offline: give its parameter objects with --file or beside the policy; one that looks at who asks, calls hosts, merges lists or is made of a bundle needs a cluster\n`,
+      `note: ShieldPolicy "${name}" is not checked offline: give its parameter objects with --file or beside the policy; one that looks at who asks, calls hosts, asks registries, merges lists or is made of a bundle needs a cluster\n`,
     );
   }
   if (options.output === "json") printJson(report, terminal);

@@ -17,6 +17,7 @@ interface KnownPolicy {
 export class AdmissionMetrics {
   readonly evaluation: HotHistogram<"failure_policy">;
   readonly calls: Histogram<"result">;
+  readonly images: Histogram<"result">;
   readonly policies: Gauge;
   readonly problems: Gauge;
   readonly rebuilds: Counter;
@@ -63,6 +64,13 @@ export class AdmissionMetrics {
     this.calls = new Histogram({
       name: "shieldx_admission_call_seconds",
       help: "Time that calls of hosts by policies (http.send) took, by what came of them: answered, kept, failed, refused, timed_out",
+      labelNames: ["result"],
+      buckets: [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
+      registers,
+    });
+    this.images = new Histogram({
+      name: "shieldx_admission_image_seconds",
+      help: "Time that finding out who signed an image took, by what came of it: verified, unsigned, unknown, kept",
       labelNames: ["result"],
       buckets: [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
       registers,

@@ -46,6 +46,8 @@ export function mutationHandler(parts: MutationHandlerParts): AdmissionHandler {
   };
 }
 
+const noTypes: ObjectTypes = () => undefined;
+
 async function decide(
   set: PolicySet,
   request: AdmissionRequest,
@@ -55,10 +57,11 @@ async function decide(
   const { failurePolicy, reinvocationPolicy } = parts;
   const { namespace } = request;
   const forLookup = Math.max(1, until - performance.now()) * shareForLookup;
+  const needsType = set.needsType(request, { failurePolicy, reinvocationPolicy });
   const [namespaceObject, types] = await Promise.all([
     namespace === undefined ? undefined : parts.findNamespace(namespace, forLookup, request.uid),
-    parts.findTypes(request.kind, forLookup),
-  ] satisfies [unknown, Promise<ObjectTypes>]);
+    needsType ? parts.findTypes(request.kind, forLookup) : noTypes,
+  ] satisfies [unknown, ObjectTypes | Promise<ObjectTypes>]);
   return await new OutsideAnswers(parts, request.userInfo).settle(
     (context) =>
       set.mutation(request, {

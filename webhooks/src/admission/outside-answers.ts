@@ -2,14 +2,18 @@ import { randomBytes } from "node:crypto";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import {
   type AdmissionRequestLike,
+  type AuthorizationCheck,
   CallAnswers,
   type EvaluationContext,
+  ImageAnswers,
+  type ImageCheck,
   inTurns,
   type SendCall,
   type TimedContext,
   type Turns,
   threadCpuNow,
   type Verdict,
+  type VerifyImage,
 } from "@shieldx/policy-engine";
 import { type AskAuthorizer, Authorizations } from "./authorizations.ts";
 
@@ -18,6 +22,8 @@ export interface Outside {
   readonly askAuthorizer: AskAuthorizer;
   /** Left out, nobody is called. */
   readonly sendCall?: SendCall | undefined;
+  /** Left out, no registry is asked. */
+  readonly verifyImage?: VerifyImage | undefined;
 }
 
 /** What all policies may take for one request, which is answered in turns with others: beyond it, failurePolicy decides. */
@@ -32,18 +38,26 @@ const nobodyIsCalled: SendCall = async () => ({
   mayPass: false,
 });
 
-type Answers = Pick<EvaluationContext, "authorize" | "calls">;
+const noRegistryIsAsked: VerifyImage = async () => ({
+  kind: "unknown",
+  problem: "no registry is asked here",
+});
 
-/** What policies of one request asked, and were answered: the authorizer's decisions, and what hosts say. */
+type Answers = Pick<EvaluationContext, "authorize" | "calls" | "images">;
+
+/** What policies of one request asked, and were answered: the authorizer's decisions, what hosts say, and who signed images. */
 export class OutsideAnswers {
   readonly #authorizations: Authorizations;
   readonly #calls: CallAnswers;
+  readonly #images: ImageAnswers;
   readonly #answers: Answers;
 
-  constructor({ askAuthorizer, sendCall = nobodyIsCalled }: Outside, user: AdmissionRequestLike["userInfo"]) {
+  constructor(outside: Outside, user: AdmissionRequestLike["userInfo"]) {
+    const { askAuthorizer, sendCall = nobodyIsCalled, verifyImage = noRegistryIsAsked } = outside;
     this.#authorizations = new Authorizations(askAuthorizer, user);
     this.#calls = new CallAnswers(sendCall, () => randomBytes(32));
-    this.#answers = { authorize: this.#authorizations.lookUp, calls: this.#calls };
+    this.#images = new ImageAnswers(verifyImage);
+    this.#answers = { authorize: this.#authorizations.lookUp, calls: this.#calls, images: this.#images };
   }
 
   /**
@@ -66,13 +80,18 @@ export class OutsideAnswers {
 
   /** Asks all of it at once; `remainingMs` is the time the request has left. Never rejects. */
   async #find(asks: Verdict["asks"], remainingMs: number): Promise<void> {
-    const checks = asks.flatMap(({ check }) => (check.kind === "http" ? [] : [check]));
-    const calls = asks.flatMap(({ policy, check }) =>
-      check.kind === "http" ? [{ policy, call: check }] : [],
-    );
+    const checks: AuthorizationCheck[] = [];
+    const calls: Parameters<CallAnswers["find"]>[0][number][] = [];
+    const images: ImageCheck[] = [];
+    for (const { policy, check } of asks) {
+      if (check.kind === "http") calls.push({ policy, call: check });
+      else if (check.kind === "image") images.push(check);
+      else checks.push(check);
+    }
     await Promise.all([
       this.#authorizations.find(checks, remainingMs * shareForAuthorizer),
       this.#calls.find(calls, remainingMs * shareForCalls),
+      this.#images.find(images, remainingMs * shareForCalls),
     ]);
   }
 }

@@ -30,9 +30,11 @@ import type { TlsMaterial } from "@shieldx/pki/secret";
 import {
   compilerBeside,
   HttpClient,
+  ImageVerifier,
   openRegoPolicies,
   type PolicySet,
   type RegoPolicies,
+  type VerifyImage,
 } from "@shieldx/policy-engine";
 import type { Registry } from "prom-client";
 import { askBySubjectAccessReview } from "../admission/authorizations.ts";
@@ -319,7 +321,7 @@ class Replica {
       monotonicNow: () => clock.monotonicNow(),
       onCall: (result, seconds) => metrics.calls.observe({ result }, seconds),
     }).send;
-    const outside = { askAuthorizer, sendCall, lookedAt };
+    const outside = { askAuthorizer, sendCall, lookedAt, verifyImage: this.#verifyImage() };
     const exceptionUsed = (key: string) => this.#tally.used(key);
     const rollouts = new Rollouts({ ...outside, tally: this.#rolloutTally, now, metrics, logger });
     this.#rollouts = rollouts;
@@ -346,6 +348,24 @@ class Replica {
         }),
       ],
     ]);
+  }
+
+  /** Registries have a client of their own: those that are slow must not take their turn from hosts that policies call. */
+  #verifyImage(): VerifyImage {
+    const { client, clock, flags } = this.#parts;
+    const monotonicNow = () => clock.monotonicNow();
+    return new ImageVerifier({
+      send: new HttpClient({ monotonicNow }).send,
+      readSecret: (name, key) =>
+        readSecretText(
+          client,
+          { namespace: flags.namespace, name, key },
+          "list it in rbac.imageSecrets of the chart",
+        ),
+      monotonicNow,
+      now: () => clock.now(),
+      onVerified: (result, seconds) => this.#admissionMetrics.images.observe({ result }, seconds),
+    }).verify;
   }
 
   /** Else what exceptions let pass since the last renewal would be lost with the process. */

@@ -4,11 +4,12 @@ import {
   type KubeObject,
   type Logger,
   type ResourceType,
+  readSecretText,
   refusalOf,
   resourceTypeKey,
 } from "@shieldx/controller-runtime";
 import { effectiveBackground } from "@shieldx/crds";
-import { HttpClient, isTransient } from "@shieldx/policy-engine";
+import { HttpClient, ImageVerifier, isTransient } from "@shieldx/policy-engine";
 import type { OperatorContext } from "../../context.ts";
 import { asPolicy, type ShieldPolicyObject, ShieldPolicyType } from "../../kinds.ts";
 import { FIELD_MANAGER } from "../../names.ts";
@@ -90,7 +91,19 @@ export class Auditor {
       monotonicNow: () => clock.monotonicNow(),
       onCall: (result, seconds) => metrics.auditCalls.observe({ result }, seconds),
     });
-    this.#calls = new AuditCalls(client.send, (item) => {
+    const images = new ImageVerifier({
+      send: new HttpClient({ monotonicNow: () => clock.monotonicNow() }).send,
+      readSecret: (name, key) =>
+        readSecretText(
+          options.client,
+          { namespace: options.operator.namespace, name, key },
+          "list it in rbac.imageSecrets of the chart",
+        ),
+      monotonicNow: () => clock.monotonicNow(),
+      now: () => clock.now(),
+      onVerified: (result, seconds) => metrics.auditImages.observe({ result }, seconds),
+    });
+    this.#calls = new AuditCalls({ send: client.send, verify: images.verify }, (item) => {
       this.#work.addBackground(item);
       this.#wakeUp();
     });
@@ -188,8 +201,9 @@ export class Auditor {
         .filter((at) => at > now),
     );
     const { policies } = operator.world.current();
-    const judgedByPart = kindsToAudit(policies.map((policy) => policy.source.spec));
-    this.#caches.hold(cachedKinds(judgedByPart, this.#named.types), signal);
+    const specs = policies.map((policy) => policy.source.spec);
+    const judgedWhole = [...kindsToAudit(specs, "images"), ...this.#named.types];
+    this.#caches.hold(cachedKinds(kindsToAudit(specs), judgedWhole), signal);
     this.#lookedAt.hold(policies, signal);
     this.#findNamedKinds(signal);
     this.#noteScans(sources.policies());
@@ -286,7 +300,8 @@ export class Auditor {
         const namespace = sources.namespace(object.metadata.namespace ?? "");
         operator.metrics.auditJudged.inc();
         const attempt = this.#calls.attempt(item, now);
-        const lookedAt = { ...this.#lookedAt.context, calls: attempt.calls };
+        const { calls, images } = attempt;
+        const lookedAt = { ...this.#lookedAt.context, calls, images };
         const judgement = judgeObject(set, type, object, namespace, attempt.now, lookedAt);
         if ("asks" in judgement) return this.#calls.ask(item, attempt, judgement.asks);
         this.#calls.forget(item);

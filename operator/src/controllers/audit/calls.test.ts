@@ -10,10 +10,13 @@ describe("calls of the audit", () => {
     const sending: { key: string; end: () => void }[] = [];
     const answered: string[] = [];
     const calls = new AuditCalls(
-      ({ key }) =>
-        new Promise((resolve) => {
-          sending.push({ key, end: () => resolve({ kind: "failed", message: key }) });
-        }),
+      {
+        send: ({ key }) =>
+          new Promise((resolve) => {
+            sending.push({ key, end: () => resolve({ kind: "failed", message: key }) });
+          }),
+        verify: async () => ({ kind: "unknown", problem: "nobody asks" }),
+      },
       (item) => answered.push(item),
     );
     const items = ["a", "b", "c", "d", "e", "f"];

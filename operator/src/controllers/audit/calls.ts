@@ -1,5 +1,12 @@
 import { randomBytes } from "node:crypto";
-import { type AuditVerdict, CallAnswers, type JudgeContext, type SendCall } from "@shieldx/policy-engine";
+import {
+  type AuditVerdict,
+  CallAnswers,
+  ImageAnswers,
+  type JudgeContext,
+  type SendCall,
+  type VerifyImage,
+} from "@shieldx/policy-engine";
 
 /** Objects whose calls are under way at once: hosts have requests to answer besides. */
 const mostAtOnce = 4;
@@ -11,24 +18,36 @@ type Asks = AuditVerdict["asks"];
 /** What an object is judged with, each time until it is judged: with another time its calls would be others. */
 export interface Attempt extends Pick<JudgeContext, "now"> {
   readonly calls: CallAnswers;
+  readonly images: ImageAnswers;
 }
 
-/** Calls of hosts that policies make for objects that exist: an object is judged again once they are answered. */
+export interface Outside {
+  readonly send: SendCall;
+  readonly verify: VerifyImage;
+}
+
+/** What policies ask hosts and registries about objects that exist: an object is judged again once that is answered. */
 export class AuditCalls {
-  readonly #send: SendCall;
+  readonly #outside: Outside;
   readonly #onAnswered: (item: string) => void;
   readonly #attempts = new Map<string, Attempt>();
   /** In the order in which they asked. */
   readonly #waiting = new Map<string, Asks>();
   #underWay = 0;
 
-  constructor(send: SendCall, onAnswered: (item: string) => void) {
-    this.#send = send;
+  constructor(outside: Outside, onAnswered: (item: string) => void) {
+    this.#outside = outside;
     this.#onAnswered = onAnswered;
   }
 
   attempt(item: string, now: number): Attempt {
-    return this.#attempts.get(item) ?? { now, calls: new CallAnswers(this.#send, () => randomBytes(32)) };
+    const { send, verify } = this.#outside;
+    const first = () => ({
+      now,
+      calls: new CallAnswers(send, () => randomBytes(32)),
+      images: new ImageAnswers(verify),
+    });
+    return this.#attempts.get(item) ?? first();
   }
 
   /** Objects that wait for answers. */
@@ -58,12 +77,13 @@ export class AuditCalls {
   }
 
   /** Never rejects. */
-  async #find(item: string, { calls }: Attempt, asks: Asks): Promise<void> {
+  async #find(item: string, { calls, images }: Attempt, asks: Asks): Promise<void> {
     this.#underWay++;
     const wanted = asks.flatMap(({ policy, check }) =>
       check.kind === "http" ? [{ policy, call: check }] : [],
     );
-    await calls.find(wanted, longestMs);
+    const asked = asks.flatMap(({ check }) => (check.kind === "image" ? [check] : []));
+    await Promise.all([calls.find(wanted, longestMs), images.find(asked, longestMs)]);
     this.#underWay--;
     this.#onAnswered(item);
     this.#begin();

@@ -17,7 +17,7 @@ import { podSecurityCalls } from "../webhook-configuration/rules.ts";
 import type { CachedKind } from "./caches.ts";
 import type { NamingPolicy } from "./named-kinds.ts";
 
-/** Kinds the podSecurity engine can judge. */
+/** Kinds that engines podSecurity and images can judge. */
 export const AUDITED_KINDS: readonly ResourceType[] = [
   Pod,
   PodTemplate,
@@ -30,11 +30,14 @@ export const AUDITED_KINDS: readonly ResourceType[] = [
   CronJob,
 ];
 
-/** Built-in kinds that some policy of engine podSecurity audits in the background: only these are cached. */
-export function kindsToAudit(policies: readonly ShieldPolicySpec[]): ResourceType[] {
+/** Built-in kinds that some policy of the engine audits in the background: only these are cached. */
+export function kindsToAudit(
+  policies: readonly ShieldPolicySpec[],
+  engine: "podSecurity" | "images" = "podSecurity",
+): ResourceType[] {
   const wanted = new Set<string>();
   for (const spec of policies) {
-    if (spec.engine !== "podSecurity" || effectiveBackground(spec) !== "audit") continue;
+    if (spec.engine !== engine || effectiveBackground(spec) !== "audit") continue;
     for (const { apiGroup, resource } of podSecurityCalls(spec.matchConstraints?.resourceRules)) {
       wanted.add(`${apiGroup}/${resource.split("/")[0]}`);
     }
@@ -45,16 +48,16 @@ export function kindsToAudit(policies: readonly ShieldPolicySpec[]): ResourceTyp
 /** Policies that name the kinds they audit in the background. */
 export function namingPolicies(policies: readonly CompiledPolicy[]): NamingPolicy[] {
   return policies
-    .filter(({ engine, background }) => engine !== "podSecurity" && background === "audit")
+    .filter(({ engine, background }) => (engine === "cel" || engine === "rego") && background === "audit")
     .map(({ name, source }) => ({ name, resourceRules: source.spec.matchConstraints?.resourceRules ?? [] }));
 }
 
-/** Each kind once; whole where a policy that names it may look at anything. */
+/** Each kind once; whole where a policy looks at more than the Pod Security Standards do. */
 export function cachedKinds(
   judgedByPart: readonly ResourceType[],
-  named: readonly ResourceType[],
+  judgedWhole: readonly ResourceType[],
 ): CachedKind[] {
   const kinds = new Map(judgedByPart.map((type) => [resourceTypeKey(type), { type, isWhole: false }]));
-  for (const type of named) kinds.set(resourceTypeKey(type), { type, isWhole: true });
+  for (const type of judgedWhole) kinds.set(resourceTypeKey(type), { type, isWhole: true });
   return [...kinds.values()];
 }

@@ -47,6 +47,8 @@ export function enforcerOf(
       return { by: "Webhook", reason: "engine podSecurity is evaluated by the webhook" };
     case "rego":
       return { by: "Webhook", reason: "engine rego is evaluated by the webhook" };
+    case "images":
+      return { by: "Webhook", reason: "engine images asks registries, which the webhook does" };
     default:
       return spec.engine satisfies never;
   }

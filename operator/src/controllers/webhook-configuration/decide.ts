@@ -32,7 +32,7 @@ export type FailurePolicy = "Fail" | "Ignore";
 export interface WebhookPolicy {
   readonly name: string;
   /** Which calls its rules come to. */
-  readonly engine: "podSecurity" | "cel" | "rego";
+  readonly engine: "podSecurity" | "cel" | "rego" | "images";
   readonly failurePolicy: FailurePolicy;
   readonly resourceRules: readonly RequestedRule[] | undefined;
   readonly namespaceSelector: LabelSelector | undefined;
@@ -143,7 +143,8 @@ export function decideWebhookConfigurations(observed: WebhookObservation): Webho
 }
 
 function callsFor({ engine, resourceRules }: WebhookPolicy): Call[] {
-  return engine === "podSecurity" ? podSecurityCalls(resourceRules) : namedCalls(resourceRules);
+  const isAboutPods = engine === "podSecurity" || engine === "images";
+  return isAboutPods ? podSecurityCalls(resourceRules) : namedCalls(resourceRules);
 }
 
 /** What one class of entries calls already, and must go on to. */

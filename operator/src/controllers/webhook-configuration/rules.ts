@@ -70,7 +70,7 @@ const NAMESPACE_NAME = "kubernetes.io/metadata.name";
 const OPERATIONS = ["CREATE", "UPDATE"] as const;
 
 /**
- * Calls a podSecurity policy needs. Wildcards and kinds without a Pod template are narrowed to what the engine can
+ * Calls a policy of engine podSecurity or images needs. Wildcards and kinds without a Pod template are narrowed to what the engine can
  * judge, so that a configuration never holds `*` and never reaches Leases, Nodes or anything else by accident.
  */
 export function podSecurityCalls(requested: readonly RequestedRule[] | undefined): Call[] {
