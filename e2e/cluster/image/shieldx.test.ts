@@ -82,6 +82,21 @@ describe("the bundle", () => {
     expect(stderr).toContain("Usage: shieldx COMMAND");
   });
 
+  it("loads late only what still has its names then", async () => {
+    const names = (await readdir(join(folder, "one"))).filter((name) => name.endsWith(".mjs"));
+    const texts = new Map<string, string>();
+    for (const name of names) texts.set(name, await readFile(join(folder, "one", name), "utf8"));
+    // Of a CommonJS package a chunk exports the whole only, as default: names taken from it would be undefined.
+    const unnamed = names.filter((name) => /export default require_\w+\(\);\s*$/.test(texts.get(name) ?? ""));
+    const late = /(.{0,60})\bimport\("\.\/([\w-]+\.mjs)"\)/g;
+    const wrong = [...texts.values()].flatMap((text) =>
+      [...text.matchAll(late)].filter(
+        ([, before = "", name = ""]) => unnamed.includes(name) && !/\{default:\w+\}=await $/.test(before),
+      ),
+    );
+    expect(wrong.map(([found]) => found)).toEqual([]);
+  });
+
   it("is the same every time", async () => {
     await bundle(join(folder, "two"));
     const names = await readdir(join(folder, "one"));

@@ -15,6 +15,7 @@ const order = [
   "parameters.md",
   "mutations.md",
   "rego.md",
+  "images.md",
   "policy-tools.md",
   "migrate.md",
   "rollout.md",
