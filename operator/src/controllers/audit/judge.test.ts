@@ -4,7 +4,7 @@ import { buildPolicySet } from "@shieldx/policy-engine";
 import { describe, expect, it } from "vitest";
 import { AuditIndex, type Judgement } from "./audit-index.ts";
 import { auditedObject, judgeObject, slim } from "./judge.ts";
-import { AUDITED_KINDS, kindsToAudit } from "./kinds.ts";
+import { AUDITED_KINDS, cachedKinds, kindsToAudit } from "./kinds.ts";
 import { auditStatus } from "./status.ts";
 
 const NOW = Date.parse("2026-01-02T00:00:00Z");
@@ -146,6 +146,11 @@ describe("kindsToAudit", () => {
       spec({ matchConstraints: { resourceRules: [rule], matchPolicy: "Equivalent" } }),
     ]);
     expect(only.map(resourceTypeKey)).toEqual([resourceTypeKey(Pod)]);
+    const images = spec({ engine: "images", actions: { admission: "deny", background: "audit" } });
+    expect(kindsToAudit([images])).toEqual([]);
+    expect(kindsToAudit([images, spec()], "images")).toEqual(AUDITED_KINDS);
+    expect(kindsToAudit([{ ...images, actions: { admission: "deny" } }], "images")).toEqual([]);
+    expect(cachedKinds([Pod], [Pod])).toEqual([{ type: Pod, isWhole: true }]);
   });
 });
 
