@@ -4,7 +4,7 @@
  */
 import * as z from "zod";
 import { labelSelector } from "../kubernetes/label-selector.ts";
-import { anyObject, atomicList, mapList, text } from "../structural/fields.ts";
+import { anyObject, mapList, text } from "../structural/fields.ts";
 
 const LATER = "Not yet supported. ";
 

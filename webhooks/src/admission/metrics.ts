@@ -116,7 +116,8 @@ export class AdmissionMetrics {
 
   /** A version in a stage judged a request. */
   rolloutJudged(policy: string, hasActed: boolean, outcome: (typeof rolloutOutcomes)[number]): void {
-    if (this.#known.has(policy)) this.#rollouts.labels({ policy, acted: hasActed ? "yes" : "no", outcome }).inc();
+    if (this.#known.has(policy))
+      this.#rollouts.labels({ policy, acted: hasActed ? "yes" : "no", outcome }).inc();
   }
 
   /** The policy changed an object. */
