@@ -216,7 +216,7 @@ Exit codes: 0 fine; 1 a policy refuses, a test fails, ShieldX needs attention or
     .addOption(
       new Option(
         "--rego-version <version>",
-        "version of the bundle's Rego (default: as its manifest says)",
+        "version of the bundle's Rego where its manifest names none (default: v1)",
       ).choices(["v0", "v1"]),
     )
     .addOption(regoCompiler())

@@ -16,7 +16,7 @@ export interface OpaBundleOptions {
   readonly url?: string | undefined;
   /** Rule that holds what is wrong, e.g. `data.kubernetes.admission.deny`; left out, it is looked for. */
   readonly entrypoint?: string | undefined;
-  /** Version of the language; left out, what the bundle's manifest says. */
+  /** Version of the language where the bundle's manifest names none; left out, `v1`. */
   readonly version?: "v0" | "v1" | undefined;
 }
 
@@ -89,10 +89,10 @@ function beginsRule(line: string, rule: string): boolean {
 function inline(
   { modules, data, plan }: SnapshotBundle,
   entrypoint: string,
-  asked: "v0" | "v1" | undefined,
+  fallback: "v0" | "v1" | undefined,
   source: Source,
 ): Plain | undefined {
-  const versions = new Set(modules.map(({ regoVersion }) => asked ?? regoVersion));
+  const versions = new Set(modules.map(({ regoVersion }) => regoVersion ?? fallback ?? "v1"));
   const [version, ...others] = [...versions];
   if (version === undefined || others.length > 0 || version === "v2") {
     const why =
