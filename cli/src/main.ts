@@ -120,13 +120,18 @@ Exit codes: 0 fine; 1 a policy refuses, a test fails, ShieldX needs attention or
   policy
     .command("test")
     .description(
-      "Run the tests of policies: those in spec.tests, and PolicyTest files. Needs no cluster; what passes here goes into force there.",
+      "Run the tests of policies: those in spec.tests, and PolicyTest files. Needs no cluster; what passes here goes into force there. Tests of others run as they are: suites of Gatekeeper and tests of Kyverno's CEL policies, held against what `policy import` makes of these policies, and test_ rules in Rego.",
     )
-    .argument("<files...>", "ShieldPolicies and PolicyTests: files, folders, or - for standard input")
-    .option("--policy <name>", "only this policy; repeat for more", collect, [])
+    .argument(
+      "<files...>",
+      "ShieldPolicies and PolicyTests, test.gatekeeper.sh Suites, cli.kyverno.io Tests, modules in Rego: files, folders, or - for standard input",
+    )
+    .option("--policy <name>", "only this policy (constraint, package of Rego); repeat for more", collect, [])
     .addOption(regoCompiler())
     .option("--kubernetes-version <1.N>", "what a policy's version `latest` means", "1.37")
     .option("--require-tests", "exit 1 also when a policy has no tests")
+    .option("--coverage", "show which lines of modules in Rego their tests reach")
+    .option("--min-coverage <percent>", "exit 1 also when tests in Rego reach fewer lines")
     .option("-v, --verbose", "show the cases that pass, too")
     .addOption(
       new Option("-o, --output <format>", "how to print")

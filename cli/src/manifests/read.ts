@@ -14,15 +14,15 @@ export interface Manifest {
 const manifestName = /\.(ya?ml|json)$/i;
 const maxFileBytes = 64 * 1024 * 1024;
 
-/** Files under `path`, folders walked in name order. Throws UsageError when it does not exist. */
-async function filesUnder(path: string): Promise<string[]> {
+/** Files under `path`, folders walked in name order: of these those with such a name. Throws UsageError when it does not exist. */
+export async function filesUnder(path: string, isWanted: RegExp = manifestName): Promise<string[]> {
   const info = await stat(path).catch((cause: unknown) => {
     throw new UsageError("FileNotFound", `${path}: no such file or folder`, { cause });
   });
   if (!info.isDirectory()) return [path];
   const entries = await readdir(path, { recursive: true, withFileTypes: true });
   return entries
-    .filter((e) => e.isFile() && manifestName.test(e.name))
+    .filter((e) => e.isFile() && isWanted.test(e.name))
     .map((e) => join(e.parentPath, e.name))
     .sort();
 }
@@ -78,16 +78,20 @@ export async function readManifests(
       found.push(...parseManifests(await standardInput(), "<stdin>", onOther));
       continue;
     }
-    for (const file of await filesUnder(path)) {
-      const { size } = await stat(file);
-      if (size > maxFileBytes) {
-        throw new UsageError(
-          "FileTooLarge",
-          `${file}: ${size} bytes; split it, at most ${maxFileBytes} bytes are read`,
-        );
-      }
-      found.push(...parseManifests(await readFile(file, "utf8"), file, onOther));
-    }
+    for (const file of await filesUnder(path))
+      found.push(...parseManifests(await readText(file), file, onOther));
   }
   return found;
+}
+
+/** Throws UsageError for a file that is too large. */
+export async function readText(file: string): Promise<string> {
+  const { size } = await stat(file);
+  if (size > maxFileBytes) {
+    throw new UsageError(
+      "FileTooLarge",
+      `${file}: ${size} bytes; split it, at most ${maxFileBytes} bytes are read`,
+    );
+  }
+  return await readFile(file, "utf8");
 }

@@ -5,7 +5,7 @@ export interface JunitSuite {
   readonly cases: readonly {
     readonly name: string;
     readonly seconds: number;
-    readonly problem?: { readonly kind: "failure" | "error"; readonly message: string };
+    readonly problem?: { readonly kind: "failure" | "error" | "skipped"; readonly message: string };
   }[];
 }
 
@@ -28,9 +28,11 @@ export function junit(suites: readonly JunitSuite[]): string {
 type Case = JunitSuite["cases"][number];
 
 function counts(cases: readonly Case[]): string {
-  const count = (kind: "failure" | "error") => cases.filter(({ problem }) => problem?.kind === kind).length;
+  const count = (kind: "failure" | "error" | "skipped") =>
+    cases.filter(({ problem }) => problem?.kind === kind).length;
+  const skipped = count("skipped") === 0 ? "" : ` skipped="${count("skipped")}"`;
   const seconds = cases.reduce((sum, each) => sum + each.seconds, 0);
-  return ` tests="${cases.length}" failures="${count("failure")}" errors="${count("error")}" time="${seconds.toFixed(6)}"`;
+  return ` tests="${cases.length}" failures="${count("failure")}" errors="${count("error")}"${skipped} time="${seconds.toFixed(6)}"`;
 }
 
 function caseLines(suite: string, file: string, { name, seconds, problem }: Case): string[] {

@@ -19,17 +19,22 @@ interface Found {
 }
 
 /**
- * What is to be run of the files given: each policy with the cases it carries (none, if it has none), then the test files.
+ * What is to be run of the files given.
  *
  * @param only names of policies; all when empty
  * @throws UsageError for input that cannot be read, or names what is not there
  */
 export async function collectSuites(paths: readonly string[], only: readonly string[]): Promise<Suite[]> {
-  const manifests = await readManifests(paths);
+  const suites = await suitesIn(await readManifests(paths));
+  if (suites.length === 0)
+    throw new UsageError("NoPolicies", `no ShieldPolicy and no PolicyTest in ${paths.join(", ")}`);
+  return chosen(suites, only, ({ policy }) => policy.metadata.name);
+}
+
+/** Each policy with the cases it carries (none, if it has none), then the test files. Throws UsageError. */
+export async function suitesIn(manifests: readonly Manifest[]): Promise<Suite[]> {
   const given = policiesIn(manifests);
   const files = manifests.filter(isTestFile).map(parseTestFile);
-  if (given.length === 0 && files.length === 0)
-    throw new UsageError("NoPolicies", `no ShieldPolicy and no PolicyTest in ${paths.join(", ")}`);
   const suites: Suite[] = given.map(({ policy, manifest: { file, line } }) => ({
     policy,
     file,
@@ -40,7 +45,7 @@ export async function collectSuites(paths: readonly string[], only: readonly str
     const { file, line } = testFile.manifest;
     suites.push({ policy: await policyFor(testFile, given), file, line, tests: testFile.tests });
   }
-  return chosen(suites, only);
+  return suites;
 }
 
 function policiesIn(manifests: readonly Manifest[]): Found[] {
@@ -68,10 +73,15 @@ async function policyFor(
   return found.policy;
 }
 
-function chosen(suites: readonly Suite[], only: readonly string[]): Suite[] {
-  const has = (name: string): boolean => suites.some(({ policy }) => policy.metadata.name === name);
-  const missing = only.find((name) => !has(name));
+/** Those about policies of these names; all when none are named. Throws UsageError for a name that nothing has. */
+export function chosen<T>(suites: readonly T[], only: readonly string[], nameOf: (suite: T) => string): T[] {
+  // Constraints are named with their kind, packages of Rego from their root.
+  const isCalled = (suite: T, name: string): boolean => {
+    const full = nameOf(suite);
+    return full === name || full.endsWith(`/${name}`) || full === `data.${name}`;
+  };
+  const missing = only.find((name) => !suites.some((suite) => isCalled(suite, name)));
   if (missing !== undefined)
     throw new UsageError("UnknownPolicy", `--policy ${missing}: no such ShieldPolicy in the files given`);
-  return suites.filter(({ policy }) => only.length === 0 || only.includes(policy.metadata.name));
+  return suites.filter((suite) => only.length === 0 || only.some((name) => isCalled(suite, name)));
 }

@@ -1,9 +1,14 @@
+import { percentCovered, type RegoCoverage } from "@shieldx/policy-engine";
+import { UsageError } from "../errors.ts";
 import { progress, type Terminal } from "../output/terminal.ts";
 import { minorOf } from "../policy/command.ts";
 import { compiledRego } from "../policy/compiled-rego.ts";
-import { collectSuites } from "./collect.ts";
-import { printJson, printJunit, printSarif, printTable } from "./print.ts";
-import { runSuites, totalsOf } from "./run.ts";
+import { chosen, suitesIn } from "./collect.ts";
+import { runForeignSuites } from "./foreign.ts";
+import { printCoverage, printJson, printJunit, printSarif, printTable } from "./print.ts";
+import { runRegoSuites } from "./rego.ts";
+import { runSuites, type SuiteResult, totalsOf } from "./run.ts";
+import { testSources } from "./sources.ts";
 
 export interface PolicyTestOptions {
   readonly policy: readonly string[];
@@ -11,13 +16,16 @@ export interface PolicyTestOptions {
   /** The Rego compiler's module; left out: SHIELDX_REGO_COMPILER, or beside the program. */
   readonly regoCompiler?: string;
   readonly requireTests?: boolean;
+  readonly coverage?: boolean;
+  /** In percent, as written. */
+  readonly minCoverage?: string;
   readonly verbose?: boolean;
   readonly output: "table" | "json" | "junit" | "sarif";
 }
 
 /**
  * `shieldctl policy test`. 0 when every case comes out as expected, 1 when one does not, or there is a policy without any and
- * `--require-tests`; UsageError for input that cannot be read.
+ * `--require-tests`, or tests in Rego cover less than `--min-coverage`; UsageError for input that cannot be read.
  */
 export async function runPolicyTest(
   files: readonly string[],
@@ -25,20 +33,76 @@ export async function runPolicyTest(
   terminal: Terminal,
 ): Promise<number> {
   const serverMinor = minorOf(options.kubernetesVersion);
+  const minCoverage = percentOf(options.minCoverage);
   const clear = progress(terminal, "running tests …");
-  const read = async () => {
-    const suites = await collectSuites(files, options.policy);
-    const policies = suites.map(({ policy }) => policy);
-    return { suites, rego: await compiledRego(policies, options.regoCompiler) };
+  const { all, coverage } = await runAll(files, serverMinor, options.regoCompiler).finally(clear);
+  const results = chosen(all, options.policy, ({ policy }) => policy);
+  const isMeasured = options.coverage === true || minCoverage !== undefined;
+  print(results, isMeasured ? coverage : undefined, options, terminal);
+  const { failed, untested } = totalsOf(results);
+  const isTooLittle = minCoverage !== undefined && percentCovered(coverage) < minCoverage;
+  return failed > 0 || isTooLittle || (options.requireTests === true && untested.length > 0) ? 1 : 0;
+}
+
+interface AllResults {
+  readonly all: readonly SuiteResult[];
+  readonly coverage: RegoCoverage;
+}
+
+async function runAll(
+  files: readonly string[],
+  serverMinor: number,
+  regoCompiler: string | undefined,
+): Promise<AllResults> {
+  const sources = await testSources(files);
+  const suites = await suitesIn(sources.manifests);
+  const rego = await compiledRego(
+    suites.map(({ policy }) => policy),
+    regoCompiler,
+  );
+  const inRego = await runRegoSuites(sources.rego, regoCompiler);
+  const all = [
+    ...runSuites(suites, serverMinor, rego),
+    ...(await runForeignSuites(sources, serverMinor, regoCompiler)),
+    ...inRego.results,
+  ];
+  if (all.length === 0)
+    throw new UsageError(
+      "NoPolicies",
+      `no ShieldPolicy and no PolicyTest in ${files.join(", ")}, nor tests of Gatekeeper, Kyverno or in Rego`,
+    );
+  return { all, coverage: together(inRego.coverage) };
+}
+
+function together(coverage: readonly RegoCoverage[]): RegoCoverage {
+  const sum = (of: (each: RegoCoverage) => number) => coverage.reduce((total, each) => total + of(each), 0);
+  return {
+    files: coverage.flatMap(({ files }) => files),
+    covered: sum(({ covered }) => covered),
+    all: sum(({ all }) => all),
   };
-  const { suites, rego } = await read().finally(clear);
-  const results = runSuites(suites, serverMinor, rego);
-  switch (options.output) {
+}
+
+function percentOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const percent = /^\d{1,3}$/.test(text) ? Number(text) : Number.NaN;
+  if (percent <= 100) return percent;
+  throw new UsageError("InvalidCoverage", `--min-coverage ${text}: write a whole number from 0 to 100`);
+}
+
+function print(
+  results: readonly SuiteResult[],
+  coverage: RegoCoverage | undefined,
+  { output, verbose }: PolicyTestOptions,
+  terminal: Terminal,
+): void {
+  switch (output) {
     case "table":
-      printTable(results, options.verbose === true, terminal);
+      printTable(results, verbose === true, terminal);
+      if (coverage !== undefined) printCoverage(coverage, terminal);
       break;
     case "json":
-      printJson(results, terminal);
+      printJson(results, coverage, terminal);
       break;
     case "junit":
       printJunit(results, terminal);
@@ -47,8 +111,6 @@ export async function runPolicyTest(
       printSarif(results, terminal);
       break;
     default:
-      options.output satisfies never;
+      output satisfies never;
   }
-  const { failed, untested } = totalsOf(results);
-  return failed > 0 || (options.requireTests === true && untested.length > 0) ? 1 : 0;
 }

@@ -1,3 +1,4 @@
+import { percentCovered, type RegoCoverage } from "@shieldx/policy-engine";
 import { type JunitSuite, junit } from "../output/junit.ts";
 import { sarif } from "../output/sarif.ts";
 import { painted, table } from "../output/table.ts";
@@ -10,15 +11,20 @@ const style: Record<SuiteResult["outcomes"][number]["result"], Style> = {
   failed: "red",
   error: "red",
   late: "red",
+  skipped: "dim",
 };
+
+/** What has to be told of a case unless everything is. */
+const isTold = ({ result }: SuiteResult["outcomes"][number]): boolean =>
+  result !== "passed" && result !== "skipped";
 
 /** What failed, or all cases if `isVerbose`; the counts go to stderr. */
 export function printTable(results: readonly SuiteResult[], isVerbose: boolean, terminal: Terminal): void {
   const rows = results.flatMap(({ policy, file, line, outcomes }) =>
     outcomes
-      .filter(({ result }) => isVerbose || result !== "passed")
-      .map(({ name, result, message }) => [
-        `${file}:${line}`,
+      .filter((outcome) => isVerbose || isTold(outcome))
+      .map(({ name, result, message, line: ownLine = line }) => [
+        `${file}:${ownLine}`,
         policy,
         name,
         painted(terminal, style[result], result),
@@ -30,43 +36,66 @@ export function printTable(results: readonly SuiteResult[], isVerbose: boolean, 
 }
 
 function summary(results: readonly SuiteResult[]): string {
-  const { policies, passed, failed, untested } = totalsOf(results);
+  const { policies, passed, failed, skipped, untested } = totalsOf(results);
+  const leftOut = skipped === 0 ? "" : `, ${skipped} skipped`;
   const without = untested.length === 0 ? "" : `, ${untested.length} without tests: ${untested.join(", ")}`;
   const count = policies === 1 ? "1 policy" : `${policies} policies`;
-  return `${count}, ${passed} cases passed, ${failed} failed${without}\n`;
+  return `${count}, ${passed} cases passed, ${failed} failed${leftOut}${without}\n`;
 }
 
-export function printJson(results: readonly SuiteResult[], terminal: Terminal): void {
-  const { policies, passed, failed, untested } = totalsOf(results);
+/** Of each file, and of all together on stderr. */
+export function printCoverage(coverage: RegoCoverage, terminal: Terminal): void {
+  const rows = coverage.files.map((file) => [
+    file.file,
+    percent(file),
+    file.missed.map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`)).join(", "),
+  ]);
+  if (rows.length > 0) terminal.out(table(["file", "covered", "lines missed"], rows));
+  terminal.err(`${percent(coverage)} of ${coverage.all} lines in Rego covered\n`);
+}
+
+function percent(of: Pick<RegoCoverage, "covered" | "all">): string {
+  return `${percentCovered(of).toFixed(1)} %`;
+}
+
+/** @param coverage left out where nobody asked for it */
+export function printJson(
+  results: readonly SuiteResult[],
+  coverage: RegoCoverage | undefined,
+  terminal: Terminal,
+): void {
+  const { policies, passed, failed, skipped, untested } = totalsOf(results);
   const cases = results.flatMap(({ policy, file, line, outcomes }) =>
-    outcomes.map(({ name, result, isMatched, message, tookMs }) => ({
+    outcomes.map(({ name, result, isMatched, message, tookMs, line: ownLine = line }) => ({
       policy,
       case: name,
       result,
       matched: isMatched,
       message,
       file,
-      line,
+      line: ownLine,
       milliseconds: Number(tookMs.toFixed(3)),
     })),
   );
-  terminal.out(`${JSON.stringify({ policies, passed, failed, untested, cases }, null, 2)}\n`);
+  const measured = coverage === undefined ? {} : { coverage };
+  const report = { policies, passed, failed, skipped, untested, cases, ...measured };
+  terminal.out(`${JSON.stringify(report, null, 2)}\n`);
 }
 
 export function printSarif(results: readonly SuiteResult[], terminal: Terminal): void {
   const findings = results.flatMap(({ policy, file, line, outcomes }) =>
-    outcomes
-      .filter(({ result }) => result !== "passed")
-      .map(({ name, message }) => ({
-        ruleId: policy,
-        level: "error" as const,
-        message: `case "${name}": ${message}`,
-        file,
-        line,
-      })),
+    outcomes.filter(isTold).map(({ name, message, line: ownLine = line }) => ({
+      ruleId: policy,
+      level: "error" as const,
+      message: `case "${name}": ${message}`,
+      file,
+      line: ownLine,
+    })),
   );
   terminal.out(sarif(shieldctlVersion, findings));
 }
+
+const junitKinds = { failed: "failure", error: "error", late: "error", skipped: "skipped" } as const;
 
 export function printJunit(results: readonly SuiteResult[], terminal: Terminal): void {
   const suites = results.map(
@@ -76,9 +105,7 @@ export function printJunit(results: readonly SuiteResult[], terminal: Terminal):
       cases: outcomes.map(({ name, result, message, tookMs }) => ({
         name,
         seconds: tookMs / 1_000,
-        ...(result === "passed"
-          ? {}
-          : { problem: { kind: result === "failed" ? "failure" : "error", message } }),
+        ...(result === "passed" ? {} : { problem: { kind: junitKinds[result], message } }),
       })),
     }),
   );

@@ -9,12 +9,20 @@ import {
 } from "@shieldx/policy-engine";
 import type { Suite } from "./collect.ts";
 
+/** What came of one case, in whatever format it is written. */
+export interface CaseOutcome extends Omit<TestOutcome, "result"> {
+  /** `skipped`: the test says itself that it is to be left out. */
+  readonly result: TestOutcome["result"] | "skipped";
+  /** Where it stands, if not where the suite does. */
+  readonly line?: number;
+}
+
 /** What came of the cases of one file about one policy. */
 export interface SuiteResult {
   readonly policy: string;
   readonly file: string;
   readonly line: number;
-  readonly outcomes: readonly TestOutcome[];
+  readonly outcomes: readonly CaseOutcome[];
 }
 
 export interface Totals {
@@ -22,6 +30,7 @@ export interface Totals {
   readonly passed: number;
   /** Whatever did not come out as expected. */
   readonly failed: number;
+  readonly skipped: number;
   /** Names of policies that no case is about. */
   readonly untested: readonly string[];
 }
@@ -53,13 +62,16 @@ export function runSuites(
 
 export function totalsOf(results: readonly SuiteResult[]): Totals {
   const outcomes = results.flatMap((result) => result.outcomes);
-  const passed = outcomes.filter(({ result }) => result === "passed").length;
+  const count = (wanted: CaseOutcome["result"]) => outcomes.filter(({ result }) => result === wanted).length;
+  const passed = count("passed");
+  const skipped = count("skipped");
   const names = [...new Set(results.map(({ policy }) => policy))];
   const tested = new Set(results.filter((result) => result.outcomes.length > 0).map(({ policy }) => policy));
   return {
     policies: names.length,
     passed,
-    failed: outcomes.length - passed,
+    failed: outcomes.length - passed - skipped,
+    skipped,
     untested: names.filter((name) => !tested.has(name)),
   };
 }

@@ -27,6 +27,10 @@ type request struct {
 	Rules []string `json:"rules"`
 	// Instead of entrypoints: any query, which becomes the plan "eval" with a binding for each of its variables.
 	Query string `json:"query"`
+	// Instead of entrypoints: every rule that is a test is one.
+	Tests bool `json:"tests"`
+	// Functions that may be called besides the built-ins.
+	Declarations []declaration `json:"declarations"`
 	// Names of the built-ins that may be called; absent: all that this OPA declares.
 	Builtins []string `json:"builtins"`
 	// Keep print() calls instead of erasing them.
@@ -44,9 +48,12 @@ type problem struct {
 }
 
 type answer struct {
-	ID     string          `json:"id"`
-	Plan   json.RawMessage `json:"plan,omitempty"`
-	Errors []problem       `json:"errors,omitempty"`
+	ID   string          `json:"id"`
+	Plan json.RawMessage `json:"plan,omitempty"`
+	// Asked for tests: which there are, and by file the rows that they could cover.
+	Tests  []testRule       `json:"tests,omitempty"`
+	Rows   map[string][]int `json:"rows,omitempty"`
+	Errors []problem        `json:"errors,omitempty"`
 }
 
 func main() {
@@ -85,11 +92,11 @@ func respond(line []byte) (result answer) {
 			result = answer{ID: asked.ID, Errors: []problem{{Code: "compiler_panic", Message: fmt.Sprint(cause)}}}
 		}
 	}()
-	plan, err := compilePlan(asked)
+	compiled, err := compilePlan(asked)
 	if err != nil {
 		result.Errors = problems(err)
 		return result
 	}
-	result.Plan = plan
-	return result
+	compiled.ID = asked.ID
+	return compiled
 }

@@ -16,24 +16,33 @@ import (
 	"github.com/open-policy-agent/opa/v1/util"
 )
 
-func compilePlan(asked request) (json.RawMessage, error) {
+func compilePlan(asked request) (compiled answer, err error) {
 	version, err := regoVersion(asked.RegoVersion)
 	if err != nil {
-		return nil, err
+		return compiled, err
 	}
 	versions, err := versionsByPath(asked, version)
 	if err != nil {
-		return nil, err
+		return compiled, err
 	}
 	capabilities := capabilitiesFor(asked)
 	modules, err := parse(asked, versions, capabilities)
 	if err != nil {
-		return nil, err
+		return compiled, err
 	}
 	if asked.Query != "" {
-		return planOfQuery(asked, version, capabilities, modules)
+		compiled.Plan, err = planOfQuery(asked, version, capabilities, modules)
+		return compiled, err
 	}
-	return planOfEntrypoints(asked, version, capabilities, modules)
+	if asked.Tests {
+		compiled.Rows = coverableRows(modules)
+		compiled.Tests, asked.Entrypoints, err = prepareTests(modules)
+		if err != nil || len(asked.Entrypoints) == 0 {
+			return compiled, err
+		}
+	}
+	compiled.Plan, err = planOfEntrypoints(asked, version, capabilities, modules)
+	return compiled, err
 }
 
 func regoVersion(name string) (ast.RegoVersion, error) {
@@ -70,12 +79,14 @@ func versionsByPath(asked request, version ast.RegoVersion) (map[string]ast.Rego
 // that calls one. The caller may have others that OPA does not know.
 func capabilitiesFor(asked request) *ast.Capabilities {
 	capabilities := ast.CapabilitiesForThisVersion(ast.CapabilitiesExperimentalKeywords(asked.Experimental))
-	if asked.Builtins == nil {
-		return capabilities
+	if asked.Builtins != nil {
+		capabilities.Builtins = slices.DeleteFunc(slices.Clone(capabilities.Builtins), func(builtin *ast.Builtin) bool {
+			return !slices.Contains(asked.Builtins, builtin.Name) && !isSyntax(builtin)
+		})
 	}
-	capabilities.Builtins = slices.DeleteFunc(slices.Clone(capabilities.Builtins), func(builtin *ast.Builtin) bool {
-		return !slices.Contains(asked.Builtins, builtin.Name) && !isSyntax(builtin)
-	})
+	for _, declared := range asked.Declarations {
+		capabilities.Builtins = append(capabilities.Builtins, declared.builtin())
+	}
 	return capabilities
 }
 

@@ -1,6 +1,7 @@
 export * from "./explain/index.ts";
 export { flatCopy } from "./flat-copy.ts";
 export * from "./foreign/index.ts";
+export * from "./foreign-tests/index.ts";
 export * from "./images/index.ts";
 export * from "./inventory/index.ts";
 export * from "./lint/index.ts";
@@ -13,5 +14,6 @@ export * from "./policy-set/index.ts";
 export * from "./policy-tests/index.ts";
 export { CallAnswers, type SendCall } from "./rego/calls/index.ts";
 export { type CallResult, HttpClient, type HttpClientOptions } from "./rego/http-client/index.ts";
-export type { PlainObject } from "./rego/index.ts";
+export { CompilerUnavailableError, type PlainObject } from "./rego/index.ts";
+export * from "./rego/tests/index.ts";
 export * from "./rego-policies/index.ts";

@@ -75,13 +75,14 @@ export function createRegoCompiler({ wasmFile, cache, limits }: CompilerOptions)
     const digests = requests.map((request) => requestDigest(request, compiler));
     for (const [at, request] of requests.entries()) {
       const digest = digests[at] ?? "";
-      const plan = await cachedPlan(cache, digest);
+      const plan = request.tests === true ? undefined : await cachedPlan(cache, digest);
       if (plan) outcomes.set(digest, { ok: true, plan, digest });
       else pending.set(digest, { request, digest });
     }
     for await (const [outcome, text] of compileAll([...pending.values()], wasmFile, allLimits)) {
       outcomes.set(outcome.digest, outcome);
-      if (outcome.ok && text !== undefined) await cache?.put(outcome.digest, text);
+      const isKept = outcome.ok && pending.get(outcome.digest)?.request.tests !== true;
+      if (isKept && text !== undefined) await cache?.put(outcome.digest, text);
     }
     return digests.map((digest) => outcomes.get(digest) ?? failure(digest, lost));
   };
@@ -164,6 +165,9 @@ function problemOf({ ending, complaint }: ProcessAnswers, limits: ProcessLimits)
   };
 }
 
+/** Of modules without a test that is to run. */
+const noPlan: RegoPlan = { plans: [], functions: [], builtins: new Map() };
+
 function failure(digest: string, problem: CompileProblem): CompileOutcome {
   return { ok: false, problems: [problem], digest };
 }
@@ -175,13 +179,16 @@ function outcomeOf(line: string, digest: string): readonly [CompileOutcome, stri
       failure(digest, { code: "compiler_answer", message: "the compiler's answer cannot be read" }),
       undefined,
     ];
+  if (answer.plan === undefined && answer.planned !== undefined && answer.problems.length === 0)
+    return [{ ok: true, plan: noPlan, digest, planned: answer.planned }, undefined];
   if (answer.plan === undefined)
     return [
       { ok: false, problems: answer.problems.length > 0 ? answer.problems : [lost], digest },
       undefined,
     ];
   try {
-    return [{ ok: true, plan: loadPlan(answer.plan), digest }, JSON.stringify(answer.plan)];
+    const { plan, planned } = answer;
+    return [{ ok: true, plan: loadPlan(plan), digest, planned }, JSON.stringify(plan)];
   } catch (error) {
     if (!(error instanceof PlanError)) throw error;
     return [failure(digest, { code: "plan_refused", message: error.message }), undefined];

@@ -9,6 +9,10 @@ export interface CompileRequest {
   readonly entrypoints?: readonly string[];
   /** Instead of entrypoints: names of rules, the first of which that the modules' one package has is the entrypoint. */
   readonly rules?: readonly string[];
+  /** Instead of entrypoints: every rule that is a test is one. The answer says which these are; it is not kept in a cache. */
+  readonly tests?: boolean;
+  /** Functions that may be called besides the built-ins: name and number of arguments. */
+  readonly declarations?: readonly { readonly name: string; readonly args: number }[];
   /** Of modules that `versions` does not name; default v1. */
   readonly regoVersion?: "v0" | "v1";
   /** By path: modules that are written in another version. */
@@ -28,8 +32,33 @@ export interface CompileProblem {
   readonly col?: number | undefined;
 }
 
+/** A rule that OPA takes for a test. */
+export interface PlannedTest {
+  /** `data.kubernetes.admission` */
+  readonly package: string;
+  readonly name: string;
+  /** Name of the plan that answers it; undefined for `todo_test_…`, which is left out. */
+  readonly plan?: string | undefined;
+  /** Its answer is an object with a value for each case that holds; `internal.test_case` names those that began. */
+  readonly hasCases: boolean;
+  readonly file: string;
+  readonly row: number;
+}
+
+/** What is known of the tests of a program besides its plan. */
+export interface PlannedTests {
+  readonly tests: readonly PlannedTest[];
+  /** By file, rows that tests could cover: heads and expressions of rules that are none themselves. */
+  readonly rows: ReadonlyMap<string, readonly number[]>;
+}
+
 export type CompileOutcome =
-  | { readonly ok: true; readonly plan: RegoPlan; readonly digest: string }
+  | {
+      readonly ok: true;
+      readonly plan: RegoPlan;
+      readonly digest: string;
+      readonly planned?: PlannedTests | undefined;
+    }
   | { readonly ok: false; readonly problems: readonly CompileProblem[]; readonly digest: string };
 
 /** What a plan calls the entrypoint `data.shieldx.deny`: `shieldx/deny`. Throws RangeError for other references. */
@@ -44,16 +73,22 @@ export function requestLine(request: CompileRequest, id: string): string {
   return JSON.stringify({
     id,
     modules: inOrder(request.modules),
-    ...(request.rules === undefined ? { entrypoints: request.entrypoints ?? [] } : { rules: request.rules }),
+    ...entrypointsOf(request),
     regoVersion: request.regoVersion ?? "v1",
     versions: inOrder(request.versions ?? {}),
     builtins: request.builtins.toSorted(),
     print: request.keepPrint ?? false,
+    ...(request.declarations === undefined ? {} : { declarations: request.declarations }),
   });
 }
 
 function inOrder(byPath: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(Object.entries(byPath).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function entrypointsOf({ entrypoints = [], rules, tests = false }: CompileRequest): object {
+  if (tests) return { tests };
+  return rules === undefined ? { entrypoints } : { rules };
 }
 
 /** SHA-256, in hex, of all that decides the plan: the request and the compiler. */

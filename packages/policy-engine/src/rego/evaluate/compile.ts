@@ -12,7 +12,7 @@ import * as reads from "./reads.ts";
 import type { Run } from "./run.ts";
 import { scan } from "./scan.ts";
 import { findSharing } from "./shareable.ts";
-import { afterBlock, goOn, type Locals, type Step, sequence } from "./step.ts";
+import { afterBlock, goOn, type Locals, type Observe, observed, type Step, sequence } from "./step.ts";
 import * as writes from "./writes.ts";
 
 /** Runs a query's plan; its bindings are then in `run.results`. */
@@ -27,7 +27,12 @@ export interface CompiledPlan {
   readonly queries: ReadonlyMap<string, Query>;
 }
 
-export function compilePlan(plan: RegoPlan, builtins: ReadonlyMap<string, Builtin>): CompiledPlan {
+/** @param observe sees which statements run: all of them, as no value of another policy's rule is taken then */
+export function compilePlan(
+  plan: RegoPlan,
+  builtins: ReadonlyMap<string, Builtin>,
+  observe?: Observe,
+): CompiledPlan {
   const functions = new Map<string, CompiledFunction>();
   const tree = new PathTree();
   for (const [index, { name, params, path }] of plan.functions.entries()) {
@@ -35,12 +40,12 @@ export function compilePlan(plan: RegoPlan, builtins: ReadonlyMap<string, Builti
     functions.set(name, compiled);
     if (path.length > 0) tree.set(path, compiled);
   }
-  const callees: Callees = { functions, builtins, at: (path) => tree.get(path) };
+  const callees: Callees = { functions, builtins, at: (path) => tree.get(path), observe };
   for (const source of plan.functions) {
     const compiled = functions.get(source.name);
     if (compiled) compiled.body = compileFunction(source, callees);
   }
-  findSharing(plan, functions);
+  if (observe === undefined) findSharing(plan, functions);
   return { callees, queries: new Map(plan.plans.map((query) => [query.name, compileQuery(query, callees)])) };
 }
 
@@ -86,7 +91,12 @@ function compileBlocks(blocks: readonly Block[], scope: FunctionScope): Step {
 }
 
 function compileBlock(block: Block, scope: FunctionScope, depth: number): Step {
-  return sequence(block.statements.map((statement) => compileStatement(statement, scope, depth)));
+  const { observe } = scope.callees;
+  return sequence(
+    block.statements.map((statement) =>
+      observed(statement, compileStatement(statement, scope, depth), observe),
+    ),
+  );
 }
 
 function compileStatement(statement: Statement, scope: FunctionScope, depth: number): Step {

@@ -5,7 +5,7 @@ import type { Operand, PlanFunction } from "../plan/statements.ts";
 import type { RegoValue } from "../values.ts";
 import type { Run } from "./run.ts";
 import type { SharedRule } from "./sharing.ts";
-import type { Locals, Read } from "./step.ts";
+import type { Locals, Observe, Read } from "./step.ts";
 
 /** Variables as arguments. */
 export type Arguments = readonly (RegoValue | undefined)[];
@@ -40,6 +40,8 @@ export interface Callees {
   readonly builtins: ReadonlyMap<string, Builtin>;
   /** The function at a path of the data tree, for dynamic calls. */
   readonly at: (path: readonly RegoValue[]) => CompiledFunction | undefined;
+  /** Left out, nobody watches, and watching costs nothing. */
+  readonly observe?: Observe | undefined;
 }
 
 /** Gives the variables of one function consecutive places, so that a call allocates no more than it uses. */

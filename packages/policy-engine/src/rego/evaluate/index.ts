@@ -9,3 +9,4 @@ export {
 export { QuickQueries, type QuickQuery } from "./quick-query.ts";
 export type { QueryContext } from "./run-context.ts";
 export { SharedResults } from "./sharing.ts";
+export type { Observe } from "./step.ts";

@@ -14,6 +14,7 @@ import { lookUp } from "./reads.ts";
 import { valueOfEntry } from "./rules.ts";
 import { Run } from "./run.ts";
 import type { QueryContext } from "./run-context.ts";
+import type { Observe } from "./step.ts";
 
 export interface Question {
   /** Absent is Rego's undefined. Used as it is; it must not change during the call. */
@@ -55,11 +56,19 @@ export class MissingBuiltinsError extends Error {
   }
 }
 
-/** Compiles what `loadPlan` checked. Throws `MissingBuiltinsError`, and `RangeError` for absurd numbers. */
-export function compileRego(plan: RegoPlan, builtins: ReadonlyMap<string, Builtin>): RegoPolicy {
+/**
+ * Compiles what `loadPlan` checked. Throws `MissingBuiltinsError`, and `RangeError` for absurd numbers.
+ *
+ * @param observe sees which statements run
+ */
+export function compileRego(
+  plan: RegoPlan,
+  builtins: ReadonlyMap<string, Builtin>,
+  observe?: Observe,
+): RegoPolicy {
   const missing = [...plan.builtins.keys()].filter((name) => !builtins.has(name));
   if (missing.length > 0) throw new MissingBuiltinsError(missing);
-  return new Policy(plan, builtins);
+  return new Policy(plan, builtins, observe);
 }
 
 /** Closures at first; one that is evaluated again and again becomes code of its own. */
@@ -71,9 +80,10 @@ class Policy implements RegoPolicy {
   #plan: RegoPlan | undefined;
   #evaluations = 0;
 
-  constructor(plan: RegoPlan, builtins: ReadonlyMap<string, Builtin>) {
-    this.#plan = mayBeGenerated(plan) ? plan : undefined;
-    this.#compiled = compilePlan(plan, builtins);
+  constructor(plan: RegoPlan, builtins: ReadonlyMap<string, Builtin>, observe?: Observe) {
+    // Code would not tell which of its statements run.
+    this.#plan = observe === undefined && mayBeGenerated(plan) ? plan : undefined;
+    this.#compiled = compilePlan(plan, builtins, observe);
     this.entrypoints = [...this.#compiled.queries.keys()];
   }
 

@@ -1,4 +1,5 @@
 /** How a compiled plan runs: one closure a statement, over an array of variables. */
+import type { Statement } from "../plan/statements.ts";
 import type { RegoValue } from "../values.ts";
 import type { Run } from "./run.ts";
 
@@ -14,6 +15,9 @@ export type Step = (locals: Locals, run: Run) => number;
 export const goOn = 0;
 export const leave = 1;
 export const returned = -1;
+
+/** Asked once for each statement; what it returns is called each time before that statement runs. */
+export type Observe = (statement: Statement) => (() => void) | undefined;
 
 export type Read = (locals: Locals) => RegoValue | undefined;
 
@@ -37,4 +41,14 @@ export function sequence(steps: readonly Step[]): Step {
 /** What the statement after a block hears of how the block ended. */
 export function afterBlock(next: number): number {
   return next > 0 ? next - 1 : next;
+}
+
+/** The step, seen by whoever wants to. */
+export function observed(statement: Statement, step: Step, observe: Observe | undefined): Step {
+  const see = observe?.(statement);
+  if (see === undefined) return step;
+  return (locals, run) => {
+    see();
+    return step(locals, run);
+  };
 }
