@@ -3,7 +3,7 @@ import { RE2JS } from "re2js";
 import { type Imported, importPolicies } from "../foreign/index.ts";
 import { at, textAt } from "../foreign/plain.ts";
 import { definedResources } from "../offline/resource-of.ts";
-import type { CompileEnvironment } from "../policy-set/compile.ts";
+import type { ReadObjects, RunEnvironment } from "./environment.ts";
 import type {
   GatekeeperAssertion,
   GatekeeperCase,
@@ -11,17 +11,10 @@ import type {
   GatekeeperTest,
 } from "./gatekeeper-suite.ts";
 import { HeldPolicies } from "./held.ts";
+import { importProblem, unsupportedBy } from "./import-problem.ts";
 import { type ForeignOutcome, failed, noVerdict, passed, type Said, skipped } from "./outcome.ts";
 import { requestFor } from "./request.ts";
-
-/** The objects in a file, named relative to that of the test; a text says why there are none. */
-export type ReadObjects = (path: string) => readonly unknown[] | string;
-
-export interface RunEnvironment extends CompileEnvironment {
-  /** Milliseconds since the epoch. */
-  readonly now: number;
-  readonly monotonicNow: () => number;
-}
+import { syncSetOf } from "./sync-set.ts";
 
 /** A suite with its policies, which may have to be compiled before it runs. */
 export interface PreparedGatekeeperSuite {
@@ -57,7 +50,12 @@ function prepareTest(test: GatekeeperTest, suite: GatekeeperSuite, read: ReadObj
   if (typeof template === "string") return without(noVerdict(template));
   const constraint = oneOf(read(test.constraint), test.constraint, (kind) => kind !== "ConstraintTemplate");
   if (typeof constraint === "string") return without(noVerdict(constraint));
-  const imported = importPolicies({ objects: [template, constraint] });
+  const files = test.cases.flatMap(({ object, inventory }) => [object, ...inventory]);
+  const around = files.flatMap((file) => {
+    const found = file === "" ? [] : read(file);
+    return typeof found === "string" ? [] : found;
+  });
+  const imported = importPolicies({ objects: [template, constraint, syncSetOf(around)] });
   const isExpanded = test.expansion !== undefined;
   return {
     test,
@@ -115,24 +113,6 @@ function saidOfInvalid({ notes, policies }: Imported): Said {
   return passed(`${refusal.path}: ${refusal.message}`, false);
 }
 
-/** Why the imported policies cannot be held against anything. */
-export function importProblem(
-  { policies, notes, left }: Imported,
-  { problems }: HeldPolicies,
-): Said | undefined {
-  const [problem] = problems.values();
-  if (problem !== undefined) return noVerdict(problem, "the imported policy does not compile");
-  if (policies.length > 0) return undefined;
-  const error = notes.find(({ severity }) => severity === "error") ?? notes[0];
-  if (error !== undefined) {
-    const where = error.path === "" ? "" : `${error.path}: `;
-    return noVerdict(`it is not imported: ${where}${error.message}`, `not imported: ${error.message}`);
-  }
-  const [unknown] = left;
-  const what = unknown === undefined ? "nothing" : `${unknown.kind} of ${unknown.apiVersion}`;
-  return noVerdict(`it is not imported: ${what} is not known`, `not imported: ${what}`);
-}
-
 function runCase(
   each: GatekeeperCase,
   { constraint, imported }: PreparedTest,
@@ -158,18 +138,12 @@ function runCase(
   if (!isForGator(constraint)) return judged(each.assertions, [], false);
   const { policies } = held.hold(request, { objects: inventory, now });
   const problem = policies.find((said) => said.problem !== undefined)?.problem;
-  if (problem !== undefined) return noVerdict(problem, unsupportedBy(imported));
+  const lost = unsupportedBy(imported);
+  if (problem !== undefined) return noVerdict(problem, lost);
   const isMatched = policies.some((said) => said.isMatched);
-  return judged(
-    each.assertions,
-    policies.flatMap(({ violations }) => violations),
-    isMatched,
-  );
-}
-
-/** What was lost on the way explains what is wrong. */
-function unsupportedBy({ notes }: Imported): string | undefined {
-  return notes.find(({ severity }) => severity === "lost")?.message;
+  const violations = policies.flatMap((said) => said.violations);
+  const said = judged(each.assertions, violations, isMatched);
+  return said.result === "failed" && lost !== undefined ? noVerdict(`${said.message} (${lost})`, lost) : said;
 }
 
 /** gator is an enforcement point of its own, which a scoped constraint may leave out. */

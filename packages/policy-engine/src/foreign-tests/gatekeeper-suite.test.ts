@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { prepareGatekeeperSuite, type ReadObjects, runGatekeeperSuite } from "./gatekeeper-run.ts";
+import type { ReadObjects } from "./environment.ts";
+import { prepareGatekeeperSuite, runGatekeeperSuite } from "./gatekeeper-run.ts";
 import { isGatekeeperSuite, readGatekeeperSuite } from "./gatekeeper-suite.ts";
 
 /** A template in CEL, which needs no compiler. */

@@ -1,8 +1,7 @@
+export type { ReadObjects, RunEnvironment } from "./environment.ts";
 export {
   type PreparedGatekeeperSuite,
   prepareGatekeeperSuite,
-  type ReadObjects,
-  type RunEnvironment,
   runGatekeeperSuite,
 } from "./gatekeeper-run.ts";
 export { type GatekeeperSuite, isGatekeeperSuite, readGatekeeperSuite } from "./gatekeeper-suite.ts";

@@ -4,8 +4,9 @@ import { type Imported, type ImportedPolicy, importPolicies, type ObjectName } f
 import { at, isPlain, textAt } from "../foreign/plain.ts";
 import { type DefinedResources, definedResources } from "../offline/resource-of.ts";
 import type { AdmissionRequestLike } from "../policy-set/request.ts";
-import { importProblem, type ReadObjects, type RunEnvironment } from "./gatekeeper-run.ts";
+import type { ReadObjects, RunEnvironment } from "./environment.ts";
 import { HeldPolicies, type SetSaid } from "./held.ts";
+import { importProblem, unknownKind, unsupportedBy } from "./import-problem.ts";
 import type { KyvernoResult, KyvernoTest } from "./kyverno-test.ts";
 import { KyvernoValues } from "./kyverno-values.ts";
 import { type ForeignOutcome, failed, noVerdict, passed, type Said } from "./outcome.ts";
@@ -33,11 +34,11 @@ export function prepareKyvernoTest(test: KyvernoTest, read: ReadObjects): Prepar
       problems.push(found);
       return [];
     });
-  const policies = all(test.policies);
+  const policies = withBindings(all(test.policies));
   const resources = all(test.resources);
   const values = new KyvernoValues(test, read);
   const around = [...all(test.paramResources), ...values.clusterObjects];
-  const objects = [...policies, ...missingBindings(policies), ...around, ...resources];
+  const objects = [...policies, ...around, ...resources];
   return {
     test,
     imported: importPolicies({ objects }),
@@ -54,19 +55,36 @@ const bindingKinds: ReadonlyMap<string, string> = new Map([
   ["MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding"],
 ]);
 
-/** The Kyverno CLI holds policies without a binding against everything. */
-function missingBindings(policies: readonly unknown[]): unknown[] {
-  return policies.flatMap((policy) => {
+/**
+ * The Kyverno CLI holds policies without a binding against everything, and cares for no binding's actions: both are written out,
+ * as an API server would want them.
+ */
+function withBindings(objects: readonly unknown[]): unknown[] {
+  const given = objects.map((object) =>
+    isBinding(object) && at(object, "spec", "validationActions") === undefined ? denying(object) : object,
+  );
+  const missing = objects.flatMap((policy) => {
     const kind = bindingKinds.get(textAt(policy, "kind") ?? "");
     const name = textAt(policy, "metadata", "name");
-    const isBound = policies.some(
-      (object) => textAt(object, "kind") === kind && textAt(object, "spec", "policyName") === name,
+    const isBound = objects.some(
+      (object) => isBinding(object) && textAt(object, "spec", "policyName") === name,
     );
     if (kind === undefined || isBound) return [];
-    const actions = kind.startsWith("Validating") ? { validationActions: ["Deny"] } : {};
     const apiVersion = textAt(policy, "apiVersion");
-    return [{ apiVersion, kind, metadata: { name }, spec: { policyName: name, ...actions } }];
+    return [denying({ apiVersion, kind, metadata: { name }, spec: { policyName: name } })];
   });
+  return [...given, ...missing];
+}
+
+function isBinding(object: unknown): boolean {
+  return [...bindingKinds.values()].includes(textAt(object, "kind") ?? "");
+}
+
+function denying(binding: unknown): unknown {
+  const spec = at(binding, "spec");
+  if (!isPlain(binding) || !isPlain(spec) || textAt(binding, "kind")?.startsWith("Validating") !== true)
+    return binding;
+  return { ...binding, spec: { ...spec, validationActions: ["Deny"] } };
 }
 
 export function runKyvernoTest(
@@ -94,7 +112,10 @@ function runResult(
   const { test, resources } = prepared;
   const wanted = result.resources.length > 0 ? result.resources : [undefined];
   return wanted.flatMap((wantedName) => {
-    const found = resources.filter((resource) => isMeant(resource, wantedName, result));
+    const named = resources.filter((resource) => isMeant(resource, wantedName, result));
+    const ofKind = named.filter((resource) => textAt(resource, "kind") === result.kind);
+    // Kyverno goes by names alone; a kind tells only those of one name apart.
+    const found = ofKind.length > 0 ? ofKind : named;
     const title = (resource: unknown): string =>
       [test.name, result.rule, result.kind, nameOf(resource) ?? wantedName]
         .filter((part) => part !== undefined)
@@ -125,8 +146,7 @@ function nameOf(resource: unknown): string | undefined {
   return name === undefined || namespace === undefined ? name : `${namespace}/${name}`;
 }
 
-function isMeant(resource: unknown, wanted: string | undefined, { kind, namespace }: KyvernoResult): boolean {
-  if (kind !== undefined && textAt(resource, "kind") !== kind) return false;
+function isMeant(resource: unknown, wanted: string | undefined, { namespace }: KyvernoResult): boolean {
   if (namespace !== undefined && textAt(resource, "metadata", "namespace") !== namespace) return false;
   return (
     wanted === undefined || wanted === textAt(resource, "metadata", "name") || wanted === nameOf(resource)
@@ -136,6 +156,10 @@ function isMeant(resource: unknown, wanted: string | undefined, { kind, namespac
 /** Why a result cannot be told at all. */
 function problemBefore(result: KyvernoResult, prepared: PreparedKyvernoTest): Said | undefined {
   const { test, problem } = prepared;
+  const policy = policyNamed(result.policy, prepared);
+  if (policy === undefined) return noVerdict("no such policy is among those of the test: correct its name");
+  const unknown = importedOf(policy, prepared.policies, prepared.imported).left[0];
+  if (unknown !== undefined) return unknownKind(unknown);
   if (problem !== undefined) return noVerdict(problem);
   if (test.jsonPayloads.length > 0)
     return noVerdict("policies on any JSON are not for an API server", "JSON payloads");
@@ -143,26 +167,38 @@ function problemBefore(result: KyvernoResult, prepared: PreparedKyvernoTest): Sa
     return noVerdict("requests of HTTP and Envoy are not for an API server", "HTTP and Envoy requests");
   if (test.targetResources.length > 0)
     return noVerdict("policies that change other objects than the one of the request", "mutateExisting");
-  if (result.generatedResource !== undefined)
+  if (result.isAboutGenerated)
     return noVerdict("policies that make other objects are not carried over", "GeneratingPolicy");
-  const policy = policyNamed(result.policy, prepared);
-  if (policy === undefined) return noVerdict("no such policy is among those of the test: correct its name");
   return undefined;
 }
 
 function policyNamed(name: string, { policies }: PreparedKyvernoTest): unknown {
-  return policies.find((policy) => nameOf(policy) === name || textAt(policy, "metadata", "name") === name);
+  const bare = name.slice(name.lastIndexOf("/") + 1);
+  const named = policies.filter(
+    (policy) => textAt(policy, "metadata", "name") === bare && !isBinding(policy),
+  );
+  return named.find((policy) => nameOf(policy) === name) ?? named[0];
 }
 
 /** What ShieldX made of one policy, and what there was to say of it. */
-function importedOf(policy: unknown, { policies, notes, left }: Imported): Imported {
+function importedOf(
+  policy: unknown,
+  objects: readonly unknown[],
+  { policies, notes, left }: Imported,
+): Imported {
   const isIt = ({ kind, name, namespace }: ObjectName): boolean =>
     kind === textAt(policy, "kind") &&
     name === textAt(policy, "metadata", "name") &&
     namespace === textAt(policy, "metadata", "namespace");
+  const bindings = objects.filter(
+    (object) =>
+      isBinding(object) && textAt(object, "spec", "policyName") === textAt(policy, "metadata", "name"),
+  );
+  const isOfIt = (source: ObjectName): boolean =>
+    isIt(source) || bindings.some((binding) => textAt(binding, "metadata", "name") === source.name);
   return {
     policies: policies.filter(({ from }: ImportedPolicy) => from.some(isIt)),
-    notes: notes.filter(({ source }) => isIt(source)),
+    notes: notes.filter(({ source }) => isOfIt(source)),
     left: left.filter(isIt),
   };
 }
@@ -175,7 +211,7 @@ function runOne(
   environment: RunEnvironment,
 ): Said {
   const { test, values, defined, resources } = prepared;
-  const imported = importedOf(policyNamed(result.policy, prepared), prepared.imported);
+  const imported = importedOf(policyNamed(result.policy, prepared), prepared.policies, prepared.imported);
   if (test.exceptions.length > 0 && imported.policies.length > 0)
     return noVerdict("PolicyExceptions are not carried over: write ShieldExceptions", "PolicyException");
   const held = new HeldPolicies(imported.policies, environment);
@@ -193,13 +229,13 @@ function runOne(
 
 function requestOf(
   resource: unknown,
-  { policy, operation: asked }: KyvernoResult,
+  { operation: asked }: KyvernoResult,
   values: KyvernoValues,
   defined: DefinedResources,
 ): AdmissionRequestLike | string {
   const request = requestFor(resource, defined);
   if (typeof request === "string") return request;
-  const operation = asked ?? values.operation(policy, request.name ?? "") ?? "CREATE";
+  const operation = asked ?? values.operation ?? "CREATE";
   const sub = values.subresource(request.kind.kind);
   const about =
     sub === undefined
@@ -230,15 +266,19 @@ function verdictOf(
       : isMatched
         ? "nothing is wrong with it"
         : "the policy is not about it");
-  const isWanted = status === result.result || (status === "fail" && result.result === "warn");
+  const isWanted =
+    status === result.result ||
+    (status === "fail" && result.result === "warn") ||
+    // Kyverno calls it excluded, and takes that for a pass.
+    (status === "skip" && result.result === "pass");
   if (!isWanted) {
-    const lost = imported.notes.find(({ severity }) => severity === "lost");
     const why = `expected ${result.result}, but it is ${status}: ${came}`;
-    if (lost !== undefined) return noVerdict(`${why} (${lost.path}: ${lost.message})`, lost.message);
+    const lost = unsupportedBy(imported);
+    if (lost !== undefined) return noVerdict(`${why} (${lost})`, lost);
     return status === "error" ? noVerdict(why) : failed(why, isMatched);
   }
   const { patchedResources } = result;
-  if (patchedResources === undefined) return passed(came, isMatched);
+  if (patchedResources === undefined || !isMatched) return passed(came, isMatched);
   return saidOfPatched(mutated ?? resource, patchedResources, read, isMatched);
 }
 
@@ -255,8 +295,13 @@ function saidOfPatched(object: unknown, file: string, read: ReadObjects, isMatch
 
 /** What says nothing does not count, as in Kyverno's comparison. */
 function tidy(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(tidy);
-  if (!isPlain(value)) return value;
-  const entries = Object.entries(value).filter(([key]) => at(value, key) !== undefined);
-  return Object.fromEntries(entries.map(([key, item]) => [key, tidy(item)]));
+  if (Array.isArray(value)) return orNothing(value.map(tidy).filter((item) => item !== undefined));
+  if (!isPlain(value)) return value ?? undefined;
+  const entries = Object.entries(value).map(([key, item]): [string, unknown] => [key, tidy(item)]);
+  const kept = entries.filter(([, item]) => item !== undefined);
+  return kept.length === 0 ? undefined : Object.fromEntries(kept);
+}
+
+function orNothing(items: readonly unknown[]): readonly unknown[] | undefined {
+  return items.length === 0 ? undefined : items;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { ReadObjects } from "./gatekeeper-run.ts";
+import type { ReadObjects } from "./environment.ts";
 import { prepareKyvernoTest, runKyvernoTest } from "./kyverno-run.ts";
 import { isKyvernoTest, readKyvernoTest } from "./kyverno-test.ts";
 
@@ -39,7 +39,7 @@ const inProduction = policy("production", {
 });
 const nobodyDeletes = policy("kept", {
   matchConditions: [{ name: "deletes", expression: "request.operation == 'DELETE'" }],
-  validations: [{ expression: "request.userInfo.username == 'root'", message: "only root" }],
+  validations: [{ expression: "request.userInfo.?username.orValue('') == 'root'", message: "only root" }],
 });
 const vap = {
   apiVersion: "admissionregistration.k8s.io/v1",

@@ -26,6 +26,8 @@ export interface KyvernoTest {
   readonly values: string | Plain | undefined;
   readonly results: readonly KyvernoResult[];
   readonly checks: readonly Plain[];
+  /** What policies would be answered that ask hosts, or Kyverno's global context. */
+  readonly isAsked: boolean;
 }
 
 export interface KyvernoResult {
@@ -40,17 +42,17 @@ export interface KyvernoResult {
   /** What the policy comes to: pass, fail, skip, warn or error. */
   readonly result: string;
   readonly patchedResources: string | undefined;
-  readonly generatedResource: string | undefined;
-  /** CREATE where it is left out. */
+  readonly isAboutGenerated: boolean;
+  /** CREATE where neither it nor the values say it. */
   readonly operation: string | undefined;
-  /** The Kyverno kind of the policy where the test says it: `isValidatingPolicy` and the like. */
-  readonly flags: readonly string[];
 }
 
-const group = "cli.kyverno.io/";
+/** The second is of older tests. */
+const groups = ["cli.kyverno.io/", "kyverno.io/"];
 
 export function isKyvernoTest(object: unknown): boolean {
-  return textAt(object, "apiVersion")?.startsWith(group) === true && textAt(object, "kind") === "Test";
+  const apiVersion = textAt(object, "apiVersion") ?? "";
+  return groups.some((group) => apiVersion.startsWith(group)) && textAt(object, "kind") === "Test";
 }
 
 /** Throws TestFormatError. */
@@ -77,6 +79,7 @@ export function readKyvernoTest(object: unknown, file: string, line: number): Ky
     values: isPlain(values) ? values : textAt(object, "variables"),
     results: recordsAt(object, "results", "").map(([result, path]) => resultOf(result, path)),
     checks: recordsAt(object, "checks", "").map(([check]) => check),
+    isAsked: at(object, "apiCallResponses") !== undefined || at(object, "globalContextEntries") !== undefined,
   };
 }
 
@@ -91,22 +94,29 @@ function resultOf(result: Plain, path: string): KyvernoResult {
     policy,
     rule: textAt(result, "rule"),
     kind: textAt(result, "kind"),
-    resources: [...textsAt(result, "resources", `${path}.`), ...(resource === undefined ? [] : [resource])],
+    resources: [
+      ...textsAt(result, "resources", `${path}.`),
+      ...(resource === undefined ? [] : [resource]),
+      ...recordsAt(result, "resourceSpecs", `${path}.`).flatMap(([spec]) => nameIn(spec)),
+    ],
     namespace: textAt(result, "namespace"),
     result: wanted,
     patchedResources: textAt(result, "patchedResources") ?? textAt(result, "patchedResource"),
-    generatedResource: textAt(result, "generatedResource"),
-    operation: textAt(result, "resourceOperation"),
-    flags: Object.entries(result).flatMap(([key, value]) =>
-      /^is[A-Z]/.test(key) && value === true ? [key] : [],
-    ),
+    isAboutGenerated:
+      at(result, "generatedResource") !== undefined || at(result, "generatedResources") !== undefined,
+    operation: textAt(result, "operation"),
   };
+}
+
+function nameIn(spec: Plain): string[] {
+  const name = textAt(spec, "name");
+  const namespace = textAt(spec, "namespace") ?? "";
+  return name === undefined ? [] : [namespace === "" ? name : `${namespace}/${name}`];
 }
 
 function textsAt(object: unknown, key: string, before: string): readonly string[] {
   const list = at(object, key) ?? [];
   if (!Array.isArray(list)) throw new TestFormatError(`${before}${key}`, "must be a list of texts");
-  // Newer tests write resources as objects where a name alone would be ambiguous.
   return list.map((item: unknown) => {
     if (typeof item === "string") return item;
     throw new TestFormatError(`${before}${key}`, "must be a list of texts");

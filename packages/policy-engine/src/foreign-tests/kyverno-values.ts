@@ -2,13 +2,13 @@
 import { at, isPlain, type Plain, textAt } from "../foreign/plain.ts";
 import type { AdmissionRequestLike } from "../policy-set/request.ts";
 import type { Labels } from "../policy-set/selector.ts";
-import type { ReadObjects } from "./gatekeeper-run.ts";
+import type { ReadObjects } from "./environment.ts";
 import type { KyvernoTest } from "./kyverno-test.ts";
 
 export class KyvernoValues {
   readonly #values: readonly Plain[];
   readonly userInfo: AdmissionRequestLike["userInfo"];
-  /** Objects of the cluster that policies may look at. */
+  /** Objects of the cluster that policies may look at, namespaces among them. */
   readonly clusterObjects: readonly unknown[];
 
   constructor({ values, userInfo, clusterResources }: KyvernoTest, read: ReadObjects) {
@@ -20,14 +20,17 @@ export class KyvernoValues {
     const [info] = objectsIn(userInfo);
     const described = at(info, "userInfo");
     this.userInfo = isPlain(described) ? described : {};
-    this.clusterObjects = clusterResources
-      .flatMap(objectsIn)
-      .flatMap((object) => [
-        ...listAt(object, "spec", "resources"),
-        ...listAt(object, "spec", "crds").flatMap((file) =>
-          typeof file === "string" ? objectsIn(file) : [],
-        ),
-      ]);
+    this.clusterObjects = [
+      ...this.#values.flatMap((each) => listAt(each, "namespaces").map(asNamespace)),
+      ...clusterResources
+        .flatMap(objectsIn)
+        .flatMap((object) => [
+          ...listAt(object, "spec", "resources"),
+          ...listAt(object, "spec", "crds").flatMap((file) =>
+            typeof file === "string" ? objectsIn(file) : [],
+          ),
+        ]),
+    ];
   }
 
   get namespaces(): ReadonlyMap<string, Labels> {
@@ -41,15 +44,10 @@ export class KyvernoValues {
     );
   }
 
-  /** What is done with the resource, where the values say it: of the resource, of the policy, or of all. */
-  operation(policy: string, resource: string): string | undefined {
-    for (const values of this.#values) {
-      const about = listAt(values, "policies").find((each) => textAt(each, "name") === policy);
-      const named = listAt(about, "resources").find((each) => textAt(each, "name") === resource);
-      const found = at(named, "values", operationKey) ?? at(values, "globalValues", operationKey);
-      if (typeof found === "string") return found;
-    }
-    return undefined;
+  /** What is done with the resources, where the values say it. */
+  get operation(): string | undefined {
+    const found = this.#values.map((values) => at(values, "globalValues", "request.operation"));
+    return found.find((operation) => typeof operation === "string");
   }
 
   /** Subresources by kind: `Scale` of deployments. */
@@ -68,9 +66,12 @@ export class KyvernoValues {
   }
 }
 
-const operationKey = "request.operation";
-
 function listAt(object: unknown, ...path: readonly string[]): readonly unknown[] {
   const list = at(object, ...path);
   return Array.isArray(list) ? list : [];
+}
+
+/** They are written without what they are. */
+function asNamespace(object: unknown): unknown {
+  return isPlain(object) ? { ...object, apiVersion: "v1", kind: "Namespace" } : object;
 }
