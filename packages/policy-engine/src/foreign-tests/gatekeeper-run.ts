@@ -137,9 +137,9 @@ function runCase(
   if (typeof request === "string") return noVerdict(request);
   if (!isForGator(constraint)) return judged(each.assertions, [], false);
   const { policies } = held.hold(request, { objects: inventory, now });
-  const problem = policies.find((said) => said.problem !== undefined)?.problem;
   const lost = unsupportedBy(imported);
-  if (problem !== undefined) return noVerdict(problem, lost);
+  const broken = policies.find(({ problem }) => problem !== undefined);
+  if (broken?.problem !== undefined) return noVerdict(broken.problem, broken.lacks ?? lost);
   const isMatched = policies.some((said) => said.isMatched);
   const violations = policies.flatMap((said) => said.violations);
   const said = judged(each.assertions, violations, isMatched);

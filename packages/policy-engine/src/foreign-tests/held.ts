@@ -31,6 +31,8 @@ export interface PolicySaid {
   readonly violations: readonly string[];
   /** Why it came to no verdict. */
   readonly problem?: string | undefined;
+  /** What it would have needed for one, in a few words. */
+  readonly lacks?: string | undefined;
 }
 
 export interface SetSaid {
@@ -110,11 +112,19 @@ function saidBy(
   const findings = verdicts.flatMap(({ denials }) => denials).filter((each) => each.policy === policy);
   const broken = findings.find((finding) => !isVerdict(finding));
   const violations = findings.filter(isVerdict).flatMap(violationsOf);
-  const problem = ask === undefined ? broken?.message : "it asks what only a cluster can answer";
-  if (problem === undefined && !isMatched && neverJudgedNamespaces.includes(namespace))
-    return { policy, isMatched, violations, problem: `ShieldX never judges namespace ${namespace}` };
-  return { policy, isMatched: isMatched || findings.length > 0, violations, problem };
+  const said = { policy, isMatched: isMatched || findings.length > 0, violations };
+  if (ask !== undefined)
+    return { ...said, problem: "it asks what only a cluster can answer", lacks: "questions to a cluster" };
+  if (broken !== undefined) return { ...said, problem: broken.message, lacks: lackedBy.get(broken.code) };
+  if (isMatched || !neverJudgedNamespaces.includes(namespace)) return said;
+  return { ...said, problem: `ShieldX never judges namespace ${namespace}`, lacks: "namespaces never judged" };
 }
+
+const lackedBy: ReadonlyMap<Finding["code"], string> = new Map([
+  ["SchemaUnknown", "lists set by ApplyConfiguration"],
+  ["NotIdempotent", "mutations that do not come to rest"],
+  ["ForbiddenChange", "mutations of what none may change"],
+]);
 
 function isVerdict({ code }: Finding): boolean {
   return code === "PolicyViolation" || code === "MalformedObject";

@@ -5,11 +5,11 @@ import { at, isPlain, textAt } from "../foreign/plain.ts";
 import { type DefinedResources, definedResources } from "../offline/resource-of.ts";
 import type { AdmissionRequestLike } from "../policy-set/request.ts";
 import type { ReadObjects, RunEnvironment } from "./environment.ts";
-import { HeldPolicies, type SetSaid } from "./held.ts";
+import { DEFAULT_NAMESPACE, HeldPolicies, type SetSaid } from "./held.ts";
 import { importProblem, unknownKind, unsupportedBy } from "./import-problem.ts";
 import type { KyvernoResult, KyvernoTest } from "./kyverno-test.ts";
 import { KyvernoValues } from "./kyverno-values.ts";
-import { type ForeignOutcome, failed, noVerdict, passed, type Said } from "./outcome.ts";
+import { type ForeignOutcome, failed, noVerdict, passed, type Said, skipped } from "./outcome.ts";
 import { requestFor } from "./request.ts";
 
 /** A test with its policies, which may have to be compiled before it runs. */
@@ -147,10 +147,10 @@ function nameOf(resource: unknown): string | undefined {
 }
 
 function isMeant(resource: unknown, wanted: string | undefined, { namespace }: KyvernoResult): boolean {
-  if (namespace !== undefined && textAt(resource, "metadata", "namespace") !== namespace) return false;
-  return (
-    wanted === undefined || wanted === textAt(resource, "metadata", "name") || wanted === nameOf(resource)
-  );
+  const name = textAt(resource, "metadata", "name");
+  const own = textAt(resource, "metadata", "namespace") ?? DEFAULT_NAMESPACE;
+  if (namespace !== undefined && own !== namespace) return false;
+  return wanted === undefined || wanted === name || wanted === `${own}/${name}`;
 }
 
 /** Why a result cannot be told at all. */
@@ -255,41 +255,47 @@ function verdictOf(
   imported: Imported,
 ): Said {
   const isMatched = policies.some((said) => said.isMatched);
-  const problem = policies.find((said) => said.problem !== undefined)?.problem;
-  const violations = policies.flatMap((said) => said.violations);
-  const status =
-    problem !== undefined ? "error" : violations.length > 0 ? "fail" : isMatched ? "pass" : "skip";
-  const came =
-    problem ??
-    (violations.length > 0
-      ? violations.join("; ")
-      : isMatched
-        ? "nothing is wrong with it"
-        : "the policy is not about it");
+  const [status, came] = statusOf(policies);
+  const { patchedResources } = result;
+  if (patchedResources !== undefined && isMatched && status !== "error") {
+    const problem = patchProblem(mutated ?? resource, patchedResources, read, isMatched);
+    if (problem !== undefined) return problem;
+  }
   const isWanted =
     status === result.result ||
     (status === "fail" && result.result === "warn") ||
     // Kyverno calls it excluded, and takes that for a pass.
     (status === "skip" && result.result === "pass");
-  if (!isWanted) {
-    const why = `expected ${result.result}, but it is ${status}: ${came}`;
-    const lost = unsupportedBy(imported);
-    if (lost !== undefined) return noVerdict(`${why} (${lost})`, lost);
-    return status === "error" ? noVerdict(why) : failed(why, isMatched);
-  }
-  const { patchedResources } = result;
-  if (patchedResources === undefined || !isMatched) return passed(came, isMatched);
-  return saidOfPatched(mutated ?? resource, patchedResources, read, isMatched);
+  if (isWanted) return passed(came, isMatched);
+  const why = `expected ${result.result}, but it is ${status}: ${came}`;
+  const lacking = policies.find((said) => said.lacks !== undefined)?.lacks ?? unsupportedBy(imported);
+  if (lacking !== undefined) return noVerdict(`${why} (${lacking})`, lacking);
+  return status === "error" ? noVerdict(why) : failed(why, isMatched);
 }
 
-function saidOfPatched(object: unknown, file: string, read: ReadObjects, isMatched: boolean): Said {
+function statusOf(policies: SetSaid["policies"]): readonly [status: string, came: string] {
+  const problem = policies.find((said) => said.problem !== undefined)?.problem;
+  if (problem !== undefined) return ["error", problem];
+  const violations = policies.flatMap((said) => said.violations);
+  if (violations.length > 0) return ["fail", violations.join("; ")];
+  return policies.some((said) => said.isMatched)
+    ? ["pass", "nothing is wrong with it"]
+    : ["skip", "the policy is not about it"];
+}
+
+/** Undefined where the object is as it is to be. */
+function patchProblem(object: unknown, file: string, read: ReadObjects, isMatched: boolean): Said | undefined {
   const found = read(file);
   if (typeof found === "string") return noVerdict(found);
-  const expected = found.find(
-    (each) => textAt(each, "kind") === textAt(object, "kind") && nameOf(each) === nameOf(object),
-  );
-  if (expected === undefined) return noVerdict(`${file} holds no such object`);
-  if (isDeepStrictEqual(tidy(expected), tidy(object))) return passed("it is as it is to be", isMatched);
+  const isSame = (each: unknown): boolean =>
+    textAt(each, "kind") === textAt(object, "kind") &&
+    textAt(each, "metadata", "name") === textAt(object, "metadata", "name") &&
+    (textAt(each, "metadata", "namespace") ?? DEFAULT_NAMESPACE) ===
+      (textAt(object, "metadata", "namespace") ?? DEFAULT_NAMESPACE);
+  const expected = found.find(isSame);
+  if (expected === undefined)
+    return { ...skipped, message: `${file} holds no such object: nothing is compared, as with Kyverno` };
+  if (isDeepStrictEqual(tidy(expected), tidy(object))) return undefined;
   return failed(`it is not as in ${file}: ${JSON.stringify(tidy(object))}`, isMatched);
 }
 
