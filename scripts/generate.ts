@@ -12,6 +12,7 @@ import { argocdSettings } from "./argocd-settings.ts";
 import { dashboardFiles } from "./dashboards/index.ts";
 import { libraryInChart } from "./library-in-chart.ts";
 import { cliPage } from "./reference/cli.ts";
+import { conformancePage } from "./reference/conformance.ts";
 import { lintPage } from "./reference/lint.ts";
 import { metricsPage } from "./reference/metrics.ts";
 import { policiesPage } from "./reference/policies.ts";
@@ -38,6 +39,7 @@ files.set("charts/shieldx/files/rbac/webhooks.yaml", head + stringify(webhooksRb
 files.set("docs/reference/lint.md", lintPage());
 files.set("docs/reference/metrics.md", metricsPage());
 files.set("docs/reference/cli.md", cliPage());
+files.set("docs/reference/conformance.md", conformancePage());
 files.set("docs/reference/policies.md", policiesPage());
 files.set("docs/reference/values.md", valuesPage());
 for (const [path, text] of libraryInChart()) files.set(path, text);

@@ -5,7 +5,7 @@ import { minorOf } from "../policy/command.ts";
 import { compiledRego } from "../policy/compiled-rego.ts";
 import { chosen, suitesIn } from "./collect.ts";
 import { runForeignSuites } from "./foreign.ts";
-import { printCoverage, printJson, printJunit, printSarif, printTable } from "./print.ts";
+import { printJson, printJunit, printSarif, printTable } from "./print.ts";
 import { runRegoSuites } from "./rego.ts";
 import { runSuites, type SuiteResult, totalsOf } from "./run.ts";
 import { testSources } from "./sources.ts";
@@ -98,8 +98,7 @@ function print(
 ): void {
   switch (output) {
     case "table":
-      printTable(results, verbose === true, terminal);
-      if (coverage !== undefined) printCoverage(coverage, terminal);
+      printTable(results, verbose === true, coverage, terminal);
       break;
     case "json":
       printJson(results, coverage, terminal);

@@ -18,8 +18,17 @@ const style: Record<SuiteResult["outcomes"][number]["result"], Style> = {
 const isTold = ({ result }: SuiteResult["outcomes"][number]): boolean =>
   result !== "passed" && result !== "skipped";
 
-/** What failed, or all cases if `isVerbose`; the counts go to stderr. */
-export function printTable(results: readonly SuiteResult[], isVerbose: boolean, terminal: Terminal): void {
+/**
+ * What failed, or all cases if `isVerbose`; the counts go to stderr.
+ *
+ * @param coverage left out where nobody asked for it
+ */
+export function printTable(
+  results: readonly SuiteResult[],
+  isVerbose: boolean,
+  coverage: RegoCoverage | undefined,
+  terminal: Terminal,
+): void {
   const rows = results.flatMap(({ policy, file, line, outcomes }) =>
     outcomes
       .filter((outcome) => isVerbose || isTold(outcome))
@@ -32,7 +41,9 @@ export function printTable(results: readonly SuiteResult[], isVerbose: boolean, 
       ]),
   );
   if (rows.length > 0) terminal.out(table(["where", "policy", "case", "result", "why"], rows));
+  if (coverage !== undefined) printCoverage(coverage, terminal);
   terminal.err(summary(results));
+  if (coverage !== undefined) terminal.err(`${percent(coverage)} of ${coverage.all} lines in Rego covered\n`);
 }
 
 function summary(results: readonly SuiteResult[]): string {
@@ -43,15 +54,13 @@ function summary(results: readonly SuiteResult[]): string {
   return `${count}, ${passed} cases passed, ${failed} failed${leftOut}${without}\n`;
 }
 
-/** Of each file, and of all together on stderr. */
-export function printCoverage(coverage: RegoCoverage, terminal: Terminal): void {
-  const rows = coverage.files.map((file) => [
+function printCoverage({ files }: RegoCoverage, terminal: Terminal): void {
+  const rows = files.map((file) => [
     file.file,
     percent(file),
     file.missed.map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`)).join(", "),
   ]);
   if (rows.length > 0) terminal.out(table(["file", "covered", "lines missed"], rows));
-  terminal.err(`${percent(coverage)} of ${coverage.all} lines in Rego covered\n`);
 }
 
 function percent(of: Pick<RegoCoverage, "covered" | "all">): string {

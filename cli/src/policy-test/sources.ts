@@ -33,7 +33,7 @@ const isModule = (file: string): boolean => file.endsWith(".rego");
 /** Cheaper than reading what is none: a folder may hold thousands of manifests. */
 const foreignGroup = /\b(test\.gatekeeper\.sh|kyverno\.io)\//;
 const ours = /\bshieldx\.io\//;
-const regoTest = /^\s*(todo_)?test_\w/m;
+const regoTest = /^[ \t]*(todo_)?test_\w/m;
 /** OPA's names for documents in a folder of policies. */
 const dataFile = /(^|[\\/])data\.(json|ya?ml)$/;
 

@@ -1,5 +1,6 @@
 import { chmod, mkdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { buildRegoCompiler } from "../../cluster/build/index.ts";
 import { buildHelm, type Cluster, type CommandResult, runCommand } from "../../cluster/index.ts";
 
 const checkout = new URL("../../../", import.meta.url).pathname;
@@ -47,6 +48,8 @@ export class GuideShell {
       HOME: home,
       KUBECONFIG: cluster.kubeconfig,
       NO_COLOR: "1",
+      // A release has it beside shieldctl.
+      SHIELDX_REGO_COMPILER: await buildRegoCompiler(),
       // The checkout is installed already, and is not this test's to change.
       npm_config_offline: "true",
     });

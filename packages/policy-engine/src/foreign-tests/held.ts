@@ -117,7 +117,11 @@ function saidBy(
     return { ...said, problem: "it asks what only a cluster can answer", lacks: "questions to a cluster" };
   if (broken !== undefined) return { ...said, problem: broken.message, lacks: lackedBy.get(broken.code) };
   if (isMatched || !neverJudgedNamespaces.includes(namespace)) return said;
-  return { ...said, problem: `ShieldX never judges namespace ${namespace}`, lacks: "namespaces never judged" };
+  return {
+    ...said,
+    problem: `ShieldX never judges namespace ${namespace}`,
+    lacks: "namespaces never judged",
+  };
 }
 
 const lackedBy: ReadonlyMap<Finding["code"], string> = new Map([

@@ -34,5 +34,6 @@ function placed({ path, message }: Note): string {
 function classOf({ message }: Note): string {
   const own = /([\w.]+)(?:\(\))? is Kyverno's own/.exec(message)?.[1];
   const unknown = own ?? /undeclared reference to '(\w+)'/.exec(message)?.[1];
-  return unknown === undefined ? message : `functions of Kyverno: ${unknown}`;
+  if (unknown === undefined) return message;
+  return unknown === "variables" ? "variables in matchConditions" : `functions of Kyverno: ${unknown}`;
 }

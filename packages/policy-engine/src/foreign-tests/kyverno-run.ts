@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { type Imported, type ImportedPolicy, importPolicies, type ObjectName } from "../foreign/index.ts";
 import { at, isPlain, textAt } from "../foreign/plain.ts";
-import { type DefinedResources, definedResources } from "../offline/resource-of.ts";
+import { type DefinedResources, definedResources, resourceOf } from "../offline/resource-of.ts";
 import type { AdmissionRequestLike } from "../policy-set/request.ts";
 import type { ReadObjects, RunEnvironment } from "./environment.ts";
 import { DEFAULT_NAMESPACE, HeldPolicies, type SetSaid } from "./held.ts";
@@ -35,9 +35,11 @@ export function prepareKyvernoTest(test: KyvernoTest, read: ReadObjects): Prepar
       return [];
     });
   const policies = withBindings(all(test.policies));
-  const resources = all(test.resources);
+  const loaded = all(test.resources);
   const values = new KyvernoValues(test, read);
   const around = [...all(test.paramResources), ...values.clusterObjects];
+  const defined = definedResources([...around, ...loaded]);
+  const resources = loaded.map((resource) => withNamespace(resource, defined));
   const objects = [...policies, ...around, ...resources];
   return {
     test,
@@ -45,9 +47,17 @@ export function prepareKyvernoTest(test: KyvernoTest, read: ReadObjects): Prepar
     policies,
     resources,
     values,
-    defined: definedResources([...around, ...resources]),
+    defined,
     problem: problems[0],
   };
+}
+
+/** As an API server has it by the time policies see it, and the Kyverno CLI too. */
+function withNamespace(resource: unknown, defined: DefinedResources): unknown {
+  const metadata = at(resource, "metadata");
+  const isPlaced = textAt(metadata, "namespace") !== undefined;
+  if (isPlaced || !isPlain(resource) || resourceOf(resource, defined)?.isNamespaced !== true) return resource;
+  return { ...resource, metadata: { ...(isPlain(metadata) ? metadata : {}), namespace: DEFAULT_NAMESPACE } };
 }
 
 const bindingKinds: ReadonlyMap<string, string> = new Map([
@@ -224,7 +234,7 @@ function runOne(
     namespaces: values.namespaces,
     now: environment.now,
   });
-  return verdictOf(said, resource, result, read, imported);
+  return verdictOf(said, resource, result, { read, defined }, imported);
 }
 
 function requestOf(
@@ -251,14 +261,14 @@ function verdictOf(
   { policies, mutated }: SetSaid,
   resource: unknown,
   result: KyvernoResult,
-  read: ReadObjects,
+  files: { readonly read: ReadObjects; readonly defined: DefinedResources },
   imported: Imported,
 ): Said {
   const isMatched = policies.some((said) => said.isMatched);
   const [status, came] = statusOf(policies);
   const { patchedResources } = result;
   if (patchedResources !== undefined && isMatched && status !== "error") {
-    const problem = patchProblem(mutated ?? resource, patchedResources, read, isMatched);
+    const problem = patchProblem(mutated ?? resource, patchedResources, files, isMatched);
     if (problem !== undefined) return problem;
   }
   const isWanted =
@@ -284,7 +294,12 @@ function statusOf(policies: SetSaid["policies"]): readonly [status: string, came
 }
 
 /** Undefined where the object is as it is to be. */
-function patchProblem(object: unknown, file: string, read: ReadObjects, isMatched: boolean): Said | undefined {
+function patchProblem(
+  object: unknown,
+  file: string,
+  { read, defined }: { readonly read: ReadObjects; readonly defined: DefinedResources },
+  isMatched: boolean,
+): Said | undefined {
   const found = read(file);
   if (typeof found === "string") return noVerdict(found);
   const isSame = (each: unknown): boolean =>
@@ -295,7 +310,8 @@ function patchProblem(object: unknown, file: string, read: ReadObjects, isMatche
   const expected = found.find(isSame);
   if (expected === undefined)
     return { ...skipped, message: `${file} holds no such object: nothing is compared, as with Kyverno` };
-  if (isDeepStrictEqual(tidy(expected), tidy(object))) return undefined;
+  const placed = withNamespace(expected, defined);
+  if (isDeepStrictEqual(tidy(placed), tidy(object))) return undefined;
   return failed(`it is not as in ${file}: ${JSON.stringify(tidy(object))}`, isMatched);
 }
 

@@ -133,7 +133,9 @@ describe("tests of the Kyverno CLI", () => {
 
   it("compare what mutations make", () => {
     const patched = (file: string) => result("labelled", "small", "pass", { patchedResources: file });
-    expect(run([patched("patched.yaml"), patched("other.yaml"), patched("gone.yaml"), patched("values.yaml")])).toMatchObject([
+    expect(
+      run([patched("patched.yaml"), patched("other.yaml"), patched("gone.yaml"), patched("values.yaml")]),
+    ).toMatchObject([
       { result: "passed" },
       { result: "failed", message: expect.stringContaining("not as in other.yaml") },
       { result: "error", message: "gone.yaml: no such file" },

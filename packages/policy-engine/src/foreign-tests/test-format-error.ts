@@ -1,7 +1,5 @@
 /** A test file is not what it has to be; the message names the field and what to do. */
 export class TestFormatError extends Error {
-  readonly code = "TEST_FORMAT";
-
   constructor(path: string, message: string) {
     super(`${path}: ${message}`);
     this.name = "TestFormatError";

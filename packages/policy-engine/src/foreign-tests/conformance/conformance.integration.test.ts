@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { publishedFile } from "@shieldx/e2e/cluster/build";
 import { describe, expect, it } from "vitest";
 import { builtCompiler, nativeCompiler } from "../../rego/compiler.test-kit.ts";
-import { gatekeeperModule, runScripted, suiteCases } from "./gatekeeper.test-kit.ts";
+import { expandCases, gatekeeperModule, runScripted, suiteCases } from "./gatekeeper.test-kit.ts";
 import { kyvernoCases, kyvernoModule } from "./kyverno.test-kit.ts";
 import { count, recorded } from "./results.test-kit.ts";
 import { runTrivy, trivyModule } from "./trivy.test-kit.ts";
@@ -14,7 +14,7 @@ const topFolder = (name: string): string => name.slice(0, name.indexOf("/"));
 const differences = {
   kyverno: new Map([
     [
-      "test-mutating-admission-policy/with-two-params/kyverno-test.yaml: change-deployment-replicas-labels: test/Deployment/test-deployment: pass",
+      "test-mutating-admission-policy/with-two-params/kyverno-test.yaml: change-deployment-replicas-labels: test/Deployment/default/test-deployment: pass",
       "parameters as a list",
     ],
   ]),
@@ -35,6 +35,7 @@ describe.skipIf(binary === undefined)("tests of others, unmodified", () => {
     const cases = [
       ...(await suiteCases(root, topFolder)),
       ...(await runScripted(join(root, "test", "test.bats"))),
+      ...expandCases(join(root, "expand", "fixtures")),
     ];
     const { results, unexplained, stale } = count(cases, differences.gatekeeper);
     expect({ unexplained, stale }).toEqual({ unexplained: [], stale: [] });

@@ -1,7 +1,6 @@
 /** Reads test files of others where they lie. */
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
-import { realClock } from "@shieldx/controller-runtime";
 import { parseManifestDocuments, parseManifests } from "@shieldx/crds";
 import type { ImportedPolicy } from "../../foreign/index.ts";
 import { builtCompiler } from "../../rego/compiler.test-kit.ts";
@@ -55,12 +54,18 @@ function yamlBelow(folder: string): string[] {
     .map((name) => join(folder, name));
 }
 
+const clock = {
+  monotonicNow: () => performance.now(),
+  setTimeout: (callback: () => void, delayMs: number) => setTimeout(callback, delayMs),
+  clearTimeout: (handle: NodeJS.Timeout | undefined) => clearTimeout(handle),
+};
+
 /** Compiles what is in Rego, in one go. */
 export async function compiled(imported: readonly ImportedPolicy[]): Promise<RegoLookup | undefined> {
   const compilerFile = await builtCompiler();
   const specs = imported.map(({ policy }) => policy.spec).filter(({ engine }) => engine === "rego");
   if (compilerFile === undefined || specs.length === 0) return undefined;
-  const rego = openRegoPolicies({ compilerFile, clock: realClock, log: () => undefined });
+  const rego = openRegoPolicies({ compilerFile, clock, log: () => undefined });
   rego.want(specs);
   await Promise.all(specs.map((spec) => rego.prepare(spec, 600_000)));
   rego.stop();

@@ -66,6 +66,15 @@ export function scriptedCases(script: string): Scripted[] {
   });
 }
 
+/** What `gator expand` makes of templates; no policy is part of it. */
+export function expandCases(fixtures: string): Counted[] {
+  return readdirSync(fixtures).map((id) => ({
+    folder: "expand",
+    id,
+    outcome: noVerdict("no objects are made up", "ExpansionTemplate"),
+  }));
+}
+
 export async function runScripted(script: string): Promise<Counted[]> {
   const cases = scriptedCases(script);
   const prepared = cases.map((each) => ({ each, ...loaded(each.files, dirname(script)) }));

@@ -21,11 +21,12 @@ export function kyvernoCases(root: string, folderOf: (name: string) => string): 
     documents.flatMap(({ value, line }) => {
       const read = reader(path);
       const prepared = prepareKyvernoTest(readKyvernoTest(value, path, line), read);
-      const kinds = new Map(
-        prepared.policies.map((policy) => [textAt(policy, "metadata", "name"), textAt(policy, "kind") ?? ""]),
-      );
-      const isAboutCel = (policy: string): boolean =>
-        celKinds.test(kinds.get(policy.slice(policy.lastIndexOf("/") + 1)) ?? "");
+      const isAboutCel = (name: string): boolean =>
+        prepared.policies.some(
+          (policy) =>
+            textAt(policy, "metadata", "name") === name.slice(name.lastIndexOf("/") + 1) &&
+            celKinds.test(textAt(policy, "kind") ?? ""),
+        );
       return runKyvernoTest(prepared, read, environment)
         .filter(({ policy }) => isAboutCel(policy))
         .map((outcome) => ({

@@ -44,6 +44,12 @@ export interface Count {
   readonly stale: readonly string[];
 }
 
+/** Errors of ours that say themselves what is different. */
+const told: readonly (readonly [message: RegExp, what: string])[] = [
+  [/\.orValue\([\s\S]*resulted in error: no such overload/, "orValue of what is no optional"],
+  [/Missing closing "quote/, "text that is indented too little"],
+];
+
 /** @param differences known ones by `id`, and what they come from */
 export function count(all: readonly Counted[], differences: ReadonlyMap<string, string> = new Map()): Count {
   const folders = new Map<string, { cases: number; passed: number; others: Map<string, number> }>();
@@ -59,7 +65,7 @@ export function count(all: readonly Counted[], differences: ReadonlyMap<string, 
     }
     const known = differences.get(id);
     if (known !== undefined) met.add(id);
-    const why = outcome.result === "skipped" ? "left out by the test itself" : (known ?? outcome.unsupported);
+    const why = known ?? whyOf(outcome);
     if (why === undefined) unexplained.push(`${folder}: ${id}: ${outcome.result}: ${outcome.message}`);
     else counts.others.set(why, (counts.others.get(why) ?? 0) + 1);
   }
@@ -73,4 +79,9 @@ export function count(all: readonly Counted[], differences: ReadonlyMap<string, 
     unexplained,
     stale: [...differences.keys()].filter((id) => !met.has(id)),
   };
+}
+
+function whyOf({ result, message, unsupported }: Counted["outcome"]): string | undefined {
+  if (result === "skipped") return "left out by the test itself";
+  return unsupported ?? told.find(([pattern]) => pattern.test(message))?.[1];
 }

@@ -1,12 +1,7 @@
 /** Trivy's own tests of its checks of Kubernetes, compiled together with the libraries these use. */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { readAnswer } from "../../rego/compiler/answer.ts";
-import type { RegoCompiler } from "../../rego/compiler/index.ts";
-import { requestLine } from "../../rego/compiler/request.ts";
-import { loadPlan } from "../../rego/plan/index.ts";
+import { nativeRegoCompiler } from "../../rego/compiler.test-kit.ts";
 import { compileRegoTests, type RegoCoverage, runRegoTests } from "../../rego/tests/index.ts";
 import type { Counted } from "./results.test-kit.ts";
 
@@ -42,23 +37,4 @@ export async function runTrivy(root: string, native: string): Promise<TrivyRun> 
     outcome: { result: result === "late" ? ("error" as const) : result, message },
   }));
   return { cases, coverage };
-}
-
-function nativeRegoCompiler(binary: string): RegoCompiler {
-  return {
-    check: async () => undefined,
-    async compile(requests) {
-      const child = spawn(binary, { stdio: ["pipe", "pipe", "inherit"] });
-      const chunks: string[] = [];
-      child.stdout.setEncoding("utf8").on("data", (chunk: string) => chunks.push(chunk));
-      child.stdin.end(requests.map((request, at) => `${requestLine(request, String(at))}\n`).join(""));
-      await once(child, "close");
-      const lines = chunks.join("").split("\n");
-      return requests.map((_, at) => {
-        const answer = readAnswer(lines[at] ?? "");
-        if (answer?.plan === undefined) return { ok: false, problems: answer?.problems ?? [], digest: "" };
-        return { ok: true, plan: loadPlan(answer.plan), digest: "", planned: answer.planned };
-      });
-    },
-  };
 }

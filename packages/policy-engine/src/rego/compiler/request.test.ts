@@ -69,7 +69,26 @@ describe("readAnswer", () => {
     });
   });
 
+  it("reads which tests there are, and what they could cover", () => {
+    const test = { package: "data.a", name: "test_x", plan: "a/test_x", cases: true, file: "a.rego", row: 3 };
+    const line = {
+      id: "1",
+      tests: [test, { ...test, name: "todo_test_y", plan: undefined }],
+      rows: { "a.rego": [1, 2] },
+    };
+    expect(readAnswer(JSON.stringify(line))?.planned).toEqual({
+      tests: [
+        { package: "data.a", name: "test_x", plan: "a/test_x", hasCases: true, file: "a.rego", row: 3 },
+        { package: "data.a", name: "todo_test_y", plan: undefined, hasCases: true, file: "a.rego", row: 3 },
+      ],
+      rows: new Map([["a.rego", [1, 2]]]),
+    });
+  });
+
   it.each([
+    '{"id":"1","tests":[{"package":"data.a"}]}',
+    '{"id":"1","rows":{"a.rego":[0]}}',
+    '{"id":"1","rows":[]}',
     "",
     "{",
     "null",

@@ -25,7 +25,7 @@ export type CompiledRegoTestsOutcome =
 type Modules = CompileRequest["modules"];
 
 /** A library of policies with all its tests is one program. */
-const limits = { answerTimeoutMs: 120_000, memoryBytes: 2 * 1024 * 1024 * 1024 };
+const limits = { answerTimeoutMs: 600_000, memoryBytes: 2 * 1024 * 1024 * 1024 };
 
 /** @param wasmFile the compiler's module (`rego-compiler.wasm`) */
 export function compilerOfRegoTests(wasmFile: string): RegoCompiler {

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { builtCompiler } from "../compiler.test-kit.ts";
+import { builtCompiler, nativeCompiler, nativeRegoCompiler } from "../compiler.test-kit.ts";
 import { compileRegoTests, compilerOfRegoTests, type RegoTestOptions, runRegoTests } from "./index.ts";
 
-const binary = await builtCompiler();
+const binary = await builtCompiler(nativeCompiler);
+const wasmFile = await builtCompiler();
 
 const policy = `package shop
 
@@ -27,7 +28,7 @@ never if {
 `;
 
 async function run(modules: Record<string, string>, options: Partial<RegoTestOptions> = {}) {
-  const compiled = await compileRegoTests(compilerOfRegoTests(binary ?? ""), modules);
+  const compiled = await compileRegoTests(nativeRegoCompiler(binary ?? ""), modules);
   if (!compiled.ok) return { problems: compiled.problems, outcomes: {}, coverage: undefined };
   const { outcomes, coverage } = runRegoTests(compiled, { nowNs: 0n, ...options });
   const byName = Object.fromEntries(outcomes.map(({ name, result, message }) => [name, { result, message }]));
@@ -123,6 +124,15 @@ numbers := {"one": 1, "two": 2, "three": 3}
     const unknown = await run({ "x.rego": "package x\n\ntest_a if nothing(1)\n" });
     expect(unknown.problems).toMatchObject([{ code: "rego_type_error", file: "x.rego", row: 3 }]);
     expect(await run({ "x.rego": "package x\n\na := 1\n" })).toMatchObject({ problems: [], outcomes: {} });
+  });
+
+  it("are compiled by the module that releases hold", async () => {
+    const modules = { "x.rego": "package x\n\ntest_a if 1 + 1 == 2\n" };
+    const compiled = await compileRegoTests(compilerOfRegoTests(wasmFile ?? ""), modules);
+    if (!compiled.ok) throw new Error(JSON.stringify(compiled.problems));
+    expect(runRegoTests(compiled, { nowNs: 0n }).outcomes).toMatchObject([
+      { name: "test_a", result: "passed" },
+    ]);
   });
 
   it("end when their time is over", async () => {
