@@ -33,7 +33,7 @@ spec:
 `,
   );
   await write(
-    "kyverno/resources.yaml",
+    "kyverno/resources/deployments.yaml",
     `{apiVersion: apps/v1, kind: Deployment, metadata: {name: small}, spec: {replicas: 1}}
 ---
 {apiVersion: apps/v1, kind: Deployment, metadata: {name: large}, spec: {replicas: 9}}
@@ -45,7 +45,7 @@ spec:
 kind: Test
 metadata: {name: replicas}
 policies: [../policy.yaml]
-resources: [../resources.yaml]
+resources: [../resources]
 results:
   - {policy: few, kind: Deployment, resources: [small], result: pass}
   - {policy: few, kind: Deployment, resources: [large], result: pass}

@@ -1,5 +1,5 @@
 /** Runs tests in formats of others on what ShieldX makes of the policies they are about. */
-import { readFileSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { ManifestSyntaxError, parseManifests } from "@shieldx/crds";
 import {
@@ -77,9 +77,12 @@ function reader(testFile: string): ReadObjects {
   };
 }
 
+/** Of a folder, all there are in it. */
 function objectsIn(file: string): ReturnType<ReadObjects> {
   try {
-    const { size } = statSync(file);
+    const info = statSync(file);
+    if (info.isDirectory()) return objectsBelow(file);
+    const { size } = info;
     if (size > maxFileBytes) return `${file}: ${size} bytes; at most ${maxFileBytes} bytes are read`;
     return parseManifests(readFileSync(file, "utf8"), file);
   } catch (error) {
@@ -87,4 +90,14 @@ function objectsIn(file: string): ReturnType<ReadObjects> {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return `${file}: no such file`;
     return `${file}: cannot be read: ${error instanceof Error ? error.message : String(error)}`;
   }
+}
+
+function objectsBelow(folder: string): ReturnType<ReadObjects> {
+  const objects: unknown[] = [];
+  for (const name of readdirSync(folder, { recursive: true, encoding: "utf8" }).sort()) {
+    const found = /\.(ya?ml|json)$/i.test(name) ? objectsIn(join(folder, name)) : [];
+    if (typeof found === "string") return found;
+    objects.push(...found);
+  }
+  return objects;
 }

@@ -18,7 +18,6 @@ export interface KyvernoTest {
   readonly exceptions: readonly string[];
   /** Answers to what policies ask of a cluster. */
   readonly clusterResources: readonly string[];
-  readonly context: string | undefined;
   readonly jsonPayloads: readonly string[];
   readonly httpPayloads: readonly string[];
   readonly userInfo: string | undefined;
@@ -26,8 +25,6 @@ export interface KyvernoTest {
   readonly values: string | Plain | undefined;
   readonly results: readonly KyvernoResult[];
   readonly checks: readonly Plain[];
-  /** What policies would be answered that ask hosts, or Kyverno's global context. */
-  readonly isAsked: boolean;
 }
 
 export interface KyvernoResult {
@@ -70,7 +67,6 @@ export function readKyvernoTest(object: unknown, file: string, line: number): Ky
     paramResources: files("paramResources"),
     exceptions: files("exceptions"),
     clusterResources: files("clusterResources"),
-    context: textAt(object, "context"),
     jsonPayloads: [...(payload === undefined ? [] : [payload]), ...files("jsonPayloads")],
     httpPayloads: [textAt(object, "httpPayload"), textAt(object, "envoyPayload")]
       .filter((each) => each !== undefined)
@@ -79,7 +75,6 @@ export function readKyvernoTest(object: unknown, file: string, line: number): Ky
     values: isPlain(values) ? values : textAt(object, "variables"),
     results: recordsAt(object, "results", "").map(([result, path]) => resultOf(result, path)),
     checks: recordsAt(object, "checks", "").map(([check]) => check),
-    isAsked: at(object, "apiCallResponses") !== undefined || at(object, "globalContextEntries") !== undefined,
   };
 }
 
