@@ -7,6 +7,7 @@ import type { AdmissionRequestLike } from "../policy-set/request.ts";
 import type { ReadObjects, RunEnvironment } from "./environment.ts";
 import { DEFAULT_NAMESPACE, HeldPolicies, type SetSaid } from "./held.ts";
 import { importProblem, unknownKind, unsupportedBy } from "./import-problem.ts";
+import { isBinding, withBindings } from "./kyverno-bindings.ts";
 import type { KyvernoResult, KyvernoTest } from "./kyverno-test.ts";
 import { KyvernoValues } from "./kyverno-values.ts";
 import { type ForeignOutcome, failed, noVerdict, passed, type Said, skipped } from "./outcome.ts";
@@ -58,43 +59,6 @@ function withNamespace(resource: unknown, defined: DefinedResources): unknown {
   const isPlaced = textAt(metadata, "namespace") !== undefined;
   if (isPlaced || !isPlain(resource) || resourceOf(resource, defined)?.isNamespaced !== true) return resource;
   return { ...resource, metadata: { ...(isPlain(metadata) ? metadata : {}), namespace: DEFAULT_NAMESPACE } };
-}
-
-const bindingKinds: ReadonlyMap<string, string> = new Map([
-  ["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"],
-  ["MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding"],
-]);
-
-/**
- * The Kyverno CLI holds policies without a binding against everything, and cares for no binding's actions: both are written out,
- * as an API server would want them.
- */
-function withBindings(objects: readonly unknown[]): unknown[] {
-  const given = objects.map((object) =>
-    isBinding(object) && at(object, "spec", "validationActions") === undefined ? denying(object) : object,
-  );
-  const missing = objects.flatMap((policy) => {
-    const kind = bindingKinds.get(textAt(policy, "kind") ?? "");
-    const name = textAt(policy, "metadata", "name");
-    const isBound = objects.some(
-      (object) => isBinding(object) && textAt(object, "spec", "policyName") === name,
-    );
-    if (kind === undefined || isBound) return [];
-    const apiVersion = textAt(policy, "apiVersion");
-    return [denying({ apiVersion, kind, metadata: { name }, spec: { policyName: name } })];
-  });
-  return [...given, ...missing];
-}
-
-function isBinding(object: unknown): boolean {
-  return [...bindingKinds.values()].includes(textAt(object, "kind") ?? "");
-}
-
-function denying(binding: unknown): unknown {
-  const spec = at(binding, "spec");
-  if (!isPlain(binding) || !isPlain(spec) || textAt(binding, "kind")?.startsWith("Validating") !== true)
-    return binding;
-  return { ...binding, spec: { ...spec, validationActions: ["Deny"] } };
 }
 
 export function runKyvernoTest(
