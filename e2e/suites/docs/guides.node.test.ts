@@ -53,6 +53,9 @@ it("leaves no block to others but those of uninstall.node.test.ts", () => {
   expect(apart).toEqual(["uninstall.md"]);
 });
 
+/** Making a release builds all there is, from nothing. */
+const longestMs = 1_200_000;
+
 for (const name of order) {
   const blocks = blocksOf(name).filter(({ isApart }) => !isApart);
   // A page may have none.
@@ -65,14 +68,14 @@ for (const name of order) {
     it.each(blocks)(
       "line $line: $heading",
       async ({ script, mustFail, expected, line }) => {
-        const { code, stdout, stderr } = await shell.run(script);
+        const { code, stdout, stderr } = await shell.run(script, longestMs);
         const output = stdout + stderr;
         const where = `${name}:${line}\n${script}\n--- printed\n${output}`;
         if (mustFail) expect(code, where).not.toBe(0);
         else expect(code, where).toBe(0);
         expect(missingLine(expected, output), where).toBeUndefined();
       },
-      600_000,
+      longestMs + 20_000,
     );
   });
 }

@@ -163,7 +163,7 @@ describe("refusals of a real API server, in words for a condition", () => {
     const full = await waitFor(
       "the quota to hold",
       () => refusal(client.apply(ConfigMap, configMap("full", "a", {}), me)),
-      { timeoutMs: 20_000, intervalMs: 50 },
+      { timeoutMs: 60_000, intervalMs: 50 },
     );
     expect(full).toMatchObject({ reason: "QuotaExceeded" });
     expect(full?.message).toMatch(/exceeded quota: none.*raise that ResourceQuota/);
@@ -181,7 +181,7 @@ describe("refusals of a real API server, in words for a condition", () => {
     const denied = await waitFor(
       "the admission policy to hold",
       () => refusal(client.apply(ConfigMap, configMap("default", "denied", {}), { ...me, dryRun: true })),
-      { timeoutMs: 20_000, intervalMs: 50 },
+      { timeoutMs: 60_000, intervalMs: 50 },
     );
     expect(denied).toMatchObject({ reason: "RefusedByAdmission" });
     expect(denied?.message).toMatch(/'no-denied' .* denied request: no such name.*let that policy/);
