@@ -14,6 +14,8 @@ import { type StillServer, startStillServer } from "./still-server.ts";
 
 const installation = "shieldx-system";
 const lifetimeMs = 86_400_000;
+/** With documents of hundreds of megabytes a process takes minutes. */
+const longestStartMs = 300_000;
 
 /** Where reviews go, and who must answer there. */
 export interface Endpoint {
@@ -102,7 +104,7 @@ export class WebhookStand {
     });
     try {
       const ready = () => answers(`http://127.0.0.1:${health}/readyz`);
-      await waitFor("the webhook is ready", ready, { timeoutMs: 60_000, everyMs: 5 });
+      await waitFor("the webhook is ready", ready, { timeoutMs: longestStartMs, everyMs: 5 });
     } catch (error) {
       await child.stop();
       throw error;
