@@ -9,6 +9,7 @@ import { buildFloor } from "../admission/peers/floor.ts";
 import { eachInLane } from "../lib/load.ts";
 import { MeasuredProcess } from "../lib/measured-process.ts";
 import { median } from "../lib/statistics.ts";
+import { connections, type Served, serve } from "./answers.ts";
 import { type Figure, FigureLines, type Lines, languages } from "./figures.ts";
 import { goalSize, readyMs, reviewsPerSecond, rssMiB } from "./goals.ts";
 import { type Endpoint, WebhookStand } from "./lone-webhook.ts";
@@ -19,12 +20,9 @@ import { changedPod } from "./rules/pod-change.ts";
 import { judgedPods, type PolicyRule, rulesOf, spread } from "./rules/rules.ts";
 import type { PolicyBenchSettings } from "./settings.ts";
 
-const connections = 8;
 const differentPods = 50;
 /** All of them at the size of the goals. */
 const mostRules = 200;
-/** Each round has a new process, whose code is to be compiled as in one that has served for a while. */
-const leastWarmUpSeconds = 1;
 const namespace = "bench-lone";
 const label = "lone";
 
@@ -53,17 +51,17 @@ export async function benchReviews(settings: PolicyBenchSettings): Promise<Lines
   const lines = new FigureLines();
   await eachStand(settings, async (stand, size, language, rules) => {
     const reviews = reviewsOf(rules);
-    const floors: Reviewed[] = [];
-    const ours: Reviewed[] = [];
+    const floors: Served[] = [];
+    const ours: Served[] = [];
     for (let round = 0; round < settings.runs; round++) {
-      floors.push(await review(floor.endpoint, floor.process, reviews, settings.turnSeconds));
+      floors.push(await serve(floor.endpoint, floor.process, reviews, settings.turnSeconds));
       await using webhook = await stand.start();
       await mustBeWhole(webhook.endpoint, rules);
-      ours.push(await review(webhook.endpoint, webhook.process, reviews, settings.turnSeconds));
+      ours.push(await serve(webhook.endpoint, webhook.process, reviews, settings.turnSeconds));
     }
-    const of = (measured: readonly Reviewed[], key: keyof Reviewed): number =>
+    const of = (measured: readonly Served[], key: keyof Served): number =>
       median(measured.map((one) => one[key]));
-    const add = (figure: Figure, key: keyof Reviewed, goal?: number): void => {
+    const add = (figure: Figure, key: keyof Served, goal?: number): void => {
       const ofFloor = key === "rssMiB" ? undefined : of(floors, key);
       lines.add(figure, size, language, of(ours, key), { floor: ofFloor, goal });
     };
@@ -72,30 +70,6 @@ export async function benchReviews(settings: PolicyBenchSettings): Promise<Lines
     add(rss, "rssMiB", size <= goalSize ? rssMiB : undefined);
   });
   return lines.lines;
-}
-
-interface Reviewed {
-  readonly perSecond: number;
-  readonly cpuMs: number;
-  readonly rssMiB: number;
-}
-
-async function review(
-  endpoint: Endpoint,
-  process: MeasuredProcess,
-  reviews: readonly Buffer[],
-  seconds: number,
-): Promise<Reviewed> {
-  await using lanes = await ReviewLanes.open(endpoint, connections);
-  await lanes.load(reviews, Math.max(leastWarmUpSeconds, seconds) * 1_000);
-  const before = process.usage();
-  const load = await lanes.load(reviews, seconds * 1_000);
-  const after = process.usage();
-  return {
-    perSecond: load.requests / load.seconds,
-    cpuMs: (after.cpuMs - before.cpuMs) / load.requests,
-    rssMiB: after.rssBytes / 2 ** 20,
-  };
 }
 
 /** Runs `measure` at each size in each language, with a stand of its own. */

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
+import { fromJson } from "./from-json.ts";
 
 /** How often one process of the webhook saw an exception let something pass since it began. */
 export interface ExceptionUse {
@@ -100,14 +101,4 @@ export function formatExceptionApprovals(approvals: readonly ExceptionApproval[]
 export function parseExceptionApprovals(text: string | undefined): ExceptionApproval[] {
   const rows = approvalsSchema.safeParse(fromJson(text)).data ?? [];
   return rows.map(([uid, generation, user, specDigest]) => ({ uid, generation, user, specDigest }));
-}
-
-function fromJson(text: string | undefined): unknown {
-  if (text === undefined) return undefined;
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { fromJson } from "./from-json.ts";
 
 /** Why a webhook replica cannot judge requests by a policy that it holds. */
 export interface PolicyProblem {
@@ -41,11 +42,5 @@ export function formatPolicyProblems(problems: readonly PolicyProblem[]): string
 
 /** Whatever stands there: what is no such report says nothing. */
 export function parsePolicyProblems(text: string | undefined): readonly PolicyProblem[] {
-  if (text === undefined) return [];
-  try {
-    return reportSchema.safeParse(JSON.parse(text)).data ?? [];
-  } catch (error) {
-    if (error instanceof SyntaxError) return [];
-    throw error;
-  }
+  return reportSchema.safeParse(fromJson(text)).data ?? [];
 }

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { compared } from "../../lib/line.ts";
+import { serve } from "../answers.ts";
 import type { Lines } from "../figures.ts";
 import { WebhookStand } from "../lone-webhook.ts";
 import { ReviewLanes } from "../review-lanes.ts";
@@ -12,7 +13,7 @@ import type { PolicyBenchSettings } from "../settings.ts";
 import { startBundleServer } from "./bundle-server.ts";
 import { startOpa } from "./opa-peer.ts";
 import { rbacModule, rbacPackage, writeRbacData } from "./rbac-data.ts";
-import { serve, servedLines } from "./served.ts";
+import { servedLines } from "./served.ts";
 
 const path = `/v1/data/${rbacPackage.replaceAll(".", "/")}/allow`;
 const megabyte = 1_000_000;

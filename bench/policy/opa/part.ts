@@ -6,6 +6,7 @@ import { chartEnvironment } from "../../admission/shipped.ts";
 import { compared } from "../../lib/line.ts";
 import { MeasuredProcess } from "../../lib/measured-process.ts";
 import { median } from "../../lib/statistics.ts";
+import { type Served, serve } from "../answers.ts";
 import type { Lines } from "../figures.ts";
 import { WebhookStand } from "../lone-webhook.ts";
 import { reviewOf } from "../review.ts";
@@ -13,7 +14,7 @@ import { changedPod } from "../rules/pod-change.ts";
 import type { PolicyBenchSettings } from "../settings.ts";
 import { benchData } from "./data.ts";
 import { opaBenchMs, startOpa } from "./opa-peer.ts";
-import { type Served, serve, servedLines } from "./served.ts";
+import { servedLines } from "./served.ts";
 import { sixRules, sixRulesPackage } from "./six-rules.ts";
 
 const path = `/v1/data/${sixRulesPackage.replaceAll(".", "/")}/deny`;

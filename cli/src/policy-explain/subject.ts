@@ -3,6 +3,7 @@ import type { AdmissionRequestLike, ExplainedSubject } from "@shieldx/policy-eng
 import * as z from "zod";
 import { UsageError } from "../errors.ts";
 import type { Manifest } from "../manifests/read.ts";
+import { userInfo } from "../user-info.ts";
 
 /** How the request is to be made of an object. */
 export interface RequestOptions {
@@ -28,14 +29,7 @@ const admissionRequest = z.looseObject({
   name: word.optional(),
   namespace: word.optional(),
   operation: z.enum(["CREATE", "UPDATE", "DELETE", "CONNECT"]),
-  userInfo: z
-    .looseObject({
-      username: z.string().optional(),
-      uid: z.string().optional(),
-      groups: z.array(z.string()).optional(),
-      extra: z.record(z.string(), z.array(z.string())).optional(),
-    })
-    .default({}),
+  userInfo,
   dryRun: z.boolean().optional(),
 });
 

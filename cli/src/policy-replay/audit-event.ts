@@ -2,20 +2,14 @@
 import { type AdmissionRequestLike, kindOfResource } from "@shieldx/policy-engine";
 import * as z from "zod";
 import type { Manifest } from "../manifests/read.ts";
+import { userInfo } from "../user-info.ts";
 
 const word = z.string().max(512);
 
 const event = z.looseObject({
   stage: word.default("ResponseComplete"),
   verb: word,
-  user: z
-    .looseObject({
-      username: z.string().optional(),
-      uid: z.string().optional(),
-      groups: z.array(z.string()).optional(),
-      extra: z.record(z.string(), z.array(z.string())).optional(),
-    })
-    .default({}),
+  user: userInfo,
   impersonatedUser: z
     .looseObject({ username: z.string().optional(), groups: z.array(z.string()).optional() })
     .optional(),

@@ -1,13 +1,13 @@
 /** Runs tests written in Rego. */
 import {
   compileRegoTests,
-  compilerBeside,
   compilerOfRegoTests,
   type PlainObject,
   type RegoCoverage,
   type RegoTestOutcome,
   runRegoTests,
 } from "@shieldx/policy-engine";
+import { compilerFileOf } from "../policy/compiled-rego.ts";
 import type { CaseOutcome, SuiteResult } from "./run.ts";
 import type { RegoFiles } from "./sources.ts";
 
@@ -17,7 +17,7 @@ export interface RegoSuites {
 }
 
 /**
- * @param regoCompiler the compiler's module; left out, SHIELDX_REGO_COMPILER, or beside the program
+ * @param regoCompiler the compiler's module, as `compilerFileOf` takes it
  * @throws CompilerUnavailableError
  */
 export async function runRegoSuites(
@@ -25,8 +25,7 @@ export async function runRegoSuites(
   regoCompiler: string | undefined,
 ): Promise<RegoSuites> {
   if (all.length === 0) return { results: [], coverage: [] };
-  const { SHIELDX_REGO_COMPILER: fromEnvironment } = process.env;
-  const compiler = compilerOfRegoTests(regoCompiler ?? fromEnvironment ?? compilerBeside(process.argv[1]));
+  const compiler = compilerOfRegoTests(compilerFileOf(regoCompiler));
   const results: SuiteResult[] = [];
   const coverage: RegoCoverage[] = [];
   for (const { modules, data } of all) {

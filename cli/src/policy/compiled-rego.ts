@@ -4,10 +4,16 @@ import { compilerBeside, openRegoPolicies, type RegoLookup } from "@shieldx/poli
 
 const compilingMs = 60_000;
 
+/** @param given by a flag; left out, SHIELDX_REGO_COMPILER, or beside the program */
+export function compilerFileOf(given: string | undefined): string {
+  const { SHIELDX_REGO_COMPILER: fromEnvironment } = process.env;
+  return given ?? fromEnvironment ?? compilerBeside(process.argv[1]);
+}
+
 /**
  * Compiles what is in Rego; a policy that is not compiled becomes a problem of whoever wants it.
  *
- * @param compiler the compiler's module; left out, SHIELDX_REGO_COMPILER, or beside the program
+ * @param compiler the compiler's module, as {@link compilerFileOf} takes it
  */
 export async function compiledRego(
   policies: readonly ShieldPolicy[],
@@ -15,9 +21,11 @@ export async function compiledRego(
 ): Promise<RegoLookup | undefined> {
   const specs = policies.map(({ spec }) => spec).filter(({ engine }) => engine === "rego");
   if (specs.length === 0) return undefined;
-  const { SHIELDX_REGO_COMPILER: fromEnvironment } = process.env;
-  const compilerFile = compiler ?? fromEnvironment ?? compilerBeside(process.argv[1]);
-  const rego = openRegoPolicies({ compilerFile, clock: realClock, log: () => undefined });
+  const rego = openRegoPolicies({
+    compilerFile: compilerFileOf(compiler),
+    clock: realClock,
+    log: () => undefined,
+  });
   rego.want(specs);
   await Promise.all(specs.map((spec) => rego.prepare(spec, compilingMs)));
   rego.stop();

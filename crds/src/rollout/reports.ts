@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { fromJson } from "../from-json.ts";
 import { MAX_FOUND, MAX_FOUND_MESSAGE, type RolloutCounts } from "../shieldpolicy/rollout-status.ts";
 
 /** An object that a version refused, or would have. */
@@ -138,14 +139,4 @@ export function parseRolloutReports(text: string | undefined): RolloutReports | 
     }),
   );
   return { process: report.process, rollouts };
-}
-
-function fromJson(text: string | undefined): unknown {
-  if (text === undefined) return undefined;
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
 }

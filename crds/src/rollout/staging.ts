@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { exceptionSpecDigest } from "../exception-reports.ts";
+import { fromJson } from "../from-json.ts";
 import { type WebhookCalls, webhookCallsOf } from "../kept-policies.ts";
 import { type EnforcedBy, effectiveFailurePolicy, fitsWebhook } from "../shieldpolicy/effective.ts";
 import type { RolloutStage } from "../shieldpolicy/rollout-status.ts";
@@ -99,13 +100,8 @@ function inForceOf(
 }
 
 function parse({ digest, spec: text }: { readonly digest: string; readonly spec: string }) {
-  try {
-    const spec = shieldPolicySchema.shape.spec.safeParse(JSON.parse(text)).data;
-    return spec === undefined ? { spec: undefined } : { digest, spec };
-  } catch (error) {
-    if (error instanceof SyntaxError) return { spec: undefined };
-    throw error;
-  }
+  const spec = shieldPolicySchema.shape.spec.safeParse(fromJson(text)).data;
+  return spec === undefined ? { spec: undefined } : { digest, spec };
 }
 
 /** The same, to be evaluated by the webhook, which is who keeps stages. */

@@ -175,12 +175,7 @@ class Replica {
       planFolder: flags.regoPlans,
       largestBundleMiB: flags.largestBundleMiB,
       clock,
-      readSecret: (name, key) =>
-        readSecretText(
-          client,
-          { namespace: flags.namespace, name, key },
-          "list it in rbac.bundleSecrets of the chart",
-        ),
+      readSecret: this.#secretsListedIn("rbac.bundleSecrets"),
       log: (level, fields, message) => logger[level](fields, message),
     });
     this.#rego.onChange(() => this.#changed());
@@ -352,20 +347,22 @@ class Replica {
 
   /** Registries have a client of their own: those that are slow must not take their turn from hosts that policies call. */
   #verifyImage(): VerifyImage {
-    const { client, clock, flags } = this.#parts;
+    const { clock } = this.#parts;
     const monotonicNow = () => clock.monotonicNow();
     return new ImageVerifier({
       send: new HttpClient({ monotonicNow }).send,
-      readSecret: (name, key) =>
-        readSecretText(
-          client,
-          { namespace: flags.namespace, name, key },
-          "list it in rbac.imageSecrets of the chart",
-        ),
+      readSecret: this.#secretsListedIn("rbac.imageSecrets"),
       monotonicNow,
       now: () => clock.now(),
       onVerified: (result, seconds) => this.#admissionMetrics.images.observe({ result }, seconds),
     }).verify;
+  }
+
+  /** Reads Secrets of the installation, as far as a value of the chart grants them. */
+  #secretsListedIn(value: string): (name: string, key: string) => Promise<string> {
+    const { client, flags } = this.#parts;
+    const remedy = `list it in ${value} of the chart`;
+    return (name, key) => readSecretText(client, { namespace: flags.namespace, name, key }, remedy);
   }
 
   /** Else what exceptions let pass since the last renewal would be lost with the process. */
