@@ -103,6 +103,7 @@ export {
   isJudgedByWebhook,
   isOnlyServed,
   isServed,
+  judgesSoFar,
   maxExceptionDurationMs,
   mutates,
   NATIVE_ONLY_GROUPS,

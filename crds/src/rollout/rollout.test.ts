@@ -144,8 +144,7 @@ describe("stagingOf", () => {
 });
 
 describe("webhookCallsFor", () => {
-  const failurePolicies = (over: object) =>
-    webhookCallsFor(policy(over), "Webhook").map((calls) => calls.failurePolicy);
+  const failurePolicies = (over: object) => webhookCallsFor(policy(over)).map((calls) => calls.failurePolicy);
 
   it("asks for the new version by Ignore until it acts everywhere, and for the one before as it says itself", () => {
     expect(failurePolicies({})).toEqual(["Ignore", "Fail"]);
@@ -162,9 +161,23 @@ describe("webhookCallsFor", () => {
       matchConstraints: { resourceRules: [], matchPolicy: "Equivalent" },
       rollout,
     } as unknown as ShieldPolicy["spec"];
-    expect(webhookCallsFor({ metadata: {}, spec: cel }, "Native")).toMatchObject([
+    expect(webhookCallsFor({ metadata: {}, spec: cel, status: { enforcedBy: "Native" } })).toMatchObject([
       { engine: "cel", failurePolicy: "Ignore" },
     ]);
+  });
+
+  it("asks the webhook once it is to take over, so that it can", () => {
+    const cel = {
+      engine: "cel",
+      evaluation: "Auto",
+      actions: { admission: "deny" },
+      matchConstraints: { resourceRules: [], matchPolicy: "Equivalent" },
+    } as unknown as ShieldPolicy["spec"];
+    const callsAt = (status: ShieldPolicy["status"]) =>
+      webhookCallsFor({ metadata: {}, spec: cel, ...(status === undefined ? {} : { status }) }).length;
+    expect(callsAt({ enforcedBy: "Native" })).toBe(0);
+    expect(callsAt({ enforcedBy: "Native", handingOverTo: "Webhook" })).toBe(1);
+    expect(callsAt({ enforcedBy: "Webhook", handingOverTo: "Native" })).toBe(1);
   });
 });
 

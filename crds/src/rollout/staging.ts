@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { exceptionSpecDigest } from "../exception-reports.ts";
 import { fromJson } from "../from-json.ts";
 import { type WebhookCalls, webhookCallsOf } from "../kept-policies.ts";
-import { type EnforcedBy, effectiveFailurePolicy, fitsWebhook } from "../shieldpolicy/effective.ts";
+import { effectiveFailurePolicy, fitsWebhook, judgesSoFar } from "../shieldpolicy/effective.ts";
 import type { RolloutStage } from "../shieldpolicy/rollout-status.ts";
 import { type ShieldPolicy, type ShieldPolicySpec, shieldPolicySchema } from "../shieldpolicy/schema.ts";
 
@@ -138,9 +138,9 @@ export function actsInNamespace(policy: string, percent: number, namespace: stri
  * Ignore: while nobody answers it must refuse nothing where it does not act. One that does is called for by both, so that
  * no request meets neither while the configurations are changed one after the other.
  */
-export function webhookCallsFor(policy: StagedPolicy, enforcedBy: EnforcedBy): readonly WebhookCalls[] {
+export function webhookCallsFor(policy: StagedPolicy): readonly WebhookCalls[] {
   const staging = stagingOf(policy);
-  if (staging === undefined) return listOf(webhookCallsOf(policy.spec, enforcedBy));
+  if (staging === undefined) return listOf(webhookCallsOf(policy.spec, judgesSoFar(policy.status)));
   const spec = inWebhook(policy.spec);
   const { inForce } = staging;
   const before =

@@ -63,8 +63,13 @@ export function effectiveReinvocation(
 /** `status.enforcedBy`: who acts on requests so far. */
 export type EnforcedBy = ShieldPolicyStatus["enforcedBy"];
 
+/** Who judges requests, by a policy's status: the webhook already while it is made ready to take over. */
+export function judgesSoFar(status: ShieldPolicyStatus | undefined): EnforcedBy {
+  return status?.handingOverTo === "Webhook" ? "Webhook" : status?.enforcedBy;
+}
+
 /**
- * Whether the webhook judges requests under the policy. Where the API server is to take over, the webhook goes on until
+ * Whether the webhook judges requests under the policy, where `enforcedBy` is who {@link judgesSoFar}. Where the API server is to take over, the webhook goes on until
  * the policy's status says that it has: no request is to find nobody.
  */
 export function isJudgedByWebhook(spec: ShieldPolicySpec, enforcedBy: EnforcedBy): boolean {

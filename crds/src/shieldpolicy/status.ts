@@ -37,6 +37,12 @@ export const shieldPolicyStatus = z.object({
         "or None. Exactly one of them acts.",
     )
     .exactOptional(),
+  handingOverTo: z
+    .enum(["Native", "Webhook"])
+    .describe(
+      "Who is to act instead of enforcedBy, and is being made ready for it. Left out once that has taken over.",
+    )
+    .exactOptional(),
   enforcedByReason: text({ max: 1024 }).describe("Why it is that one.").exactOptional(),
   podSecurityVersion: text({ max: 16 })
     .describe("Version of the Pod Security Standards that is judged by, where the policy says latest.")

@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Informer, Logger } from "@shieldx/controller-runtime";
 import {
   formatKeptPolicies,
+  judgesSoFar,
   type ShieldException,
   type ShieldPolicy,
   stagingKey,
@@ -191,13 +192,13 @@ function isRelevant(before: Watched, after: Watched): boolean {
     a.uid !== b.uid ||
     a.generation !== b.generation ||
     a.deletionTimestamp !== b.deletionTimestamp ||
-    enforcedBy(before) !== enforcedBy(after) ||
+    whoJudges(before) !== whoJudges(after) ||
     stagingOfWatched(before) !== stagingOfWatched(after)
   );
 }
 
-function enforcedBy({ status }: Watched): string | undefined {
-  return status !== undefined && "enforcedBy" in status ? status.enforcedBy : undefined;
+function whoJudges({ spec, status }: Watched): string | undefined {
+  return "engine" in spec ? judgesSoFar(status as ShieldPolicy["status"]) : undefined;
 }
 
 function stagingOfWatched(object: Watched): string {

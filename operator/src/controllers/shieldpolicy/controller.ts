@@ -26,6 +26,7 @@ import { caSecret, OURS, replicaLeases } from "../../watched.ts";
 import {
   decideStatus,
   type Enforcer,
+  type HandingOver,
   IN_FORCE_NATIVELY,
   type NativeState,
   type Obstruction,
@@ -48,6 +49,7 @@ const OWN_STATUS_FIELDS = [
   "observedGeneration",
   "conditions",
   "enforcedBy",
+  "handingOverTo",
   "enforcedByReason",
   "podSecurityVersion",
   "digest",
@@ -274,7 +276,7 @@ export function shieldPolicyController(operator: OperatorContext): ControllerDef
 
 interface InLine {
   readonly enforcer: StatusObservation["enforcer"];
-  readonly handingOver: Obstruction | undefined;
+  readonly handingOver: HandingOver | undefined;
   readonly waitMs: number | undefined;
 }
 
@@ -293,7 +295,7 @@ function former(
   const message = `handing over: ${why}`;
   return {
     enforcer: { by, reason: message },
-    handingOver: { reason, message },
+    handingOver: { to: by === "Native" ? "Webhook" : "Native", reason, message },
     waitMs: waitMs ?? LOOK_FOR_SUCCESSOR_MS,
   };
 }

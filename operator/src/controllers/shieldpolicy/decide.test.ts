@@ -337,3 +337,13 @@ describe("decideStatus", () => {
     );
   });
 });
+
+it("says who is to follow while the former enforcer still acts, so that the webhook can be made ready", () => {
+  const handingOver = { to: "Webhook", reason: "HandingOver", message: "handing over: not yet" } as const;
+  const enforcer = { by: "Native", reason: handingOver.message } as const;
+  expect(decideStatus(observation(cel(), { handingOver, enforcer }), T0)).toMatchObject({
+    enforcedBy: "Native",
+    handingOverTo: "Webhook",
+  });
+  expect(decideStatus(observation(cel()), T0)).not.toHaveProperty("handingOverTo");
+});

@@ -77,6 +77,11 @@ export interface Obstruction {
   readonly message: string;
 }
 
+/** Who is to follow the enforcer, and what that waits for. */
+export interface HandingOver extends Obstruction {
+  readonly to: "Native" | "Webhook";
+}
+
 /** How the objects of a native policy are on the server after apply. */
 export interface NativeState {
   /** Why the API server does not take what we rendered. */
@@ -113,7 +118,7 @@ export interface StatusObservation {
   readonly problem: CompileProblem | undefined;
   readonly enforcer: { readonly by: Enforcer; readonly reason: string };
   /** Who is to follow whom, and what that waits for, while the enforcer is still the former one. */
-  readonly handingOver: Obstruction | undefined;
+  readonly handingOver: HandingOver | undefined;
   readonly native: NativeState | undefined;
   readonly webhook: WebhookState;
   /** Set where the newest version is not in force everywhere. */
@@ -140,6 +145,7 @@ export function decideStatus(observed: StatusObservation, now: number): OwnStatu
     observedGeneration: generation,
     conditions: conditionsOf(conclusion, observed.previousConditions ?? [], generation, now),
     enforcedBy,
+    ...(observed.handingOver === undefined ? {} : { handingOverTo: observed.handingOver.to }),
     enforcedByReason: bounded(
       observed.problem === undefined ? observed.enforcer.reason : describeProblem(observed.problem),
       1024,

@@ -70,7 +70,7 @@ export function observePolicy(
   const exceptions = observeExceptions(operator, context, policy, now);
   const newest = {
     member: memberOf(policy),
-    calls: webhookCallsFor(asPolicy(policy), policy.status?.enforcedBy),
+    calls: webhookCallsFor(asPolicy(policy)),
   };
   const isPassing = problem !== undefined && isTransient(problem.code);
   // What we have not compiled yet, replicas may hold as it is; what does not compile they can only keep.

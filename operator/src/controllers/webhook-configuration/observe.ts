@@ -48,7 +48,7 @@ export function policiesOf<P>(
     const status = statuses.get(name);
     const isLoaded = world.loadedBy(live, [{ name, uid, generation }]) > 0;
     const policy = { ...source, ...(status === undefined ? {} : { status }) };
-    return webhookCallsFor(policy, status?.enforcedBy).map((calls) => ({ name, calls, isLoaded }));
+    return webhookCallsFor(policy).map((calls) => ({ name, calls, isLoaded }));
   });
   const kept = world.keptBy(possible).map(({ name, calls }) => ({ name, calls, isLoaded: true }));
   return [...compiled, ...kept].flatMap(({ name, calls, isLoaded }) => {

@@ -1,3 +1,4 @@
+export { describeMissing, type MissingFunction, missingOnServer } from "../cel/admission/server-functions.ts";
 export type { FoldedExceptions } from "./exception-condition.ts";
 export { type Alone, type Fragment, fragmentOf } from "./fragment.ts";
 export { FEWEST_TO_MERGE, type Group, type Grouping, groupFragments, isGroupName } from "./grouping.ts";
@@ -28,4 +29,3 @@ export {
   type RenderOptions,
   renderAdmissionPolicy,
 } from "./render.ts";
-export { describeMissing, type MissingFunction, missingOnServer } from "./server-functions.ts";

@@ -7,7 +7,7 @@ import { functionCatalogue } from "../../testing/cel-oracle/function-catalogue.t
 import { type OraclePolicy, oraclePolicy } from "../../testing/cel-oracle/policies.ts";
 import { compileCelRules } from "../cel/admission/compile.ts";
 import { CelRulesError } from "../cel/admission/errors.ts";
-import { missingOnServer } from "./server-functions.ts";
+import { missingOnServer } from "../cel/admission/server-functions.ts";
 
 const firstSeed = Number(process.env.SHIELDX_SEED ?? 20_260_101);
 /** Each function of the catalogue is in turn in two rules. */

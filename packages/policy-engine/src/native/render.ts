@@ -4,6 +4,7 @@ import {
   type ShieldPolicy,
   type ShieldPolicySpec,
 } from "@shieldx/crds";
+import { describeMissing, missingOnServer } from "../cel/admission/server-functions.ts";
 import { compileCelTerms } from "../policy-set/compile.ts";
 import { PolicyCompileError } from "../policy-set/errors.ts";
 import { coversOperation } from "../policy-set/resource-rules.ts";
@@ -17,7 +18,6 @@ import {
   NOT_NAMESPACE_CLEANUP,
   reservedConditions,
 } from "./reserved-conditions.ts";
-import { describeMissing, missingOnServer } from "./server-functions.ts";
 import { withNamedMessages } from "./validation-messages.ts";
 
 export interface RenderedMetadata {

@@ -1,6 +1,7 @@
 import {
   inWebhook,
   isJudgedByWebhook,
+  judgesSoFar,
   type KeptPolicy,
   rolloutDigest,
   type ShieldException,
@@ -73,7 +74,7 @@ export function buildPolicySet(input: PolicySetInput): PolicySet {
 
 /** Of a policy that is going in by stages, the calls of the version before: what is new must not be in the way. */
 function keptPolicyOf({ name, uid, generation, source }: CompiledPolicy): KeptPolicy {
-  const calls = webhookCallsFor(source, source.status?.enforcedBy).at(-1);
+  const calls = webhookCallsFor(source).at(-1);
   return { name, uid, generation, ...(calls === undefined ? {} : { calls }) };
 }
 
@@ -211,8 +212,8 @@ function* requirePassingTestsOnce(compiled: CompiledPolicy, input: PolicySetInpu
 function isSameForWebhook({ source }: CompiledPolicy, policy: ShieldPolicy): boolean {
   const { spec, status } = policy;
   return (
-    isJudgedByWebhook(source.spec, source.status?.enforcedBy) ===
-      isJudgedByWebhook(spec, status?.enforcedBy) && stagingKey(source) === stagingKey(policy)
+    isJudgedByWebhook(source.spec, judgesSoFar(source.status)) ===
+      isJudgedByWebhook(spec, judgesSoFar(status)) && stagingKey(source) === stagingKey(policy)
   );
 }
 

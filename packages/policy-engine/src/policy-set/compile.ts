@@ -5,6 +5,7 @@ import {
   inWebhook,
   isJudgedByWebhook,
   isOnlyServed,
+  judgesSoFar,
   maxExceptionDurationMs,
   mutates,
   NATIVE_ONLY_GROUPS,
@@ -13,6 +14,7 @@ import {
   stagingOf,
   validates,
 } from "@shieldx/crds";
+import { missingOnServer } from "../cel/admission/server-functions.ts";
 import { imagePinner } from "../images/pin.ts";
 import { compileImages, ImageRulesError } from "../images/rules.ts";
 import type { Mutator } from "../mutation/mutator.ts";
@@ -239,7 +241,7 @@ function compilePodSecurity(
 function compileCel(
   base: CompiledBase,
   { spec, status }: ShieldPolicy,
-  { evaluatesNative = false }: CompileEnvironment,
+  { evaluatesNative = false, serverMinor }: CompileEnvironment,
 ): CompiledPolicy {
   checkNamesResources(spec);
   if (!hasRules(spec)) {
@@ -250,9 +252,11 @@ function compileCel(
   if (base.background === "audit") checkLooksAtNobody(spec);
   const match = compileMatch(spec.matchConstraints, [], "spec.matchConstraints");
   const policy = { ...base, engine: "cel", match } as const;
-  const isJudged = isJudgedByWebhook(spec, status?.enforcedBy);
+  const isJudged = isJudgedByWebhook(spec, judgesSoFar(status));
   if (isDemanded || base.background === "audit")
     return { ...policy, ...celEngine(spec), isEvaluatedHere: isJudged || isDemanded };
+  if (isJudged && missingOnServer(spec, serverMinor) !== undefined)
+    return { ...policy, ...celEngine(spec), isEvaluatedHere: true };
   if (isJudged) return { ...policy, ...untilHandedOver(spec) };
   // What the API server evaluates alone need not be understood here.
   return { ...policy, judge: neverHere, isEvaluatedHere: false };

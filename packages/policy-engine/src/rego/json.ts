@@ -1,5 +1,14 @@
 /** Rego's values as JSON, for those who read a result. */
-import { compareStrings, enterValue, entriesOf, isArray, isObject, isSet, type RegoValue } from "./values.ts";
+import {
+  compareStrings,
+  enterValue,
+  entriesOf,
+  isArray,
+  isObject,
+  isSet,
+  type RegoValue,
+  setKey,
+} from "./values.ts";
 import { countWork } from "./work-meter.ts";
 
 /** JSON, with integers beyond ±2^53 as bigint so that none is rounded. */
@@ -28,15 +37,8 @@ export function toJson(value: RegoValue, depth = 0): RegoJson {
   if (isSet(value)) return value.sorted().map(inner);
   const object: Record<string, RegoJson> = {};
   if (!isObject(value)) return object;
-  for (const [key, item] of entriesOf(value)) setOwn(object, keyText(key), inner(item));
+  for (const [key, item] of entriesOf(value)) setKey(object, keyText(key), inner(item));
   return object;
-}
-
-/** Objects made by a policy are read key by key; `__proto__` must not reach the prototype. */
-function setOwn(object: Record<string, RegoJson>, key: string, value: RegoJson): void {
-  if (key === "__proto__")
-    Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });
-  else object[key] = value;
 }
 
 function keyText(key: RegoValue): string {

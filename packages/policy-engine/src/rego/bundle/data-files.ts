@@ -1,7 +1,7 @@
 /** `data.json` and `data.yaml`: documents placed in `data` by the folder they lie in. */
 import { BuiltinError, EvaluationError } from "../builtins/contract.ts";
 import { parseYaml } from "../builtins/yaml.ts";
-import { type RegoValue, ValueDepthError } from "../values.ts";
+import { getKey, type RegoValue, setKey, ValueDepthError } from "../values.ts";
 import { metered } from "../work-meter.ts";
 import { BundleError } from "./errors.ts";
 import { isPlain, readJson } from "./json-file.ts";
@@ -51,14 +51,16 @@ export class DataTree {
     let tree: Tree = this.root;
     for (const [at, folder] of folders.entries()) {
       const isLast = at === folders.length - 1;
-      const there = tree[folder];
+      const there = getKey(tree, folder);
       if (isLast && there === undefined && !isPlain(value)) {
-        tree[folder] = value;
+        setKey<RegoValue>(tree, folder, value);
         return;
       }
-      if (there === undefined) tree[folder] = Object.create(null) as Tree;
-      else if (!isPlain(there) || (isLast && !isPlain(value))) throw conflict(path, folders.slice(0, at + 1));
-      tree = tree[folder] as Tree;
+      if (there !== undefined && (!isPlain(there) || (isLast && !isPlain(value))))
+        throw conflict(path, folders.slice(0, at + 1));
+      const next = (there ?? Object.create(null)) as Tree;
+      if (there === undefined) setKey<RegoValue>(tree, folder, next);
+      tree = next;
     }
     if (!isPlain(value))
       throw new BundleError("INVALID_FILE", "must be an object, as it is the root of data", { file: path });
@@ -92,9 +94,9 @@ export function readYaml(bytes: Uint8Array, path: string): RegoValue {
 /** Objects become one, key by key; anything else may be given once. As deep as JSON may be nested. */
 function merge(tree: Tree, added: Tree, file: string, path: readonly string[]): void {
   for (const key of Object.keys(added)) {
-    const value = added[key] ?? null;
-    const there = tree[key];
-    if (there === undefined) tree[key] = value;
+    const value = getKey(added, key) ?? null;
+    const there = getKey(tree, key);
+    if (there === undefined) setKey<RegoValue>(tree, key, value);
     else if (isPlain(there) && isPlain(value)) merge(there as Tree, value as Tree, file, [...path, key]);
     else throw conflict(file, [...path, key]);
   }

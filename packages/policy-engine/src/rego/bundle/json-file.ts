@@ -10,14 +10,26 @@ import {
   ValueDepthError,
 } from "../values.ts";
 import { BundleError, type BundleErrorCode } from "./errors.ts";
+import { isPlainJson } from "./plain-json.ts";
 import { decodeText } from "./text.ts";
 
 /** @throws BundleError */
 export function readJson(bytes: Uint8Array, file: string, code: BundleErrorCode = "INVALID_FILE"): RegoValue {
+  const text = decodeText(bytes, file);
   try {
-    return parseJson(decodeText(bytes, file));
+    return plainJson(bytes, text) ?? parseJson(text);
   } catch (error) {
     throw jsonFailure(error, file, code);
+  }
+}
+
+/** Undefined where the text must be read with more care, be it to say what is wrong with it. */
+function plainJson(bytes: Uint8Array, text: string): RegoValue | undefined {
+  if (!isPlainJson(bytes)) return undefined;
+  try {
+    return JSON.parse(text) as RegoValue;
+  } catch {
+    return undefined;
   }
 }
 

@@ -1,8 +1,8 @@
 import type { ShieldPolicySpec } from "@shieldx/crds";
 import { describe, expect, it } from "vitest";
-import { admissionLibraries } from "../cel/admission/libraries.ts";
-import { newestMinor } from "../cel/admission/newest-function.ts";
-import { introducedInMinor } from "../cel/kubernetes/libraries.ts";
+import { introducedInMinor } from "../kubernetes/libraries.ts";
+import { admissionLibraries } from "./libraries.ts";
+import { newestMinor } from "./newest-function.ts";
 import { describeMissing, missingOnServer } from "./server-functions.ts";
 
 const specOf = (...expressions: string[]) =>

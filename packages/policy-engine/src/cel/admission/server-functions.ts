@@ -5,9 +5,9 @@
  * Mutations are not looked at: who serves MutatingAdmissionPolicy (1.36) has all that expressions may call here.
  */
 import { effectiveFailurePolicy, type ShieldPolicySpec } from "@shieldx/crds";
-import { compileCelRules } from "../cel/admission/compile.ts";
-import { CelRulesError } from "../cel/admission/errors.ts";
-import { type NewestFunction, newestFunction, newestMinor } from "../cel/admission/newest-function.ts";
+import { compileCelRules } from "./compile.ts";
+import { CelRulesError } from "./errors.ts";
+import { type NewestFunction, newestFunction, newestMinor } from "./newest-function.ts";
 
 /** A function of a policy that the server lacks. */
 export interface MissingFunction extends NewestFunction {
