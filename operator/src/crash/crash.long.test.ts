@@ -9,6 +9,7 @@ import {
   rotationScenario,
   type Scenario,
 } from "./scenarios.test-kit.ts";
+import { MOMENTS } from "./kill-switch.test-kit.ts";
 import { openStage } from "./stage.test-kit.ts";
 
 let opened: { stage: Stage; close(): Promise<void> };
@@ -30,7 +31,8 @@ const cases: readonly (readonly [Scenario, string, Start])[] = [
 ];
 it.each(cases)("%o, killed at each point %s: the same end", async (scenario, how, start) => {
   const startedAt = performance.now();
-  const { points, kills, deaths, wrong } = await enumerate(opened.stage, scenario, start);
+  const told = (line: string) => console.log(`${scenario.name}, ${how}: ${line}`);
+  const { points, kills, deaths, wrong } = await enumerate(opened.stage, scenario, start, MOMENTS, told);
   const seconds = Math.round((performance.now() - startedAt) / 1000);
   console.log(
     `${scenario.name}, ${how}: ${points} points, ${kills} to die at, ${deaths} deaths, ${wrong.length} other ends, ${seconds} s`,

@@ -148,8 +148,8 @@ export async function enumerate(
       if (hasDied) deaths++;
       told(`${point}: ${hasDied ? "died" : "not reached"}`);
     } catch (error) {
-      told(`${point}: another end`);
       wrong.push(`${point}: ${error instanceof Error ? error.message : error}`);
+      told(`another end: ${wrong.at(-1)}`);
     }
   }
   return { points: undisturbed.points.length, kills: points.length, deaths, wrong };

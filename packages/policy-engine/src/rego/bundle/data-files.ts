@@ -28,8 +28,11 @@ export function isDataFile(base: string): boolean {
 /** At least as many as the values of a JSON text, or those a YAML text spells out: each begins behind one of these. */
 export function countValues(bytes: Uint8Array, isYaml: boolean): number {
   let count = 1;
-  for (const byte of bytes)
+  // By index: going through hundreds of megabytes with an iterator takes ten times as long.
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at];
     if (byte === 0x2c || byte === 0x5b || byte === 0x7b || (isYaml && byte === 0x0a)) count += 1;
+  }
   return count;
 }
 
