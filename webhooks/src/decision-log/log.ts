@@ -11,6 +11,8 @@ export interface DecisionLogParts {
   readonly rules: readonly MaskRule[];
   /** Policies may mask and drop, by OPA's names: `data.system.log.mask` and `data.system.log.drop`. */
   readonly source: () => DecisionSource | undefined;
+  /** Of policies that may mask one that is not served so far; undefined where all are that there are. */
+  readonly unservedMask: () => string | undefined;
   /** Events to be sent; undefined where nobody takes them. */
   readonly buffer: EventBuffer | undefined;
   /** Called after each event that went into the buffer. */
@@ -73,6 +75,10 @@ export class DecisionLog {
     if (drop?.kind === "value" && drop.value === true) return undefined;
     const decision = source?.decide({ ...asked, path: maskPath });
     if (decision?.kind === "error") throw new MaskError(`data.system.log.mask failed: ${decision.message}`);
+    // Where nothing is served that masks, it may be because what would mask is not served.
+    const unserved = decision === undefined || decision.kind === "missing" ? this.#parts.unservedMask() : undefined;
+    if (unserved !== undefined)
+      throw new MaskError(`ShieldPolicy ${unserved} may mask them, and is not served: see its status`);
     const more = decision?.kind === "value" ? parseMaskRules(decision.value) : [];
     const rules = [...this.#parts.rules, ...more];
     return rules.length === 0 ? event : mask(event, rules);

@@ -122,7 +122,7 @@ describe("the decision API", () => {
   });
 });
 
-function newLog(more: Record<string, () => Decision> = {}) {
+function newLog(more: Record<string, () => Decision> = {}, unservedMask?: string) {
   const lines: string[] = [];
   const registry = new Registry();
   const buffer = new EventBuffer({ events: 10, bytes: 10_000 }, () => undefined);
@@ -130,6 +130,7 @@ function newLog(more: Record<string, () => Decision> = {}) {
     labels: { id: "one" },
     rules: parseMaskRules(["/input/password"]),
     source: () => source(more),
+    unservedMask: () => unservedMask,
     buffer,
     grown: () => undefined,
     write: (line) => lines.push(line),
@@ -192,6 +193,16 @@ describe("the log of decisions", () => {
       expect([lines, events()]).toEqual([[], []]);
       expect((await lost())["mask-failed"]).toBe(1);
     }
+  });
+
+  it("loses an event while a policy that may mask it is not served", async () => {
+    const { log, lines, events, lost } = newLog({}, "masks");
+    expect((await ask(log)).status).toBe(200);
+    expect([lines, events()]).toEqual([[], []]);
+    expect((await lost())["mask-failed"]).toBe(1);
+    const masked = newLog({ "system/log/mask": () => ({ kind: "undefined" }) }, "masks-more");
+    await ask(masked.log);
+    expect(masked.events()).toHaveLength(1);
   });
 
   it("leaves out what a policy drops", async () => {

@@ -150,6 +150,7 @@ export class Decisions {
       labels: { id: flags.replicaName, version: packageJson.version, ...log.labels },
       rules: log.mask,
       source: () => this.#served.source,
+      unservedMask: () => this.#served.unservedMask,
       buffer,
       grown: () => this.#uploader?.grown(),
       write: log.toConsole ? (line) => process.stdout.write(line) : undefined,

@@ -5,6 +5,7 @@ import {
   CompilerUnavailableError,
   type DecisionSource,
   Documents,
+  packagePath,
   type ServedPolicy,
   type ServeOutcome,
   servePolicy,
@@ -53,6 +54,7 @@ export class ServedPolicies {
   #known = new Map<string, Known>();
   #source: DecisionSource | undefined;
   #problems: readonly ServingProblem[] = [];
+  #unservedMasks: readonly string[] = [];
   #isCompiling = false;
   #isStale = false;
   #building: Promise<void> | undefined;
@@ -82,6 +84,11 @@ export class ServedPolicies {
     if (this.#isCompiling) return "policies are being compiled; try again";
     const [first] = this.#problems;
     return first && inWords(first);
+  }
+
+  /** A policy that is not served in any version, and may say what the decision log must not show; undefined without. */
+  get unservedMask(): string | undefined {
+    return this.#unservedMasks[0];
   }
 
   /** All of these, for the policies' status. */
@@ -126,6 +133,7 @@ export class ServedPolicies {
     if (objects.length > 0 && this.#source === undefined) {
       this.#source = new Documents([]);
       this.#isCompiling = true;
+      this.#unservedMasks = masksAmong(objects, []);
     }
     this.#bundles.want(objects);
     const known = new Map<string, Known>();
@@ -144,6 +152,7 @@ export class ServedPolicies {
     this.#known = known;
     this.#isCompiling = false;
     this.#problems = problems;
+    this.#unservedMasks = masksAmong(objects, served);
     const source = objects.length === 0 ? undefined : new Documents(served);
     if (versions(source) !== versions(this.#source)) {
       const names = served.map(({ name }) => name);
@@ -215,8 +224,9 @@ export class ServedPolicies {
         ? this.#again(uid, kept, message)
         : { uid, version, policy: kept, problem: message };
     } catch (error) {
-      if (!(error instanceof CompilerUnavailableError)) throw error;
-      return this.#again(uid, kept, error.message);
+      if (error instanceof CompilerUnavailableError) return this.#again(uid, kept, error.message);
+      // A defect of ours about one policy must not end the process, nor keep the others from being served.
+      return this.#again(uid, kept, `it could not be compiled: ${String(error)}`);
     }
   }
 
@@ -242,6 +252,25 @@ function asking(objects: readonly ShieldPolicyObject[]): ShieldPolicyObject[] {
   return objects
     .filter(({ spec, metadata }) => isServed(spec) && metadata.deletionTimestamp === undefined)
     .sort((a, b) => (age(a) < age(b) ? -1 : 1));
+}
+
+/** What policies say about masking, by OPA's name. */
+const maskDocument = ["system", "log", "mask"];
+
+/** Names of those that are not served and may have a say in masking: one whose package is not known might. */
+function masksAmong(
+  objects: readonly ShieldPolicyObject[],
+  served: readonly Pick<ServedPolicy, "name">[],
+): string[] {
+  const names = new Set(served.map(({ name }) => name));
+  return objects
+    .filter(({ metadata, spec }) => !names.has(metadata.name) && mayMask(spec.rego?.module))
+    .map(({ metadata }) => metadata.name);
+}
+
+function mayMask(module: string | undefined): boolean {
+  const path = module === undefined ? undefined : packagePath(module);
+  return path === undefined || path.every((name, at) => name === (maskDocument[at] ?? name));
 }
 
 function versions(source: DecisionSource | undefined): string {

@@ -9,6 +9,7 @@ export {
 export { withoutClashes } from "./clashes.ts";
 export { Documents, type ServedDocument, type ServedPolicy } from "./documents.ts";
 export { DocumentError, parseDocument } from "./input.ts";
+export { packagePath } from "./package-path.ts";
 export {
   type PolicyToServe,
   type ServedBundle,

@@ -3,6 +3,7 @@ import {
   builtins,
   type CompileRequest,
   compileRego,
+  MissingBuiltinsError,
   type PlainObject,
   planName,
   type RegoCompiler,
@@ -80,7 +81,14 @@ export async function servePolicy(compiler: RegoCompiler, policy: PolicyToServe)
     entrypoints: documents.map(({ path }) => referenceTo(path)),
   });
   if (!each.ok) return refuse(each.message, each.mayPass);
-  const rego = compileRego(each.plan, builtins);
+  let rego: ServedPolicy["rego"];
+  try {
+    rego = compileRego(each.plan, builtins);
+  } catch (error) {
+    // What is in the policy's source, such as a number of thousands of digits.
+    if (error instanceof MissingBuiltinsError || error instanceof RangeError) return refuse(error.message);
+    throw error;
+  }
   const { digest } = each;
   const served = { name: policy.name, digest, revision: digest, rego, packages, documents };
   return policy.bundle === undefined ? { ok: true, policy: served } : withBundle(served, policy.bundle);
