@@ -47,6 +47,7 @@ export {
   BUNDLE_FAILED,
   formatPolicyProblems,
   NOT_SERVED,
+  NOT_UNDERSTOOD,
   type PolicyProblem,
   parsePolicyProblems,
 } from "./policy-problems.ts";
@@ -68,6 +69,7 @@ export {
   rolloutDigest,
   type StagedPolicy,
   type Staging,
+  isJudgedByStatus,
   stagingKey,
   stagingOf,
   versionDigest,

@@ -31,6 +31,8 @@ export interface KeptPolicy {
   readonly name: string;
   readonly uid: string;
   readonly generation: number;
+  /** Of one that is judged there because its status says so. */
+  readonly isJudgedByStatus?: true | undefined;
   /** Absent where the webhook is not called for it. */
   readonly calls?: WebhookCalls | undefined;
 }
@@ -51,6 +53,7 @@ const reportSchema = z.object({
       name: z.string(),
       uid: z.string(),
       generation: z.int(),
+      isJudgedByStatus: z.literal(true).optional(),
       calls: z
         .object({
           engine: z.enum(["cel", "rego", "images"]).optional(),

@@ -15,6 +15,9 @@ export const BUNDLE_FAILED = "BundleFailed";
 /** Reason of a replica that does not serve a policy's rules over HTTP as they are written. */
 export const NOT_SERVED = "NotServed";
 
+/** Reason of a replica that does not understand a policy which the API server has not taken over yet: failurePolicy decides. */
+export const NOT_UNDERSTOOD = "NotUnderstood";
+
 /** Of a report: annotations of an object share 256 KiB. */
 const mostBytes = 32 * 1024;
 

@@ -3,6 +3,8 @@ export interface Member {
   readonly name: string;
   readonly uid: string;
   readonly generation: number;
+  /** Of a policy that the webhook judges because its status says so: the same generation is another state without. */
+  readonly isJudgedByStatus?: true | undefined;
 }
 
 /**
@@ -36,5 +38,6 @@ export class DigestHistory {
 
 /** Equal for the same state of the same policy or exception. */
 export function keyOf(member: Member): string {
-  return `${member.name}/${member.uid}/${member.generation}`;
+  const state = `${member.name}/${member.uid}/${member.generation}`;
+  return member.isJudgedByStatus === true ? `${state}/judged` : state;
 }

@@ -13,7 +13,7 @@ import {
   ValidatingAdmissionPolicyBinding,
   ValidatingWebhookConfiguration,
 } from "@shieldx/controller-runtime";
-import { stagingKey } from "@shieldx/crds";
+import { isJudgedByStatus, stagingKey } from "@shieldx/crds";
 import type { RegoPolicies } from "@shieldx/policy-engine";
 import type { Registry } from "prom-client";
 import type { OperatorContext } from "./context.ts";
@@ -141,6 +141,8 @@ export function buildOperator(parts: OperatorParts): OperatorContext {
       // A stage is read from the status, and a set that is built by it.
       if (stageOf(old) !== stageOf(now)) changed();
       else ifSpecChanged(old, now);
+      // So is who judges by it, which an audit does not hang on.
+      if (isByStatus(old) !== isByStatus(now)) world.invalidate();
     },
   });
   exceptions.on({ added: changed, deleted: changed, updated: ifSpecChanged });
@@ -229,6 +231,10 @@ interface Versioned {
 
 function stageOf(policy: ShieldPolicyObject): string {
   return stagingKey(asPolicy(policy));
+}
+
+function isByStatus(policy: ShieldPolicyObject): boolean {
+  return isJudgedByStatus(asPolicy(policy));
 }
 
 /** A status write does not move the generation, and a set is not built anew for it. */

@@ -95,6 +95,25 @@ describe("what is known of replicas while a policy does not compile", () => {
     }
   });
 
+  it("does not count a replica that has read a policy, and not yet that it is to judge by it", () => {
+    const specs = regoPolicy("auto", 1, "").spec as Record<string, unknown>;
+    const auto = (enforcedBy?: "Webhook") =>
+      ({
+        ...policy("auto"),
+        spec: { ...specs, engine: "cel", rego: undefined, validations: [{ expression: "false" }] },
+        ...(enforcedBy === undefined ? {} : { status: { enforcedBy } }),
+      }) as unknown as ShieldPolicyObject;
+    policies = [auto()];
+    const before = load();
+    const observer = world();
+    observer.current();
+    policies = [auto("Webhook")];
+    observer.invalidate();
+    leases = [report("late", before), report("current", load(before))];
+    const live = observer.liveReplicas(now);
+    expect(policies.map((each) => observer.loadedBy(live, [memberOf(each)]))).toEqual([1]);
+  });
+
   it("expects more of replicas that have not taken in what broke, or cannot say all; nothing of those that are gone", () => {
     const before = load();
     const late = report("late", before);

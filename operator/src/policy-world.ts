@@ -1,4 +1,4 @@
-import { type EnforcedBy, type KeptPolicy, versionSpecs } from "@shieldx/crds";
+import { type EnforcedBy, isJudgedByStatus, type KeptPolicy, versionSpecs } from "@shieldx/crds";
 import {
   buildPolicySet,
   isTransient,
@@ -243,5 +243,9 @@ export class PolicyWorld {
 
 export function memberOf(object: ShieldPolicyObject | ShieldExceptionObject): Member {
   const { name, namespace, uid = "", generation = 0 } = object.metadata;
-  return { name: namespace === undefined ? name : `${namespace}/${name}`, uid, generation };
+  const member = { name: namespace === undefined ? name : `${namespace}/${name}`, uid, generation };
+  const isPolicy = "engine" in object.spec;
+  return isPolicy && isJudgedByStatus(asPolicy(object as ShieldPolicyObject))
+    ? { ...member, isJudgedByStatus: true }
+    : member;
 }

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { exceptionSpecDigest } from "../exception-reports.ts";
 import { fromJson } from "../from-json.ts";
 import { type WebhookCalls, webhookCallsOf } from "../kept-policies.ts";
-import { effectiveFailurePolicy, fitsWebhook, judgesSoFar } from "../shieldpolicy/effective.ts";
+import { effectiveFailurePolicy, fitsWebhook, isJudgedByWebhook, judgesSoFar } from "../shieldpolicy/effective.ts";
 import type { RolloutStage } from "../shieldpolicy/rollout-status.ts";
 import { type ShieldPolicy, type ShieldPolicySpec, shieldPolicySchema } from "../shieldpolicy/schema.ts";
 
@@ -107,6 +107,16 @@ function parse({ digest, spec: text }: { readonly digest: string; readonly spec:
 /** The same, to be evaluated by the webhook, which is who keeps stages. */
 export function inWebhook(spec: ShieldPolicySpec): ShieldPolicySpec {
   return spec.engine === "cel" ? { ...spec, evaluation: "Webhook" } : spec;
+}
+
+/**
+ * Whether the webhook judges by this version because the status says so: whoever has read the version alone does not judge yet.
+ * A policy that is staged the webhook judges in any case.
+ */
+export function isJudgedByStatus(policy: StagedPolicy): boolean {
+  const { spec, status } = policy;
+  if (spec.engine !== "cel" || spec.evaluation === "Webhook" || stagingOf(policy) !== undefined) return false;
+  return isJudgedByWebhook(spec, judgesSoFar(status));
 }
 
 /** Of all versions that somebody may have to judge by. */

@@ -20,6 +20,7 @@ import {
 } from "@shieldx/controller-runtime";
 import {
   BUNDLE_FAILED,
+  NOT_UNDERSTOOD,
   formatKeptPolicies,
   formatPolicyProblems,
   type PolicyProblem,
@@ -429,6 +430,7 @@ class Replica {
             policyProblems: formatPolicyProblems([
               ...this.#lookedAt.problems(set),
               ...this.#outdatedBundles(set),
+              ...notJudged(set),
               ...this.#decisions.problems,
             ]),
           }),
@@ -487,4 +489,11 @@ function untilAborted(signal: AbortSignal): Promise<void> {
 async function race<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
   const aborted = untilAborted(signal).then(() => Promise.reject<T>(signal.reason));
   return Promise.race([work, aborted]);
+}
+
+/** Policies that the API server is about to evaluate, and that nobody can judge by until then. */
+function notJudged({ policies }: PolicySet): PolicyProblem[] {
+  return policies.flatMap(({ name, notJudged: message }) =>
+    message === undefined ? [] : [{ policy: name, reason: NOT_UNDERSTOOD, message }],
+  );
 }

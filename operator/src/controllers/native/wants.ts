@@ -1,5 +1,5 @@
 import type { ReconcileContext } from "@shieldx/controller-runtime";
-import { canBeKept, type ShieldPolicy, stagingOf, validates } from "@shieldx/crds";
+import { canBeKept, type ShieldPolicy, type Staging, stagingOf, validates } from "@shieldx/crds";
 import {
   type Fragment,
   fragmentOf,
@@ -73,7 +73,7 @@ export class Wants {
     if (compileProblemOf(this.#operator, name) !== undefined) return "as it is";
     const staging = stagingOf(asPolicy(policy));
     // What is on the server is of the version before. It stays where nobody else could go on with that one.
-    if (staging !== undefined && (staging.inForce === undefined || !canBeKept(staging.inForce)))
+    if (staging !== undefined && !this.#goesOnInWebhook(name, staging))
       return isInstalled(name) ? "as it is" : "none";
     const { spec } = inForce(policy);
     // What only mutates has nothing here, but for what a version before it left.
@@ -89,6 +89,12 @@ export class Wants {
       default:
         return "none";
     }
+  }
+
+  /** Whether the webhook acts by the version before: what it does not understand it cannot. */
+  #goesOnInWebhook(name: string, { inForce }: Staging): boolean {
+    const compiled = this.#operator.world.current().policy(name)?.stage?.inForce;
+    return inForce !== undefined && canBeKept(inForce) && compiled !== undefined;
   }
 
   #render(

@@ -1,4 +1,10 @@
-import { FAIL_CONFIGURATION, IGNORE_CONFIGURATION, type WebhookCalls, webhookCallsFor } from "@shieldx/crds";
+import {
+  FAIL_CONFIGURATION,
+  IGNORE_CONFIGURATION,
+  isJudgedByStatus,
+  type WebhookCalls,
+  webhookCallsFor,
+} from "@shieldx/crds";
 import type { OperatorContext } from "../../context.ts";
 import type { ReplicaReport } from "../../replicas.ts";
 import {
@@ -46,8 +52,9 @@ export function policiesOf<P>(
   const statuses = world.statuses();
   const compiled = world.current().policies.flatMap(({ name, uid, generation, source }) => {
     const status = statuses.get(name);
-    const isLoaded = world.loadedBy(live, [{ name, uid, generation }]) > 0;
     const policy = { ...source, ...(status === undefined ? {} : { status }) };
+    const isByStatus = isJudgedByStatus(policy) ? true : undefined;
+    const isLoaded = world.loadedBy(live, [{ name, uid, generation, isJudgedByStatus: isByStatus }]) > 0;
     return webhookCallsFor(policy).map((calls) => ({ name, calls, isLoaded }));
   });
   const kept = world.keptBy(possible).map(({ name, calls }) => ({ name, calls, isLoaded: true }));

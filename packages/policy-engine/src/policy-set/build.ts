@@ -1,5 +1,6 @@
 import {
   inWebhook,
+  isJudgedByStatus,
   isJudgedByWebhook,
   judgesSoFar,
   type KeptPolicy,
@@ -16,6 +17,7 @@ import { byCodePoint } from "../pod-security/check.ts";
 import { passingTestsRequired } from "../policy-tests/require.ts";
 import type { RegoProgram } from "../rego/program/index.ts";
 import { type CompiledPolicy, type CompileEnvironment, compilePolicy } from "./compile.ts";
+import type { PolicySetMember } from "./digest.ts";
 import { PolicyCompileError } from "./errors.ts";
 import { type CompiledException, compileException } from "./exceptions.ts";
 import { PolicySet, type PolicySetProblem } from "./policy-set.ts";
@@ -65,17 +67,21 @@ export function buildPolicySet(input: PolicySetInput): PolicySet {
   const broken = new Set(problems.filter(({ kind }) => kind === "ShieldPolicy").map(({ name }) => name));
   const policyMembers = policies
     .filter(({ name }) => !broken.has(name))
-    .map(({ name, uid, generation }) => ({ name, uid, generation }));
+    .map(memberOf);
   const members = [...policyMembers, ...exceptionMembers];
   const kept = policies.filter(({ name }) => broken.has(name)).map(keptPolicyOf);
   const { serverMinor, neverJudged } = input;
   return new PolicySet({ policies, exceptions, members, kept, problems, serverMinor, neverJudged });
 }
 
+function memberOf({ name, uid, generation, source }: CompiledPolicy): PolicySetMember {
+  return { name, uid, generation, isJudgedByStatus: isJudgedByStatus(source) ? true : undefined };
+}
+
 /** Of a policy that is going in by stages, the calls of the version before: what is new must not be in the way. */
-function keptPolicyOf({ name, uid, generation, source }: CompiledPolicy): KeptPolicy {
-  const calls = webhookCallsFor(source).at(-1);
-  return { name, uid, generation, ...(calls === undefined ? {} : { calls }) };
+function keptPolicyOf(policy: CompiledPolicy): KeptPolicy {
+  const calls = webhookCallsFor(policy.source).at(-1);
+  return { ...memberOf(policy), ...(calls === undefined ? {} : { calls }) };
 }
 
 function compileOrKeep(
@@ -87,11 +93,21 @@ function compileOrKeep(
   const previous = lastOf(policy, input);
   if (previous !== undefined && isUnchanged(previous, policy, input)) return previous;
   const prepared = input.prepared?.get(policy) ?? atOnce(preparation(policy, input));
-  if (prepared.error === undefined) return prepared.compiled;
+  if (prepared.error === undefined) return standingIn(prepared.compiled, previous);
   const { error, program } = prepared;
   const keepsLastGood = previous !== undefined;
   problems.push({ kind: "ShieldPolicy", name, uid, generation, error, keepsLastGood, program });
   return previous;
+}
+
+/**
+ * Of a version that the API server is to evaluate, and that cannot be judged by here until it does: the version before goes on
+ * in its place, for whichever of the calls are made.
+ */
+function standingIn(compiled: CompiledPolicy, before: CompiledPolicy | undefined): CompiledPolicy {
+  if (compiled.notJudged === undefined || before?.isEvaluatedHere !== true) return compiled;
+  const { uid, generation, source, background, exceptions } = compiled;
+  return { ...before, uid, generation, source, background, exceptions, calledBy: "either" };
 }
 
 /** What came of compiling a policy. */

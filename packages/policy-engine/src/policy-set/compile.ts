@@ -24,7 +24,7 @@ import { type AllowedHost, AllowedHostError, parseAllowedHost } from "../rego/ca
 import type { RegoProgram } from "../rego/program/index.ts";
 import type { RegoLookup } from "../rego-policies/state.ts";
 import type { PolicySetMember } from "./digest.ts";
-import { celJudge, compileMutator, mentions } from "./engines/cel.ts";
+import { celJudge, compileMutator, mentions, unableJudge } from "./engines/cel.ts";
 import { imagesJudge } from "./engines/images.ts";
 import { podSecurityJudge } from "./engines/pod-security.ts";
 import { regoJudge } from "./engines/rego.ts";
@@ -82,6 +82,8 @@ export interface CompiledPolicy extends CompiledBase {
   readonly stage?: Stage;
   /** Requests on which it acts; left out, all that it matches. */
   readonly actsOn?: (request: AdmissionRequestLike) => boolean;
+  /** Why it cannot be judged by, though requests are the webhook's until the API server evaluates it. */
+  readonly notJudged?: string;
   /** Calls of which failurePolicy it is held against; left out, of its own. */
   readonly calledBy?: FailurePolicy | "either";
 }
@@ -273,15 +275,19 @@ function celEngine(spec: ShieldPolicy["spec"]): Pick<CompiledPolicy, "judge" | "
   return mutates(spec) ? { judge, mutator: compileMutator(spec) } : { judge };
 }
 
-/** What the API server is about to evaluate is its to understand; until it does, we go on as well as we can. */
+/**
+ * What the API server is about to evaluate is its to understand; until it does, requests are ours, and failurePolicy decides
+ * where we do not understand it and have no version before it.
+ */
 function untilHandedOver(
   spec: ShieldPolicy["spec"],
-): Pick<CompiledPolicy, "judge" | "mutator" | "isEvaluatedHere"> {
+): Pick<CompiledPolicy, "judge" | "mutator" | "isEvaluatedHere" | "notJudged"> {
   try {
     return { ...celEngine(spec), isEvaluatedHere: true };
   } catch (error) {
     if (!(error instanceof PolicyCompileError)) throw error;
-    return { judge: neverHere, isEvaluatedHere: false };
+    const notJudged = `until the API server evaluates it: ${error.message}`;
+    return { judge: unableJudge(notJudged), isEvaluatedHere: true, notJudged };
   }
 }
 

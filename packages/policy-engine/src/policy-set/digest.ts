@@ -6,6 +6,8 @@ export interface PolicySetMember {
   readonly name: string;
   readonly uid: string;
   readonly generation: number;
+  /** Of a policy that is judged by here because its status says so: the same generation is another state without. */
+  readonly isJudgedByStatus?: true | undefined;
 }
 
 /**
@@ -14,7 +16,9 @@ export interface PolicySetMember {
  */
 export function policySetDigest(members: Iterable<PolicySetMember>): string {
   const lines = [...members]
-    .map(({ name, uid, generation }) => JSON.stringify([name, uid, generation]))
+    .map(({ name, uid, generation, isJudgedByStatus }) =>
+      JSON.stringify([name, uid, generation, ...(isJudgedByStatus === true ? ["judged"] : [])]),
+    )
     .sort(byCodePoint);
   return createHash("sha256").update(lines.join("\n")).digest("hex");
 }

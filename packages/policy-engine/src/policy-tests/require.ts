@@ -27,7 +27,8 @@ export function* passingTestsRequired(
 ): Turns<void> {
   const tests = compiled.source.spec.tests ?? [];
   if (tests.length === 0) return;
-  const judged = compiled.judge === neverHere ? compileForTests(compiled.source, environment) : compiled;
+  const isJudged = compiled.judge !== neverHere && compiled.notJudged === undefined;
+  const judged = isJudged ? compiled : compileForTests(compiled.source, environment);
   const outcomes = yield* policyTestRun(judged, tests, options);
   const failures = outcomes.flatMap((outcome, index) =>
     outcome.result === "passed" ? [] : [{ ...outcome, index }],

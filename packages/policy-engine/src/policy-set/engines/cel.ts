@@ -8,7 +8,7 @@ import { type Json, jsonEquals } from "../../cel/kubernetes/json.ts";
 import { celMutator, type Mutator } from "../../mutation/mutator.ts";
 import { isJsonObject } from "../../pod-security/shape-reader.ts";
 import { PolicyCompileError } from "../errors.ts";
-import { type Judge, type Judgement, passes, type Unjudged, type Violation } from "../judgement.ts";
+import { type Judge, type Judgement, neverHere, passes, type Unjudged, type Violation } from "../judgement.ts";
 import { isLeftAlone, namespaceCleaners } from "../left-alone.ts";
 import { paramFinder, paramReferenceOf } from "../params.ts";
 import type { Question } from "../question.ts";
@@ -33,6 +33,18 @@ export function celJudge(spec: ShieldPolicySpec): Judge {
     describe: ({ detail }) => detail,
     partOf: () => "",
     hint: "",
+  };
+}
+
+/** Of rules that cannot be judged by: failurePolicy decides on whatever they are about. */
+export function unableJudge(problem: string): Judge {
+  const reaches: Judge["reaches"] = (group, resource, subresource) =>
+    !isLeftAlone(group, resource, subresource, undefined);
+  return {
+    ...neverHere,
+    reaches,
+    mustPass,
+    judge: () => ({ kind: "fails", code: "EvaluationError", problem }),
   };
 }
 
