@@ -2,13 +2,18 @@ import { expect, it } from "vitest";
 import { withoutClashes } from "./clashes.ts";
 import type { ServedPolicy } from "./documents.ts";
 
-const served = (name: string, packages: readonly string[], roots?: readonly string[]): ServedPolicy => {
+const served = (
+  name: string,
+  packages: readonly string[],
+  roots?: readonly string[],
+  rules: readonly string[] = [],
+): ServedPolicy => {
   const parts = (path: string) => (path === "" ? [] : path.split("/"));
   return {
     name,
     digest: name,
     revision: name,
-    documents: [],
+    documents: rules.map((path) => ({ path: parts(path), entrypoint: path, isRule: true })),
     packages: packages.map(parts),
     rego: { entrypoints: [], evaluate: () => [] },
     ...(roots === undefined ? {} : { roots: roots.map(parts) }),
@@ -27,6 +32,20 @@ it("the later of two policies with one package is not served", () => {
     "a,c",
     "b: package p is served by ShieldPolicy a already: give one of them another package",
   ]);
+});
+
+it("a package lies in no rule of another policy, whichever came first", () => {
+  const [above, below] = [served("a", ["app"], undefined, ["app/authz"]), served("b", ["app/authz"])];
+  expect(outcome(above, below)).toEqual([
+    "a",
+    "b: data.app.authz lies in a rule of ShieldPolicy a: give one of them another package",
+  ]);
+  expect(outcome(below, above)).toEqual([
+    "b",
+    "a: its rule data.app.authz would hide what ShieldPolicy b serves there: give one of them another package",
+  ]);
+  expect(outcome(above, served("c", ["app/authz/more"]))[0]).toBe("a");
+  expect(outcome(above, served("d", ["app/other"], undefined, ["app/other/x"]))).toEqual(["a,d"]);
 });
 
 it("a root of a bundle is a bundle's alone", () => {
