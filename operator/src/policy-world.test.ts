@@ -96,11 +96,11 @@ describe("what is known of replicas while a policy does not compile", () => {
   });
 
   it("does not count a replica that has read a policy, and not yet that it is to judge by it", () => {
-    const specs = regoPolicy("auto", 1, "").spec as Record<string, unknown>;
+    const { rego: _, ...specs } = regoPolicy("auto", 1, "").spec as unknown as Record<string, unknown>;
     const auto = (enforcedBy?: "Webhook") =>
       ({
         ...policy("auto"),
-        spec: { ...specs, engine: "cel", rego: undefined, validations: [{ expression: "false" }] },
+        spec: { ...specs, engine: "cel", validations: [{ expression: "false" }] },
         ...(enforcedBy === undefined ? {} : { status: { enforcedBy } }),
       }) as unknown as ShieldPolicyObject;
     policies = [auto()];

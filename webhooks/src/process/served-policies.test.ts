@@ -59,11 +59,11 @@ describe("policies that are served", () => {
     const compiling = Promise.withResolvers<Awaited<ReturnType<Compile>>>();
     const { policies, subject } = setUp(() => compiling.promise);
     policies.set(served("masks", { module: "package system.log\nmask := []" }));
-    policies.set(served("bundled", { bundle: { url: "https://bundles.example/b.tar.gz" } }));
     await new Promise((done) => setTimeout(done, 10));
     expect(subject.source).toBeDefined();
     expect(subject.unservedMask).toBe("masks");
     policies.remove("masks");
+    policies.set(served("bundled", { bundle: { url: "https://bundles.example/b.tar.gz" } }));
     compiling.resolve([]);
     await subject.settled();
     expect(subject.unservedMask).toBe("bundled");

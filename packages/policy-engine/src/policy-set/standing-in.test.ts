@@ -7,14 +7,14 @@ import type { PolicySet } from "./policy-set.ts";
 
 const none = { exceptions: [], serverMinor: 37 };
 const context = { namespaceLabels: {}, now: newYear };
-const pods = {
+const pods: Partial<ShieldPolicy["spec"]> = {
   matchConstraints: {
     matchPolicy: "Equivalent",
     resourceRules: [
       { apiGroups: [""], apiVersions: ["v1"], operations: ["CREATE"], resources: ["pods"], scope: "*" },
     ],
   },
-} as const;
+};
 
 function version(
   generation: number,
