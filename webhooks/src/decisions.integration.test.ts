@@ -192,6 +192,24 @@ describe.skipIf(wasmFile === undefined)("decisions over HTTP", { timeout: 2 * pa
     expect(webhook.output()).not.toContain("s3cret");
   });
 
+  it("go on beside a policy that compiles and cannot be served, and are not logged while it may mask them", async () => {
+    const health = async () => (await ask("/health?bundles", "", undefined, { method: "GET" })).body;
+    const askForId = async (): Promise<string> => {
+      const { status, body } = await ask(allow, asAlice, token);
+      expect(status).toBe(200);
+      return JSON.parse(body).decision_id;
+    };
+    await bed.apply(policy("masks", "package system.log\n\nmask := 1e2000\n"));
+    await waitFor("told", async () => (await health()).includes("ShieldPolicy masks: a number has more than"));
+    const hidden = await askForId();
+    await bed.kubectl(["delete", "shieldpolicy", "masks"]);
+    await waitFor("gone", async () => (await health()) === "{}\n");
+    const shown = await askForId();
+    // Events come in order.
+    await waitFor("the later one", async () => sink.events.some((event) => event.decision_id === shown));
+    expect(sink.events.some((event) => event.decision_id === hidden)).toBe(false);
+  });
+
   it("follow the policy, and keep to its last good version", async () => {
     await bed.apply(policy("authz", rules("app.authz", "bob")));
     await waitFor("bob", async () => JSON.parse((await ask(allow, asAlice, token)).body).result === false);
