@@ -244,8 +244,8 @@ export class PolicyWorld {
 export function memberOf(object: ShieldPolicyObject | ShieldExceptionObject): Member {
   const { name, namespace, uid = "", generation = 0 } = object.metadata;
   const member = { name: namespace === undefined ? name : `${namespace}/${name}`, uid, generation };
-  const isPolicy = "engine" in object.spec;
-  return isPolicy && isJudgedByStatus(asPolicy(object as ShieldPolicyObject))
+  // Policies are in no namespace.
+  return namespace === undefined && isJudgedByStatus(asPolicy(object as ShieldPolicyObject))
     ? { ...member, isJudgedByStatus: true }
     : member;
 }

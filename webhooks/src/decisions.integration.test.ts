@@ -200,7 +200,9 @@ describe.skipIf(wasmFile === undefined)("decisions over HTTP", { timeout: 2 * pa
       return JSON.parse(body).decision_id;
     };
     await bed.apply(policy("masks", "package system.log\n\nmask := 1e2000\n"));
-    await waitFor("told", async () => (await health()).includes("ShieldPolicy masks: a number has more than"));
+    await waitFor("told", async () =>
+      (await health()).includes("ShieldPolicy masks: a number has more than"),
+    );
     const hidden = await askForId();
     await bed.kubectl(["delete", "shieldpolicy", "masks"]);
     await waitFor("gone", async () => (await health()) === "{}\n");

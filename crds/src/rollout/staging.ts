@@ -2,7 +2,12 @@ import { createHash } from "node:crypto";
 import { exceptionSpecDigest } from "../exception-reports.ts";
 import { fromJson } from "../from-json.ts";
 import { type WebhookCalls, webhookCallsOf } from "../kept-policies.ts";
-import { effectiveFailurePolicy, fitsWebhook, isJudgedByWebhook, judgesSoFar } from "../shieldpolicy/effective.ts";
+import {
+  effectiveFailurePolicy,
+  fitsWebhook,
+  isJudgedByWebhook,
+  judgesSoFar,
+} from "../shieldpolicy/effective.ts";
 import type { RolloutStage } from "../shieldpolicy/rollout-status.ts";
 import { type ShieldPolicy, type ShieldPolicySpec, shieldPolicySchema } from "../shieldpolicy/schema.ts";
 
@@ -115,7 +120,9 @@ export function inWebhook(spec: ShieldPolicySpec): ShieldPolicySpec {
  */
 export function isJudgedByStatus(policy: StagedPolicy): boolean {
   const { spec, status } = policy;
-  if (spec.engine !== "cel" || spec.evaluation === "Webhook" || stagingOf(policy) !== undefined) return false;
+  // A stored policy may lack what its kind requires.
+  if (spec?.engine !== "cel" || spec.evaluation === "Webhook" || stagingOf(policy) !== undefined)
+    return false;
   return isJudgedByWebhook(spec, judgesSoFar(status));
 }
 

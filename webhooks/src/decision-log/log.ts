@@ -76,7 +76,8 @@ export class DecisionLog {
     const decision = source?.decide({ ...asked, path: maskPath });
     if (decision?.kind === "error") throw new MaskError(`data.system.log.mask failed: ${decision.message}`);
     // Where nothing is served that masks, it may be because what would mask is not served.
-    const unserved = decision === undefined || decision.kind === "missing" ? this.#parts.unservedMask() : undefined;
+    const unserved =
+      decision === undefined || decision.kind === "missing" ? this.#parts.unservedMask() : undefined;
     if (unserved !== undefined)
       throw new MaskError(`ShieldPolicy ${unserved} may mask them, and is not served: see its status`);
     const more = decision?.kind === "value" ? parseMaskRules(decision.value) : [];

@@ -20,9 +20,9 @@ import {
 } from "@shieldx/controller-runtime";
 import {
   BUNDLE_FAILED,
-  NOT_UNDERSTOOD,
   formatKeptPolicies,
   formatPolicyProblems,
+  NOT_UNDERSTOOD,
   type PolicyProblem,
   TLS_SECRET,
   WEBHOOK_PATH,

@@ -65,9 +65,7 @@ export function buildPolicySet(input: PolicySetInput): PolicySet {
     }
   }
   const broken = new Set(problems.filter(({ kind }) => kind === "ShieldPolicy").map(({ name }) => name));
-  const policyMembers = policies
-    .filter(({ name }) => !broken.has(name))
-    .map(memberOf);
+  const policyMembers = policies.filter(({ name }) => !broken.has(name)).map(memberOf);
   const members = [...policyMembers, ...exceptionMembers];
   const kept = policies.filter(({ name }) => broken.has(name)).map(keptPolicyOf);
   const { serverMinor, neverJudged } = input;

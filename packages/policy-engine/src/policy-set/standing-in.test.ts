@@ -60,7 +60,9 @@ describe("a version that only the API server understands", () => {
     expect(isRefused(set)).toBe(true);
     expect(set.policy("p")?.notJudged).toContain("laterFunction");
     const { denials } = set.evaluate(admissionRequest(podObject("x")), context);
-    expect(denials).toMatchObject([{ code: "EvaluationError", message: expect.stringContaining("laterFunction") }]);
+    expect(denials).toMatchObject([
+      { code: "EvaluationError", message: expect.stringContaining("laterFunction") },
+    ]);
   });
 });
 

@@ -8,7 +8,14 @@ import { type Json, jsonEquals } from "../../cel/kubernetes/json.ts";
 import { celMutator, type Mutator } from "../../mutation/mutator.ts";
 import { isJsonObject } from "../../pod-security/shape-reader.ts";
 import { PolicyCompileError } from "../errors.ts";
-import { type Judge, type Judgement, neverHere, passes, type Unjudged, type Violation } from "../judgement.ts";
+import {
+  type Judge,
+  type Judgement,
+  neverHere,
+  passes,
+  type Unjudged,
+  type Violation,
+} from "../judgement.ts";
 import { isLeftAlone, namespaceCleaners } from "../left-alone.ts";
 import { paramFinder, paramReferenceOf } from "../params.ts";
 import type { Question } from "../question.ts";
