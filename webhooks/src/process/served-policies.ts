@@ -113,9 +113,18 @@ export class ServedPolicies {
     this.#isStale = true;
     this.#news.resolve();
     this.#news = Promise.withResolvers();
-    this.#building ??= this.#build().finally(() => {
-      this.#building = undefined;
-    });
+    this.#building ??= this.#build()
+      .catch((error: unknown) => {
+        // Admission must not end with it.
+        this.#parts.logger.error(
+          { err: error },
+          "what is served could not be brought up to date; it is tried again",
+        );
+        this.#retry();
+      })
+      .finally(() => {
+        this.#building = undefined;
+      });
   }
 
   async #build(): Promise<void> {
