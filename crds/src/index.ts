@@ -39,7 +39,9 @@ export {
   InvalidObjectError,
   type ObjectProblem,
   type ParseOptions,
+  parseShieldCleanup,
   parseShieldException,
+  parseShieldGenerator,
   parseShieldObject,
   parseShieldPolicy,
 } from "./parse.ts";
@@ -85,6 +87,17 @@ export {
   stepDurationMs,
 } from "./rollout/steps.ts";
 export {
+  DEFAULT_CLEANUP_INTERVAL,
+  DEFAULT_MAX_DELETIONS,
+  MAX_CLEANUP_EXAMPLES,
+  SHIELD_CLEANUP_CONDITIONS,
+  type ShieldCleanup,
+  type ShieldCleanupSpec,
+  type ShieldCleanupStatus,
+  shieldCleanupKind,
+} from "./shieldcleanup/schema.ts";
+export { type CleanupTarget, mayBeCleaned } from "./shieldcleanup/targets.ts";
+export {
   coversEverything,
   nameMatches,
   SHIELD_EXCEPTION_CONDITIONS,
@@ -94,6 +107,20 @@ export {
   shieldExceptionKind,
   shieldExceptionSchema,
 } from "./shieldexception/schema.ts";
+export {
+  GENERATED_KINDS,
+  GENERATION_VERBS,
+  type GeneratedKind,
+  generatedKindOf,
+} from "./shieldgenerator/generated-kinds.ts";
+export {
+  MAX_GENERATOR_PROBLEMS,
+  SHIELD_GENERATOR_CONDITIONS,
+  type ShieldGenerator,
+  type ShieldGeneratorSpec,
+  type ShieldGeneratorStatus,
+  shieldGeneratorKind,
+} from "./shieldgenerator/schema.ts";
 export type { BundleSpec } from "./shieldpolicy/bundle.ts";
 export {
   type EnforcedBy,

@@ -35,6 +35,8 @@ export const LABEL = {
   partOf: "app.kubernetes.io/part-of",
   component: "app.kubernetes.io/component",
   policy: "shieldx.io/policy",
+  /** On a generated object: the name of its ShieldGenerator. Without it the object is nobody's but its owner's. */
+  generator: "shieldx.io/generator",
   /** On the ConfigMap of a handshake probe: the webhook configuration it is about. */
   handshakeProbe: "shieldx.io/handshake-probe",
 } as const;
@@ -66,6 +68,14 @@ export const ANNOTATION = {
   rotate: "shieldx.io/rotate",
   /** On a ShieldPolicy: what somebody asks of its rollout, see `RolloutRequest`. */
   rollout: "shieldx.io/rollout",
+  /** On a generated object: the entry of the ShieldGenerator it was made from. */
+  generated: "shieldx.io/generated",
+  /** On a generated object: "false" where it was made once and is then left alone. */
+  synchronize: "shieldx.io/synchronize",
+  /** On any object: how old it may become, or "never"; counts where a ShieldCleanup says so. */
+  ttl: "shieldx.io/ttl",
+  /** On a ShieldCleanup: anything new asks for one run. */
+  run: "shieldx.io/run",
 } as const;
 
 /** Name of the Lease a webhook replica keeps to say that it serves, and what. */

@@ -2,7 +2,10 @@
 import type * as z from "zod";
 import { kindSchema } from "./definition/custom-resource-definition.ts";
 import type { KindDefinition } from "./definition/kind.ts";
+import { kinds } from "./kinds.ts";
+import { type ShieldCleanup, shieldCleanupKind } from "./shieldcleanup/schema.ts";
 import { type ShieldException, shieldExceptionKind } from "./shieldexception/schema.ts";
+import { type ShieldGenerator, shieldGeneratorKind } from "./shieldgenerator/schema.ts";
 import { type ShieldPolicy, shieldPolicyKind } from "./shieldpolicy/schema.ts";
 import { hostileJson } from "./structural/hostile-json.ts";
 import { withoutNullFields } from "./structural/nulls.ts";
@@ -62,17 +65,42 @@ export function parseShieldException(value: unknown, options: ParseOptions = {})
 }
 
 /**
+ * A ShieldGenerator with its defaults applied.
+ * @throws InvalidObjectError with the field and the remedy of every problem
+ */
+export function parseShieldGenerator(value: unknown, options: ParseOptions = {}): ShieldGenerator {
+  return parseObject(shieldGeneratorKind, value, options);
+}
+
+/**
+ * A ShieldCleanup with its defaults applied.
+ * @throws InvalidObjectError with the field and the remedy of every problem
+ */
+export function parseShieldCleanup(value: unknown, options: ParseOptions = {}): ShieldCleanup {
+  return parseObject(shieldCleanupKind, value, options);
+}
+
+/**
  * An object of any of our kinds, with its defaults applied.
  * @throws InvalidObjectError with the field and the remedy of every problem, also when the kind is none of ours
  */
 export function parseShieldObject(
   value: unknown,
   options: ParseOptions = {},
-): ShieldPolicy | ShieldException {
+): ShieldPolicy | ShieldException | ShieldGenerator | ShieldCleanup {
   const kind = typeof value === "object" && value !== null ? (value as { kind?: unknown }).kind : undefined;
-  if (kind === shieldPolicyKind.kind) return parseShieldPolicy(value, options);
-  if (kind === shieldExceptionKind.kind) return parseShieldException(value, options);
-  const message = `must be one of ${shieldPolicyKind.kind}, ${shieldExceptionKind.kind}; is ${preview(kind)}`;
+  switch (kind) {
+    case shieldPolicyKind.kind:
+      return parseShieldPolicy(value, options);
+    case shieldExceptionKind.kind:
+      return parseShieldException(value, options);
+    case shieldGeneratorKind.kind:
+      return parseShieldGenerator(value, options);
+    case shieldCleanupKind.kind:
+      return parseShieldCleanup(value, options);
+    default:
+  }
+  const message = `must be one of ${kinds.map((each) => each.kind).join(", ")}; is ${preview(kind)}`;
   throw new InvalidObjectError("object", [{ path: "kind", message }]);
 }
 

@@ -8,7 +8,8 @@ import { rule } from "../structural/server-check.ts";
 /** Longest CEL expression we store, in characters. */
 export const MAX_EXPRESSION_LENGTH = 10_240;
 
-const expression = () =>
+/** A CEL expression of a field. */
+export const celExpression = () =>
   text({
     min: 1,
     max: MAX_EXPRESSION_LENGTH,
@@ -20,7 +21,7 @@ const expression = () =>
 export const matchCondition = z
   .object({
     name: qualifiedName().describe("Name of the condition, for logs and metrics."),
-    expression: expression().describe(
+    expression: celExpression().describe(
       "CEL expression over object, oldObject, request and authorizer that says whether the policy applies.",
     ),
   })
@@ -67,7 +68,7 @@ export const variable = z
       pattern: /^[A-Za-z_][A-Za-z0-9_]*$/,
       hint: "a CEL identifier: letters, digits and '_', not beginning with a digit",
     }).describe("Name under which later expressions find the value: variables.<name>."),
-    expression: expression().describe(
+    expression: celExpression().describe(
       "CEL expression that gives the value; it may use variables defined before it.",
     ),
   })
@@ -76,7 +77,7 @@ export const variable = z
 /** `spec.validations[]`. */
 export const validation = z
   .object({
-    expression: expression().describe("CEL expression that must be true for the request to pass."),
+    expression: celExpression().describe("CEL expression that must be true for the request to pass."),
     message: text({
       min: 1,
       max: 1024,
@@ -85,7 +86,7 @@ export const validation = z
     })
       .describe("What to tell the person whose request breaks the rule: what is wrong and what to do.")
       .exactOptional(),
-    messageExpression: expression()
+    messageExpression: celExpression()
       .describe("CEL expression that gives the message as a string; message is used when it fails.")
       .exactOptional(),
     reason: z

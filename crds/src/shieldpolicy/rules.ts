@@ -22,17 +22,6 @@ export const POD_SECURITY_RESOURCES = [
   "cronjobs",
 ] as const;
 
-/** Refuses a field whose behaviour is not built. */
-function notYet(field: keyof SpecFields & string, instead: string): SpecRule {
-  return {
-    rule: `!has(self.${field})`,
-    message: `not yet supported: remove it; ${instead}`,
-    reason: "FieldValueForbidden",
-    fieldPath: `.${field}`,
-    holds: (spec) => spec[field] === undefined,
-  };
-}
-
 function isCelInWebhook({ engine, evaluation }: SpecFields): boolean {
   return engine === "cel" && evaluation === "Webhook";
 }
@@ -213,10 +202,6 @@ const evaluationRules: readonly SpecRule[] = [
   },
 ];
 
-const plannedRules: readonly SpecRule[] = [
-  notYet("generate", "create the objects with the tool that creates the namespaces"),
-];
-
 /** All rules of `ShieldPolicy.spec`, as checks. */
 export const specRules = [
   ...engineRules,
@@ -225,5 +210,4 @@ export const specRules = [
   ...mutationRules,
   ...rolloutRules,
   ...imageRules,
-  ...plannedRules,
 ].map((entry) => rule<SpecFields>(entry));

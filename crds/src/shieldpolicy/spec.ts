@@ -4,7 +4,6 @@ import { actions } from "./actions.ts";
 import { celFields } from "./cel.ts";
 import { exceptions } from "./exceptions.ts";
 import { mutationFields } from "./mutations.ts";
-import { plannedFields } from "./planned.ts";
 import { podSecurity } from "./pod-security.ts";
 import { rego } from "./rego.ts";
 import { rollout } from "./rollout.ts";
@@ -64,7 +63,6 @@ export const specFields = z.object({
         "Until then the version before holds where the new one does not act. Left out, a version is in force at once.",
     )
     .exactOptional(),
-  ...plannedFields,
 });
 
 /** What a rule of `spec` sees: the spec with defaults applied. */

@@ -17,3 +17,4 @@ export { type CallResult, HttpClient, type HttpClientOptions } from "./rego/http
 export { CompilerUnavailableError, type PlainObject } from "./rego/index.ts";
 export * from "./rego/tests/index.ts";
 export * from "./rego-policies/index.ts";
+export * from "./standing/index.ts";

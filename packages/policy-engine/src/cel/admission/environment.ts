@@ -111,6 +111,19 @@ export function typedEnvironment(scope: TypedScope): AdmissionEnvironment {
   ]);
 }
 
+/** The environment of policies about what stands in the cluster: there is no request, and nobody who asks. */
+export function standingEnvironment(scope: {
+  readonly types: AdmissionTypes;
+  readonly seesObject: boolean;
+  readonly hasVariables: boolean;
+}): AdmissionEnvironment {
+  return environmentOf(scope.types, [
+    { name: "namespaceObject", type: NAMESPACE_TYPE },
+    ...(scope.seesObject ? [{ name: "object", type: DYN }] : []),
+    ...(scope.hasVariables ? [{ name: "variables", type: VARIABLES_TYPE }] : []),
+  ]);
+}
+
 function requestVariables(objectType: CelType): Variable[] {
   return [
     { name: "object", type: objectType },
