@@ -1,8 +1,12 @@
 import { type KubeObject, type ResourceType, resourceType } from "@shieldx/controller-runtime";
 import {
+  type ShieldCleanup,
   type ShieldException,
+  type ShieldGenerator,
   type ShieldPolicy,
+  shieldCleanupKind,
   shieldExceptionKind,
+  shieldGeneratorKind,
   shieldPolicyKind,
 } from "@shieldx/crds";
 
@@ -10,6 +14,11 @@ import {
 export type ShieldPolicyObject = KubeObject & Pick<ShieldPolicy, "spec" | "status">;
 /** A ShieldException as the API server returns it. */
 export type ShieldExceptionObject = KubeObject & Pick<ShieldException, "spec" | "status">;
+
+/** A ShieldGenerator as the API server returns it. */
+export type ShieldGeneratorObject = KubeObject & Pick<ShieldGenerator, "spec" | "status">;
+/** A ShieldCleanup as the API server returns it. */
+export type ShieldCleanupObject = KubeObject & Pick<ShieldCleanup, "spec" | "status">;
 
 export const ShieldPolicyType: ResourceType<ShieldPolicyObject> = resourceType<ShieldPolicyObject>({
   group: shieldPolicyKind.group,
@@ -25,6 +34,22 @@ export const ShieldExceptionType: ResourceType<ShieldExceptionObject> = resource
   kind: shieldExceptionKind.kind,
   plural: shieldExceptionKind.plural,
   namespaced: true,
+});
+
+export const ShieldGeneratorType: ResourceType<ShieldGeneratorObject> = resourceType<ShieldGeneratorObject>({
+  group: shieldGeneratorKind.group,
+  version: shieldGeneratorKind.version,
+  kind: shieldGeneratorKind.kind,
+  plural: shieldGeneratorKind.plural,
+  namespaced: false,
+});
+
+export const ShieldCleanupType: ResourceType<ShieldCleanupObject> = resourceType<ShieldCleanupObject>({
+  group: shieldCleanupKind.group,
+  version: shieldCleanupKind.version,
+  kind: shieldCleanupKind.kind,
+  plural: shieldCleanupKind.plural,
+  namespaced: false,
 });
 
 /** `openreports.io/v1alpha1` Report. */

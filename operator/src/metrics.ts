@@ -25,6 +25,11 @@ export interface OperatorMetrics {
   readonly auditCalls: Histogram<"result">;
   readonly auditImages: Histogram<"result">;
   readonly auditPassEnded: Gauge;
+  readonly generatedObjects: Gauge<"generator">;
+  readonly generatedInStep: Gauge<"generator">;
+  readonly generationWrites: Counter<"operation">;
+  readonly cleanupDue: Gauge<"cleanup">;
+  readonly cleanupDeleted: Counter<"cleanup">;
 }
 
 export function createMetrics(registry: Registry): OperatorMetrics {
@@ -44,7 +49,39 @@ export function createMetrics(registry: Registry): OperatorMetrics {
     registers,
   });
   for (const reason of ["DenialRate", "ErrorRate", "Latency", "Aborted"]) rolloutRollbacks.inc({ reason }, 0);
+  const generationWrites = new Counter({
+    name: "shieldx_generation_writes_total",
+    help: "Writes to objects that ShieldGenerators keep, by operation: create, update (the generator changed), mend (somebody changed it), delete.",
+    labelNames: ["operation"],
+    registers,
+  });
+  for (const operation of ["create", "update", "mend", "delete"]) generationWrites.inc({ operation }, 0);
   return {
+    generationWrites,
+    generatedObjects: new Gauge({
+      name: "shieldx_generation_objects",
+      help: "Objects that there should be in the namespaces a ShieldGenerator is about.",
+      labelNames: ["generator"],
+      registers,
+    }),
+    generatedInStep: new Gauge({
+      name: "shieldx_generation_objects_in_step",
+      help: "Those of them that are as the ShieldGenerator has them.",
+      labelNames: ["generator"],
+      registers,
+    }),
+    cleanupDue: new Gauge({
+      name: "shieldx_cleanup_due_objects",
+      help: "Objects whose time was over in the last run of a ShieldCleanup.",
+      labelNames: ["cleanup"],
+      registers,
+    }),
+    cleanupDeleted: new Counter({
+      name: "shieldx_cleanup_deleted_total",
+      help: "Objects that a ShieldCleanup has deleted.",
+      labelNames: ["cleanup"],
+      registers,
+    }),
     rolloutRollbacks,
     tamperingRestored,
     certificateDaysLeft: new Gauge({

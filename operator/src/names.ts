@@ -11,6 +11,11 @@ export const FIELD_MANAGER = {
   exception: "shieldx-exception",
   audit: "shieldx-audit",
   rollout: "shieldx-rollout",
+  /** Of what generators keep in namespaces, and by which it is known as theirs. */
+  generation: "shieldx-generation",
+  /** Of the status of generators. */
+  generator: "shieldx-generator",
+  cleanup: "shieldx-cleanup",
 } as const;
 
 /** On each object that enforces: a digest of what it was written as. */

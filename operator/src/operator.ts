@@ -21,6 +21,9 @@ import { Auditor } from "./controllers/audit/auditor.ts";
 import { DEFAULT_REPORT_LIMITS } from "./controllers/audit/report.ts";
 import { ReportWriter } from "./controllers/audit/report-writer.ts";
 import { type CertificateSettings, certificatesController } from "./controllers/certificates/controller.ts";
+import { cleanupController } from "./controllers/cleanup/controller.ts";
+import { GeneratedCaches } from "./controllers/generation/caches.ts";
+import { generationController } from "./controllers/generation/controller.ts";
 import { nativeController } from "./controllers/native/controller.ts";
 import { NativeStandings } from "./controllers/native/standings.ts";
 import { rolloutController } from "./controllers/rollout/controller.ts";
@@ -32,7 +35,13 @@ import { mutationsController } from "./controllers/webhook-configuration/mutatio
 import { Departures } from "./departures.ts";
 import { ExceptionUses } from "./exception-uses.ts";
 import { registerFleetMetrics } from "./fleet-metrics.ts";
-import { asPolicy, ShieldExceptionType, type ShieldPolicyObject, ShieldPolicyType } from "./kinds.ts";
+import {
+  asPolicy,
+  ShieldExceptionType,
+  ShieldGeneratorType,
+  type ShieldPolicyObject,
+  ShieldPolicyType,
+} from "./kinds.ts";
 import { createMetrics } from "./metrics.ts";
 import { Obstacles } from "./obstacles.ts";
 import { PolicyWorld } from "./policy-world.ts";
@@ -175,6 +184,8 @@ export function buildOperator(parts: OperatorParts): OperatorContext {
   manager.addController(shieldPolicyController(operator));
   manager.addController(rolloutController(operator));
   manager.addController(shieldExceptionController(operator));
+  addGeneration(parts, operator);
+  manager.addController(cleanupController(operator));
   manager.addRunnable({
     name: "exception-uses",
     needsLeadership: true,
@@ -187,6 +198,22 @@ export function buildOperator(parts: OperatorParts): OperatorContext {
   manager.addRunnable({ name: "audit", needsLeadership: true, start: (signal) => auditor.run(signal) });
   logger.debug({ namespace, serverMinor: parts.serverMinor }, "controllers are set up");
   return operator;
+}
+
+function addGeneration({ manager, logger, clock, namespace }: OperatorParts, operator: OperatorContext): void {
+  const generators = manager.informer(ShieldGeneratorType, {});
+  const caches = new GeneratedCaches({
+    client: manager.client,
+    namespace,
+    logger,
+    monotonicNow: () => clock.monotonicNow(),
+  });
+  manager.addController(generationController(operator, { caches, generators: () => generators.store.list() }));
+  manager.addRunnable({
+    name: "generated-objects",
+    needsLeadership: true,
+    start: (signal) => caches.start(signal),
+  });
 }
 
 function buildAuditor(

@@ -139,6 +139,24 @@ export const controllerRbac = {
     ],
     namespace: [],
   },
+  // What they generate and clean up comes with values of the chart: rbac.generatedKinds, rbac.cleanedKinds.
+  generation: {
+    cluster: [
+      rule("shieldx.io", ["shieldgenerators"], READ),
+      rule("shieldx.io", ["shieldgenerators/status"], ["patch"]),
+      rule("", ["namespaces"], READ),
+    ],
+    namespace: [],
+  },
+  cleanup: {
+    cluster: [
+      rule("shieldx.io", ["shieldcleanups"], READ),
+      rule("shieldx.io", ["shieldcleanups/status"], ["patch"]),
+      rule("", ["namespaces"], READ),
+    ],
+    // The API server's clock is read by a dry-run create.
+    namespace: [rule("coordination.k8s.io", ["leases"], ["create"])],
+  },
   audit: {
     cluster: [
       rule("", ["pods", "podtemplates", "replicationcontrollers"], READ),

@@ -148,7 +148,7 @@ const lastRun = z.object({
 const status = z.object({
   observedGeneration: count().describe("The metadata.generation this status is about.").exactOptional(),
   conditions: conditions(
-    "What is true of the policy now. Ready: its last run went through, and did what spec.action says.",
+    "What is true of the policy now. Ready: its last run went through.",
   ).exactOptional(),
   lastRun: lastRun.describe("The last run.").exactOptional(),
   deletedTotal: count().describe("Objects deleted so far.").exactOptional(),

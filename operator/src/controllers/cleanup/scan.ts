@@ -1,0 +1,102 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+import {
+  type Client,
+  type KubeObject,
+  type ObjectMeta,
+  type ResourceType,
+  keyOf,
+} from "@shieldx/controller-runtime";
+import { LABEL, MANAGED_BY } from "@shieldx/crds";
+import { type CompiledCleanup, threadCpuNow } from "@shieldx/policy-engine";
+import { isLeftAloneNamespace } from "../../namespaces.ts";
+import { LongestDue } from "./longest-due.ts";
+
+/** Time of the processor for the expressions on one object. */
+const LONGEST_EVALUATION_MS = 32;
+/** Objects after which others get a turn. */
+const OBJECTS_PER_TURN = 100;
+
+export interface DueObject {
+  readonly type: ResourceType;
+  readonly metadata: ObjectMeta;
+  /** Since when, ms since the epoch. */
+  readonly sinceMs: number;
+}
+
+export interface Scan {
+  readonly checked: number;
+  readonly errors: number;
+  readonly firstError: string | undefined;
+  readonly due: LongestDue<DueObject>;
+}
+
+export interface ScanParts {
+  readonly client: Client;
+  readonly types: readonly ResourceType[];
+  readonly cleanup: CompiledCleanup;
+  readonly namespace: (name: string) => KubeObject | undefined;
+  readonly ownNamespaces: readonly string[];
+  /** By the API server's clock. */
+  readonly nowMs: number;
+  /** How many of those due to remember. */
+  readonly most: number;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Goes through all objects of the kinds, a page at a time, and remembers those that are due longest.
+ * @throws ApiError, TransportError
+ */
+export async function scan(parts: ScanParts): Promise<Scan> {
+  const { client, types, cleanup, signal } = parts;
+  const due = new LongestDue<DueObject>(parts.most);
+  let [checked, errors] = [0, 0];
+  let firstError: string | undefined;
+  for (const type of types) {
+    const options = { signal, ...(cleanup.readsObjects ? {} : { metadataOnly: true }) };
+    for await (const page of client.pages(type, options)) {
+      for (const object of page) {
+        const verdict = judge(type, object, parts);
+        if (verdict === undefined) continue;
+        if (++checked % OBJECTS_PER_TURN === 0) await nextTurn();
+        if (verdict.kind === "due") {
+          const metadata = slim(object.metadata);
+          due.offer({ type, metadata, sinceMs: verdict.sinceMs });
+        } else if (verdict.kind === "error") {
+          errors++;
+          firstError ??= `${type.kind} ${keyOf(object)}: ${verdict.message}`;
+        }
+      }
+    }
+  }
+  return { checked, errors, firstError, due };
+}
+
+/** undefined: it is not a ShieldCleanup's to look at. */
+function judge(type: ResourceType, object: KubeObject, parts: ScanParts) {
+  const { metadata } = object;
+  const isNamespace = type.group === "" && type.kind === "Namespace";
+  const where = isNamespace ? metadata.name : metadata.namespace;
+  if (where !== undefined && isLeftAloneNamespace(where, parts.ownNamespaces)) return undefined;
+  if (isNamespace && metadata.name === "default") return undefined;
+  if (metadata.deletionTimestamp !== undefined || isKept(metadata)) return undefined;
+  const namespace = isNamespace ? object : where === undefined ? undefined : parts.namespace(where);
+  // One that the cache does not show yet could not be selected by its labels.
+  if (where !== undefined && namespace === undefined) return undefined;
+  const until = threadCpuNow() + LONGEST_EVALUATION_MS;
+  return parts.cleanup.judge(object, namespace, parts.nowMs, () => threadCpuNow() > until);
+}
+
+/** What ShieldX itself keeps would only be made again. */
+function isKept({ labels = {} }: ObjectMeta): boolean {
+  return labels[LABEL.managedBy] === MANAGED_BY || labels[LABEL.generator] !== undefined;
+}
+
+function slim({ name, namespace, uid, resourceVersion }: ObjectMeta): ObjectMeta {
+  return {
+    name,
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(uid === undefined ? {} : { uid }),
+    ...(resourceVersion === undefined ? {} : { resourceVersion }),
+  };
+}
