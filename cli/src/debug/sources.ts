@@ -38,6 +38,16 @@ const clusterLists: readonly {
     about: "ShieldExceptions with their status",
   },
   {
+    file: "policies/shieldgenerators.yaml",
+    path: "/apis/shieldx.io/v1alpha1/shieldgenerators",
+    about: "ShieldGenerators with their status",
+  },
+  {
+    file: "policies/shieldcleanups.yaml",
+    path: "/apis/shieldx.io/v1alpha1/shieldcleanups",
+    about: "ShieldCleanups with their status",
+  },
+  {
     file: "admission/validatingwebhookconfigurations.yaml",
     path: "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations",
     about: "webhook configurations of ShieldX",

@@ -132,6 +132,7 @@ const example = z
 
 const lastRun = z.object({
   time: timestamp().describe("When it began."),
+  generation: count().describe("The metadata.generation that it went by."),
   request: text({ max: 128 })
     .describe("The annotation shieldx.io/run that asked for it, where one did.")
     .exactOptional(),

@@ -38,7 +38,9 @@ const ways: Readonly<Record<string, Way>> = {
   "Where the Job cannot run": {
     install: () => runHelm(cluster, ["install", "shieldx", chartFolder("shieldx"), "--create-namespace"]),
     remains: [
+      "customresourcedefinition.apiextensions.k8s.io/shieldcleanups.shieldx.io",
       "customresourcedefinition.apiextensions.k8s.io/shieldexceptions.shieldx.io",
+      "customresourcedefinition.apiextensions.k8s.io/shieldgenerators.shieldx.io",
       "customresourcedefinition.apiextensions.k8s.io/shieldpolicies.shieldx.io",
       `namespace/${namespace}`,
     ],

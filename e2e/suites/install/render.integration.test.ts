@@ -105,13 +105,15 @@ describe("the chart shieldx", () => {
       (await render(values)).filter(({ kind }) => kind === "CustomResourceDefinition");
     const policyOf = ({ metadata }: Rendered): string | undefined =>
       metadata.annotations?.["helm.sh/resource-policy"];
-    expect((await crds({})).map(policyOf)).toEqual(["keep", "keep"]);
-    expect((await crds({ "crds.keep": "false" })).map(policyOf)).toEqual([undefined, undefined]);
+    expect((await crds({})).map(policyOf)).toEqual(["keep", "keep", "keep", "keep"]);
+    expect((await crds({ "crds.keep": "false" })).map(policyOf)).toEqual(Array(4).fill(undefined));
     expect(await crds({ "crds.enabled": "false" })).toEqual([]);
     const names = (await crds({ "crds.openReports": "true" })).map(({ metadata }) => metadata.name);
     expect(names.sort()).toEqual([
       "reports.openreports.io",
+      "shieldcleanups.shieldx.io",
       "shieldexceptions.shieldx.io",
+      "shieldgenerators.shieldx.io",
       "shieldpolicies.shieldx.io",
     ]);
   });

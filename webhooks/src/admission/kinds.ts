@@ -5,10 +5,14 @@ import {
   InvalidObjectError,
   isOnlyServed,
   mutates,
+  parseShieldCleanup,
+  parseShieldGenerator,
   parseShieldPolicy,
   type ShieldPolicy,
 } from "@shieldx/crds";
 import {
+  compileCleanup,
+  compileGenerator,
   compilePolicy,
   describeMissing,
   inTurns,
@@ -39,7 +43,7 @@ export interface KindHandlerParts {
   readonly approved?: (approval: ExceptionApproval) => void;
 }
 
-/** Checks ShieldPolicies and ShieldExceptions for what their schemas cannot say. The reconcilers check it all again. */
+/** Checks objects of our kinds for what their schemas cannot say. The reconcilers check it all again. */
 export function kindHandler(parts: KindHandlerParts): AdmissionHandler {
   return async (request, { deadlineMs }) => {
     if (leavesSpecAlone(request)) return { allowed: true };
@@ -56,6 +60,10 @@ export function kindHandler(parts: KindHandlerParts): AdmissionHandler {
         if (approval !== undefined) parts.approved?.(approval);
         return answer;
       }
+      case "ShieldGenerator":
+        return judgeStanding(() => compileGenerator(parseShieldGenerator(request.object, read).spec));
+      case "ShieldCleanup":
+        return judgeStanding(() => compileCleanup(parseShieldCleanup(request.object, read).spec));
       default:
         return {
           allowed: true,
@@ -63,6 +71,19 @@ export function kindHandler(parts: KindHandlerParts): AdmissionHandler {
         };
     }
   };
+}
+
+const read = { unknownFields: "drop" } as const;
+
+/** Of kinds about what stands in the cluster: what the schema cannot say is whether they compile. */
+function judgeStanding(compile: () => void): AdmissionAnswer {
+  try {
+    compile();
+    return { allowed: true };
+  } catch (error) {
+    if (error instanceof InvalidObjectError || error instanceof PolicyCompileError) return invalid(error.message);
+    throw error;
+  }
 }
 
 /** Whether the API server need not understand the policy: it is off, or the webhook's, or will be. */

@@ -26,7 +26,7 @@ import { keepStatus } from "../../status.ts";
 import { readClocks } from "./clocks.ts";
 import { deleteDue, describe, type Outcome } from "./delete.ts";
 import { type Scan, scan } from "./scan.ts";
-import { type Clocks, clockProblem, intervalMs, newRequest, untilRunMs } from "./schedule.ts";
+import { type Clocks, clockProblem, intervalMs, isFirstRun, requestIn, untilRunMs } from "./schedule.ts";
 import { CLEANUP_STATUS_FIELDS, type ReadyState, type Run, statusOf } from "./status.ts";
 
 /** Rights that are missing may have been granted, and kinds installed. */
@@ -88,13 +88,13 @@ export function cleanupController(operator: OperatorContext): ControllerDefiniti
     const waitMs = untilRunMs(observed, now);
     if (waitMs > 0) return untilMoment(now + waitMs, now);
     try {
-      const retryMs = await run(object, newRequest(observed), context);
+      const retryMs = await run(object, context);
       return sooner(retryMs, untilMoment(now + intervalMs(object.spec), now));
     } catch (error) {
       if (!(error instanceof Obstacle)) throw error;
       const about = { generation, previous: before };
       // The run that was before stays told, and the next attempt is not one of the interval.
-      const status = { ...statusOf(about, error.ready, undefined, now), observedGeneration: generation };
+      const status = statusOf(about, error.ready, undefined, now);
       const isNews = before?.conditions?.[0]?.reason !== error.ready.reason;
       if (isNews)
         context.events.event(object, {
@@ -109,11 +109,11 @@ export function cleanupController(operator: OperatorContext): ControllerDefiniti
 
   async function run(
     object: ShieldCleanupObject,
-    request: string | undefined,
     context: ReconcileContext,
   ): Promise<number | undefined> {
     const spec = object.spec as ShieldCleanupSpec;
-    const { generation = 0, name } = object.metadata;
+    const { generation = 0, name, annotations = {} } = object.metadata;
+    const request = requestIn(annotations);
     const own = knownOf(object);
     const previous = own.status;
     const cleanup = compiled(spec);
@@ -135,13 +135,13 @@ export function cleanupController(operator: OperatorContext): ControllerDefiniti
       signal: context.signal,
     });
     operator.metrics.cleanupDue.set({ cleanup: name }, found.due.count);
-    const isFirst = previous?.lastRun === undefined || previous.observedGeneration !== generation;
-    const mode = modeOf(spec, isFirst, clock);
+    const mode = modeOf(spec, isFirstRun({ status: previous, generation }), clock);
     const about = { generation, previous };
-    const soFar: Run = { startedAtMs, request, scan: found, outcomes: wouldDelete(found) };
+    const soFar: Run = { generation, startedAtMs, request, scan: found, outcomes: wouldDelete(found) };
     if (mode.deletes && found.due.count > 0) {
       // Noted before anything is deleted: whoever comes after a crash does not begin another run at once.
-      const retryMs = await write(object, statusOf(about, mode.ready(0), soFar, startedAtMs), context);
+      const status = statusOf(about, deleting, soFar, startedAtMs);
+      const retryMs = await write(object, status, context);
       if (retryMs !== undefined) return retryMs;
     }
     const outcomes = mode.deletes ? await deleteSome(object, found, most, context) : soFar.outcomes;
@@ -256,6 +256,8 @@ export function cleanupController(operator: OperatorContext): ControllerDefiniti
     reconcile: async ({ name }, context) => lookAgain(await reconcile(name, context)),
   });
 }
+
+const deleting: ReadyState = { status: "True", reason: "Working", message: "a run is deleting what is due" };
 
 interface Mode {
   readonly deletes: boolean;

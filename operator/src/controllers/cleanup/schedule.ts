@@ -21,10 +21,15 @@ export function intervalMs({ every }: Pick<ShieldCleanupSpec, "every">): number 
   return parseDurationMs(every ?? DEFAULT_CLEANUP_INTERVAL);
 }
 
-/** What asks for a run by the annotation, if that is new. */
-export function newRequest({ annotations, status }: ScheduleObservation): string | undefined {
+/** Whether the policy has not run as it is now written. */
+export function isFirstRun({ status, generation }: Pick<ScheduleObservation, "status" | "generation">): boolean {
+  return status?.lastRun?.generation !== generation;
+}
+
+/** What asks for a run by the annotation; a run of any cause is an answer to it. */
+export function requestIn(annotations: ScheduleObservation["annotations"]): string | undefined {
   const request = annotations[ANNOTATION.run]?.slice(0, 128);
-  return request === undefined || request === "" || request === status?.lastRun?.request ? undefined : request;
+  return request === "" ? undefined : request;
 }
 
 /**
@@ -33,8 +38,9 @@ export function newRequest({ annotations, status }: ScheduleObservation): string
  */
 export function untilRunMs(observed: ScheduleObservation, now: number): number {
   const { status, generation } = observed;
-  if (status?.lastRun === undefined || status.observedGeneration !== generation) return 0;
-  if (newRequest(observed) !== undefined) return 0;
+  if (status?.lastRun === undefined || isFirstRun({ status, generation })) return 0;
+  const request = requestIn(observed.annotations);
+  if (request !== undefined && request !== status.lastRun.request) return 0;
   const interval = intervalMs(observed.spec);
   return Math.min(interval, Date.parse(status.lastRun.time) + interval - now);
 }

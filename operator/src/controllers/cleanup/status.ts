@@ -14,6 +14,8 @@ export interface ReadyState {
 
 /** A run as far as it has come. */
 export interface Run {
+  /** The metadata.generation it goes by. */
+  readonly generation: number;
   readonly startedAtMs: number;
   readonly request: string | undefined;
   readonly scan: Scan;
@@ -45,7 +47,7 @@ export function statusOf(
 }
 
 function lastRunOf(
-  { startedAtMs, request, scan, outcomes }: Run,
+  { generation, startedAtMs, request, scan, outcomes }: Run,
   deleted: number,
 ): NonNullable<ShieldCleanupStatus["lastRun"]> {
   const examples = outcomes.slice(0, MAX_CLEANUP_EXAMPLES).map(({ due, outcome, message }) => ({
@@ -56,6 +58,7 @@ function lastRunOf(
   }));
   return {
     time: inSeconds(startedAtMs),
+    generation,
     ...(request === undefined ? {} : { request }),
     checked: scan.checked,
     due: scan.due.count,

@@ -63,7 +63,7 @@ export function kindsConfiguration(
             apiGroups: ["shieldx.io"],
             apiVersions: ["v1alpha1"],
             operations: ["CREATE", "UPDATE"],
-            resources: ["shieldpolicies", "shieldexceptions"],
+            resources: ["shieldpolicies", "shieldexceptions", "shieldgenerators", "shieldcleanups"],
             scope: "*",
           },
         ],
