@@ -16,6 +16,7 @@ const order = [
   "mutations.md",
   "rego.md",
   "images.md",
+  "generation.md",
   "policy-tools.md",
   "migrate.md",
   "rollout.md",
