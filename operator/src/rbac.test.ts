@@ -4,6 +4,8 @@ import { Registry } from "prom-client";
 import { describe, expect, it } from "vitest";
 import type { OperatorContext } from "./context.ts";
 import { certificatesController } from "./controllers/certificates/controller.ts";
+import { cleanupController } from "./controllers/cleanup/controller.ts";
+import { generationController } from "./controllers/generation/controller.ts";
 import { nativeController } from "./controllers/native/controller.ts";
 import { shieldExceptionController } from "./controllers/shieldexception/controller.ts";
 import { shieldPolicyController } from "./controllers/shieldpolicy/controller.ts";
@@ -27,6 +29,8 @@ describe("each controller", () => {
     certificatesController(operator),
     nativeController(operator),
     shieldExceptionController(operator),
+    generationController(operator, { caches: { onTouched: () => {} } as never, generators: () => [] }),
+    cleanupController(operator),
   ] as unknown as ControllerDefinition[];
 
   const name = ({ group, plural }: Pick<ResourceType, "group" | "plural">): string => `${plural}.${group}`;

@@ -203,6 +203,20 @@ describe("the roles of the chart, over everything ShieldX does", () => {
     }
   }, 240_000);
 
+  it("let generators and clean-ups say that they need further rights", async () => {
+    const object = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "x" } };
+    const standing: [string, Manifest][] = [
+      ["ShieldGenerator", { namespaceSelector: {}, objects: [{ name: "x", object }] }],
+      ["ShieldCleanup", { targets: [{ apiVersion: "v1", kind: "ConfigMap" }], ttl: "1h" }],
+    ];
+    for (const [kind, spec] of standing) {
+      const asked = { apiVersion: "shieldx.io/v1alpha1", kind, metadata: { name: "ungranted" }, spec };
+      expect(await apply(cluster, asked)).toMatchObject({ allowed: true });
+      const { status } = await untilCondition(cluster, [kind, "ungranted"], "Ready", "False");
+      expect(status?.conditions?.[0]).toMatchObject({ reason: "MissingRights" });
+    }
+  });
+
   it("let objects of somebody else's that bear our names be looked at and left alone", async () => {
     const group = "admissionregistration.k8s.io";
     const resourceRules = [
