@@ -204,11 +204,13 @@ describe("a ShieldGenerator", () => {
     await kubectl("delete", "networkpolicy", "default-deny", "-n", "a");
     await kubectl("label", "resourcequota", "team", "-n", "b", "shieldx.io/generator-");
     await kubectl("label", "namespace", "c", "tenant-");
+    const untouched = await until("networkpolicy", "b", "default-deny");
     await shieldx.startOperator();
     await until("networkpolicy", "a", "default-deny");
     await untilGone("networkpolicy", "c", "default-deny");
     await untilGone("resourcequota", "c", "team");
     expect(await find("resourcequota", "b", "team")).toBeDefined();
+    expect(await find("networkpolicy", "b", "default-deny")).toEqual(untouched);
     await waitFor("told", async () =>
       (await problemsOf("basics")).some((each) => each.namespace === "b" && each.reason === "NotOurs"),
     );

@@ -159,8 +159,8 @@ export function generationController(
       return undefined;
     }
     const before = standings.problemsIn(name, namespace);
-    const { standing, retryMs } = await keeper.keep({ object, generator, namespace }, before, context);
-    if (standings.note(name, namespace, standing)) enqueue({ name });
+    const { standing, retryMs, isStale } = await keeper.keep({ object, generator, namespace }, before, context);
+    if (isStale !== true && standings.note(name, namespace, standing)) enqueue({ name });
     return retryMs;
   }
 

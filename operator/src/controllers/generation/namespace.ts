@@ -32,6 +32,8 @@ export interface Kept {
   /** undefined: the generator has nothing to do with the namespace. */
   readonly standing: NamespaceStanding | undefined;
   readonly retryMs: number | undefined;
+  /** The cache lags, or somebody is writing: there is nothing to say yet. */
+  readonly isStale?: boolean;
 }
 
 interface Place {
@@ -44,7 +46,10 @@ interface Place {
 interface Done {
   readonly problem?: GenerationProblem;
   readonly retryMs?: number;
+  readonly isStale?: boolean;
 }
+
+const stale: Done = { retryMs: STALE_RETRY_MS, isStale: true };
 
 /** Brings one namespace in step with one generator. */
 export class NamespaceKeeper {
@@ -87,25 +92,27 @@ export class NamespaceKeeper {
       return { standing: { objects: entries.length, inStep: 0, problems: [problem] }, retryMs: undefined };
     }
     const refused = await this.#refused(entries);
-    if (refused === "starting") return { standing: undefined, retryMs: STALE_RETRY_MS };
+    if (refused === "starting") return { standing: undefined, retryMs: STALE_RETRY_MS, isStale: true };
     const wanted = generator.render(namespace, lateAfter(LONGEST_EVALUATION_MS));
     const plan = planNamespace({
       generator: object.metadata.name,
       namespace: name,
-      wanted: wanted.filter(({ kind }) => !refused.has(kind.kind)),
+      wanted,
       present: this.#caches.presentIn(name),
     });
     const problems = [...this.#rightProblems(entries, refused), ...plan.problems];
     let retryMs: number | undefined;
-    for (const step of plan.steps) {
+    let isStale = false;
+    for (const step of plan.steps.filter(({ of }) => !refused.has(of.kind))) {
       const done = await this.#do(step, object, name, context);
       retryMs = sooner(retryMs, done.retryMs);
+      isStale ||= done.isStale === true;
       if (done.problem !== undefined) problems.push(done.problem);
     }
     if (problems.some(({ reason }) => reason === "NotOurs")) retryMs = sooner(retryMs, CONFLICT_RETRY_MS);
     this.#tell(object, name, problems, before, context);
     const inStep = Math.max(0, entries.length - problems.length);
-    return { standing: { objects: entries.length, inStep, problems }, retryMs };
+    return { standing: { objects: entries.length, inStep, problems }, retryMs, isStale };
   }
 
   /** Removes what the generator has made in the namespace, and nothing else. */
@@ -159,7 +166,7 @@ export class NamespaceKeeper {
     const type = this.#caches.typeOf(step.of);
     const object = step.kind === "remove" ? step.current : step.desired;
     const what = `${step.of.kind} ${object.metadata.name}`;
-    if (step.kind === "create" && this.#caches.isUnderWay(type, object)) return { retryMs: STALE_RETRY_MS };
+    if (step.kind === "create" && this.#caches.isUnderWay(type, object)) return stale;
     const id = `${step.of.kind} ${namespace}/${object.metadata.name}`;
     const pauseMs = this.#pause(step, id);
     if (pauseMs !== undefined) {
@@ -176,7 +183,7 @@ export class NamespaceKeeper {
       if (refusal === undefined) throw error;
       // The namespace goes, and what is in it.
       if (refusal.reason === "NamespaceTerminating" || refusal.reason === "NamespaceMissing") return {};
-      if (refusal.isPassing) return { retryMs: STALE_RETRY_MS };
+      if (refusal.isPassing) return stale;
       return {
         problem: { object: what, reason: refusal.reason, message: refusal.message },
         retryMs: CONFLICT_RETRY_MS,
@@ -252,7 +259,7 @@ export class NamespaceKeeper {
       case "exists":
         return { problem: existsAlready(what, generator?.metadata.name ?? "") };
       case "stale":
-        return { retryMs: STALE_RETRY_MS };
+        return stale;
       default:
         return written satisfies never;
     }
