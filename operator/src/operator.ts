@@ -200,7 +200,10 @@ export function buildOperator(parts: OperatorParts): OperatorContext {
   return operator;
 }
 
-function addGeneration({ manager, logger, clock, namespace }: OperatorParts, operator: OperatorContext): void {
+function addGeneration(
+  { manager, logger, clock, namespace }: OperatorParts,
+  operator: OperatorContext,
+): void {
   const generators = manager.informer(ShieldGeneratorType, {});
   const caches = new GeneratedCaches({
     client: manager.client,
@@ -208,7 +211,9 @@ function addGeneration({ manager, logger, clock, namespace }: OperatorParts, ope
     logger,
     monotonicNow: () => clock.monotonicNow(),
   });
-  manager.addController(generationController(operator, { caches, generators: () => generators.store.list() }));
+  manager.addController(
+    generationController(operator, { caches, generators: () => generators.store.list() }),
+  );
   manager.addRunnable({
     name: "generated-objects",
     needsLeadership: true,

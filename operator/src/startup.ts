@@ -10,12 +10,7 @@ import {
   type ResourceType,
   TransportError,
 } from "@shieldx/controller-runtime";
-import {
-  ShieldCleanupType,
-  ShieldExceptionType,
-  ShieldGeneratorType,
-  ShieldPolicyType,
-} from "./kinds.ts";
+import { ShieldCleanupType, ShieldExceptionType, ShieldGeneratorType, ShieldPolicyType } from "./kinds.ts";
 import type { RbacNeeds } from "./rbac.ts";
 
 /** Oldest API server the operator works with. */

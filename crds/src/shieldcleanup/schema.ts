@@ -76,7 +76,9 @@ const spec = z
       .describe("Named values for use in since: variables.<name>.")
       .exactOptional(),
     ttl: duration()
-      .describe("How old an object may become, counted from since, e.g. 72h. 0s: as soon as everything else holds.")
+      .describe(
+        "How old an object may become, counted from since, e.g. 72h. 0s: as soon as everything else holds.",
+      )
       .exactOptional(),
     ttlFromAnnotation: z
       .boolean()
@@ -91,9 +93,7 @@ const spec = z
           "object on which it comes to an error stays. Left out, it is when the object was created.",
       )
       .exactOptional(),
-    every: duration()
-      .describe("Time from one run to the next, at least 10s; left out, 10m.")
-      .exactOptional(),
+    every: duration().describe("Time from one run to the next, at least 10s; left out, 10m.").exactOptional(),
     maxDeletionsPerRun: wholeNumber({ min: 1, max: 1000 })
       .describe("Most objects that one run deletes, the longest overdue first; left out, 10.")
       .exactOptional(),
@@ -125,7 +125,9 @@ const example = z
     since: timestamp().describe("Since when it has been due."),
     outcome: z
       .enum(["WouldDelete", "Deleted", "Kept"])
-      .describe("What came of it: WouldDelete (nothing was done), Deleted, or Kept for the reason in message."),
+      .describe(
+        "What came of it: WouldDelete (nothing was done), Deleted, or Kept for the reason in message.",
+      ),
     message: text({ max: 512 }).describe("Why it was kept.").exactOptional(),
   })
   .describe("One object that is due.");
@@ -139,7 +141,9 @@ const lastRun = z.object({
   checked: count().describe("Objects of the kinds that it looked at."),
   due: count().describe("Those whose time is over."),
   deleted: count().describe("Those it deleted."),
-  errors: count().describe("Those on which an expression or the annotation came to no value; they stay.").exactOptional(),
+  errors: count()
+    .describe("Those on which an expression or the annotation came to no value; they stay.")
+    .exactOptional(),
   error: text({ max: 512 }).describe("What was wrong with the first of these.").exactOptional(),
   examples: atomicList(example, { max: MAX_CLEANUP_EXAMPLES })
     .describe("The first ten that are due, the longest overdue first.")
@@ -148,9 +152,7 @@ const lastRun = z.object({
 
 const status = z.object({
   observedGeneration: count().describe("The metadata.generation this status is about.").exactOptional(),
-  conditions: conditions(
-    "What is true of the policy now. Ready: its last run went through.",
-  ).exactOptional(),
+  conditions: conditions("What is true of the policy now. Ready: its last run went through.").exactOptional(),
   lastRun: lastRun.describe("The last run.").exactOptional(),
   deletedTotal: count().describe("Objects deleted so far.").exactOptional(),
 });

@@ -44,7 +44,9 @@ const spec = z
       "Labels of the namespaces that receive the objects; {} means every namespace. Never kube-* and ShieldX's own.",
     ),
     matchConditions: mapList(standingCondition, { max: 16, keys: ["name"] })
-      .describe("CEL conditions over namespaceObject which must all be true for a namespace to receive the objects.")
+      .describe(
+        "CEL conditions over namespaceObject which must all be true for a namespace to receive the objects.",
+      )
       .exactOptional(),
     variables: mapList(variable, { max: 64, keys: ["name"] })
       .describe("Named values over namespaceObject, for use in the expressions of objects: variables.<name>.")
@@ -58,7 +60,9 @@ const spec = z
 const problem = z
   .object({
     namespace: text({ max: 63 }).describe("The namespace."),
-    object: text({ max: 400 }).describe("Kind and name of the object; absent for the namespace as a whole.").exactOptional(),
+    object: text({ max: 400 })
+      .describe("Kind and name of the object; absent for the namespace as a whole.")
+      .exactOptional(),
     reason: text({ max: 128 }).describe("Why, as one CamelCase word for programs."),
     message: text({ max: 1024 }).describe("What is in the way, and what to do about it."),
   })
@@ -126,8 +130,18 @@ export const shieldGeneratorKind = defineKind({
       jsonPath: ".status.namespaces",
       description: "Namespaces that match.",
     },
-    { name: "Objects", type: "integer", jsonPath: ".status.objects", description: "Objects there should be." },
-    { name: "In Step", type: "integer", jsonPath: ".status.inStep", description: "Objects that are as written." },
+    {
+      name: "Objects",
+      type: "integer",
+      jsonPath: ".status.objects",
+      description: "Objects there should be.",
+    },
+    {
+      name: "In Step",
+      type: "integer",
+      jsonPath: ".status.inStep",
+      description: "Objects that are as written.",
+    },
     {
       name: "Ready",
       type: "string",

@@ -32,13 +32,21 @@ interface Live {
     readonly labels?: Readonly<Record<string, string>>;
     readonly annotations?: Readonly<Record<string, string>>;
   };
-  readonly spec: { readonly hard?: Readonly<Record<string, string>>; readonly policyTypes?: readonly string[] };
+  readonly spec: {
+    readonly hard?: Readonly<Record<string, string>>;
+    readonly policyTypes?: readonly string[];
+  };
   readonly data?: Readonly<Record<string, string>>;
 }
 
 const find = (kind: string, namespace: string, name: string): Promise<Live | undefined> =>
   read<Live>(cluster, kind, name, "-n", namespace);
-const until = (kind: string, namespace: string, name: string, holds: (object: Live) => boolean = () => true) =>
+const until = (
+  kind: string,
+  namespace: string,
+  name: string,
+  holds: (object: Live) => boolean = () => true,
+) =>
   waitFor(`${kind} ${namespace}/${name}`, async () => {
     const object = await find(kind, namespace, name);
     return object !== undefined && holds(object) ? object : undefined;
@@ -59,6 +67,8 @@ const denyAll = {
     spec: { podSelector: {}, policyTypes: ["Ingress", "Egress"] },
   },
 };
+/** As a template has it. */
+const cel = (expression: string): string => `\${${expression}}`;
 const quota = (pods: string) => ({
   name: "quota",
   object: {
@@ -68,10 +78,12 @@ const quota = (pods: string) => ({
     spec: { hard: { pods, services: "5" } },
   },
 });
-const basics = (pods = "${namespaceObject.metadata.?annotations[?'example.com/pods'].orValue('10')}") =>
+const basics = (pods = cel("namespaceObject.metadata.?annotations[?'example.com/pods'].orValue('10')")) =>
   generator("basics", {
     namespaceSelector: { matchLabels: { tenant: "yes" } },
-    matchConditions: [{ name: "not-sandbox", expression: "!namespaceObject.metadata.name.startsWith('sandbox-')" }],
+    matchConditions: [
+      { name: "not-sandbox", expression: "!namespaceObject.metadata.name.startsWith('sandbox-')" },
+    ],
     objects: [denyAll, quota(pods)],
   });
 
@@ -87,11 +99,9 @@ async function mustApply(object: Manifest): Promise<void> {
 
 const problemsOf = async (name: string) =>
   (
-    await read<{ status?: { problems?: { namespace: string; object?: string; reason: string; message: string }[] } }>(
-      cluster,
-      "shieldgenerator",
-      name,
-    )
+    await read<{
+      status?: { problems?: { namespace: string; object?: string; reason: string; message: string }[] };
+    }>(cluster, "shieldgenerator", name)
   )?.status?.problems ?? [];
 
 describe("a ShieldGenerator", () => {
@@ -120,9 +130,9 @@ describe("a ShieldGenerator", () => {
     await kubectl("patch", "resourcequota", "team", "-n", "a", "--type=merge", "-p", add);
     const mended = await until("resourcequota", "a", "team", ({ spec }) => spec.hard?.pods === "10");
     expect(mended.spec.hard).toMatchObject({ secrets: "3", services: "5" });
-    const { uid } = await until("networkpolicy", "a", "default-deny");
+    const { metadata: before } = await until("networkpolicy", "a", "default-deny");
     await kubectl("delete", "networkpolicy", "default-deny", "-n", "a");
-    await until("networkpolicy", "a", "default-deny", ({ metadata }) => metadata.uid !== uid);
+    await until("networkpolicy", "a", "default-deny", ({ metadata }) => metadata.uid !== before.uid);
     await waitFor("an Event of it", async () =>
       (await kubectl("get", "events", "-A", "-o", "json")).includes("was changed and is put right"),
     );
@@ -163,7 +173,12 @@ describe("a ShieldGenerator", () => {
     });
     await kubectl("delete", "resourcequota", "team", "-n", "c");
     await kubectl("annotate", "namespace", "c", "looked=again");
-    await until("resourcequota", "c", "team", ({ metadata }) => metadata.labels?.["shieldx.io/generator"] === "basics");
+    await until(
+      "resourcequota",
+      "c",
+      "team",
+      ({ metadata }) => metadata.labels?.["shieldx.io/generator"] === "basics",
+    );
     await untilCondition(cluster, ["shieldgenerator", "basics"], "Ready", "True");
     expect(await find("networkpolicy", "default", "copied")).toBeDefined();
   });
@@ -180,8 +195,11 @@ describe("a ShieldGenerator", () => {
     const secret = { apiVersion: "v1", kind: "Secret", metadata: { name: "x" } };
     await refusedBecause(secret, "spec.objects[0].object.kind: v1 Secret is not among the kinds");
     const limits = { apiVersion: "v1", kind: "LimitRange", metadata: { name: "x" } };
-    await refusedBecause({ ...limits, metadata: { name: "${'x'}" } }, "object.metadata.name: must be written out");
-    await refusedBecause({ ...limits, spec: "${nobody}" }, "spec.objects[0].object.spec: line 1, column 1");
+    await refusedBecause(
+      { ...limits, metadata: { name: cel("'x'") } },
+      "object.metadata.name: must be written out",
+    );
+    await refusedBecause({ ...limits, spec: cel("nobody") }, "spec.objects[0].object.spec: line 1, column 1");
   });
 
   it("says which right is missing, and where it is granted", async () => {
@@ -226,7 +244,16 @@ describe("a ShieldGenerator", () => {
       }),
     );
     await until("resourcequota", "once", "team");
-    await kubectl("patch", "resourcequota", "team", "-n", "once", "--type=merge", "-p", '{"spec":{"hard":{"pods":"4"}}}');
+    await kubectl(
+      "patch",
+      "resourcequota",
+      "team",
+      "-n",
+      "once",
+      "--type=merge",
+      "-p",
+      '{"spec":{"hard":{"pods":"4"}}}',
+    );
     await kubectl("delete", "shieldgenerator", "basics", "once");
     for (const name of ["a", "b"]) await untilGone("networkpolicy", name, "default-deny");
     await untilGone("resourcequota", "a", "team");
@@ -239,7 +266,12 @@ describe("a ShieldGenerator", () => {
 interface CleanupStatus {
   readonly status?: {
     readonly deletedTotal?: number;
-    readonly conditions?: readonly { readonly type: string; readonly status: string; readonly reason: string; readonly message: string }[];
+    readonly conditions?: readonly {
+      readonly type: string;
+      readonly status: string;
+      readonly reason: string;
+      readonly message: string;
+    }[];
     readonly lastRun?: {
       readonly request?: string;
       readonly checked: number;
@@ -324,7 +356,9 @@ describe("a ShieldCleanup", () => {
     expect(await names("stale")).toEqual(["kept"]);
     expect(await names("kube-public")).toContain("system");
     await waitFor("an Event where it was", async () =>
-      (await kubectl("get", "events", "-n", "stale", "-o", "json")).includes("deleted by ShieldCleanup previews"),
+      (await kubectl("get", "events", "-n", "stale", "-o", "json")).includes(
+        "deleted by ShieldCleanup previews",
+      ),
     );
   });
 

@@ -112,7 +112,7 @@ describe("ShieldPolicies", () => {
     const answer = await setUp().ask(request(policy({ ...podSecurity, podSecurity: { level: "paranoid" } })));
     expect(answer).toMatchObject({ allowed: false, status: { code: 422, reason: "Invalid" } });
     expect(answer.status?.message).toMatch(/spec\.podSecurity\.level/);
-    const later = await setUp().ask(request(policy({ ...podSecurity, generate: [] })));
+    const later = await setUp().ask(request(policy({ ...podSecurity, evaluation: "Native" })));
     expect(later.status?.message).toMatch(/not yet supported/);
   });
 

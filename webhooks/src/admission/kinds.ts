@@ -81,7 +81,8 @@ function judgeStanding(compile: () => void): AdmissionAnswer {
     compile();
     return { allowed: true };
   } catch (error) {
-    if (error instanceof InvalidObjectError || error instanceof PolicyCompileError) return invalid(error.message);
+    if (error instanceof InvalidObjectError || error instanceof PolicyCompileError)
+      return invalid(error.message);
     throw error;
   }
 }

@@ -67,10 +67,17 @@ export function cleanupController(operator: OperatorContext): ControllerDefiniti
     context: ReconcileContext,
   ): Promise<number | undefined> {
     knownOf(object).status = status;
-    return keepStatus(operator, context, ShieldCleanupType, object, { ...status }, {
-      fieldManager: FIELD_MANAGER.cleanup,
-      fields: CLEANUP_STATUS_FIELDS,
-    });
+    return keepStatus(
+      operator,
+      context,
+      ShieldCleanupType,
+      object,
+      { ...status },
+      {
+        fieldManager: FIELD_MANAGER.cleanup,
+        fields: CLEANUP_STATUS_FIELDS,
+      },
+    );
   }
 
   async function reconcile(name: string, context: ReconcileContext): Promise<number | undefined> {
@@ -107,10 +114,7 @@ export function cleanupController(operator: OperatorContext): ControllerDefiniti
     }
   }
 
-  async function run(
-    object: ShieldCleanupObject,
-    context: ReconcileContext,
-  ): Promise<number | undefined> {
+  async function run(object: ShieldCleanupObject, context: ReconcileContext): Promise<number | undefined> {
     const spec = object.spec as ShieldCleanupSpec;
     const { generation = 0, name, annotations = {} } = object.metadata;
     const request = requestIn(annotations);
@@ -169,13 +173,19 @@ export function cleanupController(operator: OperatorContext): ControllerDefiniti
     }
   }
 
-  async function typesOf(spec: ShieldCleanupSpec, { client, signal }: ReconcileContext): Promise<ResourceType[]> {
+  async function typesOf(
+    spec: ShieldCleanupSpec,
+    { client, signal }: ReconcileContext,
+  ): Promise<ResourceType[]> {
     const types: ResourceType[] = [];
     for (const target of spec.targets) {
       const { apiVersion, kind } = target;
       // The schema says so too; an object may have been stored before it did.
       if (!mayBeCleaned(target))
-        throw new Obstacle("NotCompiled", `spec.targets: ${apiVersion} ${kind} is never cleaned up: remove it`);
+        throw new Obstacle(
+          "NotCompiled",
+          `spec.targets: ${apiVersion} ${kind} is never cleaned up: remove it`,
+        );
       const type = await discoverKind(client, target, signal);
       if (type === undefined)
         throw new Obstacle(
@@ -229,7 +239,12 @@ export function cleanupController(operator: OperatorContext): ControllerDefiniti
     return outcomes;
   }
 
-  function tell(object: ShieldCleanupObject, { scan: found, outcomes }: Run, deleted: number, context: ReconcileContext): void {
+  function tell(
+    object: ShieldCleanupObject,
+    { scan: found, outcomes }: Run,
+    deleted: number,
+    context: ReconcileContext,
+  ): void {
     const { count } = found.due;
     if (count === 0) return;
     const some = outcomes
@@ -271,7 +286,11 @@ function modeOf({ action }: ShieldCleanupSpec, isFirst: boolean, clock: string |
   });
   if (clock !== undefined) return reports("False", "ClockSkew", clock);
   if (action === "Report")
-    return reports("True", "Reporting", "tells what is due and deletes nothing: set action: Delete to have it deleted");
+    return reports(
+      "True",
+      "Reporting",
+      "tells what is due and deletes nothing: set action: Delete to have it deleted",
+    );
   if (isFirst)
     return reports(
       "True",
@@ -295,5 +314,8 @@ function wouldDelete({ due }: Scan): Outcome[] {
 /** What comes to no value stays for ever: somebody should know. */
 function withErrors(ready: ReadyState, { errors, firstError = "" }: Scan): ReadyState {
   if (errors === 0) return ready;
-  return { ...ready, message: `${ready.message}; ${errors} objects stay because of errors, e.g. ${firstError}` };
+  return {
+    ...ready,
+    message: `${ready.message}; ${errors} objects stay because of errors, e.g. ${firstError}`,
+  };
 }

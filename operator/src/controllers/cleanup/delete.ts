@@ -41,7 +41,11 @@ export async function deleteDue(
   } catch (error) {
     if (isNotFound(error)) return { due, outcome: "Kept", message: "it was gone already" };
     if (isConflict(error))
-      return { due, outcome: "Kept", message: "it was changed in the meantime: looked at again in the next run" };
+      return {
+        due,
+        outcome: "Kept",
+        message: "it was changed in the meantime: looked at again in the next run",
+      };
     const refusal = refusalOf(error);
     if (refusal === undefined) throw error;
     return { due, outcome: "Kept", message: refusal.message, refusal: refusal.reason };

@@ -2,12 +2,12 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import {
   type Client,
   type KubeObject,
+  keyOf,
   type ObjectMeta,
   type ResourceType,
-  keyOf,
 } from "@shieldx/controller-runtime";
 import { LABEL, MANAGED_BY } from "@shieldx/crds";
-import { type CompiledCleanup, threadCpuNow } from "@shieldx/policy-engine";
+import { type CleanupVerdict, type CompiledCleanup, threadCpuNow } from "@shieldx/policy-engine";
 import { isLeftAloneNamespace } from "../../namespaces.ts";
 import { LongestDue } from "./longest-due.ts";
 
@@ -49,31 +49,42 @@ export interface ScanParts {
  */
 export async function scan(parts: ScanParts): Promise<Scan> {
   const { client, types, cleanup, signal } = parts;
-  const due = new LongestDue<DueObject>(parts.most);
-  let [checked, errors] = [0, 0];
-  let firstError: string | undefined;
+  const tally = new Tally(parts.most);
+  const options = { signal, ...(cleanup.readsObjects ? {} : { metadataOnly: true }) };
   for (const type of types) {
-    const options = { signal, ...(cleanup.readsObjects ? {} : { metadataOnly: true }) };
     for await (const page of client.pages(type, options)) {
-      for (const object of page) {
+      for (const [at, object] of page.entries()) {
+        if (at % OBJECTS_PER_TURN === 0) await nextTurn();
         const verdict = judge(type, object, parts);
-        if (verdict === undefined) continue;
-        if (++checked % OBJECTS_PER_TURN === 0) await nextTurn();
-        if (verdict.kind === "due") {
-          const metadata = slim(object.metadata);
-          due.offer({ type, metadata, sinceMs: verdict.sinceMs });
-        } else if (verdict.kind === "error") {
-          errors++;
-          firstError ??= `${type.kind} ${keyOf(object)}: ${verdict.message}`;
-        }
+        if (verdict !== undefined) tally.take(type, object, verdict);
       }
     }
   }
-  return { checked, errors, firstError, due };
+  return tally;
+}
+
+class Tally implements Scan {
+  checked = 0;
+  errors = 0;
+  firstError: string | undefined;
+  readonly due: LongestDue<DueObject>;
+
+  constructor(most: number) {
+    this.due = new LongestDue(most);
+  }
+
+  take(type: ResourceType, object: KubeObject, verdict: CleanupVerdict): void {
+    this.checked++;
+    if (verdict.kind === "due")
+      this.due.offer({ type, metadata: slim(object.metadata), sinceMs: verdict.sinceMs });
+    if (verdict.kind !== "error") return;
+    this.errors++;
+    this.firstError ??= `${type.kind} ${keyOf(object)}: ${verdict.message}`;
+  }
 }
 
 /** undefined: it is not a ShieldCleanup's to look at. */
-function judge(type: ResourceType, object: KubeObject, parts: ScanParts) {
+function judge(type: ResourceType, object: KubeObject, parts: ScanParts): CleanupVerdict | undefined {
   const { metadata } = object;
   const isNamespace = type.group === "" && type.kind === "Namespace";
   const where = isNamespace ? metadata.name : metadata.namespace;

@@ -22,7 +22,10 @@ export function intervalMs({ every }: Pick<ShieldCleanupSpec, "every">): number 
 }
 
 /** Whether the policy has not run as it is now written. */
-export function isFirstRun({ status, generation }: Pick<ScheduleObservation, "status" | "generation">): boolean {
+export function isFirstRun({
+  status,
+  generation,
+}: Pick<ScheduleObservation, "status" | "generation">): boolean {
   return status?.lastRun?.generation !== generation;
 }
 

@@ -183,7 +183,8 @@ export class GeneratedCaches {
         added: touched,
         updated: (old, object) => {
           // It may have gone from one generator to another.
-          if (old.metadata.labels?.[LABEL.generator] !== object.metadata.labels?.[LABEL.generator]) touched(old);
+          if (old.metadata.labels?.[LABEL.generator] !== object.metadata.labels?.[LABEL.generator])
+            touched(old);
           touched(object);
         },
         deleted: touched,

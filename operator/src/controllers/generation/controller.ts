@@ -132,10 +132,17 @@ export function generationController(
       },
       operator.clock.now(),
     );
-    const retryMs = await keepStatus(operator, context, ShieldGeneratorType, object, { ...status }, {
-      fieldManager: FIELD_MANAGER.generator,
-      fields: GENERATOR_STATUS_FIELDS,
-    });
+    const retryMs = await keepStatus(
+      operator,
+      context,
+      ShieldGeneratorType,
+      object,
+      { ...status },
+      {
+        fieldManager: FIELD_MANAGER.generator,
+        fields: GENERATOR_STATUS_FIELDS,
+      },
+    );
     if (retryMs !== undefined) return retryMs;
     if (standing.pending > 0) return STATUS_INTERVAL_MS;
     return refused.length > 0 ? RIGHTS_RETRY_MS : undefined;
@@ -159,7 +166,11 @@ export function generationController(
       return undefined;
     }
     const before = standings.problemsIn(name, namespace);
-    const { standing, retryMs, isStale } = await keeper.keep({ object, generator, namespace }, before, context);
+    const { standing, retryMs, isStale } = await keeper.keep(
+      { object, generator, namespace },
+      before,
+      context,
+    );
     if (isStale !== true && standings.note(name, namespace, standing)) enqueue({ name });
     return retryMs;
   }

@@ -56,7 +56,11 @@ describe("one namespace of a generator", () => {
 
   it("touches what was made once no more", () => {
     const once = live({ annotations: { "shieldx.io/synchronize": "false" } });
-    expect(plan([entry("team", { synchronize: false })], once)).toEqual({ steps: [], reasons: [], settled: 1 });
+    expect(plan([entry("team", { synchronize: false })], once)).toEqual({
+      steps: [],
+      reasons: [],
+      settled: 1,
+    });
     expect(plan([], once).steps).toEqual([]);
     expect(plan([entry()], once).steps).toEqual(["keep"]);
   });

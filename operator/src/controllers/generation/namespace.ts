@@ -80,7 +80,8 @@ export class NamespaceKeeper {
     // What is in one that is being deleted goes with it.
     if (namespace === undefined || namespace.metadata.deletionTimestamp !== undefined)
       return { standing: undefined, retryMs: undefined };
-    const clear = (): Promise<Kept> => this.clear({ name: object.metadata.name, namespace: name }, context, object);
+    const clear = (): Promise<Kept> =>
+      this.clear({ name: object.metadata.name, namespace: name }, context, object);
     if (isLeftAloneNamespace(name, this.#operator.ownNamespaces)) return clear();
     const held = generator.matches(namespace, lateAfter(LONGEST_EVALUATION_MS));
     if (held.kind === "no") return clear();
@@ -128,7 +129,10 @@ export class NamespaceKeeper {
       const done = await this.#do(step, object, namespace, context);
       retryMs = sooner(retryMs, done.retryMs);
       if (done.problem !== undefined)
-        context.logger.warn({ namespace, reason: done.problem.reason }, `${done.problem.object}: ${done.problem.message}`);
+        context.logger.warn(
+          { namespace, reason: done.problem.reason },
+          `${done.problem.object}: ${done.problem.message}`,
+        );
     }
     return { standing: undefined, retryMs };
   }
@@ -237,7 +241,12 @@ export class NamespaceKeeper {
     const mended = (): void => this.#contest.mended(id, this.#operator.clock.monotonicNow());
     const tell = (reason: string, note: string): void => {
       if (generator !== undefined)
-        context.events.event(generator, { type: "Normal", reason, action: "Generate", note: note.slice(0, 1000) });
+        context.events.event(generator, {
+          type: "Normal",
+          reason,
+          action: "Generate",
+          note: note.slice(0, 1000),
+        });
     };
     switch (written.kind) {
       case "same":
@@ -250,7 +259,10 @@ export class NamespaceKeeper {
         generationWrites.inc({ operation: written.isMend ? "mend" : "update" });
         if (!written.isMend) return {};
         mended();
-        tell("Mended", `${what} in namespace ${namespace} was changed and is put right (${written.difference})`);
+        tell(
+          "Mended",
+          `${what} in namespace ${namespace} was changed and is put right (${written.difference})`,
+        );
         return {};
       case "removed":
         generationWrites.inc({ operation: "delete" });

@@ -80,7 +80,8 @@ export class GenerationWriter {
   async remove(client: Client, type: ResourceType, { metadata }: KubeObject): Promise<Written> {
     const { name, namespace, uid, resourceVersion } = metadata;
     if (metadata.deletionTimestamp !== undefined) return { kind: "same" };
-    if (uid === undefined || resourceVersion === undefined || namespace === undefined) return { kind: "stale" };
+    if (uid === undefined || resourceVersion === undefined || namespace === undefined)
+      return { kind: "stale" };
     try {
       await client.delete(type, { name, namespace }, { preconditions: { uid, resourceVersion } });
       this.#written.delete(uid);
@@ -123,7 +124,11 @@ async function handOver(client: Client, type: ResourceType, object: KubeObject):
   const entry = createdEntry(managedFields);
   if (entry === undefined || namespace === undefined) return true;
   const patch = [
-    { op: "replace", path: `/metadata/managedFields/${managedFields.indexOf(entry)}/operation`, value: "Apply" },
+    {
+      op: "replace",
+      path: `/metadata/managedFields/${managedFields.indexOf(entry)}/operation`,
+      value: "Apply",
+    },
     { op: "replace", path: "/metadata/resourceVersion", value: resourceVersion },
   ];
   try {
@@ -140,7 +145,12 @@ async function completeHandOver(client: Client, type: ResourceType, { metadata }
   const { name, namespace, uid } = metadata;
   if (namespace === undefined) return;
   try {
-    const whole = await client.patch(type, { name, namespace }, { metadata: { uid } }, { type: "merge", fieldManager });
+    const whole = await client.patch(
+      type,
+      { name, namespace },
+      { metadata: { uid } },
+      { type: "merge", fieldManager },
+    );
     await handOver(client, type, whole);
   } catch (error) {
     if (!isConflict(error) && !isNotFound(error)) throw error;

@@ -120,7 +120,7 @@ describe("checkManifests", () => {
       validations: [{ expression: "authorizer.path('/x').check('get').allowed()" }],
     });
     const report = check({
-      policies: [takesParameters, asks, podSecurityPolicy("r", { generate: [] })],
+      policies: [takesParameters, asks, podSecurityPolicy("r", { evaluation: "Native" })],
       objects: [at(configMap)],
     });
     expect(report.notOffline).toEqual(["a", "c"]);

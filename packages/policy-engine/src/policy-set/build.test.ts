@@ -32,7 +32,6 @@ describe("compilePolicy", () => {
       { podSecurity: { level: "baseline", version: "v2" as "latest" } },
     ],
     ["NotYetSupported", "spec.evaluation", { evaluation: "Native" }],
-    ["NotYetSupported", "spec.generate", { generate: [] }],
     [
       "Invalid",
       "spec.exceptions.maxDuration",

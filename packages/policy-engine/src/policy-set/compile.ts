@@ -118,11 +118,6 @@ export function compilePolicy(policy: ShieldPolicy, environment: CompileEnvironm
 
 function compileWhole(policy: ShieldPolicy, environment: CompileEnvironment): CompiledPolicy {
   const { metadata, spec } = policy;
-  for (const field of notBuilt) {
-    if (spec[field] !== undefined) {
-      throw new PolicyCompileError("NotYetSupported", `spec.${field}`, "is not yet supported: remove it");
-    }
-  }
   const base: CompiledBase = {
     name: metadata.name,
     uid: metadata.uid ?? "",
@@ -146,8 +141,6 @@ function compileWhole(policy: ShieldPolicy, environment: CompileEnvironment): Co
       return unknownEngine(spec.engine);
   }
 }
-
-const notBuilt = ["generate"] as const;
 
 function unknownEngine(engine: never): never {
   throw new PolicyCompileError(

@@ -48,11 +48,13 @@ describe("a clean-up", () => {
     expect(judge({ ttl, namespaceSelector: { matchLabels: { stage: "live" } } })).toEqual({ kind: "stays" });
     expect(judge({ ttl, objectSelector: labelled })).toEqual({ kind: "stays" });
     const condition = (expression: string) => [{ name: "c", expression }];
-    expect(judge({ ttl, matchConditions: condition("object.metadata.name == 'j'") })).toMatchObject({ kind: "due" });
+    expect(judge({ ttl, matchConditions: condition("object.metadata.name == 'j'") })).toMatchObject({
+      kind: "due",
+    });
     expect(judge({ ttl, matchConditions: condition("object.spec.x") })).toMatchObject({ kind: "error" });
-    expect(
-      judge({ ttl, matchConditions: condition("namespaceObject.metadata.name == 'a'") }),
-    ).toMatchObject({ kind: "due" });
+    expect(judge({ ttl, matchConditions: condition("namespaceObject.metadata.name == 'a'") })).toMatchObject({
+      kind: "due",
+    });
   });
 
   it("leaves what takes too long to tell", () => {
@@ -60,7 +62,9 @@ describe("a clean-up", () => {
       action: "Report",
       targets: target,
       ttl: "1h",
-      matchConditions: [{ name: "slow", expression: "lists.range(2000).all(a, lists.range(2000).all(b, a + b >= 0))" }],
+      matchConditions: [
+        { name: "slow", expression: "lists.range(2000).all(a, lists.range(2000).all(b, a + b >= 0))" },
+      ],
     } as Spec);
     expect(compiled.judge(job(), namespace, now, () => true)).toMatchObject({ kind: "error" });
   });

@@ -1,4 +1,6 @@
 /** CEL of policies that are asked outside any request: compiled once, evaluated for a namespace or an object. */
+
+import { valuesOf } from "../cel/admission/activation.ts";
 import { standingEnvironment } from "../cel/admission/environment.ts";
 import type { CompiledExpression, IsLate } from "../cel/admission/expression.ts";
 import {
@@ -9,7 +11,6 @@ import {
 } from "../cel/admission/expression-group.ts";
 import { RULES_COST_BUDGET } from "../cel/admission/limits.ts";
 import { heldConditions } from "../cel/admission/match-conditions.ts";
-import { valuesOf } from "../cel/admission/activation.ts";
 import type { CelRequest } from "../cel/admission/question.ts";
 import type { VariableSpec } from "../cel/admission/spec.ts";
 import { AdmissionTypes, variableType } from "../cel/admission/variables.ts";
@@ -78,7 +79,9 @@ export function compileStanding(spec: StandingSpec): StandingExpressions {
     holds: (subject, isLate) => {
       if (conditions.length === 0) return { kind: "yes" };
       const held = heldConditions(conditions, contextFor(subject, isLate));
-      return held.kind === "open" ? { kind: "error", message: held.error ?? "no value" } : { kind: held.kind };
+      return held.kind === "open"
+        ? { kind: "error", message: held.error ?? "no value" }
+        : { kind: held.kind };
     },
     values: (subject, isLate) => {
       if (values.length === 0) return [];

@@ -4,6 +4,8 @@ import { PolicyCompileError } from "../policy-set/errors.ts";
 import { compileGenerator } from "./generator.ts";
 
 const never = () => false;
+/** As a template has it. */
+const cel = (expression: string): string => `\${${expression}}`;
 const quota = (spec: unknown, metadata: unknown = { name: "team" }) => ({
   apiVersion: "v1",
   kind: "ResourceQuota",
@@ -33,14 +35,14 @@ const refusal = (...objects: unknown[]): string => {
 describe("a generator's objects", () => {
   it("have expressions where a string is one from end to end, with values of any type", () => {
     const hard = {
-      pods: "${namespaceObject.metadata.annotations['pods']}",
-      services: "${int(namespaceObject.metadata.labels['size']) * 2}",
-      list: "${['a', 'b'].map(x, x + '1')}",
+      pods: cel("namespaceObject.metadata.annotations['pods']"),
+      services: cel("int(namespaceObject.metadata.labels['size']) * 2"),
+      list: cel("['a', 'b'].map(x, x + '1')"),
       text: "echo ${HOME} now",
-      dollar: "${'${HOME}'}",
+      dollar: cel("'${HOME}'"),
     };
     expect(render(quota({ hard }))?.object?.spec).toEqual({
-      hard: { pods: "7", services: 6, list: ["a1", "b1"], text: "echo ${HOME} now", dollar: "${HOME}" },
+      hard: { pods: "7", services: 6, list: ["a1", "b1"], text: "echo ${HOME} now", dollar: cel("HOME") },
     });
   });
 
@@ -49,13 +51,13 @@ describe("a generator's objects", () => {
       { name: "n", expression: "int(namespaceObject.metadata.labels['size'])" },
       { name: "twice", expression: "variables.n * 2" },
     ];
-    expect(render(quota({ hard: { pods: "${variables.twice}" } }), { variables })?.object?.spec).toEqual({
+    expect(render(quota({ hard: { pods: cel("variables.twice") } }), { variables })?.object?.spec).toEqual({
       hard: { pods: 6 },
     });
   });
 
   it("are told apart by where a value is lacking, one from the other", () => {
-    const missing = quota({ hard: { pods: "${namespaceObject.metadata.annotations['none']}" } });
+    const missing = quota({ hard: { pods: cel("namespaceObject.metadata.annotations['none']") } });
     const rendered = compileGenerator(spec(missing, quota({}, { name: "other" }))).render(namespace, never);
     expect(rendered[0]).toMatchObject({ object: undefined, objectName: "team" });
     expect(rendered[0]?.problem).toContain("spec.objects[0].object.spec.hard.pods: ");
@@ -83,17 +85,21 @@ describe("a generator's objects", () => {
     expect(refusal({ apiVersion: "v1", kind: "Secret", metadata: { name: "x" } })).toBe(
       "spec.objects[0].object.kind: v1 Secret is not among the kinds that are generated: use one of networking.k8s.io/v1 NetworkPolicy, v1 ResourceQuota, v1 LimitRange, policy/v1 PodDisruptionBudget, v1 ConfigMap",
     );
-    expect(refusal(quota({}, { name: "${'a'}" }))).toContain("object.metadata.name: must be written out");
+    expect(refusal(quota({}, { name: cel("'a'") }))).toContain("object.metadata.name: must be written out");
     expect(refusal(quota({}, { name: "A_b" }))).toContain("must be lower case letters");
     expect(refusal(quota({}, { name: "a", namespace: "b" }))).toContain("metadata.namespace: remove it");
     expect(refusal(quota({}, { name: "a", ownerReferences: [] }))).toContain("ownerReferences: remove it");
-    expect(refusal(quota({}, { name: "a", labels: { "shieldx.io/generator": "b" } }))).toContain("own to set");
+    expect(refusal(quota({}, { name: "a", labels: { "shieldx.io/generator": "b" } }))).toContain(
+      "own to set",
+    );
     expect(refusal({ ...quota({}), status: {} })).toContain("object.status: is written by the cluster");
     expect(refusal(quota({}), quota({}))).toContain("ResourceQuota team is entry o0 already");
-    expect(refusal(quota({ hard: { pods: "${1 +}" } }))).toContain(
+    expect(refusal(quota({ hard: { pods: cel("1 +") } }))).toContain(
       "spec.objects[0].object.spec.hard.pods: line 1, column",
     );
-    expect(refusal(quota({ hard: { pods: "${request.name}" } }))).toContain("undeclared reference to 'request'");
+    expect(refusal(quota({ hard: { pods: cel("request.name") } }))).toContain(
+      "undeclared reference to 'request'",
+    );
     expect(refusal(quota({ text: "x".repeat(70_000) }))).toContain("at most 65536");
     let deep: unknown = "x";
     for (let level = 0; level < 40; level++) deep = { deep };
@@ -106,14 +112,14 @@ describe("a generator's namespaces", () => {
     const generator = (expression: string) =>
       compileGenerator({ ...spec(quota({})), matchConditions: [{ name: "c", expression }] });
     const matches = (expression: string, labels = {}) =>
-      generator(expression).matches(
-        { metadata: { name: "a", labels: { tenant: "yes", ...labels } } },
-        never,
-      ).kind;
+      generator(expression).matches({ metadata: { name: "a", labels: { tenant: "yes", ...labels } } }, never)
+        .kind;
     expect(matches("true")).toBe("yes");
     expect(matches("true", { tenant: "no" })).toBe("no");
     expect(matches("namespaceObject.metadata.name == 'b'")).toBe("no");
     expect(matches("namespaceObject.metadata.labels['none'] == 'b'")).toBe("error");
-    expect(() => generator("1")).toThrow("spec.matchConditions[0].expression: must evaluate to bool but got int");
+    expect(() => generator("1")).toThrow(
+      "spec.matchConditions[0].expression: must evaluate to bool but got int",
+    );
   });
 });

@@ -1,5 +1,10 @@
 /** What a ShieldGenerator wants in a namespace. */
-import { type GeneratedKind, GENERATED_KINDS, generatedKindOf, type ShieldGeneratorSpec } from "@shieldx/crds";
+import {
+  GENERATED_KINDS,
+  type GeneratedKind,
+  generatedKindOf,
+  type ShieldGeneratorSpec,
+} from "@shieldx/crds";
 import type { IsLate } from "../cel/admission/expression.ts";
 import { isJsonRecord, type Json, type JsonRecord, ownValue } from "../cel/kubernetes/json.ts";
 import { PolicyCompileError } from "../policy-set/errors.ts";
@@ -42,7 +47,11 @@ export function compileGenerator(spec: ShieldGeneratorSpec): CompiledGenerator {
   const selector = compileSelector(spec.namespaceSelector, "spec.namespaceSelector");
   const entries = spec.objects.map((entry, index) => entryOf(entry, `spec.objects[${index}].object`));
   refuseTwins(entries);
-  const templates = entries.map(({ template, path }) => ({ template, path, fields: expressionsOf(template, path) }));
+  const templates = entries.map(({ template, path }) => ({
+    template,
+    path,
+    fields: expressionsOf(template, path),
+  }));
   const expressions = compileStanding({
     matchConditions: spec.matchConditions,
     variables: spec.variables,
@@ -86,7 +95,10 @@ function entryOf(
   if (kind === undefined) throw invalid(`${path}.kind`, kindProblem(template));
   const size = Buffer.byteLength(JSON.stringify(template));
   if (size > MAX_OBJECT_BYTES)
-    throw invalid(path, `has ${size} bytes: at most ${MAX_OBJECT_BYTES} are kept in every namespace, make it smaller`);
+    throw invalid(
+      path,
+      `has ${size} bytes: at most ${MAX_OBJECT_BYTES} are kept in every namespace, make it smaller`,
+    );
   if (ownValue(template, "status") !== undefined)
     throw invalid(`${path}.status`, "is written by the cluster: remove it");
   const objectName = nameIn(ownValue(template, "metadata"), `${path}.metadata`);
@@ -98,7 +110,9 @@ function kindProblem(template: JsonRecord): string {
     const value = ownValue(template, key);
     return typeof value === "string" ? value.slice(0, 80) : "nothing";
   };
-  const known = GENERATED_KINDS.map(({ group, version, kind }) => `${group === "" ? "" : `${group}/`}${version} ${kind}`);
+  const known = GENERATED_KINDS.map(
+    ({ group, version, kind }) => `${group === "" ? "" : `${group}/`}${version} ${kind}`,
+  );
   return `${told("apiVersion")} ${told("kind")} is not among the kinds that are generated: use one of ${known.join(", ")}`;
 }
 
@@ -108,7 +122,10 @@ function nameIn(metadata: Json | undefined, path: string): string {
   if (!isJsonRecord(metadata)) throw invalid(path, "give the object a name");
   const other = Object.keys(metadata).find((key) => !METADATA.includes(key));
   if (other !== undefined)
-    throw invalid(`${path}.${other.slice(0, 80)}`, `remove it: ${METADATA.join(", ")} can be set, the namespace is each that matches`);
+    throw invalid(
+      `${path}.${other.slice(0, 80)}`,
+      `remove it: ${METADATA.join(", ")} can be set, the namespace is each that matches`,
+    );
   const name = ownValue(metadata, "name");
   if (typeof name !== "string" || expressionIn(name) !== undefined)
     throw invalid(`${path}.name`, "must be written out: it says in every namespace which object is meant");
@@ -130,7 +147,8 @@ function refuseTwins(entries: readonly ParsedEntry[]): void {
   for (const { entry, path } of entries) {
     const id = `${entry.kind.kind} ${entry.objectName}`;
     const first = seen.get(id);
-    if (first !== undefined) throw invalid(`${path}.metadata.name`, `${id} is entry ${first} already: choose another name`);
+    if (first !== undefined)
+      throw invalid(`${path}.metadata.name`, `${id} is entry ${first} already: choose another name`);
     seen.set(id, entry.name);
   }
 }

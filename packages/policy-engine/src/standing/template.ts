@@ -2,8 +2,9 @@
  * Objects with CEL in them. A string that begins with `${` and ends with `}` is one expression, whatever is between; every
  * other string is itself. So there is nothing to escape, and text such as `echo ${HOME} now` needs no care.
  */
-import { celToJson } from "../cel/kubernetes/patch-values.ts";
+
 import { isJsonList, isJsonRecord, type Json, type JsonRecord, setOwnValue } from "../cel/kubernetes/json.ts";
+import { celToJson } from "../cel/kubernetes/patch-values.ts";
 import { PolicyCompileError } from "../policy-set/errors.ts";
 import type { ExpressionField, Value } from "./expressions.ts";
 
@@ -57,7 +58,11 @@ function walk(
   replace: (expression: string, path: string) => Json,
 ): Json {
   if (depth > MAX_DEPTH)
-    throw new PolicyCompileError("Invalid", path, `is nested deeper than ${MAX_DEPTH} levels: no object of these kinds is`);
+    throw new PolicyCompileError(
+      "Invalid",
+      path,
+      `is nested deeper than ${MAX_DEPTH} levels: no object of these kinds is`,
+    );
   if (typeof value === "string") {
     const expression = expressionIn(value);
     return expression === undefined ? value : replace(expression, path);
