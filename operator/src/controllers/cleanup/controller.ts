@@ -122,7 +122,7 @@ export function cleanupController(operator: OperatorContext): ControllerDefiniti
     const previous = own.status;
     const cleanup = compiled(spec);
     const types = await typesOf(spec, context);
-    await wantRights(types, spec.action, context);
+    const lacks = await wantRights(types, spec.action, context);
     const startedAtMs = operator.clock.now();
     const clocks = await readClocks(context.client, operator);
     const clock = clockProblem(clocks, own.clocks);
@@ -139,7 +139,7 @@ export function cleanupController(operator: OperatorContext): ControllerDefiniti
       signal: context.signal,
     });
     operator.metrics.cleanupDue.set({ cleanup: name }, found.due.count);
-    const mode = modeOf(spec, isFirstRun({ status: previous, generation }), clock);
+    const mode = modeOf(spec, isFirstRun({ status: previous, generation }), clock, lacks);
     const about = { generation, previous };
     const soFar: Run = { generation, startedAtMs, request, scan: found, outcomes: wouldDelete(found) };
     if (mode.deletes && found.due.count > 0) {
@@ -197,19 +197,30 @@ export function cleanupController(operator: OperatorContext): ControllerDefiniti
     return types;
   }
 
+  /**
+   * Which rights to delete are missing, of a policy that only reports so far: whoever is about to let it delete should know.
+   * @throws Obstacle where it cannot do what it is told to
+   */
   async function wantRights(
     types: readonly ResourceType[],
     action: ShieldCleanupSpec["action"],
     { client, signal }: ReconcileContext,
-  ): Promise<void> {
-    const verbs = action === "Delete" ? ["list", "delete"] : ["list"];
-    const cluster = types.map(({ group, plural }) => ({ apiGroups: [group], resources: [plural], verbs }));
-    const missing = await findMissingRights(client, { cluster, namespace: [] }, operator.namespace, signal);
-    if (missing.length > 0)
+  ): Promise<string | undefined> {
+    const lacking = async (verbs: readonly string[]): Promise<string | undefined> => {
+      const cluster = types.map(({ group, plural }) => ({ apiGroups: [group], resources: [plural], verbs }));
+      const missing = await findMissingRights(client, { cluster, namespace: [] }, operator.namespace, signal);
+      return missing.length === 0 ? undefined : missing.join("; ");
+    };
+    const remedy =
+      "add the kinds to rbac.cleanedKinds of the chart, or grant them to the ServiceAccount shieldx-operator";
+    const needed = await lacking(action === "Delete" ? ["list", "delete"] : ["list"]);
+    if (needed !== undefined)
       throw new Obstacle(
         "MissingRights",
-        `ShieldX lacks the rights: ${missing.join("; ")}. Add the kinds to rbac.cleanedKinds of the chart, or grant them to the ServiceAccount shieldx-operator; looked at again every 30 s`,
+        `ShieldX lacks the rights: ${needed}; ${remedy}. Looked at again every 30 s`,
       );
+    const later = action === "Delete" ? undefined : await lacking(["delete"]);
+    return later === undefined ? undefined : `ShieldX lacks the rights for that: ${later}; ${remedy}`;
   }
 
   /** The longest due first, one after the other. */
@@ -279,18 +290,21 @@ interface Mode {
   ready(deleted: number): ReadyState;
 }
 
-function modeOf({ action }: ShieldCleanupSpec, isFirst: boolean, clock: string | undefined): Mode {
+function modeOf(
+  { action }: ShieldCleanupSpec,
+  isFirst: boolean,
+  clock: string | undefined,
+  lacks: string | undefined,
+): Mode {
   const reports = (status: "True" | "False", reason: string, message: string): Mode => ({
     deletes: false,
     ready: () => ({ status, reason, message }),
   });
   if (clock !== undefined) return reports("False", "ClockSkew", clock);
-  if (action === "Report")
-    return reports(
-      "True",
-      "Reporting",
-      "tells what is due and deletes nothing: set action: Delete to have it deleted",
-    );
+  if (action === "Report") {
+    const told = "tells what is due and deletes nothing: set action: Delete to have it deleted";
+    return reports("True", "Reporting", lacks === undefined ? told : `${told}. ${lacks}`);
+  }
   if (isFirst)
     return reports(
       "True",

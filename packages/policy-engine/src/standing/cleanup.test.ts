@@ -51,7 +51,7 @@ describe("a clean-up", () => {
     expect(judge({ ttl, matchConditions: condition("object.metadata.name == 'j'") })).toMatchObject({
       kind: "due",
     });
-    expect(judge({ ttl, matchConditions: condition("object.spec.x") })).toMatchObject({ kind: "error" });
+    expect(judge({ ttl, matchConditions: condition("object.spec.x == 1") })).toMatchObject({ kind: "error" });
     expect(judge({ ttl, matchConditions: condition("namespaceObject.metadata.name == 'a'") })).toMatchObject({
       kind: "due",
     });
