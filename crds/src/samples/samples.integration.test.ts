@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { startCluster } from "@shieldx/e2e/cluster";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { InvalidObjectError, parseManifests, parseShieldObject } from "../index.ts";
+import { InvalidObjectError, kinds, parseManifests, parseShieldObject, shieldPolicyKind } from "../index.ts";
 import { type ApiServerUnderTest, apiServer } from "../testing/api-server.ts";
 import { damagedObjects } from "../testing/damaged-objects.ts";
 import { readSamples } from "./read-samples.ts";
@@ -63,7 +63,7 @@ describe("the generated CRDs on a real API server", () => {
   });
 
   it("are small enough for client-side apply", async () => {
-    for (const file of ["shieldpolicies", "shieldexceptions"]) {
+    for (const file of kinds.map(({ plural }) => plural)) {
       const object: unknown = parseManifests(await readFile(`${generated}${file}.yaml`, "utf8"), file)[0];
       expect(JSON.stringify(object).length).toBeLessThan(LAST_APPLIED_LIMIT);
     }
@@ -216,10 +216,9 @@ describe("offline and in the cluster", () => {
     const seen = { accepted: 0, refused: 0 };
     await fc.assert(
       fc.asyncProperty(damagedObjects(objects), async (object) => {
-        const path =
-          object.kind === "ShieldPolicy"
-            ? "/apis/shieldx.io/v1alpha1/shieldpolicies"
-            : `/apis/shieldx.io/v1alpha1/namespaces/${object.metadata.namespace ?? ""}/shieldexceptions`;
+        const { plural, scope } = kinds.find(({ kind }) => kind === object.kind) ?? shieldPolicyKind;
+        const where = scope === "Cluster" ? "" : `namespaces/${object.metadata.namespace ?? ""}/`;
+        const path = `/apis/shieldx.io/v1alpha1/${where}${plural}`;
         const verdict = await server.dryRunCreate(path, object);
         const offline = parseOrProblems(object);
         if (verdict.code === 201) {

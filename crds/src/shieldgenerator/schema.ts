@@ -24,8 +24,8 @@ const generated = z
     name: dnsLabel().describe("Name of the entry."),
     object: anyObject().describe(
       `The object without its namespace: apiVersion, kind (${GENERATED_KINDS.map(({ kind }) => kind).join(", ")}), metadata ` +
-        "(name, labels, annotations) and what else the kind has. A string that begins with ${ and ends with } is one CEL " +
-        "expression and gives any value, e.g. hard: {pods: \"${namespaceObject.metadata.annotations['pods']}\"}; all other " +
+        `(name, labels, annotations) and what else the kind has. A string that begins with \${ and ends with } is one CEL ` +
+        `expression and gives any value, e.g. hard: {pods: "\${namespaceObject.metadata.annotations['pods']}"}; all other ` +
         "strings stay as they are. apiVersion, kind and metadata.name are written out.",
     ),
     synchronize: z

@@ -1,4 +1,5 @@
 // What the charts render for which values, with Helm itself. That a real API server takes it is objects.integration.test.ts.
+import { GENERATED_KINDS, GENERATION_VERBS } from "@shieldx/crds";
 import { readFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
 import { type ChartName, objectsOf, type Rendered, renderChart } from "../../shieldx/chart.ts";
@@ -222,6 +223,30 @@ describe("the chart shieldx", () => {
     expect(subjects.map((s: { name: string }) => s.name)).toEqual(["shieldx-operator"]);
   });
 
+  it("grants generators and clean-ups only the kinds that are listed, and what is done with them", async () => {
+    const roles = ["shieldx-generated", "shieldx-cleaned"];
+    expect((await render()).filter(({ metadata }) => roles.includes(metadata.name))).toEqual([]);
+    const objects = await render({
+      "rbac.generatedKinds": `{${GENERATED_KINDS.map(({ kind }) => kind).join(",")}}`,
+      "rbac.cleanedKinds[0].apiGroup": "batch",
+      "rbac.cleanedKinds[0].resources": "{jobs}",
+    });
+    expect(named(objects, "ClusterRole", "shieldx-generated").rules).toEqual(
+      GENERATED_KINDS.map(({ group, plural }) => ({
+        apiGroups: [group],
+        resources: [plural],
+        verbs: GENERATION_VERBS,
+      })),
+    );
+    expect(named(objects, "ClusterRole", "shieldx-cleaned").rules).toEqual([
+      { apiGroups: ["batch"], resources: ["jobs"], verbs: ["delete", "list"] },
+    ]);
+    for (const role of roles) {
+      const { subjects } = named(objects, "ClusterRoleBinding", role);
+      expect(subjects.map((s: { name: string }) => s.name)).toEqual(["shieldx-operator"]);
+    }
+  });
+
   it("lets only reading aggregate, and nothing when asked", async () => {
     const aggregating = (objects: readonly Rendered[]): string[] =>
       objects
@@ -314,6 +339,11 @@ describe("the chart shieldx", () => {
       { "rbac.inventoryKinds[0].resources": "{secrets}", "rbac.inventoryKinds[0].apiGroup": "" },
       "rbac.inventoryKinds[0].resources: secrets",
     ],
+    [
+      { "rbac.cleanedKinds[0].resources": "{secrets}", "rbac.cleanedKinds[0].apiGroup": "" },
+      "rbac.cleanedKinds[0].resources: secrets",
+    ],
+    [{ "rbac.generatedKinds": "{Secret}" }, "/rbac/generatedKinds/0"],
     [
       { "rbac.auditedKinds[0].resources": "{secrets}", "rbac.auditedKinds[0].apiGroup": "" },
       "rbac.auditedKinds[0].resources: secrets",
