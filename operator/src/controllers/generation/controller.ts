@@ -30,6 +30,9 @@ const RIGHTS_RETRY_MS = 30_000;
 /** How long a generator has to be gone before what it made goes: one that is deleted and made anew keeps it. */
 export const GONE_GRACE_MS = 5_000;
 
+/** Names remembered of generators that are gone. */
+const MOST_GONE = 1_000;
+
 export interface GenerationParts {
   readonly caches: GeneratedCaches;
   /** All there are, for a namespace that changed. */
@@ -104,6 +107,11 @@ export function generationController(
     const now = operator.clock.monotonicNow();
     const since = goneSince.get(name) ?? now;
     goneSince.set(name, since);
+    // Labels on objects of tenants name generators as well; who is forgotten is only given the time once more.
+    for (const key of goneSince.keys()) {
+      if (goneSince.size <= MOST_GONE) break;
+      goneSince.delete(key);
+    }
     return since + GONE_GRACE_MS - now;
   }
 
