@@ -1,7 +1,13 @@
 import { type ResourceType, resourceType } from "@shieldx/controller-runtime";
-import { shieldExceptionKind, shieldPolicyKind } from "@shieldx/crds";
+import {
+  type KindDefinition,
+  namespacedShieldPolicyKind,
+  shieldExceptionKind,
+  shieldPolicyKind,
+} from "@shieldx/crds";
 
 export const ShieldPolicyType: ResourceType = typeOf(shieldPolicyKind);
+export const NamespacedShieldPolicyType: ResourceType = typeOf(namespacedShieldPolicyKind);
 export const ShieldExceptionType: ResourceType = typeOf(shieldExceptionKind);
 
 function typeOf({
@@ -10,6 +16,6 @@ function typeOf({
   kind,
   plural,
   scope,
-}: typeof shieldPolicyKind | typeof shieldExceptionKind) {
+}: Pick<KindDefinition, "group" | "version" | "kind" | "plural" | "scope">) {
   return resourceType({ group, version, kind, plural, namespaced: scope === "Namespaced" });
 }

@@ -34,12 +34,21 @@ export {
 export type { MatchConstraints, ResourceRule } from "./kubernetes/match-resources.ts";
 export type { ManagedFieldsEntry, ObjectMeta, OwnerReference } from "./kubernetes/object-meta.ts";
 export * from "./names.ts";
+export { asShieldPolicy, NAMESPACE_NAME_LABEL } from "./namespacedshieldpolicy/as-shield-policy.ts";
+export { namespaceOfPolicy, policyTitle, tenantPolicyName } from "./namespacedshieldpolicy/policy-name.ts";
+export {
+  type NamespacedShieldPolicy,
+  type NamespacedShieldPolicyStatus,
+  namespacedShieldPolicyKind,
+} from "./namespacedshieldpolicy/schema.ts";
+export { MAX_TENANT_INVENTORY_KINDS } from "./namespacedshieldpolicy/spec.ts";
 export { missingParameterRight } from "./parameter-rights.ts";
 export {
   InvalidObjectError,
   type ObjectProblem,
   type ParseOptions,
   parseShieldCleanup,
+  parseNamespacedShieldPolicy,
   parseShieldException,
   parseShieldGenerator,
   parseShieldObject,

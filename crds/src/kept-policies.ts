@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type MatchConstraints, matchConstraints } from "./kubernetes/match-resources.ts";
+import { namespaceOfPolicy } from "./namespacedshieldpolicy/policy-name.ts";
 import {
   type EnforcedBy,
   effectiveFailurePolicy,
@@ -46,6 +47,8 @@ export interface KeptPolicies {
 
 /** Of a report: annotations of an object share 256 KiB. */
 const mostBytes = 128 * 1024;
+/** Of that, for policies of tenants: what does not fit of theirs must hold up nothing of the cluster's. */
+const mostBytesOfTenants = 32 * 1024;
 
 const reportSchema = z.object({
   policies: z.array(
@@ -93,15 +96,21 @@ export function webhookCallsOf(
 /** As the annotation of a replica's Lease; undefined when there is nothing to say. */
 export function formatKeptPolicies(kept: readonly KeptPolicy[]): string | undefined {
   if (kept.length === 0) return undefined;
-  const policies: KeptPolicy[] = [];
+  const ofTenants = kept.filter(({ name }) => namespaceOfPolicy(name) !== undefined);
+  const ofCluster = kept.filter(({ name }) => namespaceOfPolicy(name) === undefined);
+  const told = fitting(ofCluster, mostBytes - mostBytesOfTenants);
+  const policies = [...told, ...fitting(ofTenants, mostBytesOfTenants)];
+  return JSON.stringify({ policies, more: ofCluster.length - told.length } satisfies KeptPolicies);
+}
+
+function fitting(kept: readonly KeptPolicy[], most: number): KeptPolicy[] {
   let bytes = 0;
-  for (const policy of kept) {
+  return kept.filter((policy) => {
     const size = Buffer.byteLength(JSON.stringify(policy)) + 1;
-    if (bytes + size > mostBytes) continue;
+    if (bytes + size > most) return false;
     bytes += size;
-    policies.push(policy);
-  }
-  return JSON.stringify({ policies, more: kept.length - policies.length } satisfies KeptPolicies);
+    return true;
+  });
 }
 
 /** Whatever stands there: what is no such report may be one of a later version, and keeps one policy we cannot name. */

@@ -3,6 +3,7 @@ import type * as z from "zod";
 import { kindSchema } from "./definition/custom-resource-definition.ts";
 import type { KindDefinition } from "./definition/kind.ts";
 import { kinds } from "./kinds.ts";
+import { type NamespacedShieldPolicy, namespacedShieldPolicyKind } from "./namespacedshieldpolicy/schema.ts";
 import { type ShieldCleanup, shieldCleanupKind } from "./shieldcleanup/schema.ts";
 import { type ShieldException, shieldExceptionKind } from "./shieldexception/schema.ts";
 import { type ShieldGenerator, shieldGeneratorKind } from "./shieldgenerator/schema.ts";
@@ -57,6 +58,17 @@ export function parseShieldPolicy(value: unknown, options: ParseOptions = {}): S
 }
 
 /**
+ * A NamespacedShieldPolicy with its defaults applied.
+ * @throws InvalidObjectError with the field and the remedy of every problem
+ */
+export function parseNamespacedShieldPolicy(
+  value: unknown,
+  options: ParseOptions = {},
+): NamespacedShieldPolicy {
+  return parseObject(namespacedShieldPolicyKind, value, options);
+}
+
+/**
  * A ShieldException with its defaults applied.
  * @throws InvalidObjectError with the field and the remedy of every problem
  */
@@ -87,11 +99,13 @@ export function parseShieldCleanup(value: unknown, options: ParseOptions = {}): 
 export function parseShieldObject(
   value: unknown,
   options: ParseOptions = {},
-): ShieldPolicy | ShieldException | ShieldGenerator | ShieldCleanup {
+): ShieldPolicy | NamespacedShieldPolicy | ShieldException | ShieldGenerator | ShieldCleanup {
   const kind = typeof value === "object" && value !== null ? (value as { kind?: unknown }).kind : undefined;
   switch (kind) {
     case shieldPolicyKind.kind:
       return parseShieldPolicy(value, options);
+    case namespacedShieldPolicyKind.kind:
+      return parseNamespacedShieldPolicy(value, options);
     case shieldExceptionKind.kind:
       return parseShieldException(value, options);
     case shieldGeneratorKind.kind:

@@ -1,6 +1,10 @@
 import { type KubeObject, type ResourceType, resourceType } from "@shieldx/controller-runtime";
 import {
   type ShieldCleanup,
+  asShieldPolicy,
+  namespaceOfPolicy,
+  type NamespacedShieldPolicy,
+  namespacedShieldPolicyKind,
   type ShieldException,
   type ShieldGenerator,
   type ShieldPolicy,
@@ -12,6 +16,8 @@ import {
 
 /** A ShieldPolicy as the API server returns it. */
 export type ShieldPolicyObject = KubeObject & Pick<ShieldPolicy, "spec" | "status">;
+/** A NamespacedShieldPolicy as the API server returns it. */
+export type NamespacedShieldPolicyObject = KubeObject & Pick<NamespacedShieldPolicy, "spec" | "status">;
 /** A ShieldException as the API server returns it. */
 export type ShieldExceptionObject = KubeObject & Pick<ShieldException, "spec" | "status">;
 
@@ -27,6 +33,15 @@ export const ShieldPolicyType: ResourceType<ShieldPolicyObject> = resourceType<S
   plural: shieldPolicyKind.plural,
   namespaced: false,
 });
+
+export const NamespacedShieldPolicyType: ResourceType<NamespacedShieldPolicyObject> =
+  resourceType<NamespacedShieldPolicyObject>({
+    group: namespacedShieldPolicyKind.group,
+    version: namespacedShieldPolicyKind.version,
+    kind: namespacedShieldPolicyKind.kind,
+    plural: namespacedShieldPolicyKind.plural,
+    namespaced: true,
+  });
 
 export const ShieldExceptionType: ResourceType<ShieldExceptionObject> = resourceType<ShieldExceptionObject>({
   group: shieldExceptionKind.group,
@@ -64,6 +79,26 @@ export const ReportType: ResourceType = resourceType({
 /** The API server fills defaults in, so what it returns is what the engine takes. */
 export function asPolicy(object: ShieldPolicyObject): ShieldPolicy {
   return object as unknown as ShieldPolicy;
+}
+
+/** A tenant's policy among those of the cluster: called `namespace/name`, and confined to its namespace. */
+export function tenantAsPolicy(object: NamespacedShieldPolicyObject): ShieldPolicyObject {
+  return asShieldPolicy(object as unknown as NamespacedShieldPolicy) as unknown as ShieldPolicyObject;
+}
+
+/** The object whose status tells of a policy, of the cluster or as {@link tenantAsPolicy} made it. */
+export function statusTargetOf(policy: ShieldPolicyObject): {
+  readonly type: ResourceType;
+  readonly object: KubeObject;
+} {
+  const { metadata } = policy;
+  const namespace = namespaceOfPolicy(metadata.name);
+  if (namespace === undefined) return { type: ShieldPolicyType as unknown as ResourceType, object: policy };
+  const name = metadata.name.slice(namespace.length + 1);
+  return {
+    type: NamespacedShieldPolicyType as unknown as ResourceType,
+    object: { ...policy, kind: namespacedShieldPolicyKind.kind, metadata: { ...metadata, namespace, name } },
+  };
 }
 
 export function asException(object: ShieldExceptionObject): ShieldException {

@@ -24,6 +24,7 @@ import { type CertificateSettings, certificatesController } from "./controllers/
 import { cleanupController } from "./controllers/cleanup/controller.ts";
 import { GeneratedCaches } from "./controllers/generation/caches.ts";
 import { generationController } from "./controllers/generation/controller.ts";
+import { namespacedShieldPolicyController } from "./controllers/namespacedshieldpolicy/controller.ts";
 import { nativeController } from "./controllers/native/controller.ts";
 import { NativeStandings } from "./controllers/native/standings.ts";
 import { rolloutController } from "./controllers/rollout/controller.ts";
@@ -41,6 +42,8 @@ import {
   ShieldGeneratorType,
   type ShieldPolicyObject,
   ShieldPolicyType,
+  NamespacedShieldPolicyType,
+  tenantAsPolicy,
 } from "./kinds.ts";
 import { createMetrics } from "./metrics.ts";
 import { Obstacles } from "./obstacles.ts";
@@ -77,12 +80,14 @@ export function buildOperator(parts: OperatorParts): OperatorContext {
   const { manager, clock, logger, namespace, agentsNamespace } = parts;
   const ownNamespaces = agentsNamespace === undefined ? [namespace] : [namespace, agentsNamespace];
   const policies = manager.informer(ShieldPolicyType, {});
+  const tenantPolicies = manager.informer(NamespacedShieldPolicyType, {});
+  const allPolicies = () => [...policies.store.list(), ...tenantPolicies.store.list().map(tenantAsPolicy)];
   const exceptions = manager.informer(ShieldExceptionType, {});
   const namespaces = manager.informer(Namespace, {});
   const leases = manager.informer(Lease, replicaLeases(namespace));
   const world = new PolicyWorld({
     sources: {
-      policies: () => policies.store.list(),
+      policies: allPolicies,
       exceptions: () => exceptions.store.list(),
       leases: () => leases.store.list(),
     },
@@ -129,7 +134,7 @@ export function buildOperator(parts: OperatorParts): OperatorContext {
     now: () => clock.now(),
   });
   const auditor = buildAuditor(parts, operator, {
-    policies: () => policies.store.list(),
+    policies: allPolicies,
     namespace: (name) => namespaces.store.get(name),
   });
 
@@ -154,6 +159,7 @@ export function buildOperator(parts: OperatorParts): OperatorContext {
       if (isByStatus(old) !== isByStatus(now)) world.invalidate();
     },
   });
+  tenantPolicies.on({ added: changed, deleted: changed, updated: ifSpecChanged });
   exceptions.on({ added: changed, deleted: changed, updated: ifSpecChanged });
   exceptions.on({
     added: ({ metadata: { uid = "" } }) => void exceptionUids.add(uid),
@@ -182,6 +188,7 @@ export function buildOperator(parts: OperatorParts): OperatorContext {
   manager.addController(mutationsController(operator));
   manager.addController(nativeController(operator));
   manager.addController(shieldPolicyController(operator));
+  manager.addController(namespacedShieldPolicyController(operator));
   manager.addController(rolloutController(operator));
   manager.addController(shieldExceptionController(operator));
   addGeneration(parts, operator);

@@ -1,10 +1,12 @@
-import { type EnforcedBy, isJudgedByStatus, type KeptPolicy, versionSpecs } from "@shieldx/crds";
+import { type EnforcedBy, isJudgedByStatus, type KeptPolicy, namespaceOfPolicy, versionSpecs } from "@shieldx/crds";
 import {
   buildPolicySet,
+  isPolicyProblem,
   isTransient,
   type PolicySet,
   policySetDigest,
   type RegoPolicies,
+  withinBound,
 } from "@shieldx/policy-engine";
 import { DigestHistory, keyOf, type Member } from "./digest-history.ts";
 import { asException, asPolicy, type ShieldExceptionObject, type ShieldPolicyObject } from "./kinds.ts";
@@ -12,6 +14,7 @@ import { type ReplicaLease, type ReplicaReport, ReplicaTracker } from "./replica
 
 /** Where the world reads from: the caches. */
 export interface PolicySources {
+  /** Those of tenants, too, as `tenantAsPolicy` has them. */
   policies(): readonly ShieldPolicyObject[];
   exceptions(): readonly ShieldExceptionObject[];
   leases(): readonly ReplicaLease[];
@@ -71,9 +74,10 @@ export class PolicyWorld {
   current(): PolicySet {
     if (this.#set !== undefined && this.#isCurrent) return this.#set;
     const policies = this.#sources.policies();
-    this.#rego.want(policies.flatMap((policy) => versionSpecs(asPolicy(policy))));
+    const bounded = withinBound(policies.map(asPolicy));
+    this.#rego.want(bounded.policies.flatMap(versionSpecs));
     const set = buildPolicySet({
-      policies: policies.map(asPolicy),
+      ...bounded,
       exceptions: this.#sources.exceptions().map(asException),
       serverMinor: this.#serverMinor,
       previous: this.#set,
@@ -135,9 +139,18 @@ export class PolicyWorld {
     return this.#rego.outdated(asPolicy(policy).spec);
   }
 
-  /** All there are, whether they compile or not. */
+  /** All ShieldPolicies there are, whether they compile or not. */
   policyNames(): string[] {
-    return this.#sources.policies().map(({ metadata }) => metadata.name);
+    const names = this.#sources.policies().map(({ metadata }) => metadata.name);
+    return names.filter((name) => namespaceOfPolicy(name) === undefined);
+  }
+
+  /** All NamespacedShieldPolicies there are, whether they compile or not. */
+  tenantPolicies(): { readonly namespace: string; readonly name: string }[] {
+    return this.#sources.policies().flatMap(({ metadata: { name } }) => {
+      const namespace = namespaceOfPolicy(name);
+      return namespace === undefined ? [] : [{ namespace, name: name.slice(namespace.length + 1) }];
+    });
   }
 
   /** Versions of policies that do not compile any more which these replicas keep in force. */
@@ -164,7 +177,7 @@ export class PolicyWorld {
     const { problems } = this.current();
     // What we have not compiled yet may be in force there as it is.
     if (problems.some(({ error }) => isTransient(error.code))) return true;
-    if (!problems.some(({ kind, generation }) => kind === "ShieldPolicy" && generation > 1)) return false;
+    if (!problems.some((problem) => isPolicyProblem(problem) && problem.generation > 1)) return false;
     return replicas.some((replica) => !this.isCurrent(replica) || replica.kept.more > 0);
   }
 
@@ -172,7 +185,7 @@ export class PolicyWorld {
   #broken(): ReadonlyMap<string, string | undefined> {
     const names = new Set(
       this.current()
-        .problems.filter(({ kind }) => kind === "ShieldPolicy")
+        .problems.filter(isPolicyProblem)
         .map(({ name }) => name),
     );
     if (names.size === 0) return new Map();

@@ -65,6 +65,19 @@ export const controllerRbac = {
     ],
     namespace: [rule("coordination.k8s.io", ["leases"], READ), rule("", ["secrets"], READ, [CA_SECRET])],
   },
+  namespacedshieldpolicy: {
+    cluster: [
+      rule("shieldx.io", ["namespacedshieldpolicies"], READ),
+      rule("shieldx.io", ["namespacedshieldpolicies/status"], ["patch"]),
+      // Whether the webhook is called for a policy, and may be.
+      rule(
+        "admissionregistration.k8s.io",
+        ["validatingwebhookconfigurations", "mutatingwebhookconfigurations"],
+        READ,
+      ),
+    ],
+    namespace: [rule("coordination.k8s.io", ["leases"], READ), rule("", ["secrets"], READ, [CA_SECRET])],
+  },
   rollout: {
     cluster: [
       rule("shieldx.io", ["shieldpolicies", "shieldexceptions"], READ),
@@ -80,7 +93,7 @@ export const controllerRbac = {
   },
   "webhook-configuration": {
     cluster: [
-      rule("shieldx.io", ["shieldpolicies"], READ),
+      rule("shieldx.io", ["namespacedshieldpolicies", "shieldpolicies"], READ),
       rule("admissionregistration.k8s.io", ["validatingwebhookconfigurations"], [...READ, "create"]),
       rule(
         "admissionregistration.k8s.io",

@@ -10,7 +10,13 @@ import {
   type ResourceType,
   TransportError,
 } from "@shieldx/controller-runtime";
-import { ShieldCleanupType, ShieldExceptionType, ShieldGeneratorType, ShieldPolicyType } from "./kinds.ts";
+import {
+  NamespacedShieldPolicyType,
+  ShieldCleanupType,
+  ShieldExceptionType,
+  ShieldGeneratorType,
+  ShieldPolicyType,
+} from "./kinds.ts";
 import type { RbacNeeds } from "./rbac.ts";
 
 /** Oldest API server the operator works with. */
@@ -74,7 +80,13 @@ async function look({ client, namespace, needs }: StartupParts): Promise<number 
     if (missing.length > 0) {
       return `missing rights: ${missing.join("; ")}. Install the chart's roles and bindings for this identity; waiting`;
     }
-    for (const type of [ShieldPolicyType, ShieldExceptionType, ShieldGeneratorType, ShieldCleanupType]) {
+    for (const type of [
+      ShieldPolicyType,
+      NamespacedShieldPolicyType,
+      ShieldExceptionType,
+      ShieldGeneratorType,
+      ShieldCleanupType,
+    ]) {
       if (!(await isServed(client, type))) {
         return `the kind ${type.kind} (${type.plural}.${type.group}) is not installed: apply the chart's CRDs; waiting`;
       }

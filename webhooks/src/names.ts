@@ -1,5 +1,7 @@
 import { type KubeObject, type ResourceType, resourceType } from "@shieldx/controller-runtime";
 import {
+  type NamespacedShieldPolicy,
+  namespacedShieldPolicyKind,
   type ShieldException,
   type ShieldPolicy,
   shieldExceptionKind,
@@ -10,6 +12,7 @@ import {
 export const fieldManager = "shieldx-webhooks";
 
 export type ShieldPolicyObject = KubeObject & Pick<ShieldPolicy, "spec" | "status">;
+export type NamespacedShieldPolicyObject = KubeObject & Pick<NamespacedShieldPolicy, "spec" | "status">;
 export type ShieldExceptionObject = KubeObject & Pick<ShieldException, "spec" | "status">;
 
 export const ShieldPolicyType: ResourceType<ShieldPolicyObject> = resourceType<ShieldPolicyObject>({
@@ -19,6 +22,15 @@ export const ShieldPolicyType: ResourceType<ShieldPolicyObject> = resourceType<S
   plural: shieldPolicyKind.plural,
   namespaced: false,
 });
+
+export const NamespacedShieldPolicyType: ResourceType<NamespacedShieldPolicyObject> =
+  resourceType<NamespacedShieldPolicyObject>({
+    group: namespacedShieldPolicyKind.group,
+    version: namespacedShieldPolicyKind.version,
+    kind: namespacedShieldPolicyKind.kind,
+    plural: namespacedShieldPolicyKind.plural,
+    namespaced: true,
+  });
 
 export const ShieldExceptionType: ResourceType<ShieldExceptionObject> = resourceType<ShieldExceptionObject>({
   group: shieldExceptionKind.group,

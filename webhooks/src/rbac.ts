@@ -15,7 +15,11 @@ export const webhooksRbac: {
   readonly namespace: readonly RbacRule[];
 } = {
   cluster: [
-    { apiGroups: ["shieldx.io"], resources: ["shieldexceptions", "shieldpolicies"], verbs: read },
+    {
+      apiGroups: ["shieldx.io"],
+      resources: ["namespacedshieldpolicies", "shieldexceptions", "shieldpolicies"],
+      verbs: read,
+    },
     // A namespace that is younger than what the cache has seen is looked up.
     { apiGroups: [""], resources: ["namespaces"], verbs: [...read, "get"] },
     // Whose ReplicaSet or Job a refused Pod belongs to: that is where people look for the reason.

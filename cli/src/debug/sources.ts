@@ -33,6 +33,11 @@ const clusterLists: readonly {
     about: "ShieldPolicies with their status",
   },
   {
+    file: "policies/namespacedshieldpolicies.yaml",
+    path: "/apis/shieldx.io/v1alpha1/namespacedshieldpolicies",
+    about: "NamespacedShieldPolicies with their status",
+  },
+  {
     file: "policies/shieldexceptions.yaml",
     path: "/apis/shieldx.io/v1alpha1/shieldexceptions",
     about: "ShieldExceptions with their status",

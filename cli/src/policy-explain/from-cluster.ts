@@ -6,12 +6,12 @@ import {
   Namespace,
   type ResourceType,
 } from "@shieldx/controller-runtime";
-import { parseShieldException, parseShieldPolicy, type ShieldPolicy } from "@shieldx/crds";
+import { parseShieldException, type ShieldPolicy } from "@shieldx/crds";
 import type { DefinedResources } from "@shieldx/policy-engine";
 import { UsageError } from "../errors.ts";
-import { ShieldExceptionType, ShieldPolicyType } from "../kinds.ts";
+import { NamespacedShieldPolicyType, ShieldExceptionType, ShieldPolicyType } from "../kinds.ts";
 import type { Manifest } from "../manifests/read.ts";
-import { type LoadedPolicies, parsedPolicyObject } from "../policy/load.ts";
+import { type LoadedPolicies, parsedPolicy, parsedPolicyObject } from "../policy/load.ts";
 
 export interface FromCluster extends LoadedPolicies {
   readonly resources: DefinedResources;
@@ -24,9 +24,12 @@ export interface FromCluster extends LoadedPolicies {
  */
 export async function readFromCluster(client: Client, only: readonly string[]): Promise<FromCluster> {
   const { minor } = await client.serverVersion();
-  const all = await every(client, ShieldPolicyType);
-  const chosen = all.filter(({ metadata: { name = "" } }) => only.length === 0 || only.includes(name));
-  const policies = chosen.map((object) => parsedPolicyObject(manifestOf(object), parseShieldPolicy));
+  const objects = [
+    ...(await every(client, ShieldPolicyType)),
+    ...(await every(client, NamespacedShieldPolicyType)),
+  ];
+  const all = objects.map((object) => parsedPolicy(manifestOf(object)));
+  const policies = all.filter(({ metadata: { name } }) => only.length === 0 || only.includes(name));
   if (policies.length === 0) throw new UsageError("NoPolicies", "the cluster has no ShieldPolicy");
   const exceptions = (await every(client, ShieldExceptionType)).map((object) =>
     parsedPolicyObject(manifestOf(object), parseShieldException),

@@ -1,4 +1,3 @@
-import { parseShieldPolicy } from "@shieldx/crds";
 import {
   isLintCode,
   LINT_RULES,
@@ -11,7 +10,7 @@ import { readManifests } from "../manifests/read.ts";
 import { progress, type Terminal } from "../output/terminal.ts";
 import { minorOf } from "../policy/command.ts";
 import { compiledRego } from "../policy/compiled-rego.ts";
-import { parsedPolicyObject } from "../policy/load.ts";
+import { isPolicy, parsedPolicy } from "../policy/load.ts";
 import { printLint } from "./print.ts";
 
 export interface PolicyLintOptions {
@@ -62,8 +61,8 @@ async function lint(
   serverMinor: number,
 ): Promise<LintedPolicy[]> {
   const found = (await readManifests(files))
-    .filter(({ object }) => object.apiVersion.startsWith("shieldx.io/") && object.kind === "ShieldPolicy")
-    .map((manifest) => ({ policy: parsedPolicyObject(manifest, parseShieldPolicy), manifest }));
+    .filter(isPolicy)
+    .map((manifest) => ({ policy: parsedPolicy(manifest), manifest }));
   if (found.length === 0) throw new UsageError("NoPolicies", `no ShieldPolicy in ${files.join(", ")}`);
   const missing = only.find((name) => !found.some(({ policy }) => policy.metadata.name === name));
   if (missing !== undefined)

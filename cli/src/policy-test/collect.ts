@@ -1,8 +1,7 @@
 import type { PolicyTest, ShieldPolicy } from "@shieldx/crds";
-import { parseShieldPolicy } from "@shieldx/crds";
 import { UsageError } from "../errors.ts";
 import { type Manifest, readManifests } from "../manifests/read.ts";
-import { parsedPolicyObject } from "../policy/load.ts";
+import { isPolicy, parsedPolicy } from "../policy/load.ts";
 import { isTestFile, parseTestFile, type TestFile } from "./file.ts";
 
 /** Cases to hold one policy against, and where they are written. */
@@ -49,9 +48,7 @@ export async function suitesIn(manifests: readonly Manifest[]): Promise<Suite[]>
 }
 
 function policiesIn(manifests: readonly Manifest[]): Found[] {
-  return manifests
-    .filter(({ object }) => object.apiVersion.startsWith("shieldx.io/") && object.kind === "ShieldPolicy")
-    .map((manifest) => ({ policy: parsedPolicyObject(manifest, parseShieldPolicy), manifest }));
+  return manifests.filter(isPolicy).map((manifest) => ({ policy: parsedPolicy(manifest), manifest }));
 }
 
 async function policyFor(

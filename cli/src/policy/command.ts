@@ -1,3 +1,4 @@
+import { policyTitle } from "@shieldx/crds";
 import { checkManifests, type LocatedFinding, type OfflineReport } from "@shieldx/policy-engine";
 import { UsageError } from "../errors.ts";
 import { readManifests } from "../manifests/read.ts";
@@ -129,7 +130,7 @@ export async function runPolicyCheck(options: PolicyCheckOptions, terminal: Term
     throw new UsageError("InvalidPolicy", `${problem.kind} "${problem.name}": ${problem.error.message}`);
   for (const name of report.notOffline) {
     terminal.err(
-      `note: ShieldPolicy "${name}" is not checked offline: give its parameter objects with --file or beside the policy; one that looks at who asks, calls hosts, asks registries, merges lists or is made of a bundle needs a cluster\n`,
+      `note: ${policyTitle(name)} is not checked offline: give its parameter objects with --file or beside the policy; one that looks at who asks, calls hosts, asks registries, merges lists or is made of a bundle needs a cluster\n`,
     );
   }
   if (options.output === "json") printJson(report, terminal);

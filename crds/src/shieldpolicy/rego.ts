@@ -14,24 +14,47 @@ const ALLOWED_HOST = /^(http:\/\/)?([a-z0-9]([-._a-z0-9]*[a-z0-9])?|\[[0-9a-f:.]
 /** Each is a watch in every replica, of all objects there are. */
 const MAX_INVENTORY_KINDS = 16;
 
+/** What is written in the policy itself. */
+export const regoSource = {
+  module: text({ min: 1, max: 65_536, pattern: /[^ \t\n\r]/, hint: "a Rego module, not only blanks" }).describe(
+    "Source of one Rego module. Its rules see the request as input.request and as input.review, so that modules written " +
+      "for OPA and for Gatekeeper work as they are.",
+  ),
+  libs: atomicList(
+    text({ min: 1, max: 65_536, pattern: /[^ \t\n\r]/, hint: "a Rego module, not only blanks" }).describe(
+      "Source of one module, with a package of its own.",
+    ),
+    { max: 16 },
+  )
+    .describe(
+      "Further modules that the module uses, such as those in libs of a Gatekeeper template. entrypoint is needed with them.",
+    )
+    .exactOptional(),
+  entrypoint: text({
+    min: 1,
+    max: 253,
+    pattern: ENTRYPOINT,
+    hint: "a reference such as data.kubernetes.admission.violation",
+  })
+    .describe(
+      "Rule that holds what is wrong, e.g. data.kubernetes.admission.violation: a set or an array of messages, or of " +
+        "objects with msg. Left out, it is violation, else deny, of the module's package.",
+    )
+    .exactOptional(),
+} as const;
+
+/** One kind of `inventory`. */
+export const inventoryKind = z
+  .object({
+    apiVersion: apiVersion().describe("API version of the objects, e.g. v1 or networking.k8s.io/v1."),
+    kind: kindName().describe("Kind of the objects, e.g. Ingress."),
+  })
+  .describe("One kind.");
+
 export const rego = z
   .object({
-    module: text({ min: 1, max: 65_536, pattern: /[^ \t\n\r]/, hint: "a Rego module, not only blanks" })
-      .describe(
-        "Source of one Rego module. Its rules see the request as input.request and as input.review, so that modules written " +
-          "for OPA and for Gatekeeper work as they are.",
-      )
-      .exactOptional(),
-    libs: atomicList(
-      text({ min: 1, max: 65_536, pattern: /[^ \t\n\r]/, hint: "a Rego module, not only blanks" }).describe(
-        "Source of one module, with a package of its own.",
-      ),
-      { max: 16 },
-    )
-      .describe(
-        "Further modules that the module uses, such as those in libs of a Gatekeeper template. entrypoint is needed with them.",
-      )
-      .exactOptional(),
+    module: regoSource.module.exactOptional(),
+    libs: regoSource.libs,
     bundle: bundle
       .describe(
         "OPA bundle that holds modules and data, instead of a module: fetched, verified and kept up to date.",
@@ -43,26 +66,8 @@ export const rego = z
       .describe(
         "Version of the Rego language; of a bundle, that of the modules whose version its manifest does not say.",
       ),
-    entrypoint: text({
-      min: 1,
-      max: 253,
-      pattern: ENTRYPOINT,
-      hint: "a reference such as data.kubernetes.admission.violation",
-    })
-      .describe(
-        "Rule that holds what is wrong, e.g. data.kubernetes.admission.violation: a set or an array of messages, or of " +
-          "objects with msg. Left out, it is violation, else deny, of the module's package.",
-      )
-      .exactOptional(),
-    inventory: mapList(
-      z
-        .object({
-          apiVersion: apiVersion().describe("API version of the objects, e.g. v1 or networking.k8s.io/v1."),
-          kind: kindName().describe("Kind of the objects, e.g. Ingress."),
-        })
-        .describe("One kind."),
-      { max: MAX_INVENTORY_KINDS, keys: ["apiVersion", "kind"] },
-    )
+    entrypoint: regoSource.entrypoint,
+    inventory: mapList(inventoryKind, { max: MAX_INVENTORY_KINDS, keys: ["apiVersion", "kind"] })
       .describe(
         "Kinds of objects of the cluster that the policy looks at, in the shape Gatekeeper gives them: " +
           "data.inventory.namespace[namespace][apiVersion][kind][name] and data.inventory.cluster[apiVersion][kind][name]. " +

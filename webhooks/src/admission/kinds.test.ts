@@ -82,6 +82,9 @@ function setUp(
       return check;
     },
     rego: { prepare: async () => rego, state: () => rego },
+    policiesIn: () => [],
+    neverJudged: ["shieldx-system"],
+    findReadable: async () => ({ problems: [], unknown: [] }),
     now: () => now,
   });
   return { ask: async (asked: AdmissionRequest) => handler(asked, context), checks: () => checks };

@@ -1,9 +1,7 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
 import {
   type ExceptionApproval,
   fitsWebhook,
   InvalidObjectError,
-  isOnlyServed,
   mutates,
   parseShieldCleanup,
   parseShieldGenerator,
@@ -13,31 +11,25 @@ import {
 import {
   compileCleanup,
   compileGenerator,
-  compilePolicy,
   describeMissing,
-  inTurns,
   isTransient,
   missingOnServer,
   PolicyCompileError,
   type PolicySet,
-  passingTestsRequired,
-  type RegoPolicies,
-  TESTS_BUDGET_MS,
-  threadCpuNow,
 } from "@shieldx/policy-engine";
 import type { AdmissionAnswer, AdmissionRequest } from "../server/admission-review.ts";
 import type { AdmissionHandler } from "../server/webhook-server.ts";
 import { approvalIn, invalid, judgeException } from "./exceptions.ts";
 import type { ExpressionChecker } from "./expression-check.ts";
 import type { FindNamespace } from "./policies.ts";
+import { judgeTenantPolicy, type TenantPolicyParts } from "./tenant-policy.ts";
+import { tryPolicy } from "./try-policy.ts";
 import { leavesSpecAlone } from "./unchanged.ts";
 
-export interface KindHandlerParts {
+export interface KindHandlerParts extends TenantPolicyParts {
   readonly policySet: () => PolicySet | undefined;
   readonly findNamespace: FindNamespace;
-  readonly serverMinor: () => number;
   readonly checkExpressions: ExpressionChecker;
-  readonly rego: Pick<RegoPolicies, "prepare" | "state">;
   readonly now: () => number;
   /** Somebody made an exception, or changed its spec, and may. */
   readonly approved?: (approval: ExceptionApproval) => void;
@@ -50,6 +42,8 @@ export function kindHandler(parts: KindHandlerParts): AdmissionHandler {
     switch (request.kind.kind) {
       case "ShieldPolicy":
         return judgePolicy(request, parts, deadlineMs);
+      case "NamespacedShieldPolicy":
+        return judgeTenantPolicy(request, parts, deadlineMs);
       case "ShieldException": {
         const { namespace } = request;
         const found = await parts.findNamespace(namespace ?? "", deadlineMs / 2, request.uid);
@@ -93,9 +87,6 @@ function isOursToEvaluate(spec: ShieldPolicy["spec"]): boolean {
   return spec.evaluation === "Auto" && fitsWebhook(spec);
 }
 
-/** Left for what comes after a module has been compiled. */
-const shareForCompiling = 0.8;
-
 async function judgePolicy(
   request: AdmissionRequest,
   parts: KindHandlerParts,
@@ -105,8 +96,6 @@ async function judgePolicy(
   let isLacking = false;
   try {
     policy = parseShieldPolicy(request.object, { unknownFields: "drop" });
-    if (policy.spec.engine === "rego" && !isOnlyServed(policy.spec))
-      await parts.rego.prepare(policy.spec, deadlineMs * shareForCompiling);
     const serverMinor = parts.serverMinor();
     const missing = missingOnServer(policy.spec, serverMinor);
     isLacking = missing !== undefined;
@@ -117,11 +106,7 @@ async function judgePolicy(
     // Mutations are understood here whoever is going to make them; what the API server cannot evaluate, and what goes in by
     // stages, is ours.
     const evaluatesNative = isLacking || mutates(policy.spec) || policy.spec.rollout !== undefined;
-    const environment = { serverMinor, evaluatesNative, rego: parts.rego.state };
-    const compiled = compilePolicy(policy, environment);
-    const budgetMs = Math.min(TESTS_BUDGET_MS, deadlineMs / 2);
-    const limits = { budgetMs, cpuNow: threadCpuNow };
-    await inTurns(passingTestsRequired(compiled, environment, limits), nextTurn);
+    await tryPolicy(policy, parts.rego, { serverMinor, evaluatesNative }, deadlineMs);
   } catch (error) {
     if (error instanceof PolicyCompileError && isTransient(error.code))
       return {

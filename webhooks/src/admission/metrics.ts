@@ -1,4 +1,5 @@
 import { HotHistogram, type HotNumber, hotCounter } from "@shieldx/controller-runtime";
+import { namespaceOfPolicy } from "@shieldx/crds";
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 
 export type Decision = "allowed" | "denied" | "warned" | "audited" | "exempted" | "error";
@@ -8,12 +9,20 @@ const rolloutOutcomes = ["kept", "denied", "error"] as const;
 const acted = ["yes", "no"] as const;
 
 interface KnownPolicy {
+  /** Value of label `policy`. */
+  readonly label: string;
   readonly action: string;
   /** What each decision under this action moves: with hundreds of policies looked up for each request, labels would cost more than the policies. */
   readonly cells: { [decision in Decision]?: { inc(): void } };
 }
 
-/** Metrics of policy evaluation. Label `policy` takes the names of existing policies only. */
+/** Policies of tenants are counted together for each namespace: how many there are is not the platform's to say. */
+function labelOf(policy: string): string {
+  const namespace = namespaceOfPolicy(policy);
+  return namespace === undefined ? policy : `${namespace}/*`;
+}
+
+/** Metrics of policy evaluation. Label `policy` takes the names of existing policies only, `namespace/*` for those of tenants. */
 export class AdmissionMetrics {
   readonly evaluation: HotHistogram<"failure_policy">;
   readonly calls: Histogram<"result">;
@@ -106,11 +115,12 @@ export class AdmissionMetrics {
   decided(policy: string, action: string, decision: Decision): void {
     const known = this.#known.get(policy);
     if (known === undefined) return;
+    const { label } = known;
     if (known.action !== action) {
-      this.#decisions.labels({ policy, action, decision }).inc();
+      this.#decisions.labels({ policy: label, action, decision }).inc();
       return;
     }
-    known.cells[decision] ??= this.#decisions.labels({ policy, action, decision });
+    known.cells[decision] ??= this.#decisions.labels({ policy: label, action, decision });
     known.cells[decision].inc();
   }
 
@@ -134,9 +144,9 @@ export class AdmissionMetrics {
 
   /** Series of policies that are gone go with them; those of errors are there from the beginning. */
   keepPolicies(policies: readonly { readonly name: string; readonly admission: string }[]): void {
-    const names = new Set(policies.map(({ name }) => name));
-    for (const policy of this.#known.keys()) {
-      if (names.has(policy)) continue;
+    const labels = new Set(policies.map(({ name }) => labelOf(name)));
+    for (const policy of new Set([...this.#known.values()].map(({ label }) => label))) {
+      if (labels.has(policy)) continue;
       this.#mutations.remove({ policy });
       for (const outcome of rolloutOutcomes)
         for (const value of acted) this.#rollouts.remove({ policy, acted: value, outcome });
@@ -144,10 +154,12 @@ export class AdmissionMetrics {
         for (const decision of decisions) this.#decisions.remove({ policy, action, decision });
       }
     }
-    this.#known = new Map(policies.map(({ name, admission }) => [name, { action: admission, cells: {} }]));
+    this.#known = new Map(
+      policies.map(({ name, admission }) => [name, { label: labelOf(name), action: admission, cells: {} }]),
+    );
     // An alert on an increase needs a zero to begin at, or the first time goes unseen.
-    for (const { name: policy, admission: action } of policies) {
-      this.#decisions.labels({ policy, action, decision: "error" });
+    for (const { name, admission: action } of policies) {
+      this.#decisions.labels({ policy: labelOf(name), action, decision: "error" });
     }
   }
 }

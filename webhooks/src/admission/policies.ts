@@ -16,7 +16,7 @@ export interface PolicyHandlerParts extends Outside {
   readonly policySet: () => PolicySet | undefined;
   readonly findNamespace: FindNamespace;
   /** Other objects that policies look at. */
-  readonly lookedAt?: Pick<EvaluationContext, "params" | "inventory">;
+  readonly lookedAt?: Pick<EvaluationContext, "params" | "inventory" | "tenants">;
   readonly now: () => number;
   readonly metrics: AdmissionMetrics;
   readonly refusals: RefusalTeller;

@@ -1,4 +1,5 @@
 import type { EventRecorder, ObjectReference } from "@shieldx/controller-runtime";
+import { policyTitle } from "@shieldx/crds";
 import type { Verdict } from "@shieldx/policy-engine";
 import type { AdmissionRequest } from "../server/admission-review.ts";
 import { controllerOf } from "./owner.ts";
@@ -65,7 +66,7 @@ function aboutRefusal(
   const more = others.length === 0 ? "" : ` (and ${others.length} more policies)`;
   const checks = first.violations.map(({ checkId }) => checkId).join(", ") || first.code;
   return {
-    what: `ShieldPolicy "${first.policy}" refuses ${request.name ? `${kind} ${request.name}` : `a new ${kind}`}`,
+    what: `${policyTitle(first.policy)} refuses ${request.name ? `${kind} ${request.name}` : `a new ${kind}`}`,
     why: `${checks}${more}. The answer to the request names the fields.`,
   };
 }

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { waitFor } from "@shieldx/e2e/cluster";
 import { buildGoBinaryOrSkip, regoCompiler } from "@shieldx/e2e/cluster/build";
+import { TimeShare } from "@shieldx/policy-engine";
 import {
   createRegoCompiler,
   type DecisionSource,
@@ -20,7 +21,6 @@ import { BodyBudget, type BodyLimits, defaultBodyLimits } from "../server/body.t
 import { startTestServer, type TestServer } from "../server/server.test-kit.ts";
 import { type DecisionApiParts, decisionApi } from "./api.ts";
 import { DecisionMetrics } from "./metrics.ts";
-import { TimeShare } from "./time-share.ts";
 
 export const builtCompiler = () => buildGoBinaryOrSkip(regoCompiler, "tests of decisions");
 

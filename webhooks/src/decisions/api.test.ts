@@ -1,5 +1,6 @@
 import { gzipSync } from "node:zlib";
 import { silentLogger } from "@shieldx/controller-runtime";
+import { TimeShare } from "@shieldx/policy-engine";
 import type { Decision, DecisionQuestion, DecisionSource } from "@shieldx/policy-engine/decisions";
 import { Registry } from "prom-client";
 import { describe, expect, it } from "vitest";
@@ -9,7 +10,6 @@ import { parseMaskRules } from "../decision-log/mask.ts";
 import { DecisionLogMetrics } from "../decision-log/metrics.ts";
 import { metric } from "../server/server.test-kit.ts";
 import { type DecisionServer, startDecisionServer } from "./api.test-kit.ts";
-import { TimeShare } from "./time-share.ts";
 
 /** Answers by path: values, or what a function makes of the question. */
 function source(answers: Record<string, (question: DecisionQuestion) => Decision>): DecisionSource {

@@ -1,10 +1,9 @@
 import type { Span } from "@shieldx/controller-runtime";
-import { Timing, threadCpuNow } from "@shieldx/policy-engine";
+import { type TimeShare, Timing, threadCpuNow } from "@shieldx/policy-engine";
 import type { Decision, DecisionSource, PathPart, RegoJson } from "@shieldx/policy-engine/decisions";
 import type { DecisionLog } from "../decision-log/log.ts";
 import type { DecisionMetrics } from "./metrics.ts";
 import { OpaError } from "./opa-error.ts";
-import type { TimeShare } from "./time-share.ts";
 
 /** One question, read and allowed. */
 export interface Question {

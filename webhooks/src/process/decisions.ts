@@ -10,7 +10,7 @@ import {
   type Tracer,
 } from "@shieldx/controller-runtime";
 import type { PolicyProblem } from "@shieldx/crds";
-import type { RegoPolicies } from "@shieldx/policy-engine";
+import { type RegoPolicies, TimeShare } from "@shieldx/policy-engine";
 import type { Registry } from "prom-client";
 import packageJson from "../../package.json" with { type: "json" };
 import type { RefusalTeller } from "../admission/refusals.ts";
@@ -24,7 +24,6 @@ import { Uploader } from "../decision-log/uploader.ts";
 import { CallerAccess } from "../decisions/access.ts";
 import { decisionApi } from "../decisions/api.ts";
 import { DecisionMetrics } from "../decisions/metrics.ts";
-import { TimeShare } from "../decisions/time-share.ts";
 import type { ShieldPolicyObject } from "../names.ts";
 import { BodyBudget, defaultBodyLimits } from "../server/body.ts";
 import type { HttpRoutes } from "../server/http-routes.ts";

@@ -3,7 +3,7 @@ import type { PolicySet, RegoPolicyParts, RegoPolicyState } from "@shieldx/polic
 import { Registry } from "prom-client";
 import { describe, expect, it, vi } from "vitest";
 import { AdmissionMetrics } from "../admission/metrics.ts";
-import type { ShieldExceptionObject, ShieldPolicyObject } from "../names.ts";
+import type { NamespacedShieldPolicyObject, ShieldExceptionObject, ShieldPolicyObject } from "../names.ts";
 import { PolicyLoader, type PolicyLoaderParts } from "./policy-loader.ts";
 import { fakeInformer } from "./process.test-kit.ts";
 
@@ -61,11 +61,13 @@ describe("the policy loader", () => {
 
   function setUp(rego: PolicyLoaderParts["rego"] = idleRego) {
     const policies = fakeInformer<ShieldPolicyObject>();
+    const tenantPolicies = fakeInformer<NamespacedShieldPolicyObject>();
     const exceptions = fakeInformer<ShieldExceptionObject>();
     const swaps: PolicySet[] = [];
     const warnings: string[] = [];
     const loader = new PolicyLoader({
       policies: policies.informer,
+      tenantPolicies: tenantPolicies.informer,
       exceptions: exceptions.informer,
       serverMinor: () => 37,
       neverJudged: [],
@@ -74,8 +76,9 @@ describe("the policy loader", () => {
       logger: { ...silentLogger, warn: (_, message) => warnings.push(message) },
       onSwap: (set) => swaps.push(set),
       coalesceMs: 0,
+      coalesceTenantsMs: 0,
     });
-    return { policies, exceptions, swaps, warnings, loader };
+    return { policies, tenantPolicies, exceptions, swaps, warnings, loader };
   }
   const quiet = () => new Promise((done) => setTimeout(done, 10));
 

@@ -1,8 +1,10 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Informer, Logger } from "@shieldx/controller-runtime";
 import {
+  asShieldPolicy,
   formatKeptPolicies,
   judgesSoFar,
+  type NamespacedShieldPolicy,
   type ShieldException,
   type ShieldPolicy,
   stagingKey,
@@ -14,12 +16,14 @@ import {
   type PolicySetInput,
   preparePolicies,
   type RegoPolicies,
+  withinBound,
 } from "@shieldx/policy-engine";
 import type { AdmissionMetrics } from "../admission/metrics.ts";
-import type { ShieldExceptionObject, ShieldPolicyObject } from "../names.ts";
+import type { NamespacedShieldPolicyObject, ShieldExceptionObject, ShieldPolicyObject } from "../names.ts";
 
 export interface PolicyLoaderParts {
   readonly policies: Informer<ShieldPolicyObject>;
+  readonly tenantPolicies: Informer<NamespacedShieldPolicyObject>;
   readonly exceptions: Informer<ShieldExceptionObject>;
   readonly serverMinor: () => number;
   readonly neverJudged: readonly string[];
@@ -34,6 +38,8 @@ export interface PolicyLoaderParts {
   readonly prepare?: (...sets: readonly PolicySet[]) => boolean;
   /** Changes within this time are built together. */
   readonly coalesceMs?: number;
+  /** Of tenants: nobody is to keep a replica busy by changing a policy again and again. */
+  readonly coalesceTenantsMs?: number;
 }
 
 /**
@@ -44,6 +50,8 @@ export class PolicyLoader {
   readonly #parts: PolicyLoaderParts;
   #set: PolicySet | undefined;
   #timer: NodeJS.Timeout | undefined;
+  /** Beside it: a change of the cluster's policies does not wait for it. */
+  #tenantTimer: NodeJS.Timeout | undefined;
   /** Something has changed since the last build began. */
   #isOutdated = false;
   #isBuilding = false;
@@ -66,6 +74,14 @@ export class PolicyLoader {
         deleted: changed,
       });
     }
+    const tenantChanged = () => this.#rebuildForTenants();
+    parts.tenantPolicies.on({
+      added: tenantChanged,
+      updated: (before, after) => {
+        if (isRelevant(before, after)) tenantChanged();
+      },
+      deleted: tenantChanged,
+    });
   }
 
   /**
@@ -80,6 +96,10 @@ export class PolicyLoader {
     this.#timer ??= setTimeout(() => this.rebuild(), this.#parts.coalesceMs ?? 5);
   }
 
+  #rebuildForTenants(): void {
+    this.#tenantTimer ??= setTimeout(() => this.rebuild(), this.#parts.coalesceTenantsMs ?? 200);
+  }
+
   /** What a new set waits for may have come. */
   resume(): void {
     if (this.#waitingSince !== undefined) this.rebuildSoon();
@@ -87,10 +107,9 @@ export class PolicyLoader {
 
   /** Begins to build, if there is anything to build from, and swaps when that is done: requests are answered meanwhile. */
   rebuild(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    const { policies, exceptions } = this.#parts;
-    if (!policies.hasSynced || !exceptions.hasSynced) return;
+    this.#clearTimers();
+    const { policies, tenantPolicies, exceptions } = this.#parts;
+    if (!policies.hasSynced || !tenantPolicies.hasSynced || !exceptions.hasSynced) return;
     this.#isOutdated = true;
     if (!this.#isBuilding) void this.#build();
   }
@@ -115,9 +134,14 @@ export class PolicyLoader {
   }
 
   #input(): PolicySetInput {
-    const { policies, exceptions, rego } = this.#parts;
+    const { policies, tenantPolicies, exceptions, rego } = this.#parts;
     return {
-      policies: policies.store.list().map((object) => object as unknown as ShieldPolicy),
+      ...withinBound([
+        ...policies.store.list().map((object) => object as unknown as ShieldPolicy),
+        ...tenantPolicies.store
+          .list()
+          .map((object) => asShieldPolicy(object as unknown as NamespacedShieldPolicy)),
+      ]),
       exceptions: exceptions.store.list().map((object) => object as unknown as ShieldException),
       serverMinor: this.#parts.serverMinor(),
       previous: this.#set,
@@ -150,8 +174,14 @@ export class PolicyLoader {
 
   stop(): void {
     this.#isStopped = true;
+    this.#clearTimers();
+  }
+
+  #clearTimers(): void {
     clearTimeout(this.#timer);
+    clearTimeout(this.#tenantTimer);
     this.#timer = undefined;
+    this.#tenantTimer = undefined;
   }
 
   /** Changes that keep coming must not hold a set up for ever. */
@@ -184,7 +214,7 @@ export class PolicyLoader {
 
 const longestWaitMs = 30_000;
 
-type Watched = ShieldPolicyObject | ShieldExceptionObject;
+type Watched = ShieldPolicyObject | NamespacedShieldPolicyObject | ShieldExceptionObject;
 
 function isRelevant(before: Watched, after: Watched): boolean {
   const [a, b] = [before.metadata, after.metadata];

@@ -11,6 +11,7 @@ import {
   EventBroadcaster,
   HealthChecks,
   Informer,
+  type KubeObject,
   type Logger,
   Namespace,
   readSecretText,
@@ -45,11 +46,12 @@ import { kindHandler } from "../admission/kinds.ts";
 import { AdmissionMetrics } from "../admission/metrics.ts";
 import { mutationHandler } from "../admission/mutations.ts";
 import { policyHandler } from "../admission/policies.ts";
+import { readableBySubjectAccessReview } from "../admission/readable.ts";
 import { refusalTeller } from "../admission/refusals.ts";
 import { RolloutTally } from "../admission/rollout-tally.ts";
 import { Rollouts } from "../admission/rollouts.ts";
 import { TopmostControllers } from "../admission/topmost.ts";
-import { ShieldExceptionType, ShieldPolicyType } from "../names.ts";
+import { NamespacedShieldPolicyType, ShieldExceptionType, ShieldPolicyType } from "../names.ts";
 import { WebhookMetrics } from "../server/metrics.ts";
 import type { AdmissionHandler } from "../server/webhook-server.ts";
 import { CertificateLoader } from "./certificate-loader.ts";
@@ -115,6 +117,8 @@ class Replica {
   readonly #decisions: Decisions;
   readonly #tally: ExceptionTally;
   readonly #rolloutTally: RolloutTally;
+  /** Names of the NamespacedShieldPolicies in a namespace. */
+  readonly #policiesIn: (namespace: string) => readonly string[];
   #rollouts: Rollouts | undefined;
   #countsTimer: TimerHandle | undefined;
   #listeners: Listeners | undefined;
@@ -132,6 +136,9 @@ class Replica {
     this.#events = new EventBroadcaster({ client, clock, logger, instance: flags.replicaName.slice(0, 128) });
     const cache = { client, clock, logger, metrics: createInformerMetrics(registry) };
     const policies = new Informer({ ...cache, type: ShieldPolicyType });
+    const tenantPolicies = new Informer({ ...cache, type: NamespacedShieldPolicyType, indexers: byNamespace });
+    this.#policiesIn = (namespace) =>
+      tenantPolicies.store.byIndex("namespace", namespace).map(({ metadata: { name } }) => name);
     const exceptions = new Informer({ ...cache, type: ShieldExceptionType });
     const namespaces = new Informer({ ...cache, type: Namespace });
     const secrets = new Informer({
@@ -140,7 +147,7 @@ class Replica {
       namespace: flags.namespace,
       fieldSelector: `metadata.name=${TLS_SECRET}`,
     });
-    this.#informers = [policies, exceptions, namespaces, secrets] as unknown as Informer[];
+    this.#informers = [policies, tenantPolicies, exceptions, namespaces, secrets] as unknown as Informer[];
     const processId = randomUUID();
     this.#rolloutTally = new RolloutTally(processId, () => this.#counted());
     this.#tally = new ExceptionTally({
@@ -183,9 +190,10 @@ class Replica {
     this.#policies = new PolicyLoader({
       rego: this.#rego,
       policies,
+      tenantPolicies,
       exceptions,
       serverMinor: () => this.#serverMinor,
-      neverJudged: [flags.namespace, flags.agentsNamespace].filter((name) => name !== undefined),
+      neverJudged: this.#ownNamespaces,
       metrics: this.#admissionMetrics,
       logger,
       prepare: (...sets) => this.#lookedAt.prepare(...sets),
@@ -340,10 +348,18 @@ class Replica {
           serverMinor: () => this.#serverMinor,
           checkExpressions: dryRunChecker(client),
           rego: this.#rego,
+          policiesIn: this.#policiesIn,
+          neverJudged: this.#ownNamespaces,
+          findReadable: readableBySubjectAccessReview(client, askAuthorizer),
           approved: (approval) => this.#tally.approved(approval),
         }),
       ],
     ]);
+  }
+
+  get #ownNamespaces(): readonly string[] {
+    const { namespace, agentsNamespace } = this.#parts.flags;
+    return agentsNamespace === undefined ? [namespace] : [namespace, agentsNamespace];
   }
 
   /** Registries have a client of their own: those that are slow must not take their turn from hosts that policies call. */
@@ -476,6 +492,8 @@ class Replica {
     await once(this.#health, "listening");
   }
 }
+
+const byNamespace = { namespace: ({ metadata }: KubeObject) => [metadata.namespace ?? ""] };
 
 /** At the end: enough for all that a tally holds. */
 const mostLastWrites = 64;

@@ -3,15 +3,20 @@ import {
   type Client,
   type KubeObject,
   type Logger,
-  type ResourceType,
   readSecretText,
   refusalOf,
   resourceTypeKey,
 } from "@shieldx/controller-runtime";
-import { effectiveBackground } from "@shieldx/crds";
-import { HttpClient, ImageVerifier, isTransient } from "@shieldx/policy-engine";
+import { effectiveBackground, namespaceOfPolicy } from "@shieldx/crds";
+import {
+  type CompiledPolicy,
+  HttpClient,
+  ImageVerifier,
+  isPolicyProblem,
+  isTransient,
+} from "@shieldx/policy-engine";
 import type { OperatorContext } from "../../context.ts";
-import { asPolicy, type ShieldPolicyObject, ShieldPolicyType } from "../../kinds.ts";
+import { asPolicy, type ShieldPolicyObject, statusTargetOf } from "../../kinds.ts";
 import { FIELD_MANAGER } from "../../names.ts";
 import { auditSubject } from "../../obstacles.ts";
 import { applyStatus } from "../../status.ts";
@@ -47,6 +52,8 @@ export interface AuditorOptions {
 /** How often the passing of time alone (an exception's end) is looked at, and the longest idle wait. */
 const TICK_MS = 1000;
 const SUBJECT = "audit results";
+/** What one watch for a tenant may hold. */
+const TENANT_MAX_BYTES = 4 * 2 ** 20;
 /** How often kinds are looked for again that were not found, or that ShieldX may not read. */
 const FIND_AGAIN_MS = 30_000;
 
@@ -60,6 +67,8 @@ export class Auditor {
   readonly #work = new SlicedWork();
   readonly #caches: AuditCaches;
   readonly #lookedAt: AuditLookedAt;
+  /** Apart: what tenants look at is not waited for. */
+  readonly #tenantsLookAt: AuditLookedAt;
   readonly #calls: AuditCalls;
   /** Identity of each audited policy at its last full pass, and when that pass ended. */
   readonly #scans = new Map<string, { identity: string; atMs: number | undefined }>();
@@ -68,7 +77,7 @@ export class Auditor {
   #isPassRunning = false;
   #passRevision = -1;
   readonly #finder: NamedKindsFinder;
-  #named: NamedKinds = { types: [], refused: new Map() };
+  #named: NamedKinds = { ofPolicy: new Map(), refused: new Map() };
   #isFinding = false;
   /** They were found once, as far as there are such. */
   #hasLookedForKinds = false;
@@ -79,13 +88,17 @@ export class Auditor {
   constructor(options: AuditorOptions) {
     this.#options = options;
     this.#finder = new NamedKindsFinder(options.client, options.operator.namespace);
-    this.#lookedAt = new AuditLookedAt(options.client, options.logger, options.operator.namespace, {
+    const { client: reader, logger } = options;
+    const looking = { client: reader, logger, namespace: options.operator.namespace };
+    const events = {
       progress: () => {
         this.#tellRefused();
         this.policiesChanged();
       },
       changed: () => this.#wakeUp(),
-    });
+    };
+    this.#lookedAt = new AuditLookedAt(looking, events);
+    this.#tenantsLookAt = new AuditLookedAt({ ...looking, maxBytes: TENANT_MAX_BYTES }, events);
     const { clock, metrics } = options.operator;
     const client = new HttpClient({
       monotonicNow: () => clock.monotonicNow(),
@@ -169,7 +182,8 @@ export class Auditor {
   }
 
   #judgeByWhatChanged(): void {
-    for (const { namespace, concerns } of this.#lookedAt.takeChanges()) {
+    const changes = [...this.#lookedAt.takeChanges(), ...this.#tenantsLookAt.takeChanges()];
+    for (const { namespace, concerns } of changes) {
       for (const { type, key } of this.#caches.keys(namespace)) {
         const cached = this.#caches.get(type, key);
         if (cached !== undefined && concerns(cached.type)) this.#work.addBackground(`${type} ${key}`);
@@ -177,8 +191,8 @@ export class Auditor {
     }
   }
 
-  #enqueue(type: ResourceType, key: string): void {
-    const item = `${resourceTypeKey(type)} ${key}`;
+  #enqueue(type: string, key: string): void {
+    const item = `${type} ${key}`;
     if (this.#caches.isSynced) this.#work.addLive(item);
     else this.#work.addBackground(item);
     this.#wakeUp();
@@ -202,9 +216,14 @@ export class Auditor {
     );
     const { policies } = operator.world.current();
     const specs = policies.map((policy) => policy.source.spec);
-    const judgedWhole = [...kindsToAudit(specs, "images"), ...this.#named.types];
-    this.#caches.hold(cachedKinds(kindsToAudit(specs), judgedWhole), signal);
-    this.#lookedAt.hold(policies, signal);
+    const judgedWhole = kindsToAudit(specs, "images");
+    this.#caches.hold(cachedKinds(kindsToAudit(specs), judgedWhole, this.#named.ofPolicy), signal);
+    const isOfTenant = ({ name }: CompiledPolicy) => namespaceOfPolicy(name) !== undefined;
+    this.#lookedAt.hold(
+      policies.filter((policy) => !isOfTenant(policy)),
+      signal,
+    );
+    this.#tenantsLookAt.hold(policies.filter(isOfTenant), signal);
     this.#findNamedKinds(signal);
     this.#noteScans(sources.policies());
     for (const { type, key } of this.#caches.keys()) this.#work.addBackground(`${type} ${key}`);
@@ -217,7 +236,7 @@ export class Auditor {
     const policies = namingPolicies(operator.world.current().policies);
     if (this.#isFinding) return;
     this.#findAgainAt = Number.POSITIVE_INFINITY;
-    if (policies.length === 0 && this.#named.types.length === 0) {
+    if (policies.length === 0 && this.#named.ofPolicy.size === 0) {
       this.#hasLookedForKinds = true;
       return;
     }
@@ -229,10 +248,7 @@ export class Auditor {
     this.#finder
       .find(policies, signal)
       .then((named) => {
-        const before = new Set(this.#named.types.map(resourceTypeKey));
-        const isNew =
-          before.size !== named.types.length ||
-          named.types.some((type) => !before.has(resourceTypeKey(type)));
+        const isNew = keysOf(named) !== keysOf(this.#named);
         this.#named = named;
         this.#isFinding = false;
         this.#hasLookedForKinds = true;
@@ -250,7 +266,7 @@ export class Auditor {
 
   #tellRefused(): void {
     const { obstacles, clock, world } = this.#options.operator;
-    const blind = this.#lookedAt.refused();
+    const blind = new Map([...this.#lookedAt.refused(), ...this.#tenantsLookAt.refused()]);
     for (const { name } of namingPolicies(world.current().policies)) {
       const refusal = this.#named.refused.get(name) ?? blind.get(name);
       if (refusal === undefined || !this.#scans.has(name)) obstacles.clear(auditSubject(name));
@@ -301,7 +317,12 @@ export class Auditor {
         operator.metrics.auditJudged.inc();
         const attempt = this.#calls.attempt(item, now);
         const { calls, images } = attempt;
-        const lookedAt = { ...this.#lookedAt.context, calls, images };
+        const lookedAt = {
+          ...this.#lookedAt.context,
+          calls,
+          images,
+          tenants: this.#tenantsLookAt.context,
+        };
         const judgement = judgeObject(set, type, object, namespace, attempt.now, lookedAt);
         if ("asks" in judgement) return this.#calls.ask(item, attempt, judgement.asks);
         this.#calls.forget(item);
@@ -335,8 +356,11 @@ export class Auditor {
       if (policy !== undefined) {
         const audit = this.#index.policy(name);
         const status = scan === undefined ? {} : auditStatus(audit, scan.atMs);
-        if (scan !== undefined) operator.metrics.auditViolations.set({ policy: name }, audit.violating);
-        await applyStatus(client, ShieldPolicyType, policy, status, {
+        // How many policies tenants have is not the platform's to say: their status tells.
+        if (scan !== undefined && namespaceOfPolicy(name) === undefined)
+          operator.metrics.auditViolations.set({ policy: name }, audit.violating);
+        const { type, object } = statusTargetOf(policy);
+        await applyStatus(client, type, object, status, {
           fieldManager: FIELD_MANAGER.audit,
           fields: AUDIT_STATUS_FIELDS,
         });
@@ -359,7 +383,7 @@ export class Auditor {
       .current()
       .problems.some(
         ({ kind, name, error, keepsLastGood }) =>
-          kind === "ShieldPolicy" &&
+          isPolicyProblem({ kind }) &&
           !keepsLastGood &&
           isTransient(error.code) &&
           world.exceptionsOf(name).length > 0,
@@ -386,4 +410,9 @@ export class Auditor {
       this.#wake = done;
     });
   }
+}
+
+/** Equal for the same kinds of the same policies. */
+function keysOf({ ofPolicy }: NamedKinds): string {
+  return JSON.stringify([...ofPolicy].map(([policy, types]) => [policy, types.map(resourceTypeKey)]));
 }

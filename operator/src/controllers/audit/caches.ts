@@ -15,10 +15,13 @@ import { slim } from "./judge.ts";
 export interface CachedKind {
   readonly type: ResourceType;
   readonly isWhole: boolean;
+  /** For policies of tenants, theirs; left out, all. */
+  readonly namespace?: string;
 }
 
 export interface AuditCacheEvents {
-  changed(type: ResourceType, key: string): void;
+  /** `type` as `keys` gives it. */
+  changed(type: string, key: string): void;
   deleted(uid: string): void;
 }
 
@@ -29,6 +32,8 @@ interface Cache extends CachedKind {
 
 /** How long results wait for the first list of a kind that policies name. */
 const PATIENCE_MS = 60_000;
+/** For a kind that a tenant names. */
+const TENANT_PATIENCE_MS = 5_000;
 
 /** Caches of the kinds that are audited at present; one starts and stops as policies come and go. */
 export class AuditCaches {
@@ -43,7 +48,7 @@ export class AuditCaches {
 
   /** Start the caches of `kinds` that are missing and end the others. */
   hold(kinds: readonly CachedKind[], signal: AbortSignal): void {
-    const wanted = new Map(kinds.map((kind) => [resourceTypeKey(kind.type), kind]));
+    const wanted = new Map(kinds.map((kind) => [cacheKey(kind.type, kind.namespace), kind]));
     for (const [key, cache] of this.#caches) {
       const kind = wanted.get(key);
       // Parts that were dropped come back only with a new list.
@@ -59,13 +64,20 @@ export class AuditCaches {
   /** Kinds that policies name may be ones that can never be listed: the others do not wait for them for ever. */
   get isSynced(): boolean {
     return [...this.#caches.values()].every(
-      ({ informer, isWhole, startedAtMs }) =>
-        informer.hasSynced || (isWhole && performance.now() - startedAtMs > PATIENCE_MS),
+      ({ informer, isWhole, namespace, startedAtMs }) =>
+        informer.hasSynced ||
+        (isWhole &&
+          performance.now() - startedAtMs > (namespace === undefined ? PATIENCE_MS : TENANT_PATIENCE_MS)),
     );
   }
 
+  /** By what `keys` gives. Of two caches that hold an object, the one of its namespace has it whole. */
   get(type: string, key: string): { readonly type: ResourceType; readonly object: KubeObject } | undefined {
     const cache = this.#caches.get(type);
+    if (cache?.namespace === undefined) {
+      const ofNamespace = this.#caches.get(`${type}@${key.slice(0, key.indexOf("/"))}`);
+      if (ofNamespace?.informer.store.get(key) !== undefined) return undefined;
+    }
     const object = cache?.informer.store.get(key);
     return cache === undefined || object === undefined ? undefined : { type: cache.type, object };
   }
@@ -79,20 +91,26 @@ export class AuditCaches {
     }
   }
 
-  #start({ type, isWhole }: CachedKind, signal: AbortSignal): void {
-    const key = resourceTypeKey(type);
+  #start({ type, isWhole, namespace }: CachedKind, signal: AbortSignal): void {
+    const key = cacheKey(type, namespace);
     const handler: InformerHandler<KubeObject> = {
-      added: (object) => this.#events.changed(type, keyOf(object)),
+      added: (object) => this.#events.changed(key, keyOf(object)),
       updated: (old, object) => {
         if (isJudgedAlike(old, object)) return;
-        this.#events.changed(type, keyOf(object));
+        this.#events.changed(key, keyOf(object));
       },
       deleted: (last) => this.#events.deleted(last.metadata.uid ?? ""),
     };
-    const options = { type, ...(isWhole ? {} : { transform: slim }) };
+    const options = { type, namespace, ...(isWhole ? {} : { transform: slim }) };
     const informer = this.#pool.start(key, options, handler, signal);
-    this.#caches.set(key, { type, isWhole, informer, startedAtMs: performance.now() });
+    const part = namespace === undefined ? {} : { namespace };
+    this.#caches.set(key, { type, isWhole, ...part, informer, startedAtMs: performance.now() });
   }
+}
+
+function cacheKey(type: ResourceType, namespace: string | undefined): string {
+  const key = resourceTypeKey(type);
+  return namespace === undefined ? key : `${key}@${namespace}`;
 }
 
 /** Most updates of a Pod are of its status, which was dropped: what is left is then the same but for its version. */

@@ -150,7 +150,7 @@ describe("kindsToAudit", () => {
     expect(kindsToAudit([images])).toEqual([]);
     expect(kindsToAudit([images, spec()], "images")).toEqual(AUDITED_KINDS);
     expect(kindsToAudit([{ ...images, actions: { admission: "deny" } }], "images")).toEqual([]);
-    expect(cachedKinds([Pod], [Pod])).toEqual([{ type: Pod, isWhole: true }]);
+    expect(cachedKinds([Pod], [Pod], new Map())).toEqual([{ type: Pod, isWhole: true }]);
   });
 });
 

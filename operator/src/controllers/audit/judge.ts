@@ -36,7 +36,7 @@ export function judgeObject(
   object: KubeObject,
   namespace: KubeObject | undefined,
   now: number,
-  lookedAt: Pick<JudgeContext, "params" | "inventory" | "calls" | "images"> = {},
+  lookedAt: Pick<JudgeContext, "params" | "inventory" | "calls" | "images" | "tenants"> = {},
 ): Judgement | Asking {
   const resource = { group: type.group, version: type.version, resource: type.plural };
   const {

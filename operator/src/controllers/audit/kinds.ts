@@ -11,11 +11,11 @@ import {
   resourceTypeKey,
   StatefulSet,
 } from "@shieldx/controller-runtime";
-import { effectiveBackground, type ShieldPolicySpec } from "@shieldx/crds";
+import { effectiveBackground, namespaceOfPolicy, type ShieldPolicySpec } from "@shieldx/crds";
 import type { CompiledPolicy } from "@shieldx/policy-engine";
 import { podSecurityCalls } from "../webhook-configuration/rules.ts";
 import type { CachedKind } from "./caches.ts";
-import type { NamingPolicy } from "./named-kinds.ts";
+import type { NamedKinds, NamingPolicy } from "./named-kinds.ts";
 
 /** Kinds that engines podSecurity and images can judge. */
 export const AUDITED_KINDS: readonly ResourceType[] = [
@@ -45,19 +45,38 @@ export function kindsToAudit(
   return AUDITED_KINDS.filter((type) => wanted.has(`${type.group}/${type.plural}`));
 }
 
-/** Policies that name the kinds they audit in the background. */
+/** Policies that name the kinds they audit in the background, those of the cluster first. */
 export function namingPolicies(policies: readonly CompiledPolicy[]): NamingPolicy[] {
-  return policies
+  const isOfTenant = ({ name }: CompiledPolicy) => namespaceOfPolicy(name) !== undefined;
+  return [...policies.filter((policy) => !isOfTenant(policy)), ...policies.filter(isOfTenant)]
     .filter(({ engine, background }) => (engine === "cel" || engine === "rego") && background === "audit")
     .map(({ name, source }) => ({ name, resourceRules: source.spec.matchConstraints?.resourceRules ?? [] }));
 }
 
-/** Each kind once; whole where a policy looks at more than the Pod Security Standards do. */
+/**
+ * Each kind once; whole where a policy looks at more than the Pod Security Standards do. What only tenants name is held in
+ * their namespaces only.
+ */
 export function cachedKinds(
   judgedByPart: readonly ResourceType[],
   judgedWhole: readonly ResourceType[],
+  named: NamedKinds["ofPolicy"],
 ): CachedKind[] {
-  const kinds = new Map(judgedByPart.map((type) => [resourceTypeKey(type), { type, isWhole: false }]));
-  for (const type of judgedWhole) kinds.set(resourceTypeKey(type), { type, isWhole: true });
+  const kinds = new Map<string, CachedKind>(
+    judgedByPart.map((type) => [resourceTypeKey(type), { type, isWhole: false }]),
+  );
+  const ofCluster = [...named].filter(([policy]) => namespaceOfPolicy(policy) === undefined);
+  for (const type of [...judgedWhole, ...ofCluster.flatMap(([, types]) => types)])
+    kinds.set(resourceTypeKey(type), { type, isWhole: true });
+  const wholeEverywhere = new Set([...kinds].filter(([, { isWhole }]) => isWhole).map(([key]) => key));
+  for (const [policy, types] of named) {
+    const namespace = namespaceOfPolicy(policy);
+    if (namespace === undefined) continue;
+    for (const type of types) {
+      const key = resourceTypeKey(type);
+      if (type.namespaced && !wholeEverywhere.has(key))
+        kinds.set(`${key}@${namespace}`, { type, isWhole: true, namespace });
+    }
+  }
   return [...kinds.values()];
 }

@@ -5,6 +5,7 @@ import {
   ReferencedObjects,
   type ResourceType,
 } from "@shieldx/controller-runtime";
+import { namespaceOfPolicy } from "@shieldx/crds";
 import {
   type CompiledPolicy,
   Inventory,
@@ -20,6 +21,15 @@ export interface AuditLookedAtEvents {
   progress(): void;
   /** An object changed that policies look at: see `takeChanges`. */
   changed(): void;
+}
+
+export interface AuditLookedAtParts {
+  readonly client: Client;
+  readonly logger: Logger;
+  /** ShieldX's own. */
+  readonly namespace: string;
+  /** Most bytes that one watch may hold; left out, as many as for the webhook. */
+  readonly maxBytes?: number;
 }
 
 /** What has to be judged anew because objects changed that policies look at. */
@@ -43,8 +53,8 @@ export class AuditLookedAt {
   /** Kinds of the inventory of which something changed. */
   readonly #changedKinds = new Set<string>();
 
-  constructor(client: Client, logger: Logger, namespace: string, events: AuditLookedAtEvents) {
-    const shared = { client, logger, namespace, onProgress: () => events.progress() };
+  constructor(parts: AuditLookedAtParts, events: AuditLookedAtEvents) {
+    const shared = { ...parts, onProgress: () => events.progress() };
     this.#params = new ReferencedObjects({
       ...shared,
       remedy: grant("rbac.paramKinds"),
@@ -104,7 +114,7 @@ export class AuditLookedAt {
       const namespaces = this.#changedParams.get(kindKey(reference));
       if (namespaces === undefined) continue;
       // A parameter of the request's namespace concerns what is in that namespace.
-      const where = reference.namespace === undefined ? [...namespaces] : [""];
+      const where = reference.namespace === undefined ? [...namespaces] : [namespaceOfPolicy(policy) ?? ""];
       for (const namespace of where)
         changes.push({ namespace: namespace || undefined, concerns: this.#concernOf(policy) });
     }
@@ -112,7 +122,7 @@ export class AuditLookedAt {
       this.#changedKinds.has(kindKey(reference)),
     );
     for (const policy of new Set(affected.map((each) => each.policy)))
-      changes.push({ namespace: undefined, concerns: this.#concernOf(policy) });
+      changes.push({ namespace: namespaceOfPolicy(policy), concerns: this.#concernOf(policy) });
     this.#changedParams.clear();
     this.#changedKinds.clear();
     return changes;

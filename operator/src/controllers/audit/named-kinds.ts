@@ -8,6 +8,7 @@ import {
   type ResourceType,
   TransportError,
 } from "@shieldx/controller-runtime";
+import { namespaceOfPolicy } from "@shieldx/crds";
 import { isLeftAlone } from "@shieldx/policy-engine";
 import type { StandingRefusal } from "../../obstacles.ts";
 
@@ -22,11 +23,15 @@ export interface NamingPolicy {
 }
 
 export interface NamedKinds {
-  /** Kinds found, each once. */
-  readonly types: readonly ResourceType[];
+  /** Kinds found, by policy. */
+  readonly ofPolicy: ReadonlyMap<string, readonly ResourceType[]>;
   /** Policies of which a part cannot be audited, and why. */
   readonly refused: ReadonlyMap<string, StandingRefusal>;
 }
+
+/** Each is a watch: kinds that the policies of one namespace may have audited, and those of all namespaces together. */
+const MOST_KINDS_OF_TENANT = 4;
+const MOST_KINDS_OF_TENANTS = 128;
 
 /** Resources that rules name. Subresources are no objects that exist, and wildcards name nothing. */
 export function namedResources({ resourceRules }: NamingPolicy): NamedResource[] {
@@ -74,25 +79,32 @@ export class NamedKindsFinder {
     /** One form of each kind is kept; whoever names another is told. */
     const types = new Map<string, ResourceType>();
     const refused = new Map<string, StandingRefusal>();
+    const ofPolicy = new Map<string, readonly ResourceType[]>();
+    const bound = new TenantBound();
     for (const policy of policies) {
-      const resources = namedResources(policy);
-      if (hasWildcard(policy) || resources.length === 0)
+      const all = namedResources(policy);
+      const resources = all.filter((resource) => bound.takes(policy.name, resource));
+      if (resources.length < all.length) refused.set(policy.name, notAudited(TOO_MANY));
+      const found: ResourceType[] = [];
+      if (hasWildcard(policy) || all.length === 0)
         refused.set(policy.name, notAudited("name groups and resources, without * and subresources"));
       for (const resource of resources) {
-        const found = await ask(resource);
-        if ("isPassing" in found) {
-          refused.set(policy.name, found);
+        const answer = await ask(resource);
+        if ("isPassing" in answer) {
+          refused.set(policy.name, answer);
           continue;
         }
-        const kept = types.get(groupResourceOf(found)) ?? found;
-        types.set(groupResourceOf(found), kept);
-        if (kept.version !== found.version) {
-          const other = `${groupResourceOf(found)} are audited in version ${kept.version}, which another policy names`;
+        const kept = types.get(groupResourceOf(answer)) ?? answer;
+        types.set(groupResourceOf(answer), kept);
+        found.push(kept);
+        if (kept.version !== answer.version) {
+          const other = `${groupResourceOf(answer)} are audited in version ${kept.version}, which another policy names`;
           refused.set(policy.name, notAudited(`${other}: name that version too`));
         }
       }
+      ofPolicy.set(policy.name, found);
     }
-    return { types: [...types.values()], refused };
+    return { ofPolicy, refused };
   }
 
   async #look(resource: NamedResource, signal: AbortSignal): Promise<ResourceType | StandingRefusal> {
@@ -112,6 +124,27 @@ export class NamedKindsFinder {
       if (!(error instanceof ApiError || error instanceof TransportError)) throw error;
       return notAudited(`${name} could not be looked up: ${error.message}`);
     }
+  }
+}
+
+const TOO_MANY = `objects that exist are held against policies of ${MOST_KINDS_OF_TENANT} kinds in one namespace, and of ${MOST_KINDS_OF_TENANTS} in all together: name fewer kinds in policies with actions.background: audit`;
+
+/** Takes kinds that tenants name as long as there are not too many. */
+class TenantBound {
+  readonly #taken = new Map<string, Set<string>>();
+  #count = 0;
+
+  takes(policy: string, { group, plural }: NamedResource): boolean {
+    const namespace = namespaceOfPolicy(policy);
+    if (namespace === undefined) return true;
+    const taken = this.#taken.get(namespace) ?? new Set<string>();
+    this.#taken.set(namespace, taken);
+    const resource = `${group}/${plural}`;
+    if (taken.has(resource)) return true;
+    if (taken.size >= MOST_KINDS_OF_TENANT || this.#count >= MOST_KINDS_OF_TENANTS) return false;
+    taken.add(resource);
+    this.#count++;
+    return true;
   }
 }
 

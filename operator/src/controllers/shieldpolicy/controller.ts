@@ -23,6 +23,7 @@ import { auditSubject, REPORTS_SUBJECT } from "../../obstacles.ts";
 import { OwnedObjects } from "../../owned-object.ts";
 import { keepStatus } from "../../status.ts";
 import { caSecret, OURS, replicaLeases } from "../../watched.ts";
+import { announce } from "./announce.ts";
 import {
   decideStatus,
   type Enforcer,
@@ -325,40 +326,6 @@ function podSecurityVersionOf(operator: OperatorContext, policy: ShieldPolicyObj
   const compiled = operator.world.current().policy(policy.metadata.name);
   return compiled?.podSecurityMinor === undefined ? undefined : `v1.${compiled.podSecurityMinor}`;
 }
-
-/** An Event when readiness turned, so that a person who only looks at Events sees it. */
-function announce(
-  context: ReconcileContext,
-  policy: ShieldPolicyObject,
-  conditions: NonNullable<ShieldPolicyObject["status"]>["conditions"] & {},
-): void {
-  const ready = conditions.find(({ type }) => type === "Ready");
-  const before = policy.status?.conditions?.find(({ type }) => type === "Ready");
-  if (ready === undefined || (before?.status === ready.status && before.reason === ready.reason)) return;
-  // Waiting for replicas or certificates is part of every start and not worth an Event.
-  if (ready.status === "False" && TRANSIENT.has(ready.reason)) return;
-  context.events.event(policy, {
-    type: ready.status === "True" ? "Normal" : "Warning",
-    reason: ready.reason,
-    action: "Enforce",
-    note: ready.message.slice(0, 1000),
-  });
-}
-
-const TRANSIENT: ReadonlySet<string> = new Set([
-  "WaitingForCertificate",
-  "WaitingForReplica",
-  "Publishing",
-  "Loading",
-  "PartlyLoaded",
-  "NotInstalled",
-  "HandingOver",
-  "TakingIn",
-  "Compiling",
-  // Told step by step by who takes them.
-  "RollingOut",
-  "RolledBack",
-]);
 
 function countEnforced(
   operator: OperatorContext,

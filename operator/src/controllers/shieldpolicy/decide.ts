@@ -203,7 +203,7 @@ function concludeOnForce(observed: StatusObservation): Omit<Conclusion, "compile
   }
   switch (observed.enforcer.by) {
     case "None":
-      if (observed.policy.spec.actions?.admission !== "off" && observed.policy.spec.engine === "cel")
+      if (observed.policy.spec.actions?.admission !== "off")
         return notEnforced("NoEnforcer", observed.enforcer.reason);
       return {
         enforced: notMeant(observed),

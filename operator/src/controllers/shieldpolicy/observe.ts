@@ -17,7 +17,7 @@ import {
   type WebhookCalls,
   webhookCallsFor,
 } from "@shieldx/crds";
-import { isTransient } from "@shieldx/policy-engine";
+import { isPolicyProblem, isTransient } from "@shieldx/policy-engine";
 import type { OperatorContext } from "../../context.ts";
 import type { Member } from "../../digest-history.ts";
 import { standingFor } from "../../exception-standing.ts";
@@ -66,8 +66,26 @@ export function observePolicy(
   policy: ShieldPolicyObject,
   now: number,
 ): PolicyObservation {
-  const problem = compileProblemOf(operator, policy.metadata.name);
   const exceptions = observeExceptions(operator, context, policy, now);
+  return {
+    policy,
+    enforcer: enforcerOfPolicy(policy, operator),
+    staging: stagingOf(asPolicy(policy)),
+    mutating: cachedMutating(operator, context, policy.metadata.name),
+    ...observeVersion(operator, context, policy, exceptions.honoured, now),
+    ...exceptions,
+  };
+}
+
+/** Which version replicas have to hold, and how the webhook stands towards it. */
+export function observeVersion(
+  operator: OperatorContext,
+  context: ReconcileContext,
+  policy: ShieldPolicyObject,
+  honoured: readonly ShieldExceptionObject[],
+  now: number,
+): Pick<PolicyObservation, "problem" | "webhook" | "version"> {
+  const problem = compileProblemOf(operator, policy.metadata.name);
   const newest = {
     member: memberOf(policy),
     calls: webhookCallsFor(asPolicy(policy)),
@@ -80,14 +98,9 @@ export function observePolicy(
   const outdatedHere = operator.world.outdatedBundle(policy);
   const isBroken = problem !== undefined && (older !== undefined || !isPassing);
   return {
-    policy,
     problem: isPassing ? { ...problem, meanwhile: older === undefined ? "newest" : "older" } : problem,
-    enforcer: enforcerOfPolicy(policy, operator),
-    staging: stagingOf(asPolicy(policy)),
-    mutating: cachedMutating(operator, context, policy.metadata.name),
-    webhook: observeWebhook(operator, context, version, isBroken, exceptions.honoured, outdatedHere, now),
+    webhook: observeWebhook(operator, context, version, isBroken, honoured, outdatedHere, now),
     version,
-    ...exceptions,
   };
 }
 
@@ -120,7 +133,7 @@ function lastGood(
 export function compileProblemOf(operator: OperatorContext, name: string): CompileProblem | undefined {
   const problem = operator.world
     .current()
-    .problems.find((candidate) => candidate.kind === "ShieldPolicy" && candidate.name === name);
+    .problems.find((candidate) => isPolicyProblem(candidate) && candidate.name === name);
   if (problem === undefined) return undefined;
   const { code, path, message } = problem.error;
   return { code, path, message };

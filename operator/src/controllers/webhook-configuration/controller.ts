@@ -16,7 +16,7 @@ import {
   stagingOf,
 } from "@shieldx/crds";
 import { lookAgain, type OperatorContext } from "../../context.ts";
-import { asPolicy, ShieldPolicyType } from "../../kinds.ts";
+import { asPolicy, NamespacedShieldPolicyType, ShieldPolicyType } from "../../kinds.ts";
 import { FIELD_MANAGER } from "../../names.ts";
 import { WEBHOOK_SUBJECTS } from "../../obstacles.ts";
 import { type DesiredObject, type Evidence, OwnedObjects, sealed } from "../../owned-object.ts";
@@ -135,6 +135,7 @@ export function webhookConfigurationController(
     for: { type: ValidatingWebhookConfiguration },
     watches: [
       watch({ type: ShieldPolicyType, map: () => ALL }),
+      watch({ type: NamespacedShieldPolicyType, map: () => ALL }),
       watch({ type: Lease, ...replicaLeases(operator.namespace), map: () => ALL }),
       watch({ type: Secret, ...caSecret(operator.namespace), map: () => ALL }),
     ],

@@ -28,6 +28,7 @@ const observe = (policies: WebhookPolicy[], over: Partial<WebhookObservation> = 
   caBundlePem: "PEM",
   policies,
   published: { Fail: new Set(), Ignore: new Set() },
+  publishedForTenants: { Fail: new Set(), Ignore: new Set() },
   held: { Fail: [], Ignore: [] },
   ...over,
 });

@@ -6,31 +6,38 @@ import {
   WEBHOOK_PATH,
   WEBHOOK_SERVICE,
 } from "@shieldx/crds";
-import { neverJudgedNamespaces, notFinalizing, notNamespaceCleanup } from "@shieldx/policy-engine";
+import {
+  neverJudgedNamespaces,
+  notByClusterComponent,
+  notFinalizing,
+  notNamespaceCleanup,
+} from "@shieldx/policy-engine";
 import { ownLabels } from "../../names.ts";
 import {
   type Call,
   callKey,
+  callsFor,
   callsOf,
   excludeNamespaces,
   excludes,
   type LabelSelector,
   mayBeMade,
-  namedCalls,
   PROBE_RULE,
-  podSecurityCalls,
   type RequestedRule,
   type Rule,
   rulesOf,
   selectorKey,
   shortHash,
 } from "./rules.ts";
+import { publishedForTenants, tenantCallKey, tenantGroups } from "./tenants.ts";
 
 export type FailurePolicy = "Fail" | "Ignore";
 
 /** A policy that the webhook enforces, reduced to what its configuration needs. */
 export interface WebhookPolicy {
   readonly name: string;
+  /** Of a tenant's policy, its namespace: the webhook is called for it there and nowhere else. */
+  readonly tenant?: string | undefined;
   /** Which calls its rules come to. */
   readonly engine: "podSecurity" | "cel" | "rego" | "images";
   readonly failurePolicy: FailurePolicy;
@@ -86,6 +93,8 @@ export interface WebhookObservation {
   readonly caBundlePem: string | undefined;
   readonly policies: readonly WebhookPolicy[];
   readonly published: { readonly Fail: PublishedCalls; readonly Ignore: PublishedCalls };
+  /** What is called for tenants, in the unit of `publishedForTenants`. */
+  readonly publishedForTenants: { readonly Fail: PublishedCalls; readonly Ignore: PublishedCalls };
   /** Entries on the server that stay whatever the policies say: one that we cannot read may need them. */
   readonly held: Readonly<Record<FailurePolicy, readonly PublishedEntry[]>>;
 }
@@ -135,16 +144,24 @@ export function decideWebhookConfigurations(observed: WebhookObservation): Webho
       continue;
     }
     const calls = { published: observed.published[failurePolicy], held: observed.held[failurePolicy] };
-    const groups = groupBySelector(observed.ownNamespaces, calls, policies, waiting);
+    const ofCluster = policies.filter(({ tenant }) => tenant === undefined);
+    const groups = withoutCoveredCalls([
+      ...groupBySelector(observed.ownNamespaces, calls, ofCluster, waiting),
+      ...tenantGroups(
+        leftAlone(observed.ownNamespaces),
+        {
+          ...calls,
+          everythingKey: everythingKeyOf(observed.ownNamespaces),
+          publishedForTenants: observed.publishedForTenants[failurePolicy],
+        },
+        policies,
+        waiting,
+      ),
+    ]);
     if (groups.length === 0) continue;
     configurations[failurePolicy] = configurationOf(observed, failurePolicy, observed.caBundlePem, groups);
   }
   return { fail: configurations.Fail, ignore: configurations.Ignore, waiting };
-}
-
-function callsFor({ engine, resourceRules }: WebhookPolicy): Call[] {
-  const isAboutPods = engine === "podSecurity" || engine === "images";
-  return isAboutPods ? podSecurityCalls(resourceRules) : namedCalls(resourceRules);
 }
 
 /** What one class of entries calls already, and must go on to. */
@@ -160,6 +177,12 @@ export interface Group {
   readonly objectSelector: LabelSelector;
   readonly calls: Map<string, Call>;
   readonly selectsEverything: boolean;
+  /** For policies of tenants: what the cluster's components change or delete passes without a call. */
+  readonly isForTenants?: boolean;
+}
+
+function everythingKeyOf(ownNamespaces: readonly string[]): string {
+  return selectorKey(excludeNamespaces(undefined, leftAlone(ownNamespaces)), {});
 }
 
 export function groupBySelector(
@@ -169,7 +192,7 @@ export function groupBySelector(
   waiting: Map<string, WaitingReason>,
 ): Group[] {
   const groups = new Map<string, Group>();
-  const everythingKey = selectorKey(excludeNamespaces(undefined, leftAlone(ownNamespaces)), {});
+  const everythingKey = everythingKeyOf(ownNamespaces);
   const join = (namespaceSelector: LabelSelector, objectSelector: LabelSelector, call: Call): void => {
     const key = selectorKey(namespaceSelector, objectSelector);
     const selectsEverything = key === everythingKey;
@@ -254,7 +277,8 @@ function configurationOf(
   };
 }
 
-export function selectorPart({ selectsEverything, key }: Group): string {
+export function selectorPart({ selectsEverything, isForTenants, key }: Group): string {
+  if (isForTenants === true) return `tenants-${shortHash(key)}.`;
   return selectsEverything ? "" : `selector-${shortHash(key)}.`;
 }
 
@@ -264,6 +288,12 @@ export function formPart({ form }: Group): string {
 
 /** Whoever empties a namespace that is being deleted passes without a call, so that it can go, too. */
 const NOT_NAMESPACE_CLEANUP = { name: "not-namespace-cleanup", expression: notNamespaceCleanup } as const;
+
+/** Nodes and controllers must not wait for a tenant. */
+const NOT_BY_CLUSTER_COMPONENT = {
+  name: "not-by-cluster-component",
+  expression: notByClusterComponent,
+} as const;
 
 /**
  * Creates, updates and deletions in entries of their own: a match condition makes the API server turn every object
@@ -277,13 +307,14 @@ function splitByOperation(group: Group): {
   const calls = [...group.calls.values()];
   const having = (...operations: string[]): Call[] =>
     calls.filter(({ operation }) => operations.includes(operation));
+  const ofTenants = group.isForTenants === true ? [NOT_BY_CLUSTER_COMPONENT] : [];
   return [
     { prefix: "", calls: having("CREATE", "CONNECT") },
-    { prefix: "updates.", calls: having("UPDATE"), matchConditions: [NOT_BEING_DELETED] },
+    { prefix: "updates.", calls: having("UPDATE"), matchConditions: [NOT_BEING_DELETED, ...ofTenants] },
     {
       prefix: "deletions.",
       calls: having("DELETE"),
-      matchConditions: [NOT_BEING_DELETED, NOT_NAMESPACE_CLEANUP],
+      matchConditions: [NOT_BEING_DELETED, NOT_NAMESPACE_CLEANUP, ...ofTenants],
     },
   ].filter((entry) => entry.calls.length > 0);
 }
@@ -341,6 +372,15 @@ export function isPublished(
 ): boolean {
   const published = publishedCalls(configuration);
   const excluded = leftAlone(ownNamespaces);
+  const { tenant } = policy;
+  if (tenant !== undefined) {
+    const everything = everythingKeyOf(ownNamespaces);
+    const forTenants = publishedForTenants(configuration);
+    return callsFor(policy).every(
+      (call) =>
+        published.has(`${everything}|${callKey(call)}`) || forTenants.has(tenantCallKey(tenant, call)),
+    );
+  }
   const keys = [
     selectorKey(excludeNamespaces(undefined, excluded), {}),
     selectorKey(

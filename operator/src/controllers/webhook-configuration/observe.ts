@@ -2,6 +2,7 @@ import {
   FAIL_CONFIGURATION,
   IGNORE_CONFIGURATION,
   isJudgedByStatus,
+  namespaceOfPolicy,
   type WebhookCalls,
   webhookCallsFor,
 } from "@shieldx/crds";
@@ -15,6 +16,7 @@ import {
   type WebhookPolicy,
 } from "./decide.ts";
 import type { LabelSelector } from "./rules.ts";
+import { publishedForTenants } from "./tenants.ts";
 
 const NAME: Readonly<Record<FailurePolicy, string>> = {
   Fail: FAIL_CONFIGURATION,
@@ -24,8 +26,10 @@ const NAME: Readonly<Record<FailurePolicy, string>> = {
 /** A policy that the webhook enforces, from the calls it needs. */
 export function webhookPolicyOf(name: string, calls: WebhookCalls, isLoaded: boolean): WebhookPolicy {
   const { engine = "podSecurity", failurePolicy, matchConstraints, exemptNamespaces = [] } = calls;
+  const tenant = namespaceOfPolicy(name);
   return {
     name,
+    ...(tenant === undefined ? {} : { tenant }),
     engine,
     failurePolicy,
     resourceRules: matchConstraints?.resourceRules,
@@ -74,6 +78,11 @@ export function observeWebhooks(
 ): WebhookObservation {
   const published = (failurePolicy: FailurePolicy) =>
     new Set([...publishedCalls(written[failurePolicy]), ...publishedCalls(existing(NAME[failurePolicy]))]);
+  const forTenants = (failurePolicy: FailurePolicy) =>
+    new Set([
+      ...publishedForTenants(written[failurePolicy]),
+      ...publishedForTenants(existing(NAME[failurePolicy])),
+    ]);
   const possible = context.world.possibleReplicas(now);
   const mayKeepMore = context.world.mayKeepMore(possible);
   const held = (failurePolicy: FailurePolicy) =>
@@ -86,5 +95,6 @@ export function observeWebhooks(
     policies: policiesOf(context, possible, now, judgingPolicyOf),
     held: { Fail: held("Fail"), Ignore: held("Ignore") },
     published: { Fail: published("Fail"), Ignore: published("Ignore") },
+    publishedForTenants: { Fail: forTenants("Fail"), Ignore: forTenants("Ignore") },
   };
 }

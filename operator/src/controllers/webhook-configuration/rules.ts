@@ -138,6 +138,18 @@ export function namedCalls(requested: readonly RequestedRule[] | undefined): Cal
   return calls.filter(mayBeMade);
 }
 
+/** Calls that a policy needs, by what its engine is about. */
+export function callsFor({
+  engine,
+  resourceRules,
+}: {
+  readonly engine: "podSecurity" | "cel" | "rego" | "images";
+  readonly resourceRules: readonly RequestedRule[] | undefined;
+}): Call[] {
+  const isAboutPods = engine === "podSecurity" || engine === "images";
+  return isAboutPods ? podSecurityCalls(resourceRules) : namedCalls(resourceRules);
+}
+
 /** Never a wildcard that could reach anything, and never what the cluster is brought back with. */
 export function mayBeMade({ apiGroup, resource, operation }: Call): boolean {
   const [base = "", subresource = ""] = resource.split("/");

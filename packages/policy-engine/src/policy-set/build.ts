@@ -4,6 +4,7 @@ import {
   isJudgedByWebhook,
   judgesSoFar,
   type KeptPolicy,
+  namespaceOfPolicy,
   rolloutDigest,
   type ShieldException,
   type ShieldPolicy,
@@ -20,11 +21,15 @@ import { type CompiledPolicy, type CompileEnvironment, compilePolicy } from "./c
 import type { PolicySetMember } from "./digest.ts";
 import { PolicyCompileError } from "./errors.ts";
 import { type CompiledException, compileException } from "./exceptions.ts";
-import { PolicySet, type PolicySetProblem } from "./policy-set.ts";
+import { isPolicyProblem, PolicySet, type PolicySetProblem } from "./policy-set.ts";
+import { tooManyPolicies } from "./tenants/bound.ts";
 import { atOnce, type Turns } from "./timing.ts";
 
 export interface PolicySetInput extends CompileEnvironment {
+  /** Those of tenants, too, as ShieldPolicies called `namespace/name`. */
   readonly policies: readonly ShieldPolicy[];
+  /** Of tenants, what is not taken in: see `withinBound`. */
+  readonly beyond?: readonly ShieldPolicy[] | undefined;
   readonly exceptions: readonly ShieldException[];
   /** The set in force. What has not changed is taken over; a policy that no longer compiles keeps the version it has there. */
   readonly previous?: PolicySet | undefined;
@@ -45,6 +50,7 @@ export function buildPolicySet(input: PolicySetInput): PolicySet {
     const compiled = compileOrKeep(policy, input, problems);
     if (compiled !== undefined) policies.push(compiled);
   }
+  for (const policy of input.beyond ?? []) problems.push(beyondBound(policy));
   const exceptions: CompiledException[] = [];
   const exceptionMembers = [];
   for (const exception of sortedByName(input.exceptions)) {
@@ -64,7 +70,7 @@ export function buildPolicySet(input: PolicySetInput): PolicySet {
       });
     }
   }
-  const broken = new Set(problems.filter(({ kind }) => kind === "ShieldPolicy").map(({ name }) => name));
+  const broken = new Set(problems.filter(isPolicyProblem).map(({ name }) => name));
   const policyMembers = policies.filter(({ name }) => !broken.has(name)).map(memberOf);
   const members = [...policyMembers, ...exceptionMembers];
   const kept = policies.filter(({ name }) => broken.has(name)).map(keptPolicyOf);
@@ -94,7 +100,7 @@ function compileOrKeep(
   if (prepared.error === undefined) return standingIn(prepared.compiled, previous);
   const { error, program } = prepared;
   const keepsLastGood = previous !== undefined;
-  problems.push({ kind: "ShieldPolicy", name, uid, generation, error, keepsLastGood, program });
+  problems.push({ kind: kindOf(name), name, uid, generation, error, keepsLastGood, program });
   return previous;
 }
 
@@ -106,6 +112,15 @@ function standingIn(compiled: CompiledPolicy, before: CompiledPolicy | undefined
   if (compiled.notJudged === undefined || before?.isEvaluatedHere !== true) return compiled;
   const { uid, generation, source, background, exceptions } = compiled;
   return { ...before, uid, generation, source, background, exceptions, calledBy: "either" };
+}
+
+function kindOf(policy: string): "ShieldPolicy" | "NamespacedShieldPolicy" {
+  return namespaceOfPolicy(policy) === undefined ? "ShieldPolicy" : "NamespacedShieldPolicy";
+}
+
+function beyondBound({ metadata: { name, uid = "", generation = 0 } }: ShieldPolicy): PolicySetProblem {
+  const error = tooManyPolicies(namespaceOfPolicy(name) ?? "");
+  return { kind: kindOf(name), name, uid, generation, error, keepsLastGood: false };
 }
 
 /** What came of compiling a policy. */
@@ -233,11 +248,14 @@ function isSameForWebhook({ source }: CompiledPolicy, policy: ShieldPolicy): boo
 
 /** What admission would have said: a policy may be older than a rule of its kind, or written while none was checked. */
 function checkSchema(policy: ShieldPolicy): void {
-  const { error } = shieldPolicySchema.safeParse(policy);
+  const isOfTenant = namespaceOfPolicy(policy.metadata.name) !== undefined;
+  const { error } = isOfTenant
+    ? shieldPolicySchema.shape.spec.safeParse(policy.spec)
+    : shieldPolicySchema.safeParse(policy);
   if (error === undefined) return;
   const [first, ...more] = error.issues;
   const rest = more.length === 0 ? "" : ` (and ${more.length} more)`;
-  const path = (first?.path ?? []).map(String).join(".");
+  const path = [...(isOfTenant ? ["spec"] : []), ...(first?.path ?? []).map(String)].join(".");
   throw new PolicyCompileError("Invalid", path, `${first?.message ?? "does not match the schema"}${rest}`);
 }
 

@@ -35,6 +35,7 @@ import { type CompiledMatch, compileMatch } from "./match.ts";
 import type { AdmissionRequestLike, FailurePolicy } from "./request.ts";
 import type { ResourceRuleLike } from "./resource-rules.ts";
 import { compileSelector } from "./selector.ts";
+import { checkConfined } from "./tenants/confinement.ts";
 
 export interface CompileEnvironment {
   /** Minor version of the API server; what `latest` means. */
@@ -118,6 +119,7 @@ export function compilePolicy(policy: ShieldPolicy, environment: CompileEnvironm
 
 function compileWhole(policy: ShieldPolicy, environment: CompileEnvironment): CompiledPolicy {
   const { metadata, spec } = policy;
+  checkConfined(policy);
   const base: CompiledBase = {
     name: metadata.name,
     uid: metadata.uid ?? "",

@@ -5,6 +5,8 @@ export type PolicyCompileErrorCode =
   | "Required"
   /** A field's value cannot be used. */
   | "Invalid"
+  /** Its namespace has more policies of tenants than it may. */
+  | "TooManyPolicies"
   /** It is being compiled, by a process of its own. */
   | "Compiling"
   /** The compiler could not be run; it will be tried again. */

@@ -39,6 +39,7 @@ export {
 export {
   type AuditVerdict,
   type EvaluationContext,
+  isPolicyProblem,
   type JudgeContext,
   type MutationContext,
   type MutationFilter,
@@ -54,5 +55,10 @@ export {
   neverJudgedNamespaces,
 } from "./request.ts";
 export { type CompiledSelector, compileSelector, type LabelSelectorLike, type Labels } from "./selector.ts";
+export { type BoundedPolicies, MAX_TENANT_POLICIES, withinBound } from "./tenants/bound.ts";
+export { notByClusterComponent } from "./tenants/cluster-components.ts";
+export type { TenantContext } from "./tenants/tenant-policies.ts";
+export { TenantTime } from "./tenants/time.ts";
+export { TimeShare } from "./time-share.ts";
 export { inTurns, type TimedContext, Timing, type Turns, threadCpuNow } from "./timing.ts";
 export type { Exempted, Finding, FindingAction, FindingCode, Verdict } from "./verdict.ts";

@@ -1,5 +1,5 @@
 /** Objects of the cluster that a policy in Rego lists as `spec.rego.inventory`, and sees as `data.inventory`. */
-import type { ShieldPolicySpec } from "@shieldx/crds";
+import { namespaceOfPolicy, type ShieldPolicySpec } from "@shieldx/crds";
 import type { PlainObject } from "../rego/values.ts";
 import type { CompiledPolicy } from "./compile.ts";
 import type { ParamLookup } from "./params.ts";
@@ -8,9 +8,11 @@ import { isUsed, type PolicyUse } from "./policy-use.ts";
 export interface InventoryKind {
   readonly apiVersion: string;
   readonly kind: string;
+  /** For a tenant's policy, its own; left out, all. */
+  readonly namespace?: string | undefined;
 }
 
-/** The inventory as it is now. All policies share one: each sees the kinds of the others, and waits for its own. */
+/** The inventory as it is now. All policies of the cluster share one, and those of a namespace: each sees the kinds of the others, and waits for its own. */
 export interface InventoryAtHand {
   /** `{inventory: ...}`, live. */
   readonly documents: PlainObject;
@@ -41,9 +43,17 @@ export function inventoryReferences(
 ): { readonly policy: string; readonly reference: InventoryKind }[] {
   return policies.flatMap((policy) =>
     isUsed(policy, on)
-      ? inventoryKindsOf(policy.source.spec).map((reference) => ({ policy: policy.name, reference }))
+      ? inventoryKindsOf(policy.source.spec).map((kind) => ({
+          policy: policy.name,
+          reference: { ...kind, ...namespacePart(policy.name) },
+        }))
       : [],
   );
+}
+
+function namespacePart(policy: string): Pick<InventoryKind, "namespace"> {
+  const namespace = namespaceOfPolicy(policy);
+  return namespace === undefined ? {} : { namespace };
 }
 
 /** Why the policy cannot be judged by the inventory, if it cannot: what is not known must not look like none. */

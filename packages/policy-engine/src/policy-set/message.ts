@@ -1,3 +1,4 @@
+import { policyTitle } from "@shieldx/crds";
 import type { Judge, Violation } from "./judgement.ts";
 import type { FindingAction } from "./verdict.ts";
 
@@ -28,7 +29,7 @@ export function violationMessage(
   const { basis, describe, hint } = policy.judge;
   const what = violations.map(describe).join("; ");
   const by = basis === "" ? "" : ` (${basis})`;
-  const head = `ShieldPolicy "${policy.name}"${by} ${verbs[action]} ${subjectName(subject)}: `;
+  const head = `${policyTitle(policy.name)}${by} ${verbs[action]} ${subjectName(subject)}: `;
   const tail = hint === "" ? "" : `. ${hint}`;
   return head + fit(oneLine(what), maxMessageLength - head.length - tail.length) + tail;
 }
@@ -38,7 +39,7 @@ export function errorMessage(
   subject: MessageSubject,
   problem: string,
 ): string {
-  const head = `ShieldPolicy "${policy.name}" could not be evaluated for ${subjectName(subject)}: `;
+  const head = `${policyTitle(policy.name)} could not be evaluated for ${subjectName(subject)}: `;
   return head + fit(oneLine(problem), maxMessageLength - head.length);
 }
 

@@ -1,4 +1,4 @@
-import type { KeptPolicy } from "@shieldx/crds";
+import { type KeptPolicy, namespaceOfPolicy } from "@shieldx/crds";
 import type { ObjectTypes } from "../mutation/object-types.ts";
 import { isJsonObject } from "../pod-security/shape-reader.ts";
 import { podCarrierOf } from "../pod-security/workload.ts";
@@ -9,8 +9,8 @@ import { quickRules } from "./engines/cel.ts";
 import { quickQueries } from "./engines/rego.ts";
 import type { PolicyCompileError } from "./errors.ts";
 import { type CompiledException, nameOf } from "./exceptions.ts";
-import { holdPolicy, isLetPass } from "./hold.ts";
-import { matchSubject, metadataOf } from "./match.ts";
+import { failure, holdPolicy, isLetPass } from "./hold.ts";
+import { type MatchSubject, matchSubject, metadataOf } from "./match.ts";
 import { type MutatingPolicy, type MutationVerdict, mutableObject, mutateObject } from "./mutate.ts";
 import type { PlanStep } from "./plan.ts";
 import { mutationReaches, PolicyIndex } from "./policy-index.ts";
@@ -22,12 +22,23 @@ import {
   neverJudgedNamespaces,
 } from "./request.ts";
 import { actingVersions, shadowsOf } from "./stage.ts";
-import { atOnce, type TimedContext, Timing, type Turns } from "./timing.ts";
+import { passesTenants } from "./tenants/cluster-components.ts";
+import {
+  contextOfTenant,
+  measured,
+  type PoliciesOfNamespace,
+  type TenantContext,
+  tenantPolicies,
+  together,
+} from "./tenants/tenant-policies.ts";
+import { atOnce, monotonicNowOf, type TimedContext, Timing, type Turns } from "./timing.ts";
 import { type Exempted, type Finding, nothingToSay, type Verdict, VerdictBuilder } from "./verdict.ts";
 
 export interface EvaluationContext extends QuestionContext, TimedContext {
   /** Only policies with this failurePolicy are evaluated; all when left out. */
   readonly failurePolicy?: FailurePolicy;
+  /** For policies of tenants. */
+  readonly tenants?: TenantContext | undefined;
 }
 
 /** Which policies mutate a request: those of one failurePolicy and one reinvocationPolicy, or all. */
@@ -44,6 +55,8 @@ export interface MutationContext extends QuestionContext, TimedContext, Mutation
 export interface JudgeContext extends QuestionContext, TimedContext {
   /** What the object is, for kinds other than the built-in workloads. */
   readonly resource?: GroupVersionResource;
+  /** For policies of tenants. */
+  readonly tenants?: TenantContext | undefined;
 }
 
 /** What background audit has to say about an object that already exists. */
@@ -58,8 +71,8 @@ export interface AuditVerdict {
 
 /** A policy or exception that could not be compiled. */
 export interface PolicySetProblem {
-  readonly kind: "ShieldPolicy" | "ShieldException";
-  /** `namespace/name` for an exception. */
+  readonly kind: "ShieldPolicy" | "NamespacedShieldPolicy" | "ShieldException";
+  /** `namespace/name` for all but a ShieldPolicy. */
   readonly name: string;
   readonly uid: string;
   readonly generation: number;
@@ -68,6 +81,11 @@ export interface PolicySetProblem {
   readonly keepsLastGood: boolean;
   /** What a policy in Rego that compiles would have been judged by. */
   readonly program?: RegoProgram | undefined;
+}
+
+/** Whether it is about a policy, of the cluster or of a tenant. */
+export function isPolicyProblem({ kind }: Pick<PolicySetProblem, "kind">): boolean {
+  return kind !== "ShieldException";
 }
 
 /**
@@ -95,6 +113,8 @@ export class PolicySet {
   readonly #mayShadow: boolean;
   readonly #background: PolicyIndex;
   readonly #mutation: PolicyIndex<MutatingPolicy>;
+  /** By namespace. */
+  readonly #tenants: ReadonlyMap<string, PoliciesOfNamespace>;
 
   constructor(parts: {
     readonly policies: readonly CompiledPolicy[];
@@ -115,14 +135,16 @@ export class PolicySet {
     this.#neverJudged = new Set([...neverJudgedNamespaces, ...(parts.neverJudged ?? [])]);
     this.#exceptions = groupExceptions(parts.exceptions);
     this.versions = parts.policies.flatMap((policy) => [policy, ...listOf(policy.stage?.inForce)]);
-    const judged = parts.policies.flatMap(actingVersions).filter(({ isEvaluatedHere }) => isEvaluatedHere);
+    this.#tenants = tenantPolicies(parts.policies);
+    const ofCluster = parts.policies.filter(({ name }) => namespaceOfPolicy(name) === undefined);
+    const judged = ofCluster.flatMap(actingVersions).filter(({ isEvaluatedHere }) => isEvaluatedHere);
     this.#admission = new PolicyIndex(judged.filter(({ admission }) => admission !== "off"));
-    const shadows = parts.policies.flatMap(shadowsOf);
+    const shadows = ofCluster.flatMap(shadowsOf);
     this.#shadows = new PolicyIndex(shadows);
     this.#mayShadow = shadows.length > 0;
     const mutating = judged.filter(isMutating).filter(({ admission }) => admission !== "off");
     this.#mutation = new PolicyIndex(mutating, mutationReaches);
-    this.#background = new PolicyIndex(parts.policies.filter(({ background }) => background === "audit"));
+    this.#background = new PolicyIndex(ofCluster.filter(({ background }) => background === "audit"));
   }
 
   /** The policy of this name in force, if any. */
@@ -140,7 +162,43 @@ export class PolicySet {
 
   /** `evaluate`, in turns with others. */
   *evaluation(request: AdmissionRequestLike, context: EvaluationContext): Turns<Verdict> {
-    return yield* this.#evaluation(this.#admission, request, context);
+    const ofNamespace = this.#tenants.get(request.namespace ?? "");
+    if (ofNamespace === undefined) return yield* this.#evaluation(this.#admission, request, context);
+    const now = monotonicNowOf(context);
+    const startedAt = now();
+    const verdict = yield* this.#evaluation(this.#admission, request, context);
+    if (passesTenants(request, context.namespaceObject)) return verdict;
+    const leftMs = (context.deadlineMs ?? Number.POSITIVE_INFINITY) - (now() - startedAt);
+    return together(verdict, yield* this.#tenantEvaluation(ofNamespace, request, context, leftMs));
+  }
+
+  /** After the policies of the cluster, so that tenants can take nothing from them. */
+  *#tenantEvaluation(
+    { admission }: PoliciesOfNamespace,
+    request: AdmissionRequestLike,
+    context: EvaluationContext,
+    leftMs: number,
+  ): Turns<Verdict> {
+    const { namespace = "" } = request;
+    const asked = contextOfTenant(context, namespace, leftMs);
+    const time = context.tenants?.time;
+    if (time?.isUsedUp(namespace) === true) return this.#unjudged(admission, request, asked);
+    const now = context.cpuNow ?? monotonicNowOf(context);
+    const work = this.#evaluation(admission, request, asked);
+    return yield* measured(work, now, (ms) => time?.used(namespace, ms));
+  }
+
+  /** Policies there is no time for: what their failurePolicy says. */
+  #unjudged(index: PolicyIndex, request: AdmissionRequestLike, context: EvaluationContext): Verdict {
+    const question = new Question(request, context, new Timing(context));
+    const builder = new VerdictBuilder();
+    for (const step of index.planOf(request)) {
+      if (!isAsked(step, request, context.failurePolicy) || isLetPass(step, question, builder)) continue;
+      if (question.answer(step.match, question.subject) !== "yes") continue;
+      builder.matched(step.name);
+      builder.add(failure(step.policy, step.action, question, "DeadlineExceeded", SHARE_USED_UP));
+    }
+    return builder.verdict();
   }
 
   /** Whether some policy's newest version is to be held against the request without acting on it. */
@@ -259,18 +317,36 @@ export class PolicySet {
       userInfo: {},
       object,
     });
-    const candidates = this.#background.ofAnyOperation(asIf("CREATE"));
-    if (candidates.length === 0) return nothingFound;
+    const created = asIf("CREATE");
+    const candidates = this.#background.ofAnyOperation(created);
+    const ofNamespace = isNamespace ? undefined : this.#tenants.get(namespace)?.background;
+    const ofTenant = ofNamespace?.ofAnyOperation(created) ?? [];
+    if (candidates.length + ofTenant.length === 0) return nothingFound;
 
-    const question = new Question(asIf("CREATE"), context, new Timing(context));
+    const startedAt = ofTenant.length === 0 ? 0 : monotonicNowOf(context)();
     const onUpdate = matchSubject(asIf("UPDATE"), context.namespaceLabels);
     const builder = new VerdictBuilder();
+    this.#judgeBy(candidates, new Question(created, context, new Timing(context)), onUpdate, builder);
+    if (ofTenant.length > 0) {
+      const { deadlineMs = Number.POSITIVE_INFINITY } = context;
+      const leftMs = deadlineMs - (monotonicNowOf(context)() - startedAt);
+      const asked = contextOfTenant(context, namespace, leftMs);
+      this.#judgeBy(ofTenant, new Question(created, asked, new Timing(asked)), onUpdate, builder);
+    }
+    const { audits, exempted, matched, asks } = builder.verdict();
+    return { findings: audits, exempted, matched, asks };
+  }
+
+  #judgeBy(
+    candidates: readonly CompiledPolicy[],
+    question: Question,
+    onUpdate: MatchSubject,
+    builder: VerdictBuilder,
+  ): void {
     for (const policy of candidates) {
       const subject = question.answer(policy.match, question.subject) === "no" ? onUpdate : question.subject;
       holdPolicy(policy, "audit", question, this.#exceptionsFor(policy, question), builder, subject);
     }
-    const { audits, exempted, matched, asks } = builder.verdict();
-    return { findings: audits, exempted, matched, asks };
   }
 
   #exceptionsFor(policy: CompiledPolicy, question: Question): readonly CompiledException[] {
@@ -278,6 +354,9 @@ export class PolicySet {
     return this.#exceptions.get(exceptionKey(policy.name, question.namespace)) ?? noExceptions;
   }
 }
+
+const SHARE_USED_UP =
+  "the policies of this namespace took more time than is their share; make their rules cheaper, or try again";
 
 function isAsked(
   { calledBy, actsOn }: PlanStep,

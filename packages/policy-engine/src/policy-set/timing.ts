@@ -121,6 +121,11 @@ export function threadCpuNow(): number {
   return (user + system) / 1_000;
 }
 
+/** The clock that time is measured by. */
+export function monotonicNowOf({ monotonicNow = wallNow }: TimedContext): () => number {
+  return monotonicNow;
+}
+
 function wallNow(): number {
   return performance.now();
 }

@@ -15,12 +15,9 @@ export interface TestRequest {
   readonly request: AdmissionRequestLike;
   readonly context: Pick<
     EvaluationContext,
-    "namespaceLabels" | "namespaceObject" | "authorize" | "params" | "inventory" | "now"
+    "namespaceLabels" | "namespaceObject" | "authorize" | "params" | "inventory" | "tenants" | "now"
   >;
 }
-
-/** Where an object without a namespace goes. */
-const defaultNamespace = "default";
 
 /** Kinds that requests carry which connect to something, and what they connect to (core/v1, register.go). */
 const connectKinds: ReadonlyMap<string, { readonly resource: string; readonly subresource: string }> =
@@ -40,8 +37,15 @@ const ours: DefinedResources = new Map(
   ]),
 );
 
-/** Undefined where the object does not say what it is. `now` decides nothing here: no exception takes part. */
-export function requestOf(test: PolicyTest, now: number): TestRequest | undefined {
+/**
+ * Undefined where the object does not say what it is. `now` decides nothing here: no exception takes part.
+ * `defaultNamespace`: where an object without a namespace goes.
+ */
+export function requestOf(
+  test: PolicyTest,
+  now: number,
+  defaultNamespace = "default",
+): TestRequest | undefined {
   const { operation, object, oldObject, subresource, username = DEFAULT_USERNAME } = test;
   const subject = operation === "DELETE" ? oldObject : object;
   const known = resourceOf(subject, ours);
@@ -66,14 +70,10 @@ export function requestOf(test: PolicyTest, now: number): TestRequest | undefine
     dryRun: false,
     options: null,
   };
+  const lookedAt = { params: paramsOf(test), inventory: inventoryOf(test) };
   return {
     request,
-    context: {
-      ...namespaceContext(test, namespace),
-      params: paramsOf(test),
-      inventory: inventoryOf(test),
-      now,
-    },
+    context: { ...namespaceContext(test, namespace), ...lookedAt, tenants: lookedAt, now },
   };
 }
 

@@ -1,4 +1,4 @@
-import type { PolicyTest } from "@shieldx/crds";
+import { namespaceOfPolicy, type PolicyTest } from "@shieldx/crds";
 import { typeWithoutSchema } from "../mutation/object-types.ts";
 import type { CompiledPolicy } from "../policy-set/compile.ts";
 import type { Check } from "../policy-set/judgement.ts";
@@ -108,7 +108,7 @@ function denying(policy: CompiledPolicy): PolicySet {
 type TestTime = TimedContext & Required<Pick<TimedContext, "deadlineMs" | "monotonicNow">>;
 
 function hold(set: PolicySet, policy: string, test: PolicyTest, time: TestTime): Said {
-  const asked = requestOf(test, 0);
+  const asked = requestOf(test, 0, namespaceOfPolicy(policy));
   if (asked === undefined)
     return { decision: "none", isMatched: false, why: "its object lacks apiVersion or kind: add them" };
   const { deadlineMs, monotonicNow } = time;

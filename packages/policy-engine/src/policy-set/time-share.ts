@@ -1,6 +1,7 @@
 /**
- * How much of the process's time decisions may take. Evaluation is synchronous: whatever decisions take, admission
- * reviews wait for, and those hold up the whole cluster. Pure: time comes in as milliseconds of a monotonic clock.
+ * How much of the process's time somebody may take. Evaluation is synchronous: whatever decisions over HTTP or policies of
+ * tenants take, admission reviews wait for, and those hold up the whole cluster. Pure: time comes in as milliseconds of a
+ * monotonic clock.
  */
 export class TimeShare {
   readonly #share: number;
@@ -22,6 +23,11 @@ export class TimeShare {
     this.#at = Math.max(this.#at, nowMs);
     this.#leftMs = Math.min(this.#burstMs, this.#leftMs + elapsedMs * this.#share);
     return this.#leftMs > 0 ? 0 : (-this.#leftMs + 1) / this.#share;
+  }
+
+  /** What may be used now without waiting, as a share of what there is after a pause; negative when too much was. */
+  get leftShare(): number {
+    return this.#leftMs / this.#burstMs;
   }
 
   used(ms: number): void {
