@@ -61,6 +61,7 @@ export class WebhookStand {
     const secret = { apiVersion: "v1", kind: "Secret", type: "kubernetes.io/tls", data };
     const server = await startStillServer({
       shieldpolicies: policies.map((policy, at) => stored(policy, at)),
+      namespacedshieldpolicies: [],
       shieldexceptions: [],
       namespaces: Object.entries(namespaces).map(([name, labels], at) =>
         stored({ apiVersion: "v1", kind: "Namespace", metadata: { name, labels } }, at),

@@ -131,7 +131,7 @@ export async function startTestBed(options: Parameters<typeof startCluster>[0]):
       await cluster.stop();
     },
   };
-  for (const file of ["shieldpolicies", "shieldexceptions", "shieldgenerators", "shieldcleanups"]) {
+  for (const { plural: file } of kinds) {
     const crd = await readFile(new URL(`../../crds/generated/${file}.yaml`, import.meta.url), "utf8");
     await bed.kubectl(["apply", "--server-side", "-f", "-"], crd);
   }

@@ -107,7 +107,7 @@ describe("the operator's process on a real control plane", () => {
     await says("ShieldPolicy (shieldpolicies.shieldx.io) is not installed");
     expect(await operator.health("/readyz")).toBe(503);
 
-    for (const file of ["shieldpolicies", "shieldexceptions"]) {
+    for (const file of ["shieldpolicies", "namespacedshieldpolicies", "shieldexceptions"]) {
       await apply(await readFile(new URL(`../../crds/generated/${file}.yaml`, import.meta.url), "utf8"));
     }
     await waitFor("ready", async () => (await operator.health("/readyz")) === 200, { timeoutMs: 60_000 });

@@ -142,7 +142,7 @@ export async function startTestBed(name: string): Promise<TestBed> {
           rules: [...rules([""], ["pods"]), ...rules(["apps"], ["deployments", "replicasets"])],
         }),
         "shieldx-kinds": webhook("kinds.shieldx.io", `${https}/validate/kinds`, {
-          rules: rules(["shieldx.io"], ["shieldpolicies", "shieldexceptions"]),
+          rules: rules(["shieldx.io"], ["shieldpolicies", "namespacedshieldpolicies", "shieldexceptions"]),
         }),
         "shieldx-probe": webhook("probe.shieldx.io", `https://127.0.0.1:${ports.probe}/probe`, {
           rules: rules([""], ["configmaps"]),
@@ -166,7 +166,7 @@ export async function startTestBed(name: string): Promise<TestBed> {
       await cluster.stop();
     },
   };
-  for (const kind of ["shieldpolicies", "shieldexceptions"]) {
+  for (const kind of ["shieldpolicies", "namespacedshieldpolicies", "shieldexceptions"]) {
     const crd = await readFile(new URL(`../../crds/generated/${kind}.yaml`, import.meta.url), "utf8");
     await cluster.kubectl(["apply", "--server-side", "-f", "-"], { input: crd });
   }

@@ -52,7 +52,11 @@ export interface StatusReport {
 }
 
 const day = 86_400_000;
-const wantedCrds = ["shieldpolicies.shieldx.io", "shieldexceptions.shieldx.io"];
+const wantedCrds = [
+  "shieldpolicies.shieldx.io",
+  "namespacedshieldpolicies.shieldx.io",
+  "shieldexceptions.shieldx.io",
+];
 
 /** Days until the last certificate of a base64 PEM bundle ends; the newest counts while two CAs overlap. */
 export function daysLeft(caBundle: string | undefined, now: number): number | undefined {

@@ -22,6 +22,7 @@ const healthy: Observed = {
   namespace: "shieldx-system",
   crds: [
     { name: "shieldpolicies.shieldx.io", versions: ["v1alpha1"] },
+    { name: "namespacedshieldpolicies.shieldx.io", versions: ["v1alpha1"] },
     { name: "shieldexceptions.shieldx.io", versions: ["v1alpha1"] },
   ],
   deployments: [{ name: "shieldx-operator", ready: 2, wanted: 2, image: "shieldx:0.1.0" }],

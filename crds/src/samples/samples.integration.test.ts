@@ -36,6 +36,7 @@ beforeAll(async () => {
     "wait",
     "--for=condition=Established",
     "crd/shieldpolicies.shieldx.io",
+    "crd/namespacedshieldpolicies.shieldx.io",
     "crd/shieldexceptions.shieldx.io",
   ]);
   await kubectl(["create", "namespace", "shop"]);

@@ -21,6 +21,7 @@ const order = [
   "migrate.md",
   "rollout.md",
   "exceptions.md",
+  "tenants.md",
   "troubleshooting.md",
   "upgrade.md",
   "gitops.md",

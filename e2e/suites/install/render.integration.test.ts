@@ -106,11 +106,12 @@ describe("the chart shieldx", () => {
       (await render(values)).filter(({ kind }) => kind === "CustomResourceDefinition");
     const policyOf = ({ metadata }: Rendered): string | undefined =>
       metadata.annotations?.["helm.sh/resource-policy"];
-    expect((await crds({})).map(policyOf)).toEqual(["keep", "keep", "keep", "keep"]);
-    expect((await crds({ "crds.keep": "false" })).map(policyOf)).toEqual(Array(4).fill(undefined));
+    expect((await crds({})).map(policyOf)).toEqual(Array(5).fill("keep"));
+    expect((await crds({ "crds.keep": "false" })).map(policyOf)).toEqual(Array(5).fill(undefined));
     expect(await crds({ "crds.enabled": "false" })).toEqual([]);
     const names = (await crds({ "crds.openReports": "true" })).map(({ metadata }) => metadata.name);
     expect(names.sort()).toEqual([
+      "namespacedshieldpolicies.shieldx.io",
       "reports.openreports.io",
       "shieldcleanups.shieldx.io",
       "shieldexceptions.shieldx.io",
@@ -247,7 +248,7 @@ describe("the chart shieldx", () => {
     }
   });
 
-  it("lets only reading aggregate, and nothing when asked", async () => {
+  it("lets only reading aggregate, and what can but tighten, and nothing when asked", async () => {
     const aggregating = (objects: readonly Rendered[]): string[] =>
       objects
         .filter(({ metadata }) =>
@@ -255,12 +256,18 @@ describe("the chart shieldx", () => {
         )
         .map(({ metadata }) => metadata.name);
     const objects = await render();
-    expect(aggregating(objects)).toEqual(["shieldx-view"]);
+    expect(aggregating(objects).sort()).toEqual(["shieldx-tenant", "shieldx-view"]);
+    const tenant = named(objects, "ClusterRole", "shieldx-tenant");
+    expect(tenant.metadata.labels).not.toHaveProperty(["rbac.authorization.k8s.io/aggregate-to-edit"]);
+    expect(tenant.rules.flatMap((r: { resources: string[] }) => r.resources)).toEqual([
+      "namespacedshieldpolicies",
+    ]);
     const verbs = named(objects, "ClusterRole", "shieldx-view").rules.flatMap(
       (r: { verbs: string[] }) => r.verbs,
     );
     expect(new Set(verbs)).toEqual(new Set(["get", "list", "watch"]));
-    expect(aggregating(await render({ "rbac.aggregateToView": "false" }))).toEqual([]);
+    const none = { "rbac.aggregateToView": "false", "rbac.aggregateToAdmin": "false" };
+    expect(aggregating(await render(none))).toEqual([]);
   });
 
   it("lets metrics be scraped by the peers that are named", async () => {

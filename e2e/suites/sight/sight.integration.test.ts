@@ -302,6 +302,7 @@ describe("shieldctl debug bundle", () => {
       "versions.json",
       "crds.yaml",
       "policies/shieldpolicies.yaml",
+      "policies/namespacedshieldpolicies.yaml",
       "policies/shieldexceptions.yaml",
       "admission/validatingwebhookconfigurations.yaml",
       "admission/validatingadmissionpolicies.yaml",

@@ -1,9 +1,9 @@
-import type { ShieldPolicy } from "@shieldx/crds";
+import { namespaceOfPolicy, type ShieldPolicy } from "@shieldx/crds";
 import { type CompiledPolicy, type CompileEnvironment, compilePolicy } from "../policy-set/compile.ts";
 import { PolicyCompileError } from "../policy-set/errors.ts";
 import { neverHere } from "../policy-set/judgement.ts";
 import { atOnce, type Turns } from "../policy-set/timing.ts";
-import { policyTestRun, type RunOptions } from "./run.ts";
+import { policyTestRun, type RunOptions, TENANT_TESTS_BUDGET_MS, TESTS_BUDGET_MS } from "./run.ts";
 
 /**
  * Does nothing for a policy that passes its own tests, or has none.
@@ -29,7 +29,9 @@ export function* passingTestsRequired(
   if (tests.length === 0) return;
   const isJudged = compiled.judge !== neverHere && compiled.notJudged === undefined;
   const judged = isJudged ? compiled : compileForTests(compiled.source, environment);
-  const outcomes = yield* policyTestRun(judged, tests, options);
+  const most = namespaceOfPolicy(compiled.name) === undefined ? TESTS_BUDGET_MS : TENANT_TESTS_BUDGET_MS;
+  const budgetMs = Math.min(options.budgetMs ?? most, most);
+  const outcomes = yield* policyTestRun(judged, tests, { ...options, budgetMs });
   const failures = outcomes.flatMap((outcome, index) =>
     outcome.result === "passed" ? [] : [{ ...outcome, index }],
   );

@@ -10,6 +10,9 @@ import { requestOf } from "./request.ts";
 /** What all cases of one policy may take together unless said otherwise, in milliseconds. */
 export const TESTS_BUDGET_MS = 1_000;
 
+/** The same for a policy of a tenant: whoever takes it in does nothing else meanwhile. */
+export const TENANT_TESTS_BUDGET_MS = 250;
+
 /**
  * With `cpuNow` a policy is given up where a cluster would. Only for who writes one: what a policy that was taken in comes to
  * must not hang on how fast a processor is.
