@@ -171,14 +171,18 @@ export class PolicyWorld {
 
   /**
    * Whether these replicas may keep more than they say: some have not taken in what broke, or cannot report it all. What
-   * was broken when it was created nobody has ever held.
+   * was broken when it was created nobody has ever held. Asked of tenants' policies and of the others apart, for what one
+   * does with his must not hold up anything of the others.
    */
-  mayKeepMore(replicas: readonly ReplicaReport[]): boolean {
-    const { problems } = this.current();
+  mayKeepMore(replicas: readonly ReplicaReport[], whose: "cluster" | "tenants" = "cluster"): boolean {
+    const problems = this.current().problems.filter(
+      ({ name }) => (namespaceOfPolicy(name) === undefined) === (whose === "cluster"),
+    );
     // What we have not compiled yet may be in force there as it is.
     if (problems.some(({ error }) => isTransient(error.code))) return true;
     if (!problems.some((problem) => isPolicyProblem(problem) && problem.generation > 1)) return false;
-    return replicas.some((replica) => !this.isCurrent(replica) || replica.kept.more > 0);
+    const isMore = ({ kept }: ReplicaReport): boolean => whose === "cluster" && kept.more > 0;
+    return replicas.some((replica) => !this.isCurrent(replica) || isMore(replica));
   }
 
   /** Names and uids of the policies that do not compile. */

@@ -1,3 +1,4 @@
+import { policyTitle } from "@shieldx/crds";
 import { LINT_RULES, type LintFinding, type LintSeverity } from "@shieldx/policy-engine";
 import { type JunitSuite, junit } from "../output/junit.ts";
 import { sarif } from "../output/sarif.ts";
@@ -78,7 +79,7 @@ function printSarif(linted: readonly LintedPolicy[], terminal: Terminal): void {
     found.map((each) => ({
       ruleId: each.code,
       level: levels[each.severity],
-      message: `ShieldPolicy "${policy}": ${inWords(each)}`,
+      message: `${policyTitle(policy)}: ${inWords(each)}`,
       file,
       line,
     })),

@@ -28,18 +28,17 @@ export function asShieldPolicy(policy: NamespacedShieldPolicy): ShieldPolicy {
 }
 
 function confined(spec: NamespacedShieldPolicy["spec"], namespace: string): ShieldPolicySpec {
-  const { engine, matchConstraints = {}, paramRef, rego, actions, ...said } = spec;
-  const { resourceRules, excludeResourceRules, objectSelector, matchPolicy = "Equivalent" } = matchConstraints;
+  const { engine, matchConstraints, paramRef, rego, actions, ...said } = spec;
   const { podSecurity, matchConditions, paramKind, variables, validations, failurePolicy, tests } = said;
   return defined({
     engine,
     podSecurity: podSecurity && { level: podSecurity.level, version: podSecurity.version },
     matchConstraints: defined({
-      resourceRules: resourceRules?.map((rule) => ({ ...rule, scope: "Namespaced" as const })),
-      excludeResourceRules,
+      resourceRules: matchConstraints?.resourceRules?.map((rule) => ({ ...rule, scope: "Namespaced" as const })),
+      excludeResourceRules: matchConstraints?.excludeResourceRules,
       namespaceSelector: { matchLabels: { [NAMESPACE_NAME_LABEL]: namespace } },
-      objectSelector,
-      matchPolicy,
+      objectSelector: matchConstraints?.objectSelector,
+      matchPolicy: matchConstraints?.matchPolicy ?? ("Equivalent" as const),
     }),
     matchConditions,
     paramKind,

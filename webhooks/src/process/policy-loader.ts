@@ -56,6 +56,8 @@ export class PolicyLoader {
   #isOutdated = false;
   #isBuilding = false;
   #isStopped = false;
+  /** How long the last build took. */
+  #lastBuildMs = 0;
   readonly #reported = new Set<string>();
   /** Since when a set waits for what it needs, by `performance.now`. */
   #waitingSince: number | undefined;
@@ -97,7 +99,9 @@ export class PolicyLoader {
   }
 
   #rebuildForTenants(): void {
-    this.#tenantTimer ??= setTimeout(() => this.rebuild(), this.#parts.coalesceTenantsMs ?? 200);
+    const { coalesceTenantsMs = 200 } = this.#parts;
+    const waitMs = Math.max(coalesceTenantsMs, this.#lastBuildMs * pausesForBuild);
+    this.#tenantTimer ??= setTimeout(() => this.rebuild(), waitMs);
   }
 
   /** What a new set waits for may have come. */
@@ -128,6 +132,7 @@ export class PolicyLoader {
       const prepared = await preparePolicies(input, nextTurn);
       if (this.#isStopped) break;
       const set = buildPolicySet({ ...input, prepared });
+      this.#lastBuildMs = performance.now() - startedAt;
       if (this.#isReady(set, startedAt)) this.#swap(set, startedAt);
     }
     this.#isBuilding = false;
@@ -213,6 +218,8 @@ export class PolicyLoader {
 }
 
 const longestWaitMs = 30_000;
+/** However long a set takes to build, tenants have a replica build for a fifth of its time at most. */
+const pausesForBuild = 4;
 
 type Watched = ShieldPolicyObject | NamespacedShieldPolicyObject | ShieldExceptionObject;
 

@@ -16,7 +16,7 @@ import {
   type WebhookPolicy,
 } from "./decide.ts";
 import type { LabelSelector } from "./rules.ts";
-import { publishedForTenants } from "./tenants.ts";
+import { isForTenants, publishedForTenants } from "./tenants.ts";
 
 const NAME: Readonly<Record<FailurePolicy, string>> = {
   Fail: FAIL_CONFIGURATION,
@@ -84,9 +84,14 @@ export function observeWebhooks(
       ...publishedForTenants(existing(NAME[failurePolicy])),
     ]);
   const possible = context.world.possibleReplicas(now);
-  const mayKeepMore = context.world.mayKeepMore(possible);
+  const mayKeepMore = {
+    cluster: context.world.mayKeepMore(possible),
+    tenants: context.world.mayKeepMore(possible, "tenants"),
+  };
   const held = (failurePolicy: FailurePolicy) =>
-    mayKeepMore ? ((written[failurePolicy] ?? existing(NAME[failurePolicy]))?.webhooks ?? []) : [];
+    ((written[failurePolicy] ?? existing(NAME[failurePolicy]))?.webhooks ?? []).filter((entry) =>
+      isForTenants(entry) ? mayKeepMore.tenants : mayKeepMore.cluster,
+    );
   return {
     namespace: context.namespace,
     ownNamespaces: context.ownNamespaces,

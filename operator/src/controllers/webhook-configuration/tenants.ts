@@ -3,7 +3,14 @@
  * outage would be that of another; entries are few all the same, because namespaces that ask for the same share one, and
  * what they ask for is mostly the same.
  */
-import type { CallsSoFar, Group, PublishedConfiguration, WaitingReason, WebhookPolicy } from "./decide.ts";
+import type {
+  CallsSoFar,
+  Group,
+  PublishedConfiguration,
+  PublishedEntry,
+  WaitingReason,
+  WebhookPolicy,
+} from "./decide.ts";
 import { type Call, callKey, callsFor, callsOf, type LabelSelector, mayBeMade } from "./rules.ts";
 
 const NAMESPACE_NAME = "kubernetes.io/metadata.name";
@@ -23,6 +30,10 @@ export function publishedForTenants(configuration: PublishedConfiguration | unde
       for (const namespace of namespaces) calls.add(tenantCallKey(namespace, call));
   }
   return calls;
+}
+
+export function isForTenants({ namespaceSelector }: PublishedEntry): boolean {
+  return namespacesOf(namespaceSelector).length > 0;
 }
 
 /** Namespaces of an entry that is for tenants; none for any other. */
