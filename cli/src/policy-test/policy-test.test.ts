@@ -53,7 +53,35 @@ beforeAll(async () => {
 });
 afterAll(async () => rm(folder, { recursive: true }));
 
+const ofTenant = `
+apiVersion: shieldx.io/v1alpha1
+kind: NamespacedShieldPolicy
+metadata: {name: few, namespace: shop}
+spec:
+  engine: cel
+  actions: {admission: deny}
+  matchConstraints:
+    resourceRules:
+      - {apiGroups: [apps], apiVersions: [v1], resources: [deployments], operations: [CREATE]}
+  validations:
+    - {expression: "object.spec.replicas <= 5", message: "at most 5"}
+  tests:
+    - ${one(6, "deny")}
+    - name: elsewhere
+      object: {apiVersion: apps/v1, kind: Deployment, metadata: {namespace: other}, spec: {replicas: 6}}
+      expect: {decision: allow}
+`;
+
 describe("shieldctl policy test", () => {
+  it("runs what a tenant's policy carries, in its namespace", async () => {
+    await writeFile(file("tenant.yaml"), ofTenant);
+    await writeFile(file("tenant-test.yaml"), testFile("policy: shop/few\npolicyFile: tenant.yaml"));
+    const { code, stderr } = await run(file("tenant.yaml"), file("tenant-test.yaml"), "--policy", "few");
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "1 policy, 4 cases passed, 0 failed\n" });
+    await rm(file("tenant.yaml"));
+    await rm(file("tenant-test.yaml"));
+  });
+
   it("runs what policies carry, and says which carry nothing", async () => {
     const { code, stdout, stderr } = await run(file("good"));
     expect({ code, stdout }).toEqual({ code: 0, stdout: "" });

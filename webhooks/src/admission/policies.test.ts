@@ -264,6 +264,28 @@ describe("the policy handler", () => {
     });
   });
 
+  it("counts policies of tenants together for each namespace", async () => {
+    const bed = setUp(setOf(policy("baseline")));
+    bed.metrics.keepPolicies([
+      { name: "shop/a", admission: "deny" },
+      { name: "shop/b", admission: "deny" },
+      { name: "other/a", admission: "warn" },
+    ]);
+    bed.metrics.decided("shop/a", "deny", "denied");
+    bed.metrics.decided("shop/b", "deny", "denied");
+    bed.metrics.decided("shop/unknown", "deny", "denied");
+    expect(await metric(bed.registry, "shieldx_admission_decisions_total")).toEqual({
+      "shop/* deny error": 0,
+      "shop/* deny denied": 2,
+      "other/* warn error": 0,
+    });
+    bed.metrics.keepPolicies([{ name: "shop/b", admission: "deny" }]);
+    expect(await metric(bed.registry, "shieldx_admission_decisions_total")).toEqual({
+      "shop/* deny error": 0,
+      "shop/* deny denied": 2,
+    });
+  });
+
   it("forgets the series of policies that are gone", async () => {
     const bed = setUp(setOf(policy("baseline")));
     await bed.ask(request(bad()));

@@ -59,7 +59,7 @@ describe("the policy loader", () => {
       },
     }) as unknown as ShieldPolicyObject;
 
-  function setUp(rego: PolicyLoaderParts["rego"] = idleRego) {
+  function setUp(rego: PolicyLoaderParts["rego"] = idleRego, more: Partial<PolicyLoaderParts> = {}) {
     const policies = fakeInformer<ShieldPolicyObject>();
     const tenantPolicies = fakeInformer<NamespacedShieldPolicyObject>();
     const exceptions = fakeInformer<ShieldExceptionObject>();
@@ -77,6 +77,7 @@ describe("the policy loader", () => {
       onSwap: (set) => swaps.push(set),
       coalesceMs: 0,
       coalesceTenantsMs: 0,
+      ...more,
     });
     return { policies, tenantPolicies, exceptions, swaps, warnings, loader };
   }
@@ -92,6 +93,35 @@ describe("the policy loader", () => {
     for (let i = 0; i < 50; i++) bed.policies.set(policy(`p${i}`, 1));
     await vi.waitFor(() => expect(bed.swaps).toHaveLength(1));
     expect(bed.loader.current?.policies).toHaveLength(51);
+  });
+
+  const tenantPolicy = (name: string, generation: number) =>
+    ({
+      apiVersion: "shieldx.io/v1alpha1",
+      kind: "NamespacedShieldPolicy",
+      metadata: { name, namespace: "shop", uid: name, generation },
+      spec: { engine: "podSecurity", podSecurity: { level: "restricted" }, actions: { admission: "deny" } },
+    }) as unknown as NamespacedShieldPolicyObject;
+
+  it("takes tenants' policies in by namespace and name, up to the bound, and says of which it does not", async () => {
+    const bed = setUp();
+    bed.policies.set(policy("own", 1));
+    for (let at = 0; at < 33; at++) bed.tenantPolicies.set(tenantPolicy(`p${String(at).padStart(2, "0")}`, 1));
+    await vi.waitFor(() => expect(bed.loader.current?.policies).toHaveLength(33));
+    expect(bed.loader.current?.policy("shop/p00")?.match).toBeDefined();
+    expect(bed.loader.current?.policy("shop/p32")).toBeUndefined();
+    expect(bed.warnings).toEqual([expect.stringContaining("more than 32 NamespacedShieldPolicies")]);
+    bed.loader.stop();
+  });
+
+  it("builds for tenants later, and for the cluster at once all the same", async () => {
+    const bed = setUp(idleRego, { coalesceTenantsMs: 60_000 });
+    bed.tenantPolicies.set(tenantPolicy("own", 1));
+    await quiet();
+    expect(bed.loader.current).toBeUndefined();
+    bed.policies.set(policy("a", 1));
+    await vi.waitFor(() => expect(bed.loader.current?.policies).toHaveLength(2));
+    bed.loader.stop();
   });
 
   it("does not build for status, and does for a new generation and a deletion", async () => {
