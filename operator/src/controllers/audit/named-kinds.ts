@@ -76,8 +76,7 @@ export class NamedKindsFinder {
       answers.set(key, asked);
       return asked;
     };
-    /** One form of each kind is kept; whoever names another is told. */
-    const types = new Map<string, ResourceType>();
+    const kindsKept = new KeptKinds();
     const refused = new Map<string, StandingRefusal>();
     const ofPolicy = new Map<string, readonly ResourceType[]>();
     const bound = new TenantBound();
@@ -94,8 +93,7 @@ export class NamedKindsFinder {
           refused.set(policy.name, answer);
           continue;
         }
-        const kept = types.get(groupResourceOf(answer)) ?? answer;
-        types.set(groupResourceOf(answer), kept);
+        const kept = kindsKept.keep(policy.name, answer);
         found.push(kept);
         if (kept.version !== answer.version) {
           const other = `${groupResourceOf(answer)} are audited in version ${kept.version}, which another policy names`;
@@ -124,6 +122,24 @@ export class NamedKindsFinder {
       if (!(error instanceof ApiError || error instanceof TransportError)) throw error;
       return notAudited(`${name} could not be looked up: ${error.message}`);
     }
+  }
+}
+
+/** One form of each kind is kept; whoever names another is told. A tenant's choice is nothing to other namespaces. */
+class KeptKinds {
+  readonly #ofCluster = new Map<string, ResourceType>();
+  readonly #ofTenants = new Map<string, ResourceType>();
+
+  keep(policy: string, type: ResourceType): ResourceType {
+    const resource = groupResourceOf(type);
+    const namespace = namespaceOfPolicy(policy);
+    const [kinds, key] =
+      namespace === undefined
+        ? [this.#ofCluster, resource]
+        : [this.#ofTenants, `${namespace} ${resource}`];
+    const kept = this.#ofCluster.get(resource) ?? kinds.get(key) ?? type;
+    kinds.set(key, kept);
+    return kept;
   }
 }
 

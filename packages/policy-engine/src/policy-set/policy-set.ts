@@ -167,7 +167,8 @@ export class PolicySet {
     const now = monotonicNowOf(context);
     const startedAt = now();
     const verdict = yield* this.#evaluation(this.#admission, request, context);
-    if (passesTenants(request, context.namespaceObject)) return verdict;
+    // What is asked first, and asked about again, the tenant need not pay for twice.
+    if (verdict.asks.length > 0 || passesTenants(request, context.namespaceObject)) return verdict;
     const leftMs = (context.deadlineMs ?? Number.POSITIVE_INFINITY) - (now() - startedAt);
     return together(verdict, yield* this.#tenantEvaluation(ofNamespace, request, context, leftMs));
   }
