@@ -64,8 +64,10 @@ export function readableBySubjectAccessReview(client: Client, ask: AskAuthorizer
         ],
       };
     } catch (error) {
-      const isAnswer = error instanceof ApiError || error instanceof TransportError;
-      if (!isAnswer && !(error instanceof DOMException)) throw error;
+      if (
+        !(error instanceof ApiError || error instanceof TransportError || error instanceof DOMException)
+      )
+        throw error;
       return { unknown: [`${path}: ${kind.kind} could not be looked up: ${error.message}`] };
     }
   }

@@ -55,9 +55,9 @@ export async function judgeTenantPolicy(
     const compileMs = deadlineMs * (1 - shareForRights);
     await tryPolicy(policy, parts.rego, { serverMinor: parts.serverMinor() }, compileMs);
   } catch (error) {
-    const isWrong = error instanceof InvalidObjectError || error instanceof PolicyCompileError;
-    if (!isWrong) throw error;
-    if (error instanceof InvalidObjectError || !isTransient(error.code)) return invalid(error.message);
+    if (error instanceof InvalidObjectError) return invalid(error.message);
+    if (!(error instanceof PolicyCompileError)) throw error;
+    if (!isTransient(error.code)) return invalid(error.message);
     warnings.push(`not checked in time; the policy's conditions will tell: ${error.message}`);
   }
   return { allowed: true, ...(warnings.length === 0 ? {} : { warnings }) };
