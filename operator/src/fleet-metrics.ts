@@ -1,11 +1,12 @@
 import { Gauge, type Registry } from "prom-client";
-import type { ShieldExceptionObject, ShieldPolicyObject } from "./kinds.ts";
+import type { NamespacedShieldPolicyObject, ShieldExceptionObject, ShieldPolicyObject } from "./kinds.ts";
 import type { ReplicaReport } from "./replicas.ts";
 
 /** What is read from the caches at each scrape, on standbys too. */
 export interface FleetSources {
   readonly hasSynced: () => boolean;
   readonly policies: () => readonly ShieldPolicyObject[];
+  readonly tenantPolicies: () => readonly NamespacedShieldPolicyObject[];
   readonly exceptions: () => readonly ShieldExceptionObject[];
   readonly replicas: () => readonly ReplicaReport[];
   readonly isCurrent: (replica: ReplicaReport) => boolean;
@@ -60,6 +61,19 @@ export function registerFleetMetrics(registry: Registry, sources: FleetSources):
         const { rollout } = status ?? {};
         if (rollout !== undefined)
           metric.set({ policy: metadata.name, stage: rollout.stage }, rollout.percent);
+      }
+    },
+  );
+  gauge(
+    "shieldx_tenant_policies",
+    "NamespacedShieldPolicies by whether their condition Ready is True: yes or no.",
+    ["ready"],
+    (metric) => {
+      metric.set({ ready: "yes" }, 0);
+      metric.set({ ready: "no" }, 0);
+      for (const { status } of sources.tenantPolicies()) {
+        const ready = status?.conditions?.find(({ type }) => type === "Ready");
+        metric.inc({ ready: ready?.status === "True" ? "yes" : "no" });
       }
     },
   );

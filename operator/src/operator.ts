@@ -126,8 +126,10 @@ export function buildOperator(parts: OperatorParts): OperatorContext {
     native: new NativeStandings(),
   };
   registerFleetMetrics(parts.registry, {
-    hasSynced: () => policies.hasSynced && exceptions.hasSynced && leases.hasSynced,
+    hasSynced: () =>
+      [policies, tenantPolicies, exceptions, leases].every((informer) => informer.hasSynced),
     policies: () => policies.store.list(),
+    tenantPolicies: () => tenantPolicies.store.list(),
     exceptions: () => exceptions.store.list(),
     replicas: () => world.liveReplicas(clock.now()),
     isCurrent: (replica) => world.isCurrent(replica),

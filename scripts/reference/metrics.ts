@@ -21,6 +21,7 @@ function operatorRegistry(): Registry {
   registerFleetMetrics(registry, {
     hasSynced: () => false,
     policies: () => [],
+    tenantPolicies: () => [],
     exceptions: () => [],
     replicas: () => [],
     isCurrent: () => {
