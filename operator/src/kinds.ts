@@ -2,9 +2,9 @@ import { type KubeObject, type ResourceType, resourceType } from "@shieldx/contr
 import {
   type ShieldCleanup,
   asShieldPolicy,
-  namespaceOfPolicy,
   type NamespacedShieldPolicy,
   namespacedShieldPolicyKind,
+  namespaceOfPolicy,
   type ShieldException,
   type ShieldGenerator,
   type ShieldPolicy,

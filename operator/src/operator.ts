@@ -126,8 +126,7 @@ export function buildOperator(parts: OperatorParts): OperatorContext {
     native: new NativeStandings(),
   };
   registerFleetMetrics(parts.registry, {
-    hasSynced: () =>
-      [policies, tenantPolicies, exceptions, leases].every((informer) => informer.hasSynced),
+    hasSynced: () => [policies, tenantPolicies, exceptions, leases].every((informer) => informer.hasSynced),
     policies: () => policies.store.list(),
     tenantPolicies: () => tenantPolicies.store.list(),
     exceptions: () => exceptions.store.list(),

@@ -34,7 +34,10 @@ function confined(spec: NamespacedShieldPolicy["spec"], namespace: string): Shie
     engine,
     podSecurity: podSecurity && { level: podSecurity.level, version: podSecurity.version },
     matchConstraints: defined({
-      resourceRules: matchConstraints?.resourceRules?.map((rule) => ({ ...rule, scope: "Namespaced" as const })),
+      resourceRules: matchConstraints?.resourceRules?.map((rule) => ({
+        ...rule,
+        scope: "Namespaced" as const,
+      })),
       excludeResourceRules: matchConstraints?.excludeResourceRules,
       namespaceSelector: { matchLabels: { [NAMESPACE_NAME_LABEL]: namespace } },
       objectSelector: matchConstraints?.objectSelector,

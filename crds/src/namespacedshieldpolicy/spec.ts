@@ -118,7 +118,10 @@ const fields = z.object({
 type SpecFields = z.output<typeof fields>;
 
 /** Refuses a field of some engines in a policy of another. */
-function onlyFor(field: "validations" | "variables" | "paramKind", engines: readonly string[]): Rule<SpecFields> {
+function onlyFor(
+  field: "validations" | "variables" | "paramKind",
+  engines: readonly string[],
+): Rule<SpecFields> {
   return {
     rule: `self.engine in [${engines.map((name) => `'${name}'`).join(", ")}] || !has(self.${field})`,
     message: `belongs to engine ${engines.join(" and ")}: remove it, or put it into a policy of its own`,

@@ -16,7 +16,12 @@ const MAX_INVENTORY_KINDS = 16;
 
 /** What is written in the policy itself. */
 export const regoSource = {
-  module: text({ min: 1, max: 65_536, pattern: /[^ \t\n\r]/, hint: "a Rego module, not only blanks" }).describe(
+  module: text({
+    min: 1,
+    max: 65_536,
+    pattern: /[^ \t\n\r]/,
+    hint: "a Rego module, not only blanks",
+  }).describe(
     "Source of one Rego module. Its rules see the request as input.request and as input.review, so that modules written " +
       "for OPA and for Gatekeeper work as they are.",
   ),

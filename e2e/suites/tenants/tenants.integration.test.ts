@@ -25,7 +25,9 @@ const own = (name: string, spec: Manifest = {}, namespace = "shop"): Manifest =>
   spec: {
     engine: "cel",
     matchConstraints: about(["configmaps"]),
-    validations: [{ expression: "'owner' in object.?data.orValue({})", message: "say who owns it: data.owner" }],
+    validations: [
+      { expression: "'owner' in object.?data.orValue({})", message: "say who owns it: data.owner" },
+    ],
     actions: { admission: "deny" },
     ...spec,
   },
@@ -52,7 +54,11 @@ interface Found {
     readonly enforcedBy?: string;
     readonly enforcedByReason?: string;
     readonly counts?: { readonly violating?: number; readonly checked?: number };
-    readonly conditions?: readonly { readonly type: string; readonly reason: string; readonly message: string }[];
+    readonly conditions?: readonly {
+      readonly type: string;
+      readonly reason: string;
+      readonly message: string;
+    }[];
   };
 }
 const statusOf = async (name: string, namespace?: string) =>
@@ -89,7 +95,9 @@ beforeAll(async () => {
   await bind("author", "shieldx-tenant");
   await waitFor(
     "role admin has taken the right in",
-    async () => (await kubectl(["auth", "can-i", "create", "namespacedshieldpolicies", "-n", "shop", ...tenant])).code === 0,
+    async () =>
+      (await kubectl(["auth", "can-i", "create", "namespacedshieldpolicies", "-n", "shop", ...tenant]))
+        .code === 0,
   );
 });
 afterAll(async () => {
@@ -108,7 +116,8 @@ describe("who runs a namespace", () => {
       enforcedBy: "Webhook",
       enforcedByReason: expect.stringContaining("evaluated by the webhook"),
     });
-    const refused = 'NamespacedShieldPolicy "shop/owned" refuses ConfigMap "shop/c": say who owns it: data.owner';
+    const refused =
+      'NamespacedShieldPolicy "shop/owned" refuses ConfigMap "shop/c": say who owns it: data.owner';
     expect((await create(configMap("shop"))).stderr).toContain(refused);
     expect((await create(configMap("shop"), ...developer)).stderr).toContain(refused);
     expect((await create(configMap("shop", "c", { owner: "me" }), ...developer)).code).toBe(0);
@@ -123,7 +132,10 @@ describe("who runs a namespace", () => {
 
   it("reaches neither other namespaces, nor policies of the cluster, nor what comes of his", async () => {
     await inForce(own("owned"));
-    await enforce(cluster, celPolicy("platform", { matchConstraints: about(["secrets"]), validations: [{ expression: "true" }] }));
+    await enforce(
+      cluster,
+      celPolicy("platform", { matchConstraints: about(["secrets"]), validations: [{ expression: "true" }] }),
+    );
     const forbidden = async (args: string[], object?: Manifest, who = tenant) => {
       const { code, stderr } = await kubectl([...args, ...who], object);
       expect([args, code === 0]).toEqual([args, false]);
@@ -189,8 +201,11 @@ describe("who runs a namespace", () => {
   it("is told what is wrong with a policy when he applies it", async () => {
     const refusals: [Manifest, RegExp][] = [
       [{ validations: [{ expression: "object.spec. ==" }] }, /spec\.validations\[0\]\.expression: line 1/],
-      [{ validations: [{ expression: "authorizer.path('/').check('get').allowed()" }] }, /cannot ask the authorizer/],
-      [rego("package a\nviolation contains {\"msg\": \"x\"} if http.send({})"), /http\.send/],
+      [
+        { validations: [{ expression: "authorizer.path('/').check('get').allowed()" }] },
+        /cannot ask the authorizer/,
+      ],
+      [rego('package a\nviolation contains {"msg": "x"} if http.send({})'), /http\.send/],
       [
         {
           tests: [{ name: "no owner", object: configMap("shop"), expect: { decision: "allow" } }],
@@ -251,7 +266,9 @@ violation contains {"msg": sprintf("sees %v of %v in all", [names, scopes])} if 
   it("is what its author may read", async () => {
     const reading = await apply(cluster, spy("spy"), ...author);
     expect(reading.allowed).toBe(false);
-    expect(reading.message).toContain('spec.rego.inventory[0]: you may not list configmaps in namespace "shop"');
+    expect(reading.message).toContain(
+      'spec.rego.inventory[0]: you may not list configmaps in namespace "shop"',
+    );
     const params = {
       paramKind: { apiVersion: "v1", kind: "ConfigMap" },
       paramRef: { name: "limits", parameterNotFoundAction: "Deny" },
@@ -264,7 +281,15 @@ violation contains {"msg": sprintf("sees %v of %v in all", [names, scopes])} if 
 
   it("takes its parameters from its namespace", async () => {
     const most = (namespace: string, max: string) =>
-      mustKubectl(cluster, ["create", "configmap", "limits", "-n", namespace, `--from-literal=max=${max}`, "--from-literal=owner=me"]);
+      mustKubectl(cluster, [
+        "create",
+        "configmap",
+        "limits",
+        "-n",
+        namespace,
+        `--from-literal=max=${max}`,
+        "--from-literal=owner=me",
+      ]);
     await most("shop", "1");
     await most("other", "9");
     await inForce(
@@ -272,7 +297,10 @@ violation contains {"msg": sprintf("sees %v of %v in all", [names, scopes])} if 
         paramKind: { apiVersion: "v1", kind: "ConfigMap" },
         paramRef: { name: "limits", parameterNotFoundAction: "Deny" },
         validations: [
-          { expression: "size(object.?data.orValue({})) <= int(params.data.max)", messageExpression: "'at most ' + params.data.max" },
+          {
+            expression: "size(object.?data.orValue({})) <= int(params.data.max)",
+            messageExpression: "'at most ' + params.data.max",
+          },
         ],
       }),
     );
@@ -291,16 +319,27 @@ describe("existing objects", () => {
     // kube-root-ca.crt is one of them.
     await waitFor("both counted", async () => (await statusOf("owned"))?.counts?.violating === 2);
     const reports = async (namespace: string) =>
-      (await read<{ items: { results: { policy: string; message: string }[] }[] }>(cluster, "reports.openreports.io", "-n", namespace))?.items ?? [];
+      (
+        await read<{ items: { results: { policy: string; message: string }[] }[] }>(
+          cluster,
+          "reports.openreports.io",
+          "-n",
+          namespace,
+        )
+      )?.items ?? [];
     const found = await waitFor("reported", async () => {
       const items = await reports("shop");
       return items.length === 2 ? items : undefined;
     });
-    expect(found.flatMap(({ results }) => results.map(({ policy }) => policy))).toEqual(["shop/owned", "shop/owned"]);
+    expect(found.flatMap(({ results }) => results.map(({ policy }) => policy))).toEqual([
+      "shop/owned",
+      "shop/owned",
+    ]);
     expect(await reports("other")).toEqual([]);
     await mustKubectl(cluster, ["create", "configmap", "third", "-n", "shop"]);
     await waitFor("a third", async () => (await statusOf("owned"))?.counts?.violating === 3);
-    for (const name of ["old", "third"]) await mustKubectl(cluster, ["delete", "configmap", name, "-n", "shop"]);
+    for (const name of ["old", "third"])
+      await mustKubectl(cluster, ["delete", "configmap", name, "-n", "shop"]);
     await mustKubectl(cluster, ["delete", "configmap", "old", "-n", "other"]);
     await waitFor("fewer", async () => (await statusOf("owned"))?.counts?.violating === 1);
   });
@@ -308,10 +347,14 @@ describe("existing objects", () => {
 
 describe("what works whatever a tenant says", () => {
   const nothing = (name: string, namespace: string) =>
-    own(name, {
-      matchConstraints: about(["configmaps"], ["CREATE", "UPDATE", "DELETE"]),
-      validations: [{ expression: "false", message: "never" }],
-    }, namespace);
+    own(
+      name,
+      {
+        matchConstraints: about(["configmaps"], ["CREATE", "UPDATE", "DELETE"]),
+        validations: [{ expression: "false", message: "never" }],
+      },
+      namespace,
+    );
 
   it("its namespace can be deleted, and what belongs to the cluster goes its way", async () => {
     await mustKubectl(cluster, ["create", "namespace", "doomed"]);
@@ -349,7 +392,10 @@ describe("what works whatever a tenant says", () => {
     expect((await create(configMap("other"))).code).toBe(0);
     const root = ["annotate", "configmap", "kube-root-ca.crt", "-n", "shop", "a=b", "--dry-run=server"];
     expect((await kubectl(root)).code).not.toBe(0);
-    const component = ["--as=system:serviceaccount:kube-system:root-ca-cert-publisher", "--as-group=system:masters"];
+    const component = [
+      "--as=system:serviceaccount:kube-system:root-ca-cert-publisher",
+      "--as-group=system:masters",
+    ];
     expect((await kubectl([...root, ...component])).code).toBe(0);
     await mustKubectl(cluster, ["delete", ...what("nothing"), ...tenant]);
     await waitFor("his to open again", async () => (await create(configMap("shop"))).code === 0);
@@ -374,8 +420,15 @@ describe("how many policies a namespace may have", () => {
     expect(late.allowed).toBe(false);
     expect(late.message).toMatch(/namespace "shop" has 3\d NamespacedShieldPolicies, and may have 32/);
     const standing = async () => {
-      const { items } = (await read<{ items: Found[] }>(cluster, "namespacedshieldpolicies", "-n", "shop")) ?? { items: [] };
-      const reasons = items.map(({ status }) => status?.conditions?.find(({ type }) => type === "Ready")?.reason);
+      const { items } = (await read<{ items: Found[] }>(
+        cluster,
+        "namespacedshieldpolicies",
+        "-n",
+        "shop",
+      )) ?? { items: [] };
+      const reasons = items.map(
+        ({ status }) => status?.conditions?.find(({ type }) => type === "Ready")?.reason,
+      );
       const beyond = reasons.filter((reason) => reason === "TooManyPolicies").length;
       const inForce = reasons.filter((reason) => reason === "InForce").length;
       return inForce === 32 && beyond === items.length - 32;

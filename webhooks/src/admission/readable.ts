@@ -2,7 +2,13 @@
  * Whether whoever writes a tenant's policy may read what it looks at: its messages show that to him. The API server asks the
  * same of who binds an admission policy to parameters (KEP-3488).
  */
-import { ApiError, type Client, discoverKind, groupResourceOf, TransportError } from "@shieldx/controller-runtime";
+import {
+  ApiError,
+  type Client,
+  discoverKind,
+  groupResourceOf,
+  TransportError,
+} from "@shieldx/controller-runtime";
 import type { ShieldPolicySpec } from "@shieldx/crds";
 import type { AdmissionRequestLike } from "@shieldx/policy-engine";
 import { type AskAuthorizer, Unanswered } from "./authorizations.ts";
@@ -50,10 +56,20 @@ export function readableBySubjectAccessReview(client: Client, ask: AskAuthorizer
     timeoutMs: number,
   ): Promise<Partial<Readable>> {
     try {
-      const type = await discoverKind(client, kind, AbortSignal.timeout(Math.max(1, Math.floor(timeoutMs / 2))));
+      const type = await discoverKind(
+        client,
+        kind,
+        AbortSignal.timeout(Math.max(1, Math.floor(timeoutMs / 2))),
+      );
       // What is not served nobody reads; the policy's status says that it is not.
       if (type === undefined) return {};
-      const check = { kind: "resource", user: "request", verb, group: type.group, resource: type.plural } as const;
+      const check = {
+        kind: "resource",
+        user: "request",
+        verb,
+        group: type.group,
+        resource: type.plural,
+      } as const;
       const answer = await ask({ ...check, subresource: "", namespace, name }, user, timeoutMs / 2);
       if (answer instanceof Unanswered) return { unknown: [`${path}: ${answer.message}`] };
       if (answer.allowed) return {};
@@ -64,9 +80,7 @@ export function readableBySubjectAccessReview(client: Client, ask: AskAuthorizer
         ],
       };
     } catch (error) {
-      if (
-        !(error instanceof ApiError || error instanceof TransportError || error instanceof DOMException)
-      )
+      if (!(error instanceof ApiError || error instanceof TransportError || error instanceof DOMException))
         throw error;
       return { unknown: [`${path}: ${kind.kind} could not be looked up: ${error.message}`] };
     }

@@ -49,7 +49,11 @@ describe("a NamespacedShieldPolicy at admission", () => {
 
   it.each([
     ["that its schema refuses", { engine: "podSecurity" }, /spec\.podSecurity/],
-    ["that does not compile", { validations: [{ expression: "object. ==" }] }, /validations\[0\]\.expression/],
+    [
+      "that does not compile",
+      { validations: [{ expression: "object. ==" }] },
+      /validations\[0\]\.expression/,
+    ],
     [
       "that fails its own tests",
       {
@@ -79,7 +83,9 @@ describe("a NamespacedShieldPolicy at admission", () => {
   });
 
   it.each(["kube-system", "kube-node-lease", "shieldx-system"])("is refused in %s", async (namespace) => {
-    expect(await messageOf(judge(request({}, { namespace })))).toContain(`no policy acts in namespace "${namespace}"`);
+    expect(await messageOf(judge(request({}, { namespace })))).toContain(
+      `no policy acts in namespace "${namespace}"`,
+    );
   });
 
   it("is refused where there are too many, and can be changed all the same", async () => {

@@ -106,7 +106,8 @@ describe("the policy loader", () => {
   it("takes tenants' policies in by namespace and name, up to the bound, and says of which it does not", async () => {
     const bed = setUp();
     bed.policies.set(policy("own", 1));
-    for (let at = 0; at < 33; at++) bed.tenantPolicies.set(tenantPolicy(`p${String(at).padStart(2, "0")}`, 1));
+    for (let at = 0; at < 33; at++)
+      bed.tenantPolicies.set(tenantPolicy(`p${String(at).padStart(2, "0")}`, 1));
     await vi.waitFor(() => expect(bed.loader.current?.policies).toHaveLength(33));
     expect(bed.loader.current?.policy("shop/p00")?.match).toBeDefined();
     expect(bed.loader.current?.policy("shop/p32")).toBeUndefined();

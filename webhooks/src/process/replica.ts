@@ -136,7 +136,11 @@ class Replica {
     this.#events = new EventBroadcaster({ client, clock, logger, instance: flags.replicaName.slice(0, 128) });
     const cache = { client, clock, logger, metrics: createInformerMetrics(registry) };
     const policies = new Informer({ ...cache, type: ShieldPolicyType });
-    const tenantPolicies = new Informer({ ...cache, type: NamespacedShieldPolicyType, indexers: byNamespace });
+    const tenantPolicies = new Informer({
+      ...cache,
+      type: NamespacedShieldPolicyType,
+      indexers: byNamespace,
+    });
     this.#policiesIn = (namespace) =>
       tenantPolicies.store.byIndex("namespace", namespace).map(({ metadata: { name } }) => name);
     const exceptions = new Informer({ ...cache, type: ShieldExceptionType });

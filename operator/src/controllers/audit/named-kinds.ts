@@ -134,9 +134,7 @@ class KeptKinds {
     const resource = groupResourceOf(type);
     const namespace = namespaceOfPolicy(policy);
     const [kinds, key] =
-      namespace === undefined
-        ? [this.#ofCluster, resource]
-        : [this.#ofTenants, `${namespace} ${resource}`];
+      namespace === undefined ? [this.#ofCluster, resource] : [this.#ofTenants, `${namespace} ${resource}`];
     const kept = this.#ofCluster.get(resource) ?? kinds.get(key) ?? type;
     kinds.set(key, kept);
     return kept;

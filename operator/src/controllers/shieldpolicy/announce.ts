@@ -2,7 +2,9 @@ import type { KubeObject, ReconcileContext } from "@shieldx/controller-runtime";
 import type { Condition } from "@shieldx/crds";
 
 /** A policy of either kind. */
-type Announced = KubeObject & { readonly status?: { readonly conditions?: readonly Condition[] | undefined } };
+type Announced = KubeObject & {
+  readonly status?: { readonly conditions?: readonly Condition[] | undefined };
+};
 
 /** An Event when readiness turned, so that a person who only looks at Events sees it. */
 export function announce(

@@ -81,7 +81,9 @@ describe("calls for policies of tenants", () => {
   });
 
   it("do not hold up what the cluster's components change and delete", () => {
-    const { fail } = decide([tenant("a", { resourceRules: rule(["configmaps"], ["CREATE", "UPDATE", "DELETE"]) })]);
+    const { fail } = decide([
+      tenant("a", { resourceRules: rule(["configmaps"], ["CREATE", "UPDATE", "DELETE"]) }),
+    ]);
     const conditions = new Map(
       fail?.webhooks.map(({ name, matchConditions = [] }) => [
         name.split(".")[0],

@@ -26,7 +26,14 @@ export function contextOf(
   const namespaceLabels = namespaces.get(namespace) ?? {};
   const labels = { ...namespaceLabels, "kubernetes.io/metadata.name": namespace };
   const namespaceObject = { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace, labels } };
-  return { namespaceLabels, namespaceObject, authorize: () => undefined, ...lookedAt, tenants: lookedAt, now };
+  return {
+    namespaceLabels,
+    namespaceObject,
+    authorize: () => undefined,
+    ...lookedAt,
+    tenants: lookedAt,
+    now,
+  };
 }
 
 /** Undefined for what does not say what it is. */

@@ -96,7 +96,10 @@ describe("what a tenant's policy may look at", () => {
 describe("who hands in a policy that is not confined", () => {
   const good = tenant(configMaps);
   it.each<[string, Partial<ShieldPolicy["spec"]>]>([
-    ["for all namespaces", { matchConstraints: { ...good.spec.matchConstraints, namespaceSelector: {} } as never }],
+    [
+      "for all namespaces",
+      { matchConstraints: { ...good.spec.matchConstraints, namespaceSelector: {} } as never },
+    ],
     [
       "for another",
       {
@@ -107,7 +110,10 @@ describe("who hands in a policy that is not confined", () => {
       },
     ],
     ["for the API server", { evaluation: "Native" }],
-    ["with parameters from elsewhere", { paramRef: { name: "a", namespace: "other", parameterNotFoundAction: "Allow" } }],
+    [
+      "with parameters from elsewhere",
+      { paramRef: { name: "a", namespace: "other", parameterNotFoundAction: "Allow" } },
+    ],
     ["with hosts", { rego: { module: "package a", version: "v1", allowedHosts: ["x"] } }],
   ])("is not believed: %s", (_, spec) => {
     const policy = { ...good, spec: { ...good.spec, ...spec } };
@@ -115,7 +121,11 @@ describe("who hands in a policy that is not confined", () => {
   });
 
   it("leaves policies of the cluster alone", () => {
-    const policy = { ...good, metadata: { name: "own" }, spec: { ...good.spec, matchConstraints: {} as never } };
+    const policy = {
+      ...good,
+      metadata: { name: "own" },
+      spec: { ...good.spec, matchConstraints: {} as never },
+    };
     expect(() => checkConfined(policy)).not.toThrow();
   });
 });

@@ -83,7 +83,8 @@ function checkStays({ matchConstraints, paramRef, evaluation, rego }: Spec, name
     Object.hasOwn(matchLabels, NAMESPACE_NAME_LABEL) &&
     matchLabels[NAMESPACE_NAME_LABEL] === namespace;
   const isNamespaced = (matchConstraints?.resourceRules ?? []).every(({ scope }) => scope === "Namespaced");
-  const isParamOwn = paramRef === undefined || (paramRef.namespace === namespace && paramRef.name !== undefined);
+  const isParamOwn =
+    paramRef === undefined || (paramRef.namespace === namespace && paramRef.name !== undefined);
   const callsNobody = rego?.bundle === undefined && rego?.allowedHosts === undefined;
   if (isOwn && isNamespaced && isParamOwn && callsNobody && evaluation === "Webhook") return;
   throw new PolicyCompileError("Invalid", "spec", `reaches beyond namespace "${namespace}"`);

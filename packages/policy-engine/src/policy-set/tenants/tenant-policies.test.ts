@@ -1,4 +1,9 @@
-import { asShieldPolicy, type NamespacedShieldPolicy, parseShieldPolicy, type ShieldPolicy } from "@shieldx/crds";
+import {
+  asShieldPolicy,
+  type NamespacedShieldPolicy,
+  parseShieldPolicy,
+  type ShieldPolicy,
+} from "@shieldx/crds";
 import { describe, expect, it } from "vitest";
 import { Inventory } from "../../inventory/index.ts";
 import { buildPolicySet } from "../build.ts";
@@ -89,7 +94,10 @@ describe("a tenant's policy", () => {
     const set = setOf(tenant("shop", { validations: [{ expression: "true" }] }), ofCluster());
     expect(ask(set, request("shop")).denials).toMatchObject([{ policy: "platform" }]);
     const both = setOf(tenant("shop"), ofCluster());
-    expect(ask(both, request("shop")).denials).toMatchObject([{ policy: "platform" }, { policy: "shop/own" }]);
+    expect(ask(both, request("shop")).denials).toMatchObject([
+      { policy: "platform" },
+      { policy: "shop/own" },
+    ]);
   });
 
   it("does not stand in for a policy of the cluster of the same name", () => {
@@ -107,17 +115,29 @@ describe("a tenant's policy", () => {
     const set = setOf(tenant("shop"));
     const userInfo = { username };
     const { object } = request("shop");
-    expect(ask(set, request("shop", { userInfo, operation: "DELETE", object: null, oldObject: object })).allowed).toBe(true);
-    expect(ask(set, request("shop", { userInfo, operation: "UPDATE", oldObject: object })).allowed).toBe(true);
+    expect(
+      ask(set, request("shop", { userInfo, operation: "DELETE", object: null, oldObject: object })).allowed,
+    ).toBe(true);
+    expect(ask(set, request("shop", { userInfo, operation: "UPDATE", oldObject: object })).allowed).toBe(
+      true,
+    );
     expect(ask(set, request("shop", { userInfo })).allowed).toBe(false);
   });
 
   it("holds up people, but for those who look like a component", () => {
     const set = setOf(tenant("shop"));
     const { object } = request("shop");
-    for (const username of ["jane", "system:serviceaccount:shop:kube-system", "system:nodes", "xsystem:node:a"])
+    for (const username of [
+      "jane",
+      "system:serviceaccount:shop:kube-system",
+      "system:nodes",
+      "xsystem:node:a",
+    ])
       expect(
-        ask(set, request("shop", { userInfo: { username }, operation: "DELETE", object: null, oldObject: object })).allowed,
+        ask(
+          set,
+          request("shop", { userInfo: { username }, operation: "DELETE", object: null, oldObject: object }),
+        ).allowed,
         username,
       ).toBe(false);
   });
@@ -132,9 +152,14 @@ describe("a tenant's policy", () => {
 
   it("is held against what exists in its namespace", () => {
     const set = setOf(tenant("shop", { actions: { admission: "off", background: "audit" } }));
-    const object = (namespace: string) => ({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "c", namespace } });
+    const object = (namespace: string) => ({
+      apiVersion: "v1",
+      kind: "ConfigMap",
+      metadata: { name: "c", namespace },
+    });
     const resource = { group: "", version: "v1", resource: "configmaps" };
-    const judge = (namespace: string) => set.judge(object(namespace), { namespaceLabels: {}, now: 0, resource });
+    const judge = (namespace: string) =>
+      set.judge(object(namespace), { namespaceLabels: {}, now: 0, resource });
     expect(judge("shop").findings).toMatchObject([{ policy: "shop/own" }]);
     expect(judge("other").findings).toEqual([]);
   });
@@ -154,7 +179,10 @@ describe("a tenant's policy", () => {
     const taken: number[] = [];
     const time = { isUsedUp: () => false, used: (_: string, ms: number) => taken.push(ms) };
     const set = setOf(tenant("shop"));
-    ask(set, request("shop"), { tenants: { time: time as unknown as TenantTime }, monotonicNow: () => clock++ });
+    ask(set, request("shop"), {
+      tenants: { time: time as unknown as TenantTime },
+      monotonicNow: () => clock++,
+    });
     expect(taken.reduce((sum, ms) => sum + ms, 0)).toBeGreaterThan(0);
   });
 
@@ -172,7 +200,12 @@ describe("a tenant's policy", () => {
 describe("what a tenant sees of the inventory", () => {
   const inventory = new Inventory();
   for (const namespace of ["shop", "other", "__proto__"])
-    inventory.put({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "c", namespace }, data: { of: namespace } });
+    inventory.put({
+      apiVersion: "v1",
+      kind: "ConfigMap",
+      metadata: { name: "c", namespace },
+      data: { of: namespace },
+    });
   inventory.put({ apiVersion: "v1", kind: "Node", metadata: { name: "n" } });
   const asked: unknown[] = [];
   const whole = inventoryAtHand(inventory.documents, (reference) => {

@@ -24,7 +24,9 @@ export interface PoliciesOfNamespace {
 }
 
 /** Policies of tenants by namespace: a request meets those of its own and no others, however many there are. */
-export function tenantPolicies(policies: readonly CompiledPolicy[]): ReadonlyMap<string, PoliciesOfNamespace> {
+export function tenantPolicies(
+  policies: readonly CompiledPolicy[],
+): ReadonlyMap<string, PoliciesOfNamespace> {
   const byNamespace = new Map<string, CompiledPolicy[]>();
   for (const policy of policies) {
     const namespace = namespaceOfPolicy(policy.name);
