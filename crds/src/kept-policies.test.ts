@@ -57,6 +57,19 @@ it("fits into the annotations of one object, and says what did not", () => {
   expect(policies.length + more).toBe(5_000);
 });
 
+it("tells of tenants' what fits into their part, and lets none of them hold up the others", () => {
+  const kept = Array.from({ length: 2_000 }, (_, at) => ({
+    name: at % 2 === 0 ? `shop/${"t".repeat(60)}` : `cluster-${at}`,
+    uid: "u".repeat(36),
+    generation: 1,
+  }));
+  const { policies, more } = parseKeptPolicies(formatKeptPolicies(kept));
+  const ofTenants = policies.filter(({ name }) => name.includes("/"));
+  expect(ofTenants.length).toBeGreaterThan(100);
+  expect(ofTenants.length).toBeLessThan(400);
+  expect(policies.length - ofTenants.length + more).toBe(1_000);
+});
+
 it("names the calls of a policy that the webhook judges, also of one that lacks what its kind requires", () => {
   const bare = { engine: "podSecurity", podSecurity: { level: "baseline" } };
   const calls = (spec: object) => webhookCallsOf(spec as never);

@@ -99,7 +99,8 @@ export function formatKeptPolicies(kept: readonly KeptPolicy[]): string | undefi
   const ofTenants = kept.filter(({ name }) => namespaceOfPolicy(name) !== undefined);
   const ofCluster = kept.filter(({ name }) => namespaceOfPolicy(name) === undefined);
   const told = fitting(ofCluster, mostBytes - mostBytesOfTenants);
-  const policies = [...told, ...fitting(ofTenants, mostBytesOfTenants)];
+  const fit = new Set([...told, ...fitting(ofTenants, mostBytesOfTenants)]);
+  const policies = kept.filter((policy) => fit.has(policy));
   return JSON.stringify({ policies, more: ofCluster.length - told.length } satisfies KeptPolicies);
 }
 
