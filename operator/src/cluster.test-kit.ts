@@ -9,6 +9,7 @@ import {
   realClock,
   silentLogger,
 } from "@shieldx/controller-runtime";
+import { kinds } from "@shieldx/crds";
 import { type Cluster, startCluster, waitFor as waitUntil } from "@shieldx/e2e/cluster";
 import { openRegoPolicies } from "@shieldx/policy-engine";
 import { Registry } from "prom-client";
