@@ -77,12 +77,15 @@ export function registerFleetMetrics(registry: Registry, sources: FleetSources):
       }
     },
   );
-  gauge("shieldx_exceptions", "ShieldExceptions by state: active or expired.", ["state"], (metric) => {
-    metric.set({ state: "active" }, 0);
-    metric.set({ state: "expired" }, 0);
-    for (const { spec } of sources.exceptions())
-      metric.inc({ state: Date.parse(spec.expiresAt) > sources.now() ? "active" : "expired" });
-  });
+  gauge(
+    "shieldx_exceptions",
+    "ShieldExceptions by state: active, unused (in force, but nothing has needed it for a while) or expired.",
+    ["state"],
+    (metric) => {
+      for (const state of ["active", "unused", "expired"]) metric.set({ state }, 0);
+      for (const exception of sources.exceptions()) metric.inc({ state: stateOf(exception, sources.now()) });
+    },
+  );
   gauge(
     "shieldx_webhook_replicas",
     "Live webhook replicas as their Leases show: all of them, and those that hold the current policy set.",
@@ -93,4 +96,10 @@ export function registerFleetMetrics(registry: Registry, sources: FleetSources):
       metric.set({ holding: "current" }, replicas.filter(sources.isCurrent).length);
     },
   );
+}
+
+function stateOf({ spec, status }: ShieldExceptionObject, now: number): "active" | "unused" | "expired" {
+  if (Date.parse(spec.expiresAt) <= now) return "expired";
+  const isUnused = status?.conditions?.some(({ type, status: is }) => type === "Unused" && is === "True");
+  return isUnused === true ? "unused" : "active";
 }

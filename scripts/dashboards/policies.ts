@@ -28,8 +28,8 @@ export const policies: Dashboard = {
           { expr: `sum(max by (policy) (shieldx_audit_violations{${chosen}}))` },
           { bad: { warn: 1, alarm: 100 } },
         ),
-        stat("Exceptions", "ShieldExceptions that are still running.", "short", {
-          expr: `max(shieldx_exceptions{${chosen}, state="active"})`,
+        stat("Exceptions", "ShieldExceptions that are still running, unused ones included.", "short", {
+          expr: `sum(max by (state) (shieldx_exceptions{${chosen}, state!="expired"}))`,
         }),
         stat(
           "Tampering",

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Cluster, runCommand, startCluster } from "../../cluster/index.ts";
 import { type ShieldxOnHost, startShieldxOnHost } from "../../shieldx/host.ts";
 import { mustKubectl } from "../../shieldx/kubectl.ts";
+import { scrape, scraperToken } from "../../shieldx/metrics.ts";
 import {
   apply,
   enforce,
@@ -234,6 +235,15 @@ describe("what is counted", () => {
     await waitFor("unused", async () => (await unused("legacy")) === "True Unused", { timeoutMs: 60_000 });
     const { usage } = (await statusOf("legacy")) ?? {};
     expect(usage).toMatchObject({ count: 5, objects: 0 });
+    const operator = shieldx.operators.at(-1);
+    if (operator === undefined) throw new Error("no operator runs");
+    const token = await scraperToken(cluster);
+    const states = await waitFor("counted as unused", async () => {
+      const samples = (await scrape(operator, token)).filter(({ name }) => name === "shieldx_exceptions");
+      const found = Object.fromEntries(samples.map(({ labels, value }) => [labels.state, value]));
+      return found.unused === 1 ? found : undefined;
+    });
+    expect(states).toEqual({ active: 0, unused: 1, expired: 0 });
     const told = await waitFor("an Event", async () => {
       const found = await events();
       return found.length > before.length ? found : undefined;
