@@ -14,6 +14,8 @@ describe("parseFlags", () => {
       healthBindAddress: "0.0.0.0:8081",
       leaderElect: true,
       auditReports: 1000,
+      auditReportsPerNamespace: 100,
+      auditWritesPerSecond: 10,
     });
   });
 
@@ -28,6 +30,8 @@ describe("parseFlags", () => {
         "--metrics-bind-address=0",
         "--health-bind-address=[::1]:8081",
         "--audit-reports=0",
+        "--audit-reports-per-namespace=5",
+        "--audit-writes-per-second=2",
         "--exception-unused-after=1h30m",
       ]),
     ).toMatchObject({
@@ -37,6 +41,8 @@ describe("parseFlags", () => {
       metricsBindAddress: undefined,
       healthBindAddress: "[::1]:8081",
       auditReports: 0,
+      auditReportsPerNamespace: 5,
+      auditWritesPerSecond: 2,
       unusedAfterMs: 5_400_000,
     });
     expect(parseFlags(["--leader-elect=false"])).toMatchObject({ leaderElect: false });
@@ -51,6 +57,7 @@ describe("parseFlags", () => {
     [["--metrics-bind-address=nowhere"], /host:port/],
     [["--leader-elect=maybe"], /true or false/],
     [["--audit-reports=-1"], /audit-reports/],
+    [["--audit-writes-per-second=0"], /1 or more/],
     [["--exception-unused-after=0s"], /exception-unused-after "0s"/],
     [["--exception-unused-after=soon"], /168h/],
     [["positional"], /positional/],

@@ -14,6 +14,8 @@ export interface OperatorFlags {
   readonly healthBindAddress: string | undefined;
   readonly leaderElect: boolean;
   readonly auditReports: number;
+  readonly auditReportsPerNamespace: number;
+  readonly auditWritesPerSecond: number;
   /** undefined: as the operator has it by itself. */
   readonly unusedAfterMs: number | undefined;
   /** The Rego compiler's module; undefined: beside the program. */
@@ -37,7 +39,11 @@ export const USAGE = `shieldx operator: keeps ShieldX's policies enforced
   --metrics-bind-address ADDR    HTTPS metrics, host:port (default 0.0.0.0:8443, "0" switches it off)
   --health-bind-address ADDR     /healthz and /readyz, host:port (default 0.0.0.0:8081, "0" switches it off)
   --leader-elect[=true|false]    work only while holding the Lease (default true)
-  --audit-reports N              most openreports.io Reports to keep (default 1000, 0 switches them off)
+  --audit-reports N              most openreports.io Reports of objects to keep, and of namespaces with more
+                                 (default 1000, 0 switches them off)
+  --audit-reports-per-namespace N
+                                 most Reports of objects in one namespace; beyond, one sums up (default 100)
+  --audit-writes-per-second N    most statuses, and most Reports, that the audit writes a second (default 10)
   --exception-unused-after TIME  how long nothing needs an exception before it counts as unused (default 168h)
   --rego-compiler FILE           compiles policies in Rego (default: rego-compiler.wasm beside this program)
   --rego-plans FOLDER            keep compiled policies there for the next start (default: nowhere)
@@ -72,6 +78,11 @@ export function parseFlags(argv: readonly string[]): OperatorFlags | "help" {
     healthBindAddress: bindAddress("--health-bind-address", values["health-bind-address"] ?? "0.0.0.0:8081"),
     leaderElect: isTrue("--leader-elect", values["leader-elect"] ?? "true"),
     auditReports: wholeNumber("--audit-reports", values["audit-reports"] ?? "1000"),
+    auditReportsPerNamespace: wholeNumber(
+      "--audit-reports-per-namespace",
+      values["audit-reports-per-namespace"] ?? "100",
+    ),
+    auditWritesPerSecond: atLeastOne("--audit-writes-per-second", values["audit-writes-per-second"] ?? "10"),
     unusedAfterMs: duration("--exception-unused-after", values["exception-unused-after"]),
     regoCompiler: values["rego-compiler"],
     regoPlans: values["rego-plans"],
@@ -98,6 +109,8 @@ function parse(argv: readonly string[]) {
         "health-bind-address": text,
         "leader-elect": text,
         "audit-reports": text,
+        "audit-reports-per-namespace": text,
+        "audit-writes-per-second": text,
         "exception-unused-after": text,
         "rego-compiler": text,
         "rego-plans": text,
@@ -140,6 +153,12 @@ function duration(flag: string, value: string | undefined): number | undefined {
     if (!(error instanceof RangeError)) throw error;
   }
   throw new FlagError(`${flag} ${JSON.stringify(value)}: must be a duration, e.g. 168h, 30m or 10s`);
+}
+
+function atLeastOne(flag: string, value: string): number {
+  const number = wholeNumber(flag, value);
+  if (number === 0) throw new FlagError(`${flag} 0: must be 1 or more, or nothing would ever be written`);
+  return number;
 }
 
 function wholeNumber(flag: string, value: string): number {

@@ -114,6 +114,8 @@ async function runOperator(flags: OperatorFlags, signal: AbortSignal): Promise<n
       servesMutatingPolicies: await isServed(client, MutatingAdmissionPolicy),
       webhookAddress: addressOf(flags),
       auditReports: flags.auditReports,
+      auditReportsPerNamespace: flags.auditReportsPerNamespace,
+      auditWritesPerSecond: flags.auditWritesPerSecond,
       ...(flags.unusedAfterMs === undefined ? {} : { unusedAfterMs: flags.unusedAfterMs }),
       rego,
     });

@@ -18,6 +18,7 @@ export interface OperatorMetrics {
   readonly auditPending: Gauge;
   readonly auditReports: Gauge;
   readonly auditReportsOmitted: Gauge;
+  readonly auditReportWrites: Counter<"operation">;
   readonly policiesEnforced: Gauge<"enforced_by">;
   readonly rolloutRollbacks: Counter<"reason">;
   readonly auditJudged: Counter;
@@ -115,6 +116,12 @@ export function createMetrics(registry: Registry): OperatorMetrics {
     auditReportsOmitted: new Gauge({
       name: "shieldx_audit_reports_omitted",
       help: "Offending objects without a Report because the cap is reached.",
+      registers,
+    }),
+    auditReportWrites: new Counter({
+      name: "shieldx_audit_report_writes_total",
+      help: "Requests by which the background audit wrote or deleted Reports, by operation: write, delete.",
+      labelNames: ["operation"],
       registers,
     }),
     auditJudged: new Counter({

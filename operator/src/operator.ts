@@ -17,8 +17,9 @@ import { isJudgedByStatus, stagingKey } from "@shieldx/crds";
 import type { RegoPolicies } from "@shieldx/policy-engine";
 import type { Registry } from "prom-client";
 import type { OperatorContext } from "./context.ts";
+import { AuditIndex } from "./controllers/audit/audit-index.ts";
 import { Auditor } from "./controllers/audit/auditor.ts";
-import { DEFAULT_REPORT_LIMITS } from "./controllers/audit/report.ts";
+import { DEFAULT_RESULT_LIMITS } from "./controllers/audit/report-results.ts";
 import { ReportWriter } from "./controllers/audit/report-writer.ts";
 import { type CertificateSettings, certificatesController } from "./controllers/certificates/controller.ts";
 import { cleanupController } from "./controllers/cleanup/controller.ts";
@@ -67,6 +68,10 @@ export interface OperatorParts {
   readonly webhookAddress: WebhookAddress;
   /** Most openreports.io Reports to keep; 0 for none. */
   readonly auditReports: number;
+  /** Of those in one namespace. Default 100. */
+  readonly auditReportsPerNamespace?: number | undefined;
+  /** Statuses, and Reports, that the audit writes a second, each. Default 10. */
+  readonly auditWritesPerSecond?: number | undefined;
   readonly rego: RegoPolicies;
   /** How long nothing needs an exception before it counts as unused. Default: a week. */
   readonly unusedAfterMs?: number;
@@ -235,6 +240,7 @@ function buildAuditor(
   sources: ConstructorParameters<typeof Auditor>[0]["sources"],
 ): Auditor {
   const { manager, logger, clock, auditReports } = parts;
+  const { auditReportsPerNamespace = 100, auditWritesPerSecond: writesPerSecond = 10 } = parts;
   // Like the controllers', its writes must not begin once the Lease may have lapsed.
   const client = guardClient(manager.client, manager.leadershipGuard);
   return new Auditor({
@@ -242,6 +248,8 @@ function buildAuditor(
     client,
     sources,
     logger,
+    writesPerSecond,
+    index: new AuditIndex({ mostDetailed: auditReports }),
     reports:
       auditReports === 0
         ? undefined
@@ -252,7 +260,12 @@ function buildAuditor(
             obstacles: operator.obstacles,
             now: () => clock.now(),
             monotonicNow: () => clock.monotonicNow(),
-            limits: { ...DEFAULT_REPORT_LIMITS, reports: auditReports },
+            limits: {
+              ...DEFAULT_RESULT_LIMITS,
+              reports: auditReports,
+              perNamespace: auditReportsPerNamespace,
+            },
+            writesPerSecond,
           }),
   });
 }

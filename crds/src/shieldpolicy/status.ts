@@ -63,6 +63,12 @@ export const shieldPolicyStatus = z.object({
       exempted: count()
         .describe("Existing objects that break the policy and have an exception.")
         .exactOptional(),
+      withoutReport: count()
+        .describe(
+          "Existing objects that break the policy and have no Report of their own, because as many are kept as allowed: the " +
+            "Report shieldx-summary of their namespace counts them. Absent where there are none.",
+        )
+        .exactOptional(),
       lastScanTime: timestamp().describe("When all existing objects were last judged.").exactOptional(),
     })
     .describe("What the background audit found among existing objects.")

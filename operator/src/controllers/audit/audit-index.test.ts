@@ -1,6 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type AuditedObject, type AuditFinding, AuditIndex, type Judgement } from "./audit-index.ts";
+import { AuditIndex } from "./audit-index.ts";
+import type { AuditedObject } from "./audited-object.ts";
+import type { AuditFinding, Judgement } from "./finding.ts";
 
 const object = (uid: string, over: Partial<AuditedObject> = {}): AuditedObject => ({
   apiVersion: "v1",
@@ -13,6 +15,7 @@ const object = (uid: string, over: Partial<AuditedObject> = {}): AuditedObject =
 });
 const finding = (policy: string, ...checks: string[]): AuditFinding => ({
   policy,
+  result: "fail",
   message: `${policy} refuses`,
   violations: checks.map((checkId) => ({ checkId, detail: "…" })),
 });
@@ -84,7 +87,7 @@ describe("AuditIndex", () => {
           index.set(object(`o${at}`), of(finding("p", ...checks)));
         }
         const expected = [...sizes].sort((a, b) => b - a).slice(0, 10);
-        expect(index.policy("p").worst.map((offender) => offender.checks.length)).toEqual(expected);
+        expect(index.policy("p").worst.map((offender) => offender.findings)).toEqual(expected);
       }),
     );
   });
@@ -99,14 +102,56 @@ describe("AuditIndex", () => {
   it("tells of a change once, and of no change not at all", () => {
     const index = new AuditIndex();
     index.set(object("a"), of(finding("p", "x")));
-    expect(index.takeChanges()).toEqual({ policies: ["p"], objects: ["a"], exceptions: [] });
+    const news = { policies: ["p"], namespaces: ["default"], exceptions: [] };
+    expect(index.takeChanges()).toEqual(news);
     index.set(object("a"), of(finding("p", "x")));
     index.set(object("b"), of());
     index.delete("c");
-    expect(index.takeChanges()).toEqual({ policies: [], objects: [], exceptions: [] });
+    expect(index.takeChanges()).toEqual({ policies: [], namespaces: [], exceptions: [] });
     index.set(object("a"), of());
-    expect(index.takeChanges()).toEqual({ policies: ["p"], objects: ["a"], exceptions: [] });
+    expect(index.takeChanges()).toEqual(news);
     expect(index.size).toBe(0);
+    expect(index.namespaces.size).toBe(0);
+  });
+
+  it("keeps the words of those that have a Report, and of no more objects than may have one", () => {
+    const index = new AuditIndex({ mostDetailed: 2 });
+    for (const uid of ["a", "b", "c"]) index.set(object(uid), of(finding("p", "x")));
+    const known = () => ["a", "b", "c"].filter((uid) => index.details(uid) !== undefined);
+    expect(known()).toEqual(["a", "b"]);
+    index.keepDetailsOf(new Set(["b", "c"]));
+    expect(known()).toEqual(["b"]);
+    index.set(object("c"), of(finding("p", "x")));
+    index.set(object("a"), of(finding("p", "x")));
+    expect(known()).toEqual(["b", "c"]);
+    expect(index.policy("p")).toMatchObject({ violating: 3, findings: 3 });
+  });
+
+  it("tells of other words where they are in a Report, and not where they are not", () => {
+    const index = new AuditIndex({ mostDetailed: 1 });
+    const said = (detail: string) => of({ ...finding("p"), violations: [{ checkId: "x", detail }] });
+    for (const uid of ["a", "b"]) index.set(object(uid), said("before"));
+    index.takeChanges();
+    index.set(object("b"), said("after"));
+    expect(index.takeChanges().namespaces).toEqual([]);
+    index.set(object("a"), said("after"));
+    expect(index.takeChanges()).toEqual({ policies: [], namespaces: ["default"], exceptions: [] });
+  });
+
+  it("tells everywhere that a policy only warns from now on", () => {
+    const index = new AuditIndex();
+    index.set(object("a"), of(finding("p", "x")));
+    index.set(object("b", { namespace: "other" }), of(finding("p", "x")));
+    index.takeChanges();
+    index.set(object("a"), of({ ...finding("p", "x"), result: "warn" }));
+    expect(index.resultOf("p")).toBe("warn");
+    expect([...index.takeChanges().namespaces].sort()).toEqual(["default", "other"]);
+  });
+
+  it("tells objects without a uid apart by their names", () => {
+    const index = new AuditIndex();
+    for (const name of ["a", "b"]) index.set(object("", { name }), of(finding("p", "x")));
+    expect(index.policy("p").violating).toBe(2);
   });
 
   it("counts as a recount from scratch would, after any history", () => {
@@ -133,6 +178,9 @@ describe("AuditIndex", () => {
           expect(index.policy(name).violating).toBe(expected);
           expect(index.policy(name).worst).toHaveLength(expected);
           expect(index.policy(name).checked).toBe(expected);
+          const there = index.namespaces.get("default")?.policies.get(name)?.objects ?? 0;
+          expect(there).toBe(expected);
+          expect(index.namespaced(name)).toBe(expected);
         }
       }),
     );

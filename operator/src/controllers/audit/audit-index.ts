@@ -1,46 +1,15 @@
-/** An object the audit judged, as far as its findings and reports need to name it. */
-export interface AuditedObject {
-  readonly apiVersion: string;
-  readonly kind: string;
-  readonly namespace: string;
-  readonly name: string;
-  readonly uid: string;
-  /** uid of the controller owner reference, when there is one. */
-  readonly controllerUid: string | undefined;
-}
-
-export interface AuditViolation {
-  readonly checkId: string;
-  readonly detail: string;
-}
-
-/** One policy's judgement on one object that offends. */
-export interface AuditFinding {
-  readonly policy: string;
-  readonly message: string;
-  readonly violations: readonly AuditViolation[];
-}
-
-export interface Offender {
-  readonly object: AuditedObject;
-  readonly checks: readonly string[];
-  readonly message: string;
-  /** Objects of this controller (at any depth) that offend in the same way; 0 for a Pod of its own. */
-  readonly dependants: number;
-}
-
-/** What was found about one object. */
-export interface Judgement {
-  /** Policies held against it. */
-  readonly matched: readonly string[];
-  /** How many of them came to no verdict. */
-  readonly errors: number;
-  readonly findings: readonly AuditFinding[];
-  /** Policies it breaks by leave of an exception. */
-  readonly exempted: readonly string[];
-  /** Exceptions, `namespace/name`, that set something aside. */
-  readonly exceptions: readonly string[];
-}
+import { createHash } from "node:crypto";
+import { type AuditedObject, auditKey } from "./audited-object.ts";
+import { type Breaks, SharedBreaks } from "./breaks.ts";
+import { AuditCoverage } from "./coverage.ts";
+import type { Judgement } from "./finding.ts";
+import {
+  DEFAULT_RESULT_LIMITS,
+  type ReportResults,
+  type ResultLimits,
+  reportResults,
+} from "./report-results.ts";
+import { type Offender, type Offending, worstOffenders } from "./worst-offenders.ts";
 
 export interface PolicyAudit {
   /** Objects the policy was held against. */
@@ -55,213 +24,230 @@ export interface PolicyAudit {
   readonly worst: readonly Offender[];
 }
 
-interface Coverage {
-  readonly text: string;
-  readonly matched: readonly string[];
-  readonly exempted: readonly string[];
+/** How much a policy is broken in a namespace. */
+export interface PolicyCount {
+  readonly objects: number;
+  readonly findings: number;
+}
+
+/** What offends in one namespace; `""` for objects that have none. */
+export interface NamespaceAudit {
+  readonly objects: ReadonlyMap<string, Offending>;
+  readonly policies: ReadonlyMap<string, PolicyCount>;
+}
+
+/** What is different since it was asked last. */
+export interface AuditChanges {
+  readonly policies: readonly string[];
+  /** Namespaces in which something else offends, or offends otherwise, as far as Reports tell. */
+  readonly namespaces: readonly string[];
+  /** Exceptions that other objects need. */
   readonly exceptions: readonly string[];
 }
 
-interface Entry {
-  readonly object: AuditedObject;
-  readonly findings: readonly AuditFinding[];
+export interface AuditIndexOptions {
+  /** Objects of which more is kept than what they break: as many as have a Report. Default none. */
+  readonly mostDetailed?: number;
+  readonly limits?: ResultLimits;
+}
+
+interface Namespace {
+  readonly objects: Map<string, Offending>;
+  readonly policies: Map<string, { objects: number; findings: number }>;
 }
 
 /**
- * What the audit knows: for each offending object, who refuses it and why. Objects that pass take no room.
+ * What the audit knows: for each offending object, which policies it breaks and how often. Counts are exact; what is kept
+ * grows with the objects, not with what is found: the words of findings are kept for those that have a Report, and
+ * objects that pass cost a reference.
  *
  * A Deployment, its ReplicaSet and its Pods all offend with the same template. All of them are counted and reported
  * (each is a real object that would be refused today), but the list of worst offenders names only the topmost one,
  * which is where a person has to fix it.
  */
 export class AuditIndex {
-  readonly #entries = new Map<string, Entry>();
-  readonly #byPolicy = new Map<string, Map<string, { object: AuditedObject; finding: AuditFinding }>>();
-  /** Judgements without their findings; equal ones share one object, so that a clean object costs a reference. */
-  readonly #judged = new Map<string, Coverage>();
-  readonly #coverages = new Map<string, Coverage>();
-  readonly #counters = new Map<string, { checked: number; exempted: number }>();
-  readonly #exceptions = new Map<string, number>();
-  readonly #changedExceptions = new Set<string>();
+  readonly #mostDetailed: number;
+  readonly #limits: ResultLimits;
+  readonly #coverage = new AuditCoverage();
+  readonly #shared = new SharedBreaks();
+  readonly #offending = new Map<string, Offending>();
+  readonly #namespaces = new Map<string, Namespace>();
+  readonly #totals = new Map<string, { violating: number; findings: number }>();
+  readonly #results = new Map<string, "fail" | "warn">();
+  readonly #details = new Map<string, { readonly results: ReportResults; readonly digest: string }>();
+  #detailed: ReadonlySet<string> = new Set();
   readonly #changedPolicies = new Set<string>();
-  readonly #changedObjects = new Set<string>();
+  readonly #changedNamespaces = new Set<string>();
+
+  constructor({ mostDetailed = 0, limits = DEFAULT_RESULT_LIMITS }: AuditIndexOptions = {}) {
+    this.#mostDetailed = mostDetailed;
+    this.#limits = limits;
+  }
 
   /** Record a judgement. */
-  set(object: AuditedObject, { matched, findings, exempted, exceptions }: Judgement): void {
-    const key = object.uid;
-    this.#cover(key, matched, exempted, exceptions);
-    const before = this.#entries.get(key);
-    if (before !== undefined && sameFindings(before.findings, findings)) return;
-    if (before === undefined && findings.length === 0) return;
-    this.#forget(key);
-    if (findings.length > 0) {
-      this.#entries.set(key, { object, findings });
-      for (const finding of findings) {
-        const objects = this.#byPolicy.get(finding.policy) ?? new Map();
-        objects.set(key, { object, finding });
-        this.#byPolicy.set(finding.policy, objects);
-        this.#changedPolicies.add(finding.policy);
-      }
+  set(object: AuditedObject, judgement: Judgement): void {
+    const key = auditKey(object);
+    const { findings } = judgement;
+    this.#coverage.set(key, judgement);
+    this.#keepDetails(key, object.namespace, judgement);
+    const before = this.#offending.get(key);
+    const breaks = this.#shared.take(findings);
+    if (before !== undefined) this.#shared.release(before.breaks);
+    if (before?.breaks !== breaks || before?.object.controllerUid !== object.controllerUid) {
+      if (before !== undefined) this.#subtract(before);
+      if (breaks !== undefined) this.#add({ key, object, breaks });
     }
-    this.#changedObjects.add(key);
+    for (const { policy, result } of findings) this.#noteResult(policy, result);
   }
 
   /** The object is gone or is no longer judged. */
-  delete(uid: string): void {
-    this.#cover(uid, [], [], []);
-    if (!this.#entries.has(uid)) return;
-    this.#forget(uid);
-    this.#changedObjects.add(uid);
+  delete(key: string): void {
+    this.#coverage.delete(key);
+    this.#details.delete(key);
+    const before = this.#offending.get(key);
+    if (before === undefined) return;
+    this.#shared.release(before.breaks);
+    this.#subtract(before);
   }
 
-  /** Everything that is known of one policy; costs one pass over its offenders. */
+  /** Everything that is known of one policy; costs one pass over all offenders where there are any of it. */
   policy(name: string, worstLimit = 10): PolicyAudit {
-    const found = this.#byPolicy.get(name);
-    const { checked, exempted } = this.#counters.get(name) ?? { checked: 0, exempted: 0 };
-    if (found === undefined) return { checked, exempted, findings: 0, violating: 0, worst: [] };
-    const dependants = new Map<string, number>();
-    const roots: Root[] = [];
-    for (const item of found.values()) {
-      const root = rootOf(item.object, found);
-      if (root === item.object.uid) roots.push(item);
-      else dependants.set(root, (dependants.get(root) ?? 0) + 1);
-    }
-    const worst = largest(roots, worstLimit, (a, b) => worstFirst(a, b, dependants)).map(
-      ({ object, finding }) => ({
-        object,
-        checks: [...new Set(finding.violations.map((violation) => violation.checkId))].sort(),
-        message: finding.message,
-        dependants: dependants.get(object.uid) ?? 0,
-      }),
-    );
-    let findings = 0;
-    for (const { finding } of found.values()) findings += Math.max(1, finding.violations.length);
-    return { checked, exempted, findings, violating: found.size, worst };
+    const { violating, findings } = this.#totals.get(name) ?? { violating: 0, findings: 0 };
+    const worst = violating === 0 ? [] : worstOffenders(this.#offending, name, worstLimit);
+    return { ...this.#coverage.of(name), findings, violating, worst };
   }
 
-  get(
-    uid: string,
-  ): { readonly object: AuditedObject; readonly findings: readonly AuditFinding[] } | undefined {
-    return this.#entries.get(uid);
+  /** How many objects of namespaces break the policy: those that can have a Report. */
+  namespaced(policy: string): number {
+    const all = this.#totals.get(policy)?.violating ?? 0;
+    return all - (this.#namespaces.get("")?.policies.get(policy)?.objects ?? 0);
   }
 
-  /** uids of all offending objects, oldest judgement first. */
-  uids(): IterableIterator<string> {
-    return this.#entries.keys();
+  get(key: string): Offending | undefined {
+    return this.#offending.get(key);
   }
 
+  /** How findings of the policy are reported. */
+  resultOf(policy: string): "fail" | "warn" {
+    return this.#results.get(policy) ?? "fail";
+  }
+
+  /** What offends, by namespace; those without an offender are not in it. */
+  get namespaces(): ReadonlyMap<string, NamespaceAudit> {
+    return this.#namespaces;
+  }
+
+  /** Policies that something breaks. */
+  get policies(): Iterable<string> {
+    return this.#totals.keys();
+  }
+
+  /** How many objects offend. */
   get size(): number {
-    return this.#entries.size;
+    return this.#offending.size;
+  }
+
+  /** What the Report of the object says; undefined where that is not kept, and the object has to be judged again. */
+  details(key: string): ReportResults | undefined {
+    return this.#details.get(key)?.results;
+  }
+
+  /** Of these objects more is to be kept, and of no others as long as they use up all the room there is. */
+  keepDetailsOf(keys: ReadonlySet<string>): void {
+    this.#detailed = keys;
+    for (const key of this.#details.keys()) if (!keys.has(key)) this.#details.delete(key);
   }
 
   /** How many objects need each exception, `namespace/name`; those that none needs are not in it. */
   get exceptions(): ReadonlyMap<string, number> {
-    return this.#exceptions;
+    return this.#coverage.exceptions;
   }
 
-  /** Policies and objects whose findings changed since the last call, and exceptions that other objects need. */
-  takeChanges(): { policies: string[]; objects: string[]; exceptions: string[] } {
+  takeChanges(): AuditChanges {
+    const { policies, exceptions } = this.#coverage.takeChanges();
     const changes = {
-      policies: [...this.#changedPolicies],
-      objects: [...this.#changedObjects],
-      exceptions: [...this.#changedExceptions],
+      policies: [...new Set([...policies, ...this.#changedPolicies])],
+      namespaces: [...this.#changedNamespaces],
+      exceptions,
     };
-    this.#changedExceptions.clear();
     this.#changedPolicies.clear();
-    this.#changedObjects.clear();
+    this.#changedNamespaces.clear();
     return changes;
   }
 
-  #cover(
-    uid: string,
-    matched: readonly string[],
-    exempted: readonly string[],
-    exceptions: readonly string[],
-  ): void {
-    const before = this.#judged.get(uid);
-    const text = JSON.stringify([matched, exempted, exceptions]);
-    if (before?.text === text) return;
-    const after = this.#coverages.get(text) ?? { text, matched, exempted, exceptions };
-    for (const [coverage, by] of [[before, -1] as const, [after, 1] as const]) {
-      for (const policy of coverage?.matched ?? []) this.#count(policy).checked += by;
-      for (const policy of coverage?.exempted ?? []) this.#count(policy).exempted += by;
-      for (const exception of coverage?.exceptions ?? []) this.#countException(exception, by);
-    }
-    if (matched.length === 0 && exempted.length === 0) {
-      this.#judged.delete(uid);
+  #keepDetails(key: string, namespace: string, { findings }: Judgement): void {
+    const before = this.#details.get(key);
+    // What is not wanted yet may be in a moment: as long as there is room it need not be judged again for it.
+    const isKept = this.#detailed.has(key) || before !== undefined || this.#details.size < this.#mostDetailed;
+    if (findings.length === 0 || namespace === "" || !isKept) {
+      this.#details.delete(key);
       return;
     }
-    // There are few different combinations; should there ever be many, sharing starts over.
-    if (this.#coverages.size > 1000) this.#coverages.clear();
-    this.#coverages.set(text, after);
-    this.#judged.set(uid, after);
+    const results = reportResults(findings, this.#limits);
+    const digest = createHash("sha256").update(JSON.stringify(results)).digest("base64");
+    if (before?.digest === digest) return;
+    this.#details.set(key, { results, digest });
+    this.#changedNamespaces.add(namespace);
   }
 
-  #countException(exception: string, by: number): void {
-    const count = (this.#exceptions.get(exception) ?? 0) + by;
-    if (count === 0) this.#exceptions.delete(exception);
-    else this.#exceptions.set(exception, count);
-    this.#changedExceptions.add(exception);
+  #noteResult(policy: string, result: "fail" | "warn"): void {
+    const before = this.#results.get(policy);
+    if (before === result) return;
+    this.#results.set(policy, result);
+    if (before === undefined) return;
+    for (const name of this.#namespaces.keys()) this.#changedNamespaces.add(name);
   }
 
-  #count(policy: string): { checked: number; exempted: number } {
-    const counter = this.#counters.get(policy) ?? { checked: 0, exempted: 0 };
-    this.#counters.set(policy, counter);
-    this.#changedPolicies.add(policy);
-    return counter;
-  }
-
-  #forget(key: string): void {
-    const entry = this.#entries.get(key);
-    if (entry === undefined) return;
-    this.#entries.delete(key);
-    for (const finding of entry.findings) {
-      const objects = this.#byPolicy.get(finding.policy);
-      objects?.delete(key);
-      if (objects?.size === 0) this.#byPolicy.delete(finding.policy);
-      this.#changedPolicies.add(finding.policy);
+  #add(offending: Offending): void {
+    const { key, object, breaks } = offending;
+    this.#offending.set(key, offending);
+    const namespace: Namespace = this.#namespaces.get(object.namespace) ?? {
+      objects: new Map(),
+      policies: new Map(),
+    };
+    this.#namespaces.set(object.namespace, namespace);
+    namespace.objects.set(key, offending);
+    for (const [policy, findings] of each(breaks)) {
+      const total = this.#totals.get(policy) ?? { violating: 0, findings: 0 };
+      total.violating++;
+      total.findings += findings;
+      this.#totals.set(policy, total);
+      const count = namespace.policies.get(policy) ?? { objects: 0, findings: 0 };
+      count.objects++;
+      count.findings += findings;
+      namespace.policies.set(policy, count);
+      this.#changedPolicies.add(policy);
     }
+    this.#changedNamespaces.add(object.namespace);
+  }
+
+  #subtract({ key, object, breaks }: Offending): void {
+    this.#offending.delete(key);
+    const namespace = this.#namespaces.get(object.namespace);
+    namespace?.objects.delete(key);
+    if (namespace?.objects.size === 0) this.#namespaces.delete(object.namespace);
+    for (const [policy, findings] of each(breaks)) {
+      const total = this.#totals.get(policy);
+      if (total !== undefined) {
+        total.violating--;
+        total.findings -= findings;
+        if (total.violating === 0) {
+          this.#totals.delete(policy);
+          this.#results.delete(policy);
+        }
+      }
+      const count = namespace?.policies.get(policy);
+      if (count !== undefined) {
+        count.objects--;
+        count.findings -= findings;
+        if (count.objects === 0) namespace?.policies.delete(policy);
+      }
+      this.#changedPolicies.add(policy);
+    }
+    this.#changedNamespaces.add(object.namespace);
   }
 }
 
-function rootOf(object: AuditedObject, found: ReadonlyMap<string, { object: AuditedObject }>): string {
-  let current = object;
-  // Owner references can be edited into a circle; nothing real is deeper than CronJob, Job, Pod.
-  for (let depth = 0; depth < 8; depth++) {
-    const owner = current.controllerUid === undefined ? undefined : found.get(current.controllerUid)?.object;
-    if (owner === undefined || owner.uid === object.uid) return current.uid;
-    current = owner;
-  }
-  return object.uid;
-}
-
-interface Root {
-  readonly object: AuditedObject;
-  readonly finding: AuditFinding;
-}
-
-function worstFirst(a: Root, b: Root, dependants: ReadonlyMap<string, number>): number {
-  const byFindings = b.finding.violations.length - a.finding.violations.length;
-  if (byFindings !== 0) return byFindings;
-  const byDependants = (dependants.get(b.object.uid) ?? 0) - (dependants.get(a.object.uid) ?? 0);
-  if (byDependants !== 0) return byDependants;
-  const nameOf = ({ object }: Root) => `${object.namespace}/${object.kind}/${object.name}`;
-  return nameOf(a) < nameOf(b) ? -1 : 1;
-}
-
-/** The first `count` items in order, without sorting all of them: there may be 100,000 and ten are wanted. */
-function largest<T>(items: readonly T[], count: number, compare: (a: T, b: T) => number): T[] {
-  const found: T[] = [];
-  for (const item of items) {
-    const last = found.at(-1);
-    if (found.length >= count && last !== undefined && compare(item, last) > 0) continue;
-    const at = found.findIndex((other) => compare(item, other) < 0);
-    found.splice(at < 0 ? found.length : at, 0, item);
-    if (found.length > count) found.pop();
-  }
-  return found;
-}
-
-function sameFindings(a: readonly AuditFinding[], b: readonly AuditFinding[]): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
+function* each({ policies, findings }: Breaks): Iterable<readonly [policy: string, findings: number]> {
+  for (const [at, policy] of policies.entries()) yield [policy, findings[at] ?? 0];
 }

@@ -16,20 +16,20 @@ import {
   isTransient,
 } from "@shieldx/policy-engine";
 import type { OperatorContext } from "../../context.ts";
-import { asPolicy, type ShieldPolicyObject, statusTargetOf } from "../../kinds.ts";
-import { FIELD_MANAGER } from "../../names.ts";
+import { asPolicy, type ShieldPolicyObject } from "../../kinds.ts";
 import { auditSubject } from "../../obstacles.ts";
-import { applyStatus } from "../../status.ts";
-import { AuditIndex } from "./audit-index.ts";
+import type { AuditIndex } from "./audit-index.ts";
+import { auditedObject } from "./audited-object.ts";
 import { AuditCaches } from "./caches.ts";
 import { AuditCalls } from "./calls.ts";
-import { auditedObject, judgeObject } from "./judge.ts";
+import { judgeObject } from "./judge.ts";
 import { cachedKinds, kindsToAudit, namingPolicies } from "./kinds.ts";
 import { AuditLookedAt } from "./looked-at.ts";
 import { type NamedKinds, NamedKindsFinder } from "./named-kinds.ts";
 import type { ReportWriter } from "./report-writer.ts";
 import { SlicedWork } from "./slices.ts";
-import { AUDIT_STATUS_FIELDS, auditStatus } from "./status.ts";
+import { type AuditStatus, auditStatus } from "./status.ts";
+import { AuditStatusWriter } from "./status-writer.ts";
 
 /** What the auditor reads besides the objects it judges. */
 export interface AuditSources {
@@ -42,6 +42,9 @@ export interface AuditorOptions {
   readonly client: Client;
   readonly sources: AuditSources;
   readonly reports: ReportWriter | undefined;
+  readonly index: AuditIndex;
+  /** Of statuses; the reports' writer has its own limit. */
+  readonly writesPerSecond: number;
   readonly logger: Logger;
   /** Longest time one slice keeps the event loop. */
   readonly sliceMs?: number;
@@ -56,6 +59,8 @@ const SUBJECT = "audit results";
 const TENANT_MAX_BYTES = 4 * 2 ** 20;
 /** How often kinds are looked for again that were not found, or that ShieldX may not read. */
 const FIND_AGAIN_MS = 30_000;
+/** How long nothing is written after a start while a policy is still compiled, or kinds or Reports are looked for. */
+const WHOLE_WITHIN_MS = 60_000;
 
 /**
  * The background audit: judges what exists, again whenever an object, its namespace, a policy or an exception changes,
@@ -63,7 +68,7 @@ const FIND_AGAIN_MS = 30_000;
  */
 export class Auditor {
   readonly #options: AuditorOptions;
-  readonly #index = new AuditIndex();
+  readonly #index: AuditIndex;
   readonly #work = new SlicedWork();
   readonly #caches: AuditCaches;
   readonly #lookedAt: AuditLookedAt;
@@ -72,7 +77,7 @@ export class Auditor {
   readonly #calls: AuditCalls;
   /** Identity of each audited policy at its last full pass, and when that pass ended. */
   readonly #scans = new Map<string, { identity: string; atMs: number | undefined }>();
-  readonly #dirtyPolicies = new Set<string>();
+  readonly #statuses: AuditStatusWriter;
   #isPassWanted = true;
   #isPassRunning = false;
   #passRevision = -1;
@@ -82,11 +87,19 @@ export class Auditor {
   /** They were found once, as far as there are such. */
   #hasLookedForKinds = false;
   #findAgainAt = Number.POSITIVE_INFINITY;
-  #nextExpiryMs = Number.POSITIVE_INFINITY;
+  /** Exceptions that end next, and that ended last: outside of that time others count, also where a clock is put back. */
+  #exceptionsHold = { fromMs: Number.NEGATIVE_INFINITY, untilMs: Number.POSITIVE_INFINITY };
+  #wasWhole = false;
   #wake: (() => void) | undefined;
 
   constructor(options: AuditorOptions) {
     this.#options = options;
+    this.#index = options.index;
+    this.#statuses = new AuditStatusWriter({
+      client: options.client,
+      monotonicNow: () => options.operator.clock.monotonicNow(),
+      writesPerSecond: options.writesPerSecond,
+    });
     this.#finder = new NamedKindsFinder(options.client, options.operator.namespace);
     const { client: reader, logger } = options;
     const looking = { client: reader, logger, namespace: options.operator.namespace };
@@ -122,8 +135,8 @@ export class Auditor {
     });
     this.#caches = new AuditCaches(options.client, options.logger, {
       changed: (type, key) => this.#enqueue(type, key),
-      deleted: (uid) => {
-        this.#index.delete(uid);
+      deleted: (key) => {
+        this.#index.delete(key);
         this.#wakeUp();
       },
     });
@@ -141,24 +154,23 @@ export class Auditor {
     this.#wakeUp();
   }
 
-  get index(): AuditIndex {
-    return this.#index;
-  }
-
   /** Runs until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
     const { sliceMs = 5, flushIntervalMs = 1000, operator, logger } = this.#options;
     const stop = () => this.#wakeUp();
     signal.addEventListener("abort", stop, { once: true });
     let flushedAt = Number.NEGATIVE_INFINITY;
+    const wholeBy = operator.clock.monotonicNow() + WHOLE_WITHIN_MS;
     while (!signal.aborted) {
       this.#beginPassIfNeeded(signal);
       this.#doSlice(sliceMs);
       operator.metrics.auditPending.set(this.#work.size + this.#calls.size);
       const isBusy = this.#hasWork;
       const sinceFlush = operator.clock.monotonicNow() - flushedAt;
+      this.#options.reports?.detect(signal);
+      this.#wasWhole ||= operator.clock.monotonicNow() >= wholeBy || (!isBusy && this.#isWhole);
       // While a pass runs, counts would only show how far it has come.
-      if (!isBusy && this.#isSynced && sinceFlush >= flushIntervalMs) {
+      if (!isBusy && this.#wasWhole && this.#isSynced && sinceFlush >= flushIntervalMs) {
         flushedAt = operator.clock.monotonicNow();
         // Not sooner: one that changes all the time must not have everything judged all the time.
         this.#judgeByWhatChanged();
@@ -201,19 +213,14 @@ export class Auditor {
   #beginPassIfNeeded(signal: AbortSignal): void {
     const { operator, sources } = this.#options;
     const now = operator.clock.now();
-    if (now >= this.#nextExpiryMs) this.#isPassWanted = true;
+    if (now >= this.#exceptionsHold.untilMs || now < this.#exceptionsHold.fromMs) this.#isPassWanted = true;
     if (operator.clock.monotonicNow() >= this.#findAgainAt) this.#findNamedKinds(signal);
     if (operator.world.revision !== this.#passRevision) this.#isPassWanted = true;
     if (!this.#isPassWanted) return;
     this.#isPassWanted = false;
     this.#passRevision = operator.world.revision;
-    this.#nextExpiryMs = Math.min(
-      Number.POSITIVE_INFINITY,
-      ...operator.world
-        .exceptions()
-        .map((exception) => Date.parse(exception.spec.expiresAt))
-        .filter((at) => at > now),
-    );
+    const ends = operator.world.exceptions().map((exception) => Date.parse(exception.spec.expiresAt));
+    this.#exceptionsHold = heldAround(ends, now);
     const { policies } = operator.world.current();
     const specs = policies.map((policy) => policy.source.spec);
     const judgedWhole = kindsToAudit(specs, "images");
@@ -279,7 +286,7 @@ export class Auditor {
     const names = new Set<string>();
     for (const policy of policies) {
       const { name, uid, generation } = policy.metadata;
-      this.#dirtyPolicies.add(name);
+      this.#statuses.changed([name]);
       if (effectiveBackground(asPolicy(policy).spec) !== "audit") continue;
       names.add(name);
       const identity = `${uid}/${generation}`;
@@ -335,39 +342,61 @@ export class Auditor {
   }
 
   async #flush(signal: AbortSignal): Promise<void> {
-    const { operator, client, sources, reports } = this.#options;
-    if (this.#isPassRunning && this.#calls.size === 0) {
+    const { operator, sources, reports } = this.#options;
+    const compiling = this.#compiling;
+    if (this.#isPassRunning && this.#calls.size === 0 && !this.#isFinding) {
       this.#isPassRunning = false;
       const now = operator.clock.now();
-      for (const scan of this.#scans.values()) scan.atMs ??= now;
+      for (const [name, scan] of this.#scans) if (!compiling.has(name)) scan.atMs ??= now;
       operator.metrics.auditPassEnded.set(now / 1000);
     }
-    const { policies, objects: changed, exceptions } = this.#index.takeChanges();
+    const { policies, namespaces, exceptions } = this.#index.takeChanges();
     // Until the first time it is all there is, nobody is told that an exception is not needed.
     if (operator.exceptionUses.isAudited || this.#knowsExceptions)
       operator.exceptionUses.audited(this.#index.exceptions, exceptions);
-    if (changed.length > 0) reports?.markChanged();
-    for (const name of policies) this.#dirtyPolicies.add(name);
-    const objects = new Map(sources.policies().map((policy) => [policy.metadata.name, policy]));
-    for (const name of [...this.#dirtyPolicies]) {
-      if (signal.aborted) return;
-      const policy = objects.get(name);
-      const scan = this.#scans.get(name);
-      if (policy !== undefined) {
-        const audit = this.#index.policy(name);
-        const status = scan === undefined ? {} : auditStatus(audit, scan.atMs);
-        // How many policies tenants have is not the platform's to say: their status tells.
-        if (scan !== undefined && namespaceOfPolicy(name) === undefined)
-          operator.metrics.auditViolations.set({ policy: name }, audit.violating);
-        const { type, object } = statusTargetOf(policy);
-        await applyStatus(client, type, object, status, {
-          fieldManager: FIELD_MANAGER.audit,
-          fields: AUDIT_STATUS_FIELDS,
-        });
+    this.#statuses.changed(policies);
+    const news = reports?.assign(this.#index, namespaces);
+    if (news !== undefined) {
+      this.#statuses.changed(news.policies);
+      for (const object of news.unknown) {
+        const found = this.#caches.find(object);
+        if (found !== undefined) this.#work.addBackground(`${found.type} ${found.key}`);
       }
-      this.#dirtyPolicies.delete(name);
     }
-    await reports?.sync(this.#index, signal);
+    try {
+      await this.#statuses.write(sources.policies(), (name) => this.#statusOf(name, compiling), signal);
+    } finally {
+      await reports?.sync(this.#index, signal);
+    }
+  }
+
+  #statusOf(name: string, compiling: ReadonlySet<string>): AuditStatus | "wait" {
+    const { operator, reports } = this.#options;
+    const scan = this.#scans.get(name);
+    if (scan === undefined) return {};
+    // Counts of none would look as if all were well.
+    if (scan.atMs === undefined && (this.#isFinding || compiling.has(name))) return "wait";
+    const audit = this.#index.policy(name);
+    // How many policies tenants have is not the platform's to say: their status tells.
+    if (namespaceOfPolicy(name) === undefined)
+      operator.metrics.auditViolations.set({ policy: name }, audit.violating);
+    return auditStatus(audit, scan.atMs, reports?.omitted(name, this.#index));
+  }
+
+  /** Policies of which no version is known yet, but will be. */
+  get #compiling(): ReadonlySet<string> {
+    const { problems } = this.#options.operator.world.current();
+    const passing = problems.filter(
+      ({ kind, error, keepsLastGood }) =>
+        isPolicyProblem({ kind }) && !keepsLastGood && isTransient(error.code),
+    );
+    return new Set(passing.map(({ name }) => name));
+  }
+
+  /** What exists was held against every policy: what is not found until then may be there all the same. */
+  get #isWhole(): boolean {
+    const isKnown = this.#hasLookedForKinds && !this.#isFinding && this.#compiling.size === 0;
+    return isKnown && this.#calls.size === 0 && this.#options.reports?.isSettled !== false;
   }
 
   /** Nothing is judged while what policies look at is only about to be known. */
@@ -379,15 +408,7 @@ export class Auditor {
   get #knowsExceptions(): boolean {
     if (this.#isFinding || !this.#hasLookedForKinds) return false;
     const { world } = this.#options.operator;
-    return !world
-      .current()
-      .problems.some(
-        ({ kind, name, error, keepsLastGood }) =>
-          isPolicyProblem({ kind }) &&
-          !keepsLastGood &&
-          isTransient(error.code) &&
-          world.exceptionsOf(name).length > 0,
-      );
+    return [...this.#compiling].every((name) => world.exceptionsOf(name).length === 0);
   }
 
   get #isSynced(): boolean {
@@ -415,4 +436,14 @@ export class Auditor {
 /** Equal for the same kinds of the same policies. */
 function keysOf({ ofPolicy }: NamedKinds): string {
   return JSON.stringify([...ofPolicy].map(([policy, types]) => [policy, types.map(resourceTypeKey)]));
+}
+
+/** The time around `now` in which the same exceptions hold. */
+export function heldAround(ends: readonly number[], now: number): { fromMs: number; untilMs: number } {
+  let [fromMs, untilMs] = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
+  for (const end of ends) {
+    if (end <= now) fromMs = Math.max(fromMs, end);
+    else if (end > now) untilMs = Math.min(untilMs, end);
+  }
+  return { fromMs, untilMs };
 }

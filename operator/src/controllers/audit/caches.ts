@@ -1,4 +1,5 @@
 import {
+  apiVersionOf,
   type Client,
   type Informer,
   type InformerHandler,
@@ -9,6 +10,7 @@ import {
   type ResourceType,
   resourceTypeKey,
 } from "@shieldx/controller-runtime";
+import { type AuditedObject, auditedObject, auditKey } from "./audited-object.ts";
 import { slim } from "./judge.ts";
 
 /** A kind to keep in a cache; `isWhole`: all of each object, for rules that may look at anything. */
@@ -22,7 +24,8 @@ export interface CachedKind {
 export interface AuditCacheEvents {
   /** `type` as `keys` gives it. */
   changed(type: string, key: string): void;
-  deleted(uid: string): void;
+  /** By {@link auditKey}. */
+  deleted(key: string): void;
 }
 
 interface Cache extends CachedKind {
@@ -56,7 +59,7 @@ export class AuditCaches {
       this.#pool.stop(key);
       this.#caches.delete(key);
       // Of one that is only begun anew too: what is gone by then would never be missed.
-      for (const object of cache.informer.store.list()) this.#events.deleted(object.metadata.uid ?? "");
+      for (const object of cache.informer.store.list()) this.#events.deleted(keyIn(object));
     }
     for (const [key, kind] of wanted) if (!this.#caches.has(key)) this.#start(kind, signal);
   }
@@ -82,6 +85,17 @@ export class AuditCaches {
     return cache === undefined || object === undefined ? undefined : { type: cache.type, object };
   }
 
+  /** Type and key of an object in the caches; undefined where it is in none any more. */
+  find({ apiVersion, kind, namespace, name }: AuditedObject): { type: string; key: string } | undefined {
+    const key = namespace === "" ? name : `${namespace}/${name}`;
+    for (const [type, { informer }] of this.#caches) {
+      const is = informer.type;
+      if (is.kind === kind && apiVersionOf(is) === apiVersion && informer.store.get(key) !== undefined)
+        return { type, key };
+    }
+    return undefined;
+  }
+
   /** Every cached object's type and key, or those of one namespace. */
   *keys(namespace?: string): Iterable<{ readonly type: string; readonly key: string }> {
     for (const [type, { informer }] of this.#caches) {
@@ -99,7 +113,7 @@ export class AuditCaches {
         if (isJudgedAlike(old, object)) return;
         this.#events.changed(key, keyOf(object));
       },
-      deleted: (last) => this.#events.deleted(last.metadata.uid ?? ""),
+      deleted: (last) => this.#events.deleted(keyIn(last)),
     };
     const options = { type, namespace, ...(isWhole ? {} : { transform: slim }) };
     const informer = this.#pool.start(key, options, handler, signal);
@@ -111,6 +125,10 @@ export class AuditCaches {
 function cacheKey(type: ResourceType, namespace: string | undefined): string {
   const key = resourceTypeKey(type);
   return namespace === undefined ? key : `${key}@${namespace}`;
+}
+
+function keyIn(object: KubeObject): string {
+  return auditKey(auditedObject(object));
 }
 
 /** Most updates of a Pod are of its status, which was dropped: what is left is then the same but for its version. */

@@ -2,8 +2,11 @@ import { Pod, resourceTypeKey } from "@shieldx/controller-runtime";
 import type { ShieldException, ShieldPolicy, ShieldPolicySpec } from "@shieldx/crds";
 import { buildPolicySet } from "@shieldx/policy-engine";
 import { describe, expect, it } from "vitest";
-import { AuditIndex, type Judgement } from "./audit-index.ts";
-import { auditedObject, judgeObject, slim } from "./judge.ts";
+import { AuditIndex } from "./audit-index.ts";
+import { auditedObject } from "./audited-object.ts";
+import { heldAround } from "./auditor.ts";
+import type { Judgement } from "./finding.ts";
+import { judgeObject, slim } from "./judge.ts";
 import { AUDITED_KINDS, cachedKinds, kindsToAudit } from "./kinds.ts";
 import { auditStatus } from "./status.ts";
 
@@ -77,6 +80,14 @@ describe("judgeObject", () => {
       exempted: [],
       exceptions: [],
     });
+  });
+
+  it("tells what a policy only warns of", () => {
+    const set = setOf([], { actions: { admission: "warn", background: "audit" } });
+    expect(judged(set, Pod, pod("bad", true), namespace, NOW).findings).toMatchObject([{ result: "warn" }]);
+    expect(judged(setOf([]), Pod, pod("bad", true), namespace, NOW).findings).toMatchObject([
+      { result: "fail" },
+    ]);
   });
 
   it("counts an exception while it lasts", () => {
@@ -159,12 +170,40 @@ describe("auditStatus", () => {
     const index = new AuditIndex();
     const bad = pod("bad", true);
     index.set(auditedObject(bad), judged(setOf([]), Pod, bad, namespace, NOW));
-    expect(auditStatus(index.policy("p"), NOW)).toEqual({
-      counts: { checked: 1, violating: 1, violations: 1, exempted: 0, lastScanTime: "2026-01-02T00:00:00Z" },
+    expect(auditStatus(index.policy("p"), NOW, 3)).toEqual({
+      counts: {
+        checked: 1,
+        violating: 1,
+        violations: 1,
+        exempted: 0,
+        withoutReport: 3,
+        lastScanTime: "2026-01-02T00:00:00Z",
+      },
       worstOffenders: [{ apiVersion: "v1", kind: "Pod", namespace: "ns", name: "bad", violations: 1 }],
     });
-    expect(auditStatus(index.policy("none"), undefined)).toEqual({
+    expect(auditStatus(index.policy("none"), undefined, 0)).toEqual({
       counts: { checked: 0, violating: 0, violations: 0, exempted: 0 },
+    });
+  });
+
+  it("fits the schema whatever objects are called", () => {
+    const index = new AuditIndex();
+    const role = { ...auditedObject(pod("bad", true)), name: `\u001b[2J${"😀".repeat(200)}` };
+    index.set(role, judged(setOf([]), Pod, pod("bad", true), namespace, NOW));
+    const [worst] = auditStatus(index.policy("p"), NOW, 0).worstOffenders ?? [];
+    expect(worst?.name).toHaveLength(253);
+    expect(worst?.name.isWellFormed()).toBe(true);
+    expect(worst?.name).not.toContain("\u001b");
+  });
+});
+
+describe("heldAround", () => {
+  it("is the time in which the same exceptions hold, also for a clock that is put back", () => {
+    expect(heldAround([10, 30, 20, 40], 25)).toEqual({ fromMs: 20, untilMs: 30 });
+    expect(heldAround([10], 10)).toEqual({ fromMs: 10, untilMs: Number.POSITIVE_INFINITY });
+    expect(heldAround([], 25)).toEqual({
+      fromMs: Number.NEGATIVE_INFINITY,
+      untilMs: Number.POSITIVE_INFINITY,
     });
   });
 });

@@ -1,25 +1,6 @@
 import type { KubeObject, ResourceType } from "@shieldx/controller-runtime";
-import {
-  type AuditVerdict,
-  flatCopy,
-  type JudgeContext,
-  judgedParts,
-  type PolicySet,
-} from "@shieldx/policy-engine";
-import type { AuditedObject, Judgement } from "./audit-index.ts";
-
-/** What findings and reports need to name an object by. */
-export function auditedObject(object: KubeObject): AuditedObject {
-  const { name, namespace = "", uid = "", ownerReferences = [] } = object.metadata;
-  return {
-    apiVersion: object.apiVersion,
-    kind: object.kind,
-    namespace,
-    name,
-    uid,
-    controllerUid: ownerReferences.find((owner) => owner.controller === true)?.uid,
-  };
-}
+import { type AuditVerdict, type JudgeContext, judgedParts, type PolicySet } from "@shieldx/policy-engine";
+import type { Judgement } from "./finding.ts";
 
 /** One object must not hold up all others, nor what else the process does. */
 const longestJudgementMs = 200;
@@ -56,17 +37,15 @@ export function judgeObject(
   // What came to no verdict is no finding: see `errors`.
   const findings = found.filter(({ code }) => code === "PolicyViolation" || code === "MalformedObject");
   const refused = new Set(findings.map((finding) => finding.policy));
+  const warning = findings.length === 0 ? none : warningPolicies(set);
   return {
     matched,
     errors: found.length - findings.length,
-    // They are kept for as long as the object offends: copies, or each would keep the object it quotes.
     findings: findings.map(({ policy, message, violations }) => ({
       policy,
-      message: flatCopy(message),
-      violations: violations.map(({ checkId, detail, reason }) => ({
-        checkId,
-        detail: flatCopy(detail || reason),
-      })),
+      result: warning.has(policy) ? "warn" : "fail",
+      message,
+      violations: violations.map(({ checkId, detail, reason }) => ({ checkId, detail: detail || reason })),
     })),
     // Let off for good: by an exception, and nothing left to hold against it.
     exempted: [
@@ -78,6 +57,19 @@ export function judgeObject(
     ],
     exceptions: [...new Set(exempted.flatMap(({ exception }) => exception ?? []))],
   };
+}
+
+const none: ReadonlySet<string> = new Set();
+const warningBySet = new WeakMap<PolicySet, ReadonlySet<string>>();
+
+/** Policies that warn of what breaks them and let it in. */
+function warningPolicies(set: PolicySet): ReadonlySet<string> {
+  const known = warningBySet.get(set);
+  if (known !== undefined) return known;
+  const warning = set.policies.filter(({ source }) => source.spec.actions?.admission === "warn");
+  const names = new Set(warning.map(({ name }) => name));
+  warningBySet.set(set, names);
+  return names;
 }
 
 /**

@@ -1,10 +1,25 @@
+import { createHash } from "node:crypto";
+import type { KubeObject } from "@shieldx/controller-runtime";
 import { LABEL, MANAGED_BY } from "@shieldx/crds";
 import { FIELD_MANAGER, ownLabels } from "../../names.ts";
-import type { AuditedObject, AuditFinding } from "./audit-index.ts";
+import type { NamespaceAudit } from "./audit-index.ts";
+import { type AuditedObject, auditKey } from "./audited-object.ts";
+import {
+  type CountingResult,
+  fitting,
+  numeral,
+  type ReportResult,
+  type ReportResults,
+  type ResultLimits,
+} from "./report-results.ts";
 
 export const REPORT_API_VERSION = "openreports.io/v1alpha1";
+export const REPORT_FIELD_MANAGER = FIELD_MANAGER.audit;
+export const REPORT_SELECTOR = `${LABEL.managedBy}=${MANAGED_BY}`;
+/** Name of the Report that sums up a namespace. */
+export const SUMMARY_NAME = "shieldx-summary";
 
-/** `openreports.io/v1alpha1` Report, the fields we write. */
+/** `openreports.io/v1alpha1` Report, the fields we write. Carries no time, so that equal findings are an equal Report. */
 export interface Report {
   readonly apiVersion: string;
   readonly kind: "Report";
@@ -12,7 +27,7 @@ export interface Report {
     readonly name: string;
     readonly namespace: string;
     readonly labels: Record<string, string>;
-    readonly ownerReferences: readonly {
+    readonly ownerReferences?: readonly {
       readonly apiVersion: string;
       readonly kind: string;
       readonly name: string;
@@ -20,93 +35,120 @@ export interface Report {
     }[];
   };
   readonly source: "ShieldX";
-  readonly scope: {
-    readonly apiVersion: string;
-    readonly kind: string;
-    readonly namespace: string;
-    readonly name: string;
-    readonly uid: string;
+  readonly scope: Readonly<Record<"apiVersion" | "kind" | "name", string>> &
+    Readonly<Partial<Record<"namespace" | "uid", string>>>;
+  readonly configuration: {
+    readonly limits: { readonly maxResults: number; readonly statusFilter: readonly ["fail", "warn"] };
   };
-  readonly summary: {
-    readonly pass: number;
-    readonly fail: number;
-    readonly warn: number;
-    readonly error: number;
-    readonly skip: number;
-  };
+  readonly summary: Readonly<Record<"pass" | "fail" | "warn" | "error" | "skip", number>>;
   readonly results: readonly ReportResult[];
 }
 
-export interface ReportResult {
-  readonly source: "ShieldX";
-  readonly policy: string;
-  readonly rule: string;
-  readonly result: "fail";
-  readonly message: string;
+/** As the API server makes them (RFC 9562). */
+const realUid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+/**
+ * Deterministic: one object has one report, and a re-created object (another uid) has another. Objects of an aggregated
+ * API may have any uid or none: theirs are named by a digest.
+ */
+export function reportName(object: AuditedObject): string {
+  return `shieldx-${realUid.test(object.uid) ? object.uid : digestOf(auditKey(object)).slice(0, 32)}`;
 }
 
-export interface ReportLimits {
-  readonly reports: number;
-  readonly results: number;
+/** Key of the object that an existing report is about; undefined for one that sums up. */
+export function reportedKey(report: KubeObject & { readonly scope?: unknown }): string | undefined {
+  const { name } = report.metadata;
+  if (name === SUMMARY_NAME) return undefined;
+  const uid = name.slice("shieldx-".length);
+  if (realUid.test(uid)) return uid;
+  const scope = (report.scope ?? {}) as Partial<AuditedObject>;
+  const { apiVersion = "", kind = "", namespace = "" } = scope;
+  return auditKey({ apiVersion, kind, namespace, name: scope.name ?? "", uid: scope.uid ?? "" });
 }
-export const DEFAULT_REPORT_LIMITS: ReportLimits = { reports: 1000, results: 100 };
-const MESSAGE_LIMIT = 1024;
 
-/** Deterministic: one object has one report, and a re-created object (another uid) has another. */
-export function reportName(uid: string): string {
-  return `shieldx-${uid}`;
-}
-
-/** The report of one offending object. Carries no time, so that an unchanged judgement is an unchanged report. */
-export function reportOf(
-  object: AuditedObject,
-  findings: readonly AuditFinding[],
-  limits: ReportLimits = DEFAULT_REPORT_LIMITS,
-): Report {
-  const results = findings
-    .flatMap((finding) => resultsOf(finding))
-    .sort((a, b) => (`${a.policy}/${a.rule}` < `${b.policy}/${b.rule}` ? -1 : 1));
-  const reference = {
-    apiVersion: object.apiVersion,
-    kind: object.kind,
-    name: object.name,
-    uid: object.uid,
+/** The report of one offending object. */
+export function reportOf(object: AuditedObject, found: ReportResults, limits: ResultLimits): Report {
+  const { apiVersion, kind, name, namespace, uid } = object;
+  const reference = { apiVersion, kind, name, uid };
+  return {
+    ...reportBase(reportName(object), namespace, found, limits),
+    metadata: {
+      name: reportName(object),
+      namespace,
+      labels: ownLabels(),
+      ...(realUid.test(uid) ? { ownerReferences: [reference] } : {}),
+    },
+    scope: { apiVersion, kind, name, namespace, ...(uid === "" ? {} : { uid }) },
   };
+}
+
+/** What a namespace has beside the Reports of its objects: exact counts of everything that offends in it. */
+export function summaryOf(
+  namespace: string,
+  audit: NamespaceAudit,
+  resultOf: (policy: string) => "fail" | "warn",
+  reported: number,
+  limits: ResultLimits,
+): Report {
+  const count = { fail: 0, warn: 0 };
+  const entries: CountingResult[] = [];
+  for (const policy of [...audit.policies.keys()].sort()) {
+    const { objects = 0, findings = 0 } = audit.policies.get(policy) ?? {};
+    const result = resultOf(policy);
+    count[result] += findings;
+    const message = `${counted(objects, "object")} of this namespace ${objects === 1 ? "breaks" : "break"} it, with ${counted(findings, "finding")}`;
+    const properties = { objects: String(objects), findings: String(findings) };
+    entries.push({ source: "ShieldX", policy, rule: "summary", result, message, properties });
+  }
+  const omitted = audit.objects.size - reported;
+  const message = `${counted(audit.objects.size, "object")} of this namespace offend; ${numeral(omitted)} of them have no Report of their own, because as many are kept as --audit-reports and --audit-reports-per-namespace of the operator allow. The counts here are of all`;
+  const about: ReportResult = {
+    source: "ShieldX",
+    policy: "(all)",
+    rule: "summary",
+    result: count.fail > 0 ? "fail" : "warn",
+    message,
+    properties: { objects: String(audit.objects.size), withoutReport: String(omitted) },
+  };
+  const room = { results: limits.results - 1, bytes: limits.bytes - 1024 };
+  const results = [about, ...fitting(entries, room)];
+  return {
+    ...reportBase(SUMMARY_NAME, namespace, { ...count, results }, limits),
+    scope: { apiVersion: "v1", kind: "Namespace", name: namespace },
+  };
+}
+
+function reportBase(
+  name: string,
+  namespace: string,
+  { fail, warn, results }: ReportResults,
+  { results: maxResults }: ResultLimits,
+): Omit<Report, "scope"> {
   return {
     apiVersion: REPORT_API_VERSION,
     kind: "Report",
-    metadata: {
-      name: reportName(object.uid),
-      namespace: object.namespace,
-      labels: ownLabels(),
-      ownerReferences: [reference],
-    },
+    metadata: { name, namespace, labels: ownLabels() },
     source: "ShieldX",
-    scope: { ...reference, namespace: object.namespace },
-    summary: { pass: 0, fail: results.length, warn: 0, error: 0, skip: 0 },
-    results: results.slice(0, limits.results),
+    configuration: { limits: { maxResults, statusFilter: ["fail", "warn"] } },
+    summary: { pass: 0, fail, warn, error: 0, skip: 0 },
+    results,
   };
 }
 
-function resultsOf(finding: AuditFinding): ReportResult[] {
-  const base = { source: "ShieldX", policy: finding.policy, result: "fail" } as const;
-  if (finding.violations.length === 0) {
-    return [{ ...base, rule: "policy", message: bounded(finding.message) }];
-  }
-  return finding.violations.map((violation) => ({
-    ...base,
-    rule: violation.checkId,
-    message: bounded(violation.detail),
-  }));
+function counted(count: number, noun: string): string {
+  return `${numeral(count)} ${noun}${count === 1 ? "" : "s"}`;
 }
 
-function bounded(text: string): string {
-  return text.length <= MESSAGE_LIMIT ? text : `${text.slice(0, MESSAGE_LIMIT - 1)}…`;
+/** Changes exactly when the report has to be written again; of one of ours or of what the API server has. */
+export function reportDigest(
+  report: Readonly<Partial<Record<"results" | "summary" | "scope" | "configuration" | "source", unknown>>>,
+): string {
+  const { source = "", summary = {}, scope = {}, configuration = {}, results = [] } = report;
+  return digestOf(JSON.stringify(sortKeys([source, summary, scope, configuration, results])));
 }
 
-/** What of an existing report is compared: a text that changes exactly when the report has to be written again. */
-export function reportContent(report: Readonly<Record<"results" | "summary" | "scope", unknown>>): string {
-  return JSON.stringify(sortKeys([report.summary ?? {}, report.scope ?? {}, report.results ?? []]));
+function digestOf(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
 }
 
 function sortKeys(value: unknown): unknown {
@@ -118,52 +160,3 @@ function sortKeys(value: unknown): unknown {
       .map(([key, below]) => [key, sortKeys(below)]),
   );
 }
-
-export interface ExistingReport {
-  readonly namespace: string;
-  readonly name: string;
-  readonly content: string;
-}
-
-export interface ReportPlan {
-  readonly write: readonly Report[];
-  readonly remove: readonly { readonly namespace: string; readonly name: string }[];
-  /** Offending objects that have no report because the cap is reached. */
-  readonly withoutReport: number;
-}
-
-/**
- * Which reports to write and to remove. Objects that have a report keep it while they offend; free places go to the
- * others in order of their uid, so that two runs over the same cluster choose the same ones.
- */
-export function planReports(
-  offenders: readonly { readonly object: AuditedObject; readonly findings: readonly AuditFinding[] }[],
-  existing: readonly ExistingReport[],
-  limits: ReportLimits = DEFAULT_REPORT_LIMITS,
-): ReportPlan {
-  const existingByName = new Map(existing.map((report) => [report.name, report]));
-  const reported = offenders.filter(({ object }) => existingByName.has(reportName(object.uid)));
-  let chosen = reported;
-  if (reported.length < limits.reports) {
-    const others = offenders.filter(({ object }) => !existingByName.has(reportName(object.uid)));
-    others.sort((a, b) => (a.object.uid < b.object.uid ? -1 : 1));
-    chosen = [...reported, ...others];
-  }
-  const kept = new Set<string>();
-  const write: Report[] = [];
-  for (const { object, findings } of chosen.slice(0, limits.reports)) {
-    const report = reportOf(object, findings, limits);
-    kept.add(report.metadata.name);
-    if (existingByName.get(report.metadata.name)?.content !== reportContent(report)) write.push(report);
-  }
-  return {
-    write,
-    remove: existing
-      .filter((report) => !kept.has(report.name))
-      .map(({ namespace, name }) => ({ namespace, name })),
-    withoutReport: Math.max(0, offenders.length - limits.reports),
-  };
-}
-
-export const REPORT_FIELD_MANAGER = FIELD_MANAGER.audit;
-export const REPORT_SELECTOR = `${LABEL.managedBy}=${MANAGED_BY}`;

@@ -29,6 +29,7 @@ export {
 } from "./inventory.ts";
 export type { Check, StatusReason, Violation } from "./judgement.ts";
 export { isLeftAlone } from "./left-alone.ts";
+export { shownText } from "./message.ts";
 export type { MutationVerdict } from "./mutate.ts";
 export {
   type ParamLookup,

@@ -49,6 +49,11 @@ function subjectName({ kind, namespace, name, podPath }: MessageSubject): string
   return podPath === "" ? title : `${title} (${podPath})`;
 }
 
+/** One line of at most `length` UTF-16 units, for what is stored or shown beside others' words. */
+export function shownText(text: string, length: number): string {
+  return oneLine(fit(text, length)).toWellFormed();
+}
+
 /** Details quote what people wrote; a line break or escape sequence in it must not forge a log line. */
 function oneLine(text: string): string {
   return text.replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, " ");
