@@ -9,6 +9,8 @@ import { ClusterError } from "./errors.ts";
 export interface Etcd extends Disposable {
   /** Keys and values are in base64. Throws what etcd answered, where that is not 200. */
   call(path: string, body: object): Promise<unknown>;
+  /** What it holds whose names begin so, and the bytes of those values. */
+  held(prefix: string): Promise<{ readonly objects: number; readonly bytes: number }>;
   writeAll(count: number, make: (at: number) => readonly [name: string, value: Buffer]): Promise<void>;
 }
 
@@ -43,6 +45,15 @@ export async function openEtcd(cluster: Cluster): Promise<Etcd> {
   };
   return {
     call,
+    async held(prefix) {
+      // Up to the first name after all that begin so: its last byte is one more.
+      const end = Buffer.from(prefix);
+      end[end.length - 1] = (end.at(-1) ?? 0) + 1;
+      const asked = { key: Buffer.from(prefix).toString("base64"), range_end: end.toString("base64") };
+      const { kvs = [] } = (await call("/v3/kv/range", asked)) as { kvs?: { value?: string }[] };
+      const sizes = kvs.map(({ value = "" }) => Buffer.byteLength(value, "base64"));
+      return { objects: kvs.length, bytes: sizes.reduce((sum, size) => sum + size, 0) };
+    },
     async writeAll(count, make) {
       let next = 0;
       const work = async (): Promise<void> => {

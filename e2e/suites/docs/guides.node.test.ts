@@ -22,6 +22,7 @@ const order = [
   "rollout.md",
   "exceptions.md",
   "tenants.md",
+  "reports.md",
   "troubleshooting.md",
   "upgrade.md",
   "gitops.md",

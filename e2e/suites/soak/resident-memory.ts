@@ -11,9 +11,12 @@ export interface MemoryGrowth {
 }
 
 /** Resident memory in MiB, as the kernel counts it. Throws when the process is gone. */
-async function residentMiB({ name, pid }: ShieldxProcess): Promise<number> {
+async function residentMiB(
+  { name, pid }: ShieldxProcess,
+  field: "VmRSS" | "VmHWM" = "VmRSS",
+): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, "utf8");
-  const kibibytes = /^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1];
+  const kibibytes = new RegExp(`^${field}:\\s+(\\d+) kB$`, "m").exec(status)?.[1];
   if (kibibytes === undefined) throw new Error(`${name} (pid ${pid}) has ended: it has no memory`);
   return Number(kibibytes) / 1024;
 }
@@ -28,6 +31,12 @@ export class ResidentMemory {
 
   async sample(): Promise<void> {
     for (const [process, samples] of this.#samples) samples.push(await residentMiB(process));
+  }
+
+  /** The most that one of them ever had, sampled or not. */
+  async peakMiB(): Promise<number> {
+    const peaks = [...this.#samples.keys()].map((each) => residentMiB(each, "VmHWM"));
+    return Math.max(...(await Promise.all(peaks)));
   }
 
   /** Of each process, the median of the first half of the samples beside that of the second. */
