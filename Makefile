@@ -108,6 +108,10 @@ cluster-down: $(STAMP) ## stop it and remove every trace
 bench-admission: $(STAMP) ## what judging costs: against Gatekeeper, a ValidatingAdmissionPolicy, the server's own; PARTS=audit for 100,000 Pods
 	$(NODE) bench/admission/main.ts
 
+.PHONY: bench-audit
+bench-audit: $(STAMP) ## what auditing 100,000 Pods by 50 policies costs, against Gatekeeper; PODS, POLICIES, GATEKEEPER=0, QUICK=1
+	$(NODE) bench/audit/main.ts
+
 .PHONY: bench-policy
 bench-policy: $(STAMP) ## what judging by 16, 200 and 1,000 policies costs, against Gatekeeper and ValidatingAdmissionPolicies; SIZES, PARTS, QUICK=1
 	@$(NODE) e2e/cluster/main.ts build

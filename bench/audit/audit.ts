@@ -1,7 +1,5 @@
-import { readFileSync } from "node:fs";
-import { mkdir, open, stat } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { type Cluster, startCluster } from "../../e2e/cluster/index.ts";
 import { scrape, scraperToken, sum } from "../../e2e/shieldx/metrics.ts";
 import { apply, podSecurityPolicy, read } from "../../e2e/shieldx/objects.ts";
@@ -10,17 +8,8 @@ import { Gatekeeper } from "../admission/peers/gatekeeper.ts";
 import { templatesByRule } from "../admission/rules/templates.ts";
 import { startShipped } from "../admission/shipped.ts";
 import { type BenchLine, compared } from "../lib/line.ts";
-import { usageOf } from "../lib/measured-process.ts";
+import { type AuditCost, Meter } from "./meter.ts";
 import { type Population, seed } from "./seed.ts";
-
-interface AuditCost {
-  readonly seconds: number;
-  readonly peakRssMiB: number;
-  readonly cpuSeconds: number;
-  readonly apiServerCpuSeconds: number;
-  readonly requests: number;
-  readonly mebibytes: number;
-}
 
 const longestMs = 3_600_000;
 
@@ -142,79 +131,4 @@ async function auditByGatekeeper(cluster: Cluster, { pods }: Population): Promis
   } finally {
     await process.stop();
   }
-}
-
-/** What an auditor and the API server use from `start` to `stop`. */
-class Meter {
-  readonly #cluster: Cluster;
-  readonly #pid: number;
-  readonly #account: string;
-  readonly #server: number;
-  readonly #logStart: number;
-  readonly #began = performance.now();
-  readonly #cpuMs: number;
-  readonly #serverCpuMs: number;
-  readonly #readBytes: number;
-  readonly #sampling = new AbortController();
-  #peakRss = 0;
-
-  private constructor(cluster: Cluster, pid: number, account: string, logStart: number) {
-    this.#cluster = cluster;
-    this.#pid = pid;
-    this.#account = account;
-    this.#server = cluster.apiServers[0]?.pid ?? -1;
-    this.#logStart = logStart;
-    this.#cpuMs = usageOf(pid).cpuMs;
-    this.#serverCpuMs = usageOf(this.#server).cpuMs;
-    this.#readBytes = bytesRead(pid);
-    void this.#sample();
-  }
-
-  static async start(cluster: Cluster, pid: number, account: string): Promise<Meter> {
-    const { size } = await stat(cluster.auditLog ?? "");
-    return new Meter(cluster, pid, account, size);
-  }
-
-  async #sample(): Promise<void> {
-    while (!this.#sampling.signal.aborted) {
-      this.#peakRss = Math.max(this.#peakRss, usageOf(this.#pid).rssBytes);
-      await delay(50);
-    }
-  }
-
-  async stop(): Promise<AuditCost> {
-    const seconds = (performance.now() - this.#began) / 1000;
-    this.#sampling.abort();
-    return {
-      seconds,
-      peakRssMiB: this.#peakRss / 2 ** 20,
-      cpuSeconds: (usageOf(this.#pid).cpuMs - this.#cpuMs) / 1000,
-      apiServerCpuSeconds: (usageOf(this.#server).cpuMs - this.#serverCpuMs) / 1000,
-      mebibytes: (bytesRead(this.#pid) - this.#readBytes) / 2 ** 20,
-      requests: await this.#requests(),
-    };
-  }
-
-  /** The audit log names everybody's requests, once each. */
-  async #requests(): Promise<number> {
-    const path = this.#cluster.auditLog ?? "";
-    const file = await open(path);
-    try {
-      const { size } = await stat(path);
-      const buffer = Buffer.alloc(size - this.#logStart);
-      await file.read(buffer, 0, buffer.length, this.#logStart);
-      return buffer
-        .toString("utf8")
-        .split("\n")
-        .filter((line) => line.includes(`:${this.#account}"`) && !line.includes('"resource":"leases"'))
-        .length;
-    } finally {
-      await file.close();
-    }
-  }
-}
-
-/** Bytes a process has read from whatever, which is the network but for a few small files (proc(5), `rchar`). */
-function bytesRead(pid: number): number {
-  return Number(/^rchar: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, "utf8"))?.[1] ?? Number.NaN);
 }
