@@ -11,6 +11,7 @@ import type { Logger } from "../kubernetes/logger.ts";
 import type { KubeObject } from "../kubernetes/objects.ts";
 import type { ResourceType } from "../kubernetes/resource-type.ts";
 import { ManagerMetrics } from "../metrics/manager-metrics.ts";
+import type { ExtraHandler } from "../serving/extra-handler.ts";
 import { HealthChecks, type ReadyCheck } from "../serving/health.ts";
 import { ManagerServers } from "../serving/servers.ts";
 import type { Client } from "../transport/client.ts";
@@ -39,6 +40,8 @@ export interface Manager {
   addReadyCheck(name: string, check: ReadyCheck): void;
   /** `/healthz` fails while any check rejects: the kubelet then restarts the process. */
   addHealthCheck(name: string, check: ReadyCheck): void;
+  /** Serves a further path beside `/metrics`, on every replica and from before the caches are filled. */
+  addExtraHandler(path: string, handler: ExtraHandler): void;
   /**
    * Runs until the signal aborts, and resolves after an orderly end.
    * @throws LeadershipLostError, RunnableError, CacheSyncTimeoutError: the process should exit with non-zero
@@ -63,6 +66,7 @@ class OperatorManager implements Manager {
   readonly #guardedClient: Client;
   readonly #events: EventBroadcaster;
   readonly #checks: HealthChecks;
+  readonly #extraHandlers = new Map<string, ExtraHandler>();
   readonly #controllers: { controller: Controller; needsLeadership: boolean }[] = [];
   readonly #everywhere: RunnableGroup;
   readonly #onLeader: RunnableGroup;
@@ -144,12 +148,18 @@ class OperatorManager implements Manager {
     this.#checks.addLive(name, check);
   }
 
+  addExtraHandler(path: string, handler: ExtraHandler): void {
+    if (this.#isStarted) throw new Error(`what is served at ${path} must be added before the manager runs`);
+    if (path === "/metrics" || this.#extraHandlers.has(path)) throw new Error(`${path} is served already`);
+    this.#extraHandlers.set(path, handler);
+  }
+
   async run(signal: AbortSignal): Promise<void> {
     if (this.#isStarted) throw new Error("a manager runs once; create another");
     this.#isStarted = true;
     const caches = new AbortController();
     const servers = new ManagerServers(
-      { ...this.#options, metrics: this.#registry },
+      { ...this.#options, metrics: this.#registry, extraHandlers: this.#extraHandlers },
       this.#checks,
       this.#clock,
     );

@@ -1,8 +1,9 @@
-import type { ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Server } from "node:https";
 import type { Registry } from "prom-client";
 import type { Logger } from "../kubernetes/logger.ts";
 import type { Certificate } from "./certificate.ts";
+import type { HandlerAnswer, HandlerRequest } from "./extra-handler.ts";
 import { limit } from "./health-server.ts";
 import type { Access, ScrapeAccess } from "./scrape-access.ts";
 
@@ -12,29 +13,35 @@ const statusOf: Readonly<Record<Exclude<Access, "allowed">, number>> = {
   tooMany: 429,
 };
 
-/** `/metrics` over TLS 1.3 for callers that `access` allows; everybody else gets a bare status. */
+/** A path, and who may read it; without `access` anybody. */
+export interface ServedPath {
+  readonly access: ScrapeAccess | undefined;
+  answer(request: HandlerRequest): HandlerAnswer | Promise<HandlerAnswer>;
+}
+
+/**
+ * `/metrics` over TLS 1.3, and what `extra` has besides by path, for callers that `access` allows; everybody else gets a
+ * bare status.
+ */
 export function createMetricsServer(parts: {
   readonly registry: Registry;
   readonly access: ScrapeAccess;
   readonly certificate: Certificate;
   readonly logger: Logger;
+  readonly extra?: ReadonlyMap<string, ServedPath>;
 }): Server {
   const { registry, access, certificate, logger } = parts;
-  const answer = async (authorization: string | undefined, response: ServerResponse): Promise<void> => {
-    const judged = await access.judge(authorization);
-    if (judged !== "allowed") {
-      const challenge = judged === "unauthenticated" ? { "www-authenticate": "Bearer" } : {};
-      response.writeHead(statusOf[judged], challenge).end();
-      return;
-    }
-    const body = await registry.metrics();
-    response.writeHead(200, { "content-type": registry.contentType }).end(body);
-  };
+  const served = new Map<string, ServedPath>([
+    ...(parts.extra ?? []),
+    ["/metrics", { access, answer: () => metrics(registry) }],
+  ]);
   const { createServer } = process.getBuiltinModule("node:https"); // see health-server.ts
   const server = createServer(
     { cert: certificate.cert, key: certificate.key, minVersion: "TLSv1.3" },
     (request, response) => {
-      if ((request.url ?? "/").split("?")[0] !== "/metrics") {
+      const [path = "/"] = (request.url ?? "/").split("?");
+      const handler = served.get(path);
+      if (handler === undefined) {
         response.writeHead(404).end();
         return;
       }
@@ -42,10 +49,10 @@ export function createMetricsServer(parts: {
         response.writeHead(405, { allow: "GET, HEAD" }).end();
         return;
       }
-      answer(request.headers.authorization, response).catch((error: unknown) => {
+      serve(handler, request, response).catch((error: unknown) => {
         logger.warn(
-          { err: error },
-          "metrics were not served: the API server could not be asked who wants them",
+          { err: error, path },
+          "not served: the API server could not be asked who wants it, or the answer could not be made",
         );
         if (!response.headersSent) response.writeHead(503);
         response.end();
@@ -54,4 +61,20 @@ export function createMetricsServer(parts: {
   );
   limit(server);
   return server;
+}
+
+async function serve(handler: ServedPath, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const judged = (await handler.access?.judge(request.headers.authorization)) ?? "allowed";
+  if (judged !== "allowed") {
+    const challenge = judged === "unauthenticated" ? { "www-authenticate": "Bearer" } : {};
+    response.writeHead(statusOf[judged], challenge).end();
+    return;
+  }
+  const { status, headers, body } = await handler.answer({ headers: request.headers });
+  response.writeHead(status, { ...headers }).end(body);
+}
+
+async function metrics(registry: Registry): Promise<HandlerAnswer> {
+  const body = await registry.metrics();
+  return { status: 200, headers: { "content-type": registry.contentType }, body };
 }

@@ -7,9 +7,10 @@ import type { Logger } from "../kubernetes/logger.ts";
 import type { Client } from "../transport/client.ts";
 import { parseBindAddress } from "./bind-address.ts";
 import { type Certificate, type CertificateSource, selfSigned } from "./certificate.ts";
+import type { ExtraHandler, HandlerRequest } from "./extra-handler.ts";
 import type { HealthChecks } from "./health.ts";
 import { createHealthServer } from "./health-server.ts";
-import { createMetricsServer } from "./metrics-server.ts";
+import { createMetricsServer, type ServedPath } from "./metrics-server.ts";
 import { ScrapeAccess } from "./scrape-access.ts";
 
 export interface ServersOptions {
@@ -18,6 +19,8 @@ export interface ServersOptions {
   readonly metricsBindAddress?: string;
   readonly metricsCertificate?: CertificateSource;
   readonly healthBindAddress?: string;
+  /** What is served beside `/metrics`, by path. */
+  readonly extraHandlers?: ReadonlyMap<string, ExtraHandler>;
   readonly logger: Logger;
 }
 
@@ -60,9 +63,24 @@ export class ManagerServers {
     const source = this.#options.metricsCertificate ?? selfSigned(this.#clock, [...new Set(hosts)]);
     const certificate = await source();
     const access = new ScrapeAccess({ client, clock: this.#clock });
-    const server = createMetricsServer({ registry, access, certificate, logger });
+    const extra = this.#extraPaths();
+    const server = createMetricsServer({ registry, access, certificate, logger, extra });
     await this.#listen("metrics", server, address);
     this.#reloadLater(server, source, certificate);
+  }
+
+  /** Each path has questions of its own to the API server: who asks for one in a loop holds up no other. */
+  #extraPaths(): Map<string, ServedPath> {
+    const { client, extraHandlers = new Map<string, ExtraHandler>() } = this.#options;
+    return new Map(
+      [...extraHandlers].map(([path, handler]) => [
+        path,
+        {
+          access: handler.needsRight ? new ScrapeAccess({ client, clock: this.#clock, path }) : undefined,
+          answer: (request: HandlerRequest) => handler.answer(request),
+        },
+      ]),
+    );
   }
 
   #reloadLater(server: TlsServer, source: CertificateSource, current: Certificate): void {

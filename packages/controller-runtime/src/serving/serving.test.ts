@@ -12,7 +12,7 @@ import { parseBindAddress } from "./bind-address.ts";
 import { selfSigned } from "./certificate.ts";
 import { HealthChecks } from "./health.ts";
 import { createHealthServer } from "./health-server.ts";
-import { createMetricsServer } from "./metrics-server.ts";
+import { createMetricsServer, type ServedPath } from "./metrics-server.ts";
 import { ScrapeAccess } from "./scrape-access.ts";
 import { selfSignedCertificate } from "./self-signed.ts";
 
@@ -114,7 +114,23 @@ describe("the metrics server", () => {
     registry.setDefaultLabels({ from: "test" });
     const certificate = await selfSigned(clock, ["localhost"])();
     const access = new ScrapeAccess({ client, clock });
-    const server = createMetricsServer({ registry, access, certificate, logger: silentLogger }).listen(
+    const extra = new Map<string, ServedPath>([
+      [
+        "/open",
+        { access: undefined, answer: () => ({ status: 200, headers: { "x-from": "open" }, body: "open" }) },
+      ],
+      [
+        "/closed",
+        {
+          access: new ScrapeAccess({ client, clock, path: "/closed" }),
+          answer: ({ headers }) => ({
+            status: headers["if-none-match"] === undefined ? 200 : 304,
+            headers: {},
+          }),
+        },
+      ],
+    ]);
+    const server = createMetricsServer({ registry, access, certificate, logger: silentLogger, extra }).listen(
       0,
       "127.0.0.1",
     );
@@ -158,6 +174,19 @@ describe("the metrics server", () => {
     expect(await get("good")).toBe(403);
     reviews.fail = new ApiError({ verb: "create", resource: "tokenreviews" }, 500, {});
     expect(await get("good")).toBe(503);
+  });
+
+  it("serves further paths, each with questions of its own to the API server", async () => {
+    const reviews: Reviews = { authenticated: true, allowed: false, asked: 0 };
+    const { get } = await setUp(reviews);
+    expect(await get(undefined, "/open")).toBe(200);
+    expect(await get("good", "/open?query=ignored")).toBe(200);
+    expect(reviews.asked).toBe(0);
+    expect([await get(undefined, "/closed"), await get("good", "/closed")]).toEqual([401, 403]);
+    for (let caller = 0; caller < 40; caller++) await get(`token-${caller}`, "/closed");
+    reviews.allowed = true;
+    expect(await get("good", "/closed")).toBe(429);
+    expect(await get("good")).toBe(200);
   });
 
   it("does not let unknown callers make it flood the API server", async () => {
