@@ -9,6 +9,8 @@ export const LEADER_LEASE = "shieldx-operator";
 export const WEBHOOK_SERVICE = "shieldx-webhooks";
 export const CA_SECRET = "shieldx-webhooks-ca";
 export const TLS_SECRET = "shieldx-webhooks-tls";
+/** What the background audit found, as the page shows it. */
+export const FINDINGS_CONFIGMAP = "shieldx-findings";
 
 export const FAIL_CONFIGURATION = "shieldx-policies-fail";
 export const IGNORE_CONFIGURATION = "shieldx-policies-ignore";

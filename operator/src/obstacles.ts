@@ -99,6 +99,7 @@ export const WEBHOOK_SUBJECTS = ["certificates", "webhook configurations", "kind
 /** Concerns those policies only that change objects. */
 export const MUTATIONS_SUBJECT = "mutations webhook";
 export const REPORTS_SUBJECT = "reports";
+export const FINDINGS_SUBJECT = "record of findings";
 
 /** What keeps existing objects from being held against one policy. */
 export function auditSubject(policy: string): string {

@@ -1,6 +1,7 @@
 import {
   CA_SECRET,
   FAIL_CONFIGURATION,
+  FINDINGS_CONFIGMAP,
   IGNORE_CONFIGURATION,
   KINDS_CONFIGURATION,
   LEADER_LEASE,
@@ -177,7 +178,11 @@ export const controllerRbac = {
       rule("batch", ["cronjobs", "jobs"], READ),
       rule("openreports.io", ["reports"], [...READ, "create", "delete", "patch"]),
     ],
-    namespace: [],
+    namespace: [
+      // The record of what was found. Every replica shows it.
+      rule("", ["configmaps"], ["create"]),
+      rule("", ["configmaps"], [...READ, "patch"], [FINDINGS_CONFIGMAP]),
+    ],
   },
   manager: {
     cluster: [

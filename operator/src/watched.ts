@@ -1,4 +1,4 @@
-import { CA_SECRET, LABEL, MANAGED_BY, TLS_SECRET } from "@shieldx/crds";
+import { CA_SECRET, FINDINGS_CONFIGMAP, LABEL, MANAGED_BY, TLS_SECRET } from "@shieldx/crds";
 
 /** Which Leases are those of webhook replicas. */
 export function replicaLeases(namespace: string): { namespace: string; labelSelector: string } {
@@ -16,4 +16,9 @@ export function caSecret(namespace: string): { namespace: string; fieldSelector:
 /** What replicas serve: without it none can start, so that whoever keeps it must see it go. */
 export function tlsSecret(namespace: string): { namespace: string; fieldSelector: string } {
   return { namespace, fieldSelector: `metadata.name=${TLS_SECRET}` };
+}
+
+/** The record of what the audit found; no other ConfigMap is listed or watched. */
+export function findingsConfigMap(namespace: string): { namespace: string; fieldSelector: string } {
+  return { namespace, fieldSelector: `metadata.name=${FINDINGS_CONFIGMAP}` };
 }

@@ -1,6 +1,7 @@
 import {
   type Client,
   type Clock,
+  ConfigMap,
   Deployment,
   delay,
   isNotFound,
@@ -17,7 +18,7 @@ import {
   ValidatingAdmissionPolicyBinding,
   ValidatingWebhookConfiguration,
 } from "@shieldx/controller-runtime";
-import { CA_SECRET, LABEL, LEADER_LEASE, MANAGED_BY, TLS_SECRET } from "@shieldx/crds";
+import { CA_SECRET, FINDINGS_CONFIGMAP, LABEL, LEADER_LEASE, MANAGED_BY, TLS_SECRET } from "@shieldx/crds";
 
 const WEBHOOK_LEASES = `${LABEL.component}=webhooks,${LABEL.partOf}=shieldx`;
 /** What enforces, in the order it goes: a binding before the policy it names. */
@@ -48,9 +49,9 @@ export class UninstallError extends Error {
 
 /**
  * Removes what the operator made outside its release: webhook configurations, admission policies, bindings, then the
- * Secrets and Leases. Works without an operator; one that runs is scaled down first, or it would put everything back.
- * The webhook's replicas are stopped once nothing calls them, while they still have the right to take their Leases away.
- * Policies and exceptions stay: they belong to people. Returns the names of what it removed.
+ * Secrets, the record of findings and Leases. Works without an operator; one that runs is scaled down first, or it would
+ * put everything back. The webhook's replicas are stopped once nothing calls them, while they still have the right to
+ * take their Leases away. Policies and exceptions stay: they belong to people. Returns the names of what it removed.
  * @throws UninstallError
  */
 export async function uninstall(parts: UninstallParts): Promise<string[]> {
@@ -128,13 +129,14 @@ async function stop(parts: UninstallParts, component: "operator" | "webhooks"): 
   }
 }
 
-/** Keys, certificates and Leases: nobody needs them once nothing calls the webhook. */
+/** Keys, certificates, what was found, and Leases: nobody needs them once nothing calls the webhook. */
 async function removeState(parts: UninstallParts): Promise<string[]> {
   const { client, namespace, signal } = parts;
   const leases = await client.list(Lease, { namespace, labelSelector: WEBHOOK_LEASES, signal });
   const targets: (readonly [ResourceType, string])[] = [
     [Secret, CA_SECRET],
     [Secret, TLS_SECRET],
+    [ConfigMap, FINDINGS_CONFIGMAP],
     [Lease, LEADER_LEASE],
     ...leases.items.map((lease) => [Lease, lease.metadata.name] as const),
   ];

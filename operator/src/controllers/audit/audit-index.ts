@@ -123,6 +123,11 @@ export class AuditIndex {
     return all - (this.#namespaces.get("")?.policies.get(policy)?.objects ?? 0);
   }
 
+  /** Of all that offends, oldest judgement first. */
+  keys(): Iterable<string> {
+    return this.#offending.keys();
+  }
+
   get(key: string): Offending | undefined {
     return this.#offending.get(key);
   }

@@ -10,18 +10,22 @@ export interface AuditedObject {
   readonly uid: string;
   /** uid of the controller owner reference, when there is one. */
   readonly controllerUid: string | undefined;
+  /** Its `Kind/name`, for who is to be told of an owner that is not judged itself. */
+  readonly controller?: string;
 }
 
 /** What findings and reports need to name an object by. */
 export function auditedObject(object: KubeObject): AuditedObject {
   const { name, namespace = "", uid = "", ownerReferences = [] } = object.metadata;
+  const controller = ownerReferences.find((owner) => owner.controller === true);
   return {
     apiVersion: object.apiVersion,
     kind: object.kind,
     namespace,
     name,
     uid,
-    controllerUid: ownerReferences.find((owner) => owner.controller === true)?.uid,
+    controllerUid: controller?.uid,
+    ...(controller === undefined ? {} : { controller: `${controller.kind}/${controller.name}` }),
   };
 }
 
@@ -32,6 +36,6 @@ export function auditKey({
   namespace,
   name,
   uid,
-}: Omit<AuditedObject, "controllerUid">): string {
+}: Omit<AuditedObject, "controllerUid" | "controller">): string {
   return uid === "" ? `${apiVersion} ${kind} ${namespace}/${name}` : uid;
 }

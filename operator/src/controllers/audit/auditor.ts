@@ -16,6 +16,7 @@ import {
   isTransient,
 } from "@shieldx/policy-engine";
 import type { OperatorContext } from "../../context.ts";
+import type { FindingsWriter } from "../../findings/findings-writer.ts";
 import { asPolicy, type ShieldPolicyObject } from "../../kinds.ts";
 import { auditSubject } from "../../obstacles.ts";
 import type { AuditIndex } from "./audit-index.ts";
@@ -45,6 +46,8 @@ export interface AuditorOptions {
   readonly index: AuditIndex;
   /** Of statuses; the reports' writer has its own limit. */
   readonly writesPerSecond: number;
+  /** Keeps the record that the page shows. */
+  readonly findings?: FindingsWriter | undefined;
   readonly logger: Logger;
   /** Longest time one slice keeps the event loop. */
   readonly sliceMs?: number;
@@ -342,7 +345,7 @@ export class Auditor {
   }
 
   async #flush(signal: AbortSignal): Promise<void> {
-    const { operator, sources, reports } = this.#options;
+    const { operator, sources, reports, findings } = this.#options;
     const compiling = this.#compiling;
     if (this.#isPassRunning && this.#calls.size === 0 && !this.#isFinding) {
       this.#isPassRunning = false;
@@ -354,6 +357,7 @@ export class Auditor {
     // Until the first time it is all there is, nobody is told that an exception is not needed.
     if (operator.exceptionUses.isAudited || this.#knowsExceptions)
       operator.exceptionUses.audited(this.#index.exceptions, exceptions);
+    if (namespaces.length > 0) findings?.markChanged();
     this.#statuses.changed(policies);
     const news = reports?.assign(this.#index, namespaces);
     if (news !== undefined) {
@@ -367,6 +371,7 @@ export class Auditor {
       await this.#statuses.write(sources.policies(), (name) => this.#statusOf(name, compiling), signal);
     } finally {
       await reports?.sync(this.#index, signal);
+      await findings?.sync(this.#index, signal);
     }
   }
 

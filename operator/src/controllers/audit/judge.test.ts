@@ -125,6 +125,7 @@ describe("judgeObject", () => {
       namespace: "ns",
       name: "bad",
       controllerUid: "uid-rs",
+      controller: "ReplicaSet/rs",
     });
   });
 

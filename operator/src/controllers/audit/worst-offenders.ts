@@ -27,11 +27,15 @@ export function worstOffenders(
   count: number,
 ): Offender[] {
   const findings = findingsBy(policy);
+  const find = (uid: string): Offending | undefined => {
+    const owner = offending.get(uid);
+    return owner === undefined || findings(owner.breaks) === 0 ? undefined : owner;
+  };
   const dependants = new Map<string, number>();
   const roots: Offending[] = [];
   for (const item of offending.values()) {
     if (findings(item.breaks) === 0) continue;
-    const root = rootOf(item, offending, findings);
+    const root = topmost(item, find).key;
     if (root === item.key) roots.push(item);
     else dependants.set(root, (dependants.get(root) ?? 0) + 1);
   }
@@ -46,20 +50,17 @@ export function worstOffenders(
   }));
 }
 
-function rootOf(
-  item: Offending,
-  offending: ReadonlyMap<string, Offending>,
-  findings: (breaks: Breaks) => number,
-): string {
+/** The topmost of an object and its controllers that `find` knows, by uid. */
+export function topmost(item: Offending, find: (uid: string) => Offending | undefined): Offending {
   let current = item;
   // Owner references can be edited into a circle; nothing real is deeper than CronJob, Job, Pod.
   for (let depth = 0; depth < 8; depth++) {
     const { controllerUid } = current.object;
-    const owner = controllerUid === undefined ? undefined : offending.get(controllerUid);
-    if (owner === undefined || owner.key === item.key || findings(owner.breaks) === 0) return current.key;
+    const owner = controllerUid === undefined ? undefined : find(controllerUid);
+    if (owner === undefined || owner.key === item.key) return current;
     current = owner;
   }
-  return item.key;
+  return item;
 }
 
 function nameOf({ object }: Offending): string {
