@@ -67,6 +67,7 @@ bench-runtime: $(STAMP) ## the controller runtime against its peers; QUICK=1, RU
 lint: $(STAMP) ## format, lint, types, import direction
 	$(NODE) node_modules/@biomejs/biome/bin/biome check .
 	$(NODE) node_modules/typescript/bin/tsc -p .
+	$(NODE) node_modules/typescript/bin/tsc -p operator/src/page/browser
 	$(NODE) scripts/check-imports.ts
 
 .PHONY: format

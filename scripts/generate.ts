@@ -11,6 +11,7 @@ import { stringify } from "yaml";
 import { argocdSettings } from "./argocd-settings.ts";
 import { dashboardFiles } from "./dashboards/index.ts";
 import { libraryInChart } from "./library-in-chart.ts";
+import { pageAssets } from "./page-assets.ts";
 import { cliPage } from "./reference/cli.ts";
 import { conformancePage } from "./reference/conformance.ts";
 import { lintPage } from "./reference/lint.ts";
@@ -44,6 +45,7 @@ files.set("docs/reference/policies.md", policiesPage());
 files.set("docs/reference/values.md", valuesPage());
 for (const [path, text] of libraryInChart()) files.set(path, text);
 files.set(...argocdSettings());
+files.set(...(await pageAssets()));
 
 let stale = 0;
 for (const [path, text] of files) {

@@ -16,6 +16,7 @@ describe("parseFlags", () => {
       auditReports: 1000,
       auditReportsPerNamespace: 100,
       auditWritesPerSecond: 10,
+      page: true,
     });
   });
 
@@ -56,6 +57,7 @@ describe("parseFlags", () => {
     [["--log-level=loud"], /loud/],
     [["--metrics-bind-address=nowhere"], /host:port/],
     [["--leader-elect=maybe"], /true or false/],
+    [["--page=perhaps"], /--page=perhaps: must be true or false/],
     [["--audit-reports=-1"], /audit-reports/],
     [["--audit-writes-per-second=0"], /1 or more/],
     [["--exception-unused-after=0s"], /exception-unused-after "0s"/],

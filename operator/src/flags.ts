@@ -16,6 +16,8 @@ export interface OperatorFlags {
   readonly auditReports: number;
   readonly auditReportsPerNamespace: number;
   readonly auditWritesPerSecond: number;
+  /** Whether the page is served beside the metrics. */
+  readonly page: boolean;
   /** undefined: as the operator has it by itself. */
   readonly unusedAfterMs: number | undefined;
   /** The Rego compiler's module; undefined: beside the program. */
@@ -39,6 +41,7 @@ export const USAGE = `shieldx operator: keeps ShieldX's policies enforced
   --metrics-bind-address ADDR    HTTPS metrics, host:port (default 0.0.0.0:8443, "0" switches it off)
   --health-bind-address ADDR     /healthz and /readyz, host:port (default 0.0.0.0:8081, "0" switches it off)
   --leader-elect[=true|false]    work only while holding the Lease (default true)
+  --page[=true|false]            serve the page at /page of the metrics' address (default true)
   --audit-reports N              most openreports.io Reports of objects to keep, and of namespaces with more
                                  (default 1000, 0 switches them off)
   --audit-reports-per-namespace N
@@ -77,6 +80,7 @@ export function parseFlags(argv: readonly string[]): OperatorFlags | "help" {
     ),
     healthBindAddress: bindAddress("--health-bind-address", values["health-bind-address"] ?? "0.0.0.0:8081"),
     leaderElect: isTrue("--leader-elect", values["leader-elect"] ?? "true"),
+    page: isTrue("--page", values.page ?? "true"),
     auditReports: wholeNumber("--audit-reports", values["audit-reports"] ?? "1000"),
     auditReportsPerNamespace: wholeNumber(
       "--audit-reports-per-namespace",
@@ -90,8 +94,8 @@ export function parseFlags(argv: readonly string[]): OperatorFlags | "help" {
 }
 
 function parse(argv: readonly string[]) {
-  // A bare --leader-elect means true, as with Go's flags.
-  const args = argv.map((arg) => (arg === "--leader-elect" ? "--leader-elect=true" : arg));
+  // A bare --leader-elect or --page means true, as with Go's flags.
+  const args = argv.map((arg) => (arg === "--leader-elect" || arg === "--page" ? `${arg}=true` : arg));
   try {
     const text = { type: "string" } as const;
     return parseArgs({
@@ -111,6 +115,7 @@ function parse(argv: readonly string[]) {
         "audit-reports": text,
         "audit-reports-per-namespace": text,
         "audit-writes-per-second": text,
+        page: text,
         "exception-unused-after": text,
         "rego-compiler": text,
         "rego-plans": text,

@@ -116,6 +116,7 @@ async function runOperator(flags: OperatorFlags, signal: AbortSignal): Promise<n
       auditReports: flags.auditReports,
       auditReportsPerNamespace: flags.auditReportsPerNamespace,
       auditWritesPerSecond: flags.auditWritesPerSecond,
+      servesPage: flags.page,
       ...(flags.unusedAfterMs === undefined ? {} : { unusedAfterMs: flags.unusedAfterMs }),
       rego,
     });

@@ -36,6 +36,8 @@ import type { WebhookAddress } from "./controllers/webhook-configuration/decide.
 import { mutationsController } from "./controllers/webhook-configuration/mutations-controller.ts";
 import { Departures } from "./departures.ts";
 import { ExceptionUses } from "./exception-uses.ts";
+import { FindingsWriter } from "./findings/findings-writer.ts";
+import { type StoredFindings, storedFindings } from "./findings/stored-findings.ts";
 import { registerFleetMetrics } from "./fleet-metrics.ts";
 import {
   asPolicy,
@@ -48,6 +50,7 @@ import {
 } from "./kinds.ts";
 import { createMetrics } from "./metrics.ts";
 import { Obstacles } from "./obstacles.ts";
+import { pageHandlers } from "./page/page.ts";
 import { PolicyWorld } from "./policy-world.ts";
 import { RolloutReports } from "./rollout-reports.ts";
 import { VersionsBefore } from "./versions-before.ts";
@@ -72,6 +75,8 @@ export interface OperatorParts {
   readonly auditReportsPerNamespace?: number | undefined;
   /** Statuses, and Reports, that the audit writes a second, each. Default 10. */
   readonly auditWritesPerSecond?: number | undefined;
+  /** Whether the page is served beside the metrics. Default: yes. */
+  readonly servesPage?: boolean;
   readonly rego: RegoPolicies;
   /** How long nothing needs an exception before it counts as unused. Default: a week. */
   readonly unusedAfterMs?: number;
@@ -90,6 +95,7 @@ export function buildOperator(parts: OperatorParts): OperatorContext {
   const exceptions = manager.informer(ShieldExceptionType, {});
   const namespaces = manager.informer(Namespace, {});
   const leases = manager.informer(Lease, replicaLeases(namespace));
+  const findings = storedFindings(manager, namespace);
   const world = new PolicyWorld({
     sources: {
       policies: allPolicies,
@@ -139,10 +145,25 @@ export function buildOperator(parts: OperatorParts): OperatorContext {
     isCurrent: (replica) => world.isCurrent(replica),
     now: () => clock.now(),
   });
-  const auditor = buildAuditor(parts, operator, {
+  const sources = {
     policies: allPolicies,
-    namespace: (name) => namespaces.store.get(name),
-  });
+    namespace: (name: string) => namespaces.store.get(name),
+  };
+  const auditor = buildAuditor(parts, operator, sources, findings);
+  if (parts.servesPage !== false) {
+    const handlers = pageHandlers({
+      clock,
+      sources: () =>
+        policies.hasSynced && exceptions.hasSynced && findings.hasSynced()
+          ? {
+              policies: policies.store.list(),
+              exceptions: exceptions.store.list(),
+              findings: findings.current(),
+            }
+          : undefined,
+    });
+    for (const [path, handler] of handlers) manager.addExtraHandler(path, handler);
+  }
 
   // The world first: the controllers' own handlers, added below, run after these and then see it current.
   const changed = (): void => {
@@ -238,8 +259,9 @@ function buildAuditor(
   parts: OperatorParts,
   operator: OperatorContext,
   sources: ConstructorParameters<typeof Auditor>[0]["sources"],
+  stored: StoredFindings,
 ): Auditor {
-  const { manager, logger, clock, auditReports } = parts;
+  const { manager, logger, clock, auditReports, namespace } = parts;
   const { auditReportsPerNamespace = 100, auditWritesPerSecond: writesPerSecond = 10 } = parts;
   // Like the controllers', its writes must not begin once the Lease may have lapsed.
   const client = guardClient(manager.client, manager.leadershipGuard);
@@ -250,6 +272,13 @@ function buildAuditor(
     logger,
     writesPerSecond,
     index: new AuditIndex({ mostDetailed: auditReports }),
+    findings: new FindingsWriter({
+      client,
+      namespace,
+      stored: stored.current,
+      clock,
+      obstacles: operator.obstacles,
+    }),
     reports:
       auditReports === 0
         ? undefined

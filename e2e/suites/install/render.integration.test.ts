@@ -134,6 +134,21 @@ describe("the chart shieldx", () => {
     named(withAgents, "Namespace", "shieldx-agents");
   });
 
+  it("serves the page to who is bound to one role, or not at all", async () => {
+    const argsOf = (objects: readonly Rendered[]): string[] =>
+      named(objects, "Deployment", "shieldx-operator").spec.template.spec.containers[0].args;
+    const served = await render();
+    expect(argsOf(served)).toContain("--page=true");
+    expect(named(served, "ClusterRole", "shieldx-page-reader")).toMatchObject({
+      rules: [{ nonResourceURLs: ["/page/data"], verbs: ["get"] }],
+    });
+    const bound = served.filter(({ roleRef }) => roleRef?.name === "shieldx-page-reader");
+    expect(bound).toEqual([]);
+    const off = await render({ "page.enabled": "false" });
+    expect(argsOf(off)).toContain("--page=false");
+    expect(JSON.stringify(off)).not.toContain("page-reader");
+  });
+
   it("writes its own namespace with Pod Security labels when asked", async () => {
     const { metadata } = named(await render({ "namespace.create": "true" }), "Namespace", "shieldx-system");
     expect(metadata.labels).toMatchObject({ "pod-security.kubernetes.io/enforce": "restricted" });
