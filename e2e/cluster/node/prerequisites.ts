@@ -31,6 +31,7 @@ export const prerequisites: readonly Prerequisite[] = [
 export const suitePrerequisites: readonly Prerequisite[] = [
   { needs: "prometheus", debianPackage: "prometheus" },
   { needs: "promtool", debianPackage: "prometheus" },
+  { needs: "chromium", debianPackage: "chromium" },
 ];
 
 /** Throws `PREREQUISITE`: what is missing and the command that installs it. Installs it first where `shouldInstall()`. */
