@@ -130,6 +130,40 @@ export const admission: Dashboard = {
       ],
     },
     {
+      title: "Signed images",
+      panels: [
+        stat(
+          "Not found out",
+          "Share of questions about images to which no registry answered in time; failurePolicy decides about those.",
+          "percentunit",
+          {
+            expr: `(sum(rate(shieldx_admission_image_seconds_count{${chosen}, result="unknown"}[${rate}])) or vector(0)) / sum(rate(shieldx_admission_image_seconds_count{${chosen}}[${rate}]))`,
+          },
+          { bad: { warn: 0.01, alarm: 0.1 } },
+        ),
+        graph(
+          "Images",
+          "Images asked about per second, by what came of it; kept: known from before.",
+          "ops",
+          {
+            expr: `sum by (result) (rate(shieldx_admission_image_seconds_count{${chosen}}[${rate}]))`,
+            legend: "{{result}}",
+          },
+          { width: 10, stacked: true },
+        ),
+        graph(
+          "Time",
+          "How long finding out who signed an image took, 99th percentile by what came of it.",
+          "s",
+          {
+            expr: quantile(0.99, "shieldx_admission_image_seconds", "result"),
+            legend: "{{result}}",
+          },
+          { width: 10 },
+        ),
+      ],
+    },
+    {
       title: "Policy set",
       panels: [
         table(

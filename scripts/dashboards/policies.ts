@@ -1,4 +1,4 @@
-import { chosen, type Dashboard, graph, rate, stat, table } from "./grafana.ts";
+import { chosen, type Dashboard, graph, quantile, rate, stat, table } from "./grafana.ts";
 
 const webhooks = 'namespace=~"$namespace", job="shieldx-webhooks"';
 
@@ -104,6 +104,41 @@ export const policies: Dashboard = {
       ],
     },
     {
+      title: "Rollouts",
+      panels: [
+        table(
+          "Under way",
+          "Versions that go in by stages: the share of namespaces in which each acts, and its stage.",
+          "short",
+          { expr: `max by (policy, stage) (shieldx_rollout_percent{${chosen}})` },
+          { width: 8 },
+        ),
+        graph(
+          "Judged",
+          "Requests that versions in a stage were held against, per second, by what came of it and whether they acted.",
+          "ops",
+          {
+            expr: `sum by (policy, outcome, acted) (rate(shieldx_rollout_judged_total{${webhooks}}[${rate}]))`,
+            legend: "{{policy}} {{outcome}} (acted: {{acted}})",
+          },
+          { stacked: true },
+        ),
+        graph("Taken back", "Versions that were taken back within an hour, by reason.", "short", {
+          expr: `sum by (reason) (increase(shieldx_rollout_rollbacks_total{${chosen}}[1h]))`,
+          legend: "{{reason}}",
+        }),
+        graph(
+          "Shadows left out",
+          "Requests that no version in a stage was held against, because too many waited, per second.",
+          "ops",
+          {
+            expr: `sum by (pod) (rate(shieldx_rollout_shadows_skipped_total{${webhooks}}[${rate}]))`,
+            legend: "{{pod}}",
+          },
+        ),
+      ],
+    },
+    {
       title: "Background audit",
       panels: [
         graph("Waiting", "Objects the audit still has to judge.", "short", {
@@ -131,6 +166,31 @@ export const policies: Dashboard = {
             { expr: `max(shieldx_audit_reports{${chosen}})`, legend: "held" },
             { expr: `max(shieldx_audit_reports_omitted{${chosen}})`, legend: "left out" },
           ],
+        ),
+      ],
+    },
+    {
+      title: "Images of what exists",
+      panels: [
+        graph(
+          "Found out",
+          "Images of existing objects looked up per second, by what came of it; kept: known from before.",
+          "ops",
+          {
+            expr: `sum by (result) (rate(shieldx_audit_image_seconds_count{${chosen}}[${rate}]))`,
+            legend: "{{result}}",
+          },
+          { width: 12, stacked: true },
+        ),
+        graph(
+          "Time",
+          "How long finding out who signed an image took, 99th percentile by what came of it.",
+          "s",
+          {
+            expr: quantile(0.99, "shieldx_audit_image_seconds", "result"),
+            legend: "{{result}}",
+          },
+          { width: 12 },
         ),
       ],
     },

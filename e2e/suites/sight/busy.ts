@@ -1,5 +1,6 @@
 // A busy cluster: policies of every kind at work, refusals, exceptions, tampering, bad requests. What the processes say
 // meanwhile, in metrics, logs, traces and Events, is what the suite looks at.
+import { generateKeyPairSync } from "node:crypto";
 import { connect } from "node:tls";
 import type { Client } from "@shieldx/controller-runtime";
 import type { Cluster } from "../../cluster/index.ts";
@@ -8,6 +9,7 @@ import type { ShieldxOnHost } from "../../shieldx/host.ts";
 import { mustKubectl } from "../../shieldx/kubectl.ts";
 import {
   apply,
+  celPolicy,
   enforce,
   type Manifest,
   podSecurityPolicy,
@@ -94,6 +96,8 @@ export async function makeBusy(
   await mustKubectl(cluster, ["scale", "deployment", "web", "--replicas=2"]);
   const resumed = '--patch={"spec":{"suspend":false}}';
   await mustKubectl(cluster, ["patch", "job", "nightly-now", "--type=merge", resumed]);
+  await rollOut(cluster);
+  await askRegistry(cluster);
   await tamper(cluster);
   await disturb(shieldx);
   return startAdmissionLoad({
@@ -103,6 +107,56 @@ export async function makeBusy(
     bad: hostNetwork("bad"),
     refusal: 'ShieldPolicy "baseline"',
   });
+}
+
+const inNewVersions = {
+  namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": "new-versions" } },
+};
+
+/** A version that has only begun, and a request that it judges. */
+async function rollOut(cluster: Cluster): Promise<void> {
+  await mustKubectl(cluster, ["create", "namespace", "new-versions"]);
+  const rules = { apiGroups: [""], apiVersions: ["v1"], operations: ["CREATE"], resources: ["configmaps"] };
+  await must(
+    cluster,
+    celPolicy("new-version", {
+      matchConstraints: { ...inNewVersions, resourceRules: [rules] },
+      validations: [{ expression: "has(object.metadata.labels)", message: "needs labels" }],
+      rollout: { shadow: { duration: "1h" } },
+    }),
+  );
+  await waitFor("the first step kept", async () => {
+    type Told = { status?: { rollout?: { message?: string } } };
+    const rollout = (await read<Told>(cluster, "shieldpolicy", "new-version"))?.status?.rollout;
+    return rollout !== undefined && rollout.message === undefined;
+  });
+  await mustKubectl(cluster, ["create", "configmap", "judged", "-n", "new-versions"]);
+}
+
+/** An image of a registry that does not answer, asked about for a request and for what exists. */
+async function askRegistry(cluster: Cluster): Promise<void> {
+  const host = "127.0.0.1:1";
+  const { publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const key = publicKey.export({ type: "spki", format: "pem" }).toString();
+  await enforce(cluster, {
+    apiVersion: "shieldx.io/v1alpha1",
+    kind: "ShieldPolicy",
+    metadata: { name: "signed" },
+    spec: {
+      engine: "images",
+      matchConstraints: inNewVersions,
+      failurePolicy: "Ignore",
+      verifyImages: {
+        rules: [{ name: "ours", images: [`${host}/**`], keys: [key] }],
+        registries: [{ host, plainHTTP: true }],
+      },
+      actions: { admission: "warn", background: "audit" },
+    },
+  });
+  const template = restrictedPod("unknown", {}, "new-versions");
+  const [container] = (template.spec as { containers: readonly object[] }).containers;
+  const spec = { ...(template.spec as object), containers: [{ ...container, image: `${host}/shop/web:1` }] };
+  await must(cluster, { ...template, spec });
 }
 
 interface WithUid {
