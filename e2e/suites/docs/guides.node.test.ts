@@ -23,6 +23,7 @@ const order = [
   "exceptions.md",
   "tenants.md",
   "reports.md",
+  "page.md",
   "troubleshooting.md",
   "upgrade.md",
   "gitops.md",
