@@ -47,8 +47,10 @@ async function names(): Promise<string[]> {
   const enforcing =
     "validatingwebhookconfigurations,validatingadmissionpolicies,validatingadmissionpolicybindings," +
     "mutatingwebhookconfigurations,mutatingadmissionpolicies,mutatingadmissionpolicybindings";
-  const state = await kubectl(["get", "secrets,leases", "-n", namespace, "-o", "name"]);
-  return `${await kubectl(["get", enforcing, "-o", "name"])}${state}`.trim().split("\n").sort();
+  const state = await kubectl(["get", "secrets,leases,configmaps", "-n", namespace, "-o", "name"]);
+  const found = `${await kubectl(["get", enforcing, "-o", "name"])}${state}`.trim().split("\n").sort();
+  // Kubernetes puts it into every namespace.
+  return found.filter((name) => name !== "configmap/kube-root-ca.crt");
 }
 
 const ours = { "app.kubernetes.io/managed-by": "shieldx-operator" };
@@ -108,6 +110,7 @@ function inOwnNamespace(apiVersion: string, kind: string, name: string, labels: 
 }
 
 const somebodyElses = [
+  "configmap/theirs",
   "lease.coordination.k8s.io/theirs",
   "mutatingadmissionpolicy.admissionregistration.k8s.io/theirs",
   "mutatingadmissionpolicybinding.admissionregistration.k8s.io/theirs",
@@ -121,7 +124,7 @@ beforeEach(async () => {
   await kubectl(["delete", "validatingwebhookconfigurations,validatingadmissionpolicies", "--all"]);
   await kubectl(["delete", "validatingadmissionpolicybindings,mutatingwebhookconfigurations", "--all"]);
   await kubectl(["delete", "mutatingadmissionpolicies,mutatingadmissionpolicybindings", "--all"]);
-  await kubectl(["delete", "secrets,leases", "--all", "-n", namespace]);
+  await kubectl(["delete", "secrets,leases,configmaps", "--all", "-n", namespace]);
   await create(
     webhookConfiguration("shieldx-policies-fail", { labels: ours }),
     { ...webhookConfiguration("shieldx-mutations", { labels: ours }), kind: "MutatingWebhookConfiguration" },
@@ -129,12 +132,14 @@ beforeEach(async () => {
     ...mutatingPolicy("shieldx-labels", ours),
     inOwnNamespace("v1", "Secret", "shieldx-webhooks-ca"),
     inOwnNamespace("v1", "Secret", "shieldx-webhooks-tls"),
+    inOwnNamespace("v1", "ConfigMap", "shieldx-findings"),
     inOwnNamespace("coordination.k8s.io/v1", "Lease", "shieldx-operator"),
     inOwnNamespace("coordination.k8s.io/v1", "Lease", "shieldx-webhooks-of-a-dead-pod", webhooks),
     webhookConfiguration("theirs", {}),
     ...admissionPolicy("theirs", {}),
     ...mutatingPolicy("theirs", {}),
     inOwnNamespace("v1", "Secret", "theirs"),
+    inOwnNamespace("v1", "ConfigMap", "theirs"),
     inOwnNamespace("coordination.k8s.io/v1", "Lease", "theirs"),
   );
 });
