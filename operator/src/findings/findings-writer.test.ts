@@ -45,7 +45,7 @@ function setUp() {
       {
         errors: 0,
         matched: ["p"],
-        findings: [{ policy: "p", message: "no", violations: [] }],
+        findings: [{ policy: "p", result: "fail", message: "no", violations: [] }],
         exempted: [],
         exceptions: [],
       },
