@@ -1,5 +1,5 @@
 import { ManualClock, silentLogger } from "@shieldx/controller-runtime";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { ShieldPolicyObject } from "../names.ts";
 import { fakeInformer } from "./process.test-kit.ts";
 import { ServedPolicies, type ServedPoliciesParts } from "./served-policies.ts";
@@ -59,8 +59,7 @@ describe("policies that are served", () => {
     const compiling = Promise.withResolvers<Awaited<ReturnType<Compile>>>();
     const { policies, subject } = setUp(() => compiling.promise);
     policies.set(served("masks", { module: "package system.log\nmask := []" }));
-    await new Promise((done) => setTimeout(done, 10));
-    expect(subject.source).toBeDefined();
+    await vi.waitFor(() => expect(subject.source).toBeDefined(), { timeout: 20_000, interval: 1 });
     expect(subject.unservedMask).toBe("masks");
     policies.remove("masks");
     policies.set(served("bundled", { bundle: { url: "https://bundles.example/b.tar.gz" } }));

@@ -109,7 +109,8 @@ function compileOrKeep(
  * in its place, for whichever of the calls are made.
  */
 function standingIn(compiled: CompiledPolicy, before: CompiledPolicy | undefined): CompiledPolicy {
-  if (compiled.notJudged === undefined || before?.isEvaluatedHere !== true) return compiled;
+  if (compiled.notJudged === undefined) return compiled;
+  if (before?.isEvaluatedHere !== true || before.notJudged !== undefined) return compiled;
   const { uid, generation, source, background, exceptions } = compiled;
   return { ...before, uid, generation, source, background, exceptions, calledBy: "either" };
 }
