@@ -59,7 +59,11 @@ describe("a version that only the API server understands", () => {
     const set = buildPolicySet({ ...none, policies: [next] });
     expect(isRefused(set)).toBe(true);
     expect(set.policy("p")?.notJudged).toContain("laterFunction");
-    const third = buildPolicySet({ ...none, policies: [version(3, "Native", "laterStill(1)", "Webhook")], previous: set });
+    const third = buildPolicySet({
+      ...none,
+      policies: [version(3, "Native", "laterStill(1)", "Webhook")],
+      previous: set,
+    });
     expect(third.policy("p")?.notJudged).toContain("laterStill");
     const { denials } = set.evaluate(admissionRequest(podObject("x")), context);
     expect(denials).toMatchObject([
