@@ -1,6 +1,7 @@
 // What the charts render for which values, with Helm itself. That a real API server takes it is objects.integration.test.ts.
-import { GENERATED_KINDS, GENERATION_VERBS } from "@shieldx/crds";
+
 import { readFile } from "node:fs/promises";
+import { GENERATED_KINDS, GENERATION_VERBS } from "@shieldx/crds";
 import { describe, expect, it } from "vitest";
 import { type ChartName, objectsOf, type Rendered, renderChart } from "../../shieldx/chart.ts";
 import { installManifest, installManifestPath } from "../../shieldx/install-manifest.ts";
