@@ -1,4 +1,4 @@
-import { mkdir } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Cluster, openEtcd, startCluster } from "../../e2e/cluster/index.ts";
 import type { ShieldxProcess } from "../../e2e/shieldx/host.ts";
@@ -105,10 +105,17 @@ async function byShieldx(
     if (operator === undefined) throw new Error("no operator runs");
     const token = await scraperToken(cluster);
     const before = await heldInEtcd(cluster, ["openreports.io", "shieldx.io"]);
+    let isMeant = false;
+    const ended = operator.exited.then(async (code) => {
+      if (isMeant) return;
+      const log = (await readFile(operator.logFile, "utf8")).trimEnd().split("\n").slice(-5).join("\n");
+      throw new Error(`the operator ended with code ${code}:\n${log}`);
+    });
+    ended.catch(() => undefined);
     const meter = await Meter.start(cluster, operator.pid, "shieldx-operator", auditWrites);
     const began = performance.now();
     await applyAll(cluster, shieldPolicies(language, count));
-    await waitFor(
+    const counted = waitFor(
       "the audit's counts",
       async () => {
         const { items = [] } = (await read<{ items: AuditedPolicy[] }>(cluster, "shieldpolicies")) ?? {};
@@ -121,10 +128,12 @@ async function byShieldx(
       },
       within,
     );
+    await Promise.race([counted, ended]);
     const seconds = (performance.now() - began) / 1000;
-    await untilStill(operator, token);
+    await Promise.race([untilStill(operator, token), ended]);
     const all = await meter.stop();
     const etcdKiB = ((await heldInEtcd(cluster, ["openreports.io", "shieldx.io"])) - before) / 1024;
+    isMeant = true;
     await operator.stop();
     const next = await shieldx.startOperator();
     const second = await Meter.start(cluster, next.pid, "shieldx-operator", auditWrites);

@@ -40,7 +40,8 @@ export class Meter {
     this.#cpuMs = usageOf(pid).cpuMs;
     this.#serverCpuMs = usageOf(this.#server).cpuMs;
     this.#readBytes = bytesRead(pid);
-    void this.#sample();
+    // A process that ends is its owner's to tell.
+    this.#sample().catch(() => this.#sampling.abort());
   }
 
   /** @param isWrite what of the audit log's lines counts as a write */
