@@ -74,14 +74,14 @@ describe("results of an object", () => {
   });
 
   it("are within their limits and count everything, whatever is found", () => {
-    const violations = fc.array(fc.string({ unit: "binary", maxLength: 400 }), { maxLength: 30 });
+    const violations = fc.array(fc.string({ unit: "binary", maxLength: 300 }), { maxLength: 8 });
     const findings = fc.uniqueArray(
       fc.record({
         policy: fc.string({ minLength: 1, maxLength: 253 }),
         result: fc.constantFrom("fail" as const, "warn" as const),
         details: violations,
       }),
-      { selector: ({ policy }) => policy, maxLength: 60 },
+      { selector: ({ policy }) => policy, maxLength: 30 },
     );
     const limits = { results: 20, bytes: 8_192 };
     fc.assert(
@@ -95,6 +95,7 @@ describe("results of an object", () => {
         expect([fail + warn, told]).toEqual([all, all]);
         expect(reportResults([...given].reverse(), limits)).toEqual({ results, fail, warn });
       }),
+      { numRuns: 30 },
     );
   });
 });
