@@ -6,6 +6,7 @@ import { UsageError } from "./errors.ts";
 import { runExceptions } from "./exceptions/command.ts";
 import { paint, type Terminal } from "./output/terminal.ts";
 import { runPolicyCheck } from "./policy/command.ts";
+import { METHOD, runPolicyBench } from "./policy-bench/command.ts";
 import { runPolicyExplain } from "./policy-explain/command.ts";
 import { runPolicyImport } from "./policy-import/command.ts";
 import { runPolicyLint } from "./policy-lint/command.ts";
@@ -103,6 +104,11 @@ Exit codes: 0 fine; 1 a policy refuses, a test fails, ShieldX needs attention or
       collect,
       [],
     )
+    .option(
+      "-n, --namespace <name>",
+      "where objects go that name no namespace, as with kubectl apply -n",
+      "default",
+    )
     .addOption(regoCompiler())
     .option("--kubernetes-version <1.N>", "what a policy's version `latest` means", "1.37")
     .addOption(
@@ -193,7 +199,7 @@ Exit codes: 0 fine; 1 a policy refuses, a test fails, ShieldX needs attention or
   policy
     .command("import")
     .description(
-      "Make ShieldPolicies of ValidatingAdmissionPolicies and MutatingAdmissionPolicies with their bindings, Kyverno's ValidatingPolicies and MutatingPolicies, Gatekeeper's templates with their constraints, and OPA bundles (.tar.gz). What does not carry over is named, field by field, on standard error.",
+      "Make ShieldPolicies of ValidatingAdmissionPolicies and MutatingAdmissionPolicies with their bindings, Kyverno's ValidatingPolicies, MutatingPolicies and ImageValidatingPolicies, Gatekeeper's templates with their constraints, and OPA bundles (.tar.gz). What does not carry over is named, field by field, on standard error.",
     )
     .argument("<files...>", "policies of others: files, folders, bundles, or - for standard input")
     .option("--output <folder>", "write a file for each policy there (default: all to standard output)")
@@ -282,6 +288,7 @@ Exit codes: 0 fine; 1 a policy refuses, a test fails, ShieldX needs attention or
         .default("table"),
     )
     .action(async (records, options) => done(await runPolicyReplay(records, options, terminal)));
+  addBench(policy, terminal, done);
   addRollout(policy, terminal, done);
 
   connectionOptions(program.command("debug").description("Find out what is wrong.").command("bundle"))
@@ -309,6 +316,40 @@ Exit codes: 0 fine; 1 a policy refuses, a test fails, ShieldX needs attention or
       done(0);
     });
   return program;
+}
+
+function addBench(policy: Command, terminal: Terminal, done: (code: number) => void): void {
+  policy
+    .command("bench")
+    .description(
+      "What policies cost on given requests: time on this machine, and what expressions and queries spend, which is the same on any. Needs no cluster.",
+    )
+    .requiredOption(
+      "-f, --file <path>",
+      "objects, recorded AdmissionReviews or the API server's audit log: file, folder, or - for standard input; repeat for more",
+      collect,
+      [],
+    )
+    .requiredOption(
+      "--policies <path>",
+      "ShieldPolicies, and what they look at: file or folder; repeat for more",
+      collect,
+      [],
+    )
+    .option("--policy <name>", "only this policy; repeat for more", collect, [])
+    .option("--rounds <number>", "how often each request is judged while time is taken", "200")
+    .option("--seconds <number>", "after which a policy is judged no more, however many rounds are left", "5")
+    .option(
+      "--max-cost <units>",
+      "exit 1 where one request costs a policy more: units of CEL, or of work in Rego",
+    )
+    .addOption(regoCompiler())
+    .option("--kubernetes-version <1.N>", "what a policy's version `latest` means", "1.37")
+    .addOption(
+      new Option("-o, --output <format>", "how to print").choices(["table", "json"]).default("table"),
+    )
+    .addHelpText("after", `\n${METHOD}`)
+    .action(async (options) => done(await runPolicyBench(options, terminal)));
 }
 
 const rolloutVerbs = {

@@ -1,9 +1,9 @@
 import type { ShieldPolicy } from "@shieldx/crds";
 import {
   type PolicySetProblem,
-  type ReplayedSet,
   type ReplayReport,
   replayRequests,
+  type SetInFiles,
 } from "@shieldx/policy-engine";
 import { type ConnectionOptions, withClient } from "../connect.ts";
 import { UsageError } from "../errors.ts";
@@ -124,7 +124,7 @@ function namespaceNamed(object: unknown): string | undefined {
 async function sideBefore(
   options: PolicyReplayOptions,
   known: readonly unknown[],
-): Promise<{ set: ReplayedSet; minor?: number }> {
+): Promise<{ set: SetInFiles; minor?: number }> {
   if (options.cluster !== true) return { set: await sideInFiles(options.old, known, options.regoCompiler) };
   const { policies, exceptions, parameters, resources, minor } = await withClient(options, (client) =>
     readFromCluster(client, []),
@@ -137,7 +137,7 @@ async function sideInFiles(
   paths: readonly string[],
   known: readonly unknown[],
   regoCompiler: string | undefined,
-): Promise<ReplayedSet> {
+): Promise<SetInFiles> {
   const { policies, exceptions, parameters } = await loadPolicies(paths);
   // What is beside the policies is meant for them: of two objects of one name it counts.
   return {

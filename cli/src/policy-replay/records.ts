@@ -37,7 +37,8 @@ export async function readRecords(paths: readonly string[]): Promise<Records> {
   return { requests, passedOver };
 }
 
-async function manifestsIn(path: string): Promise<Manifest[]> {
+/** A JSON object a line, or YAML. */
+export async function manifestsIn(path: string): Promise<Manifest[]> {
   if (path !== "-" && !jsonLines.test(path)) return await readManifests([path]);
   return linesOf(path === "-" ? await standardInput() : await textOf(path), path === "-" ? "<stdin>" : path);
 }
@@ -98,7 +99,7 @@ function parsedLine(written: string, file: string, line: number): Manifest["obje
 }
 
 /** The reason where it is passed over. */
-function requestIn(manifest: Manifest): AdmissionRequestLike | string {
+export function requestIn(manifest: Manifest): AdmissionRequestLike | string {
   if (isReview(manifest)) return requestOfReview(manifest);
   if (isAuditEvent(manifest)) return requestOfEvent(manifest.object);
   const { file, line, object } = manifest;

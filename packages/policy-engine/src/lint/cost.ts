@@ -1,16 +1,12 @@
 /** Whether a policy comes near what the API server lets it spend, told by its own cases with longer lists. */
 import { effectiveFailurePolicy, type ShieldPolicySpec } from "@shieldx/crds";
 import { compileCelRules, PER_CALL_COST_LIMIT, RULES_COST_BUDGET } from "../cel/admission/index.ts";
-import { isJsonObject } from "../pod-security/shape-reader.ts";
+import { LONG_LIST, withLongLists } from "../long-lists.ts";
 import { requestOf } from "../policy-tests/request.ts";
 import { finding, type LintFinding } from "./rules.ts";
 
 /** What is near to the budget of all expressions: a quarter. */
 const share = 4;
-/** As many items as a long list of containers, volumes or rules has. */
-const longList = 30;
-/** More values than an object has that etcd takes; growing stops there. */
-const mostValues = 100_000;
 
 export function costFindings(spec: ShieldPolicySpec): LintFinding[] {
   if ((spec.validations ?? []).length === 0) return [];
@@ -21,8 +17,8 @@ export function costFindings(spec: ShieldPolicySpec): LintFinding[] {
     const { request, context } = asked;
     const question = {
       request,
-      object: grown(request.object),
-      oldObject: grown(request.oldObject),
+      object: withLongLists(request.object),
+      oldObject: withLongLists(request.oldObject),
       namespaceObject: context.namespaceObject,
     };
     const outcome = rules.evaluate(question, {
@@ -36,7 +32,7 @@ export function costFindings(spec: ShieldPolicySpec): LintFinding[] {
     finding(
       "costly-expression",
       "spec.validations",
-      `the object of spec.tests[${index}] with lists of ${longList} items costs an expression more than ${PER_CALL_COST_LIMIT}, or all of them more than ${RULES_COST_BUDGET / share}`,
+      `the object of spec.tests[${index}] with lists of ${LONG_LIST} items costs an expression more than ${PER_CALL_COST_LIMIT}, or all of them more than ${RULES_COST_BUDGET / share}`,
     ),
   ];
 }
@@ -44,21 +40,4 @@ export function costFindings(spec: ShieldPolicySpec): LintFinding[] {
 /** The server's two ways to say that too much was spent: by one expression, and by all. */
 function isAboutCost({ message }: { readonly message: string }): boolean {
   return message.includes("cost limit exceeded") || message.includes("running out of cost budget");
-}
-
-/** The object with each list repeated until it is long. */
-function grown(object: unknown): unknown {
-  let left = mostValues;
-  const grow = (value: unknown): unknown => {
-    left--;
-    if (Array.isArray(value)) {
-      const items = value.map(grow);
-      const long = Array.from({ length: longList }, (_, at) => items[at % items.length]);
-      if (items.length === 0 || items.length >= longList || left <= 0) return items;
-      return long;
-    }
-    if (!isJsonObject(value)) return value;
-    return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, grow(member)]));
-  };
-  return grow(object);
 }

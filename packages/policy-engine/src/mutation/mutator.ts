@@ -137,8 +137,9 @@ function fails(code: MutationFailureCode, problem: string): MutationStep {
 }
 
 function optionsOf({
-  context: { authorize },
+  context: { authorize, onSpent },
   isLate,
-}: Question): Pick<MutateOptions, "authorize" | "isLate"> {
-  return { isLate, ...(authorize === undefined ? {} : { authorize }) };
+}: Question): Pick<MutateOptions, "authorize" | "isLate" | "onCost"> {
+  const onCost = onSpent && ((units: number) => onSpent("cel", units));
+  return { isLate, onCost, ...(authorize === undefined ? {} : { authorize }) };
 }

@@ -1,13 +1,12 @@
 import { DEFAULT_NAMESPACE, type ShieldException, type ShieldPolicy } from "@shieldx/crds";
-import { typeWithoutSchema } from "../mutation/object-types.ts";
 import { buildPolicySet } from "../policy-set/build.ts";
 import { mentions } from "../policy-set/engines/cel.ts";
 import { paramReferences } from "../policy-set/params.ts";
-import type { EvaluationContext, PolicySet, PolicySetProblem } from "../policy-set/policy-set.ts";
-import type { AdmissionRequestLike } from "../policy-set/request.ts";
+import type { PolicySetProblem } from "../policy-set/policy-set.ts";
 import type { Labels } from "../policy-set/selector.ts";
 import type { Exempted, Finding, Verdict } from "../policy-set/verdict.ts";
 import type { RegoLookup } from "../rego-policies/state.ts";
+import { answersTo } from "./answers.ts";
 import { contextOf, createRequest, labelsOfNamespaces } from "./context.ts";
 import { inventoryInFiles } from "./inventory.ts";
 import { ParametersInFiles } from "./parameters.ts";
@@ -139,17 +138,6 @@ export function checkManifests(check: OfflineCheck): OfflineReport {
 
 function partition<T>(items: readonly T[], isFirst: (item: T) => boolean): [T[], T[]] {
   return [items.filter(isFirst), items.filter((item) => !isFirst(item))];
-}
-
-/** What mutations say, which come first, and what is said of the object they make. */
-function answersTo(
-  request: AdmissionRequestLike,
-  set: PolicySet,
-  context: EvaluationContext,
-): readonly [Verdict, Verdict] {
-  const mutation = set.mutate(request, { ...context, types: () => typeWithoutSchema });
-  const made = mutation.object === undefined ? request : { ...request, object: mutation.object };
-  return [mutation, set.evaluate(made, context)];
 }
 
 function findingsOf({ denials, warnings, audits }: Verdict): readonly Finding[] {

@@ -1,3 +1,13 @@
+export { requestToCreate, type SetInFiles } from "./answers.ts";
+export {
+  type BenchedPolicy,
+  type BenchFigures,
+  type BenchReport,
+  benchPolicies,
+  type PolicyBench,
+  type SpentLanguage,
+  type SpentWork,
+} from "./bench.ts";
 export {
   checkManifests,
   type LocatedFinding,
@@ -18,7 +28,6 @@ export {
   type ReplayChange,
   type ReplayedAnswer,
   type ReplayedRequest,
-  type ReplayedSet,
   type ReplayReport,
   replayRequests,
   type Said,

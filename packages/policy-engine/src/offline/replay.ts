@@ -1,31 +1,15 @@
 /** What two sets of policies make of the same recorded requests, and where they differ. */
-import { DEFAULT_NAMESPACE, type ShieldException, type ShieldPolicy } from "@shieldx/crds";
-import { typeWithoutSchema } from "../mutation/object-types.ts";
+import { DEFAULT_NAMESPACE } from "@shieldx/crds";
 import { buildPolicySet } from "../policy-set/build.ts";
-import { nameOf } from "../policy-set/exceptions.ts";
 import type { PolicySet, PolicySetProblem } from "../policy-set/policy-set.ts";
 import type { AdmissionRequestLike } from "../policy-set/request.ts";
 import type { Finding, Verdict } from "../policy-set/verdict.ts";
-import type { RegoLookup } from "../rego-policies/state.ts";
-import { contextOf, isNamespace, labelsOfNamespaces } from "./context.ts";
-import { inventoryInFiles } from "./inventory.ts";
-import { ParametersInFiles } from "./parameters.ts";
-import { type DefinedResources, definedResources } from "./resource-of.ts";
-
-/** One side: policies, and what they look at. */
-export interface ReplayedSet {
-  readonly policies: readonly ShieldPolicy[];
-  readonly exceptions: readonly ShieldException[];
-  /** Parameters, namespaces, definitions of kinds, objects that policies in Rego look at. */
-  readonly known: readonly unknown[];
-  readonly resources?: DefinedResources | undefined;
-  readonly rego?: RegoLookup | undefined;
-}
+import { answersTo, contextsInFiles, type SetInFiles } from "./answers.ts";
 
 export interface Replay {
   readonly requests: readonly AdmissionRequestLike[];
-  readonly old: ReplayedSet;
-  readonly new: ReplayedSet;
+  readonly old: SetInFiles;
+  readonly new: SetInFiles;
   /** Where ShieldX is, which no policy reaches. */
   readonly namespace?: string | undefined;
   readonly serverMinor: number;
@@ -86,36 +70,10 @@ interface Side {
   answer(request: AdmissionRequestLike): ReplayedAnswer;
 }
 
-const defaultNamespace = "default";
-
-function sideOf({ policies, exceptions, known, resources, rego }: ReplayedSet, replay: Replay): Side {
-  const { serverMinor, namespace = DEFAULT_NAMESPACE, now } = replay;
-  const set = buildPolicySet({
-    policies,
-    exceptions,
-    serverMinor,
-    neverJudged: [namespace],
-    evaluatesNative: true,
-    rego,
-  });
-  const defined = new Map([...(resources ?? []), ...definedResources(known)]);
-  const lookedAt = {
-    params: new ParametersInFiles(known, defined, defaultNamespace).lookUp,
-    inventory: inventoryInFiles(known, defined, defaultNamespace),
-  };
-  const labels = labelsOfNamespaces(known);
-  const namespaces = new Map(known.filter(isNamespace).map((object) => [nameOf(object), object]));
-  return {
-    set,
-    answer(request) {
-      const told = contextOf(request, labels, lookedAt, now);
-      const namespaceObject = namespaces.get(request.namespace ?? "") ?? told.namespaceObject;
-      const context = { ...told, namespaceObject };
-      const mutation = set.mutate(request, { ...context, types: () => typeWithoutSchema });
-      const made = mutation.object === undefined ? request : { ...request, object: mutation.object };
-      return answerOf([mutation, set.evaluate(made, context)]);
-    },
-  };
+function sideOf(side: SetInFiles, { serverMinor, namespace = DEFAULT_NAMESPACE, now }: Replay): Side {
+  const set = buildPolicySet({ ...side, serverMinor, neverJudged: [namespace], evaluatesNative: true });
+  const contextOf = contextsInFiles(side, now);
+  return { set, answer: (request) => answerOf(answersTo(request, set, contextOf(request))) };
 }
 
 function answerOf(verdicts: readonly Verdict[]): ReplayedAnswer {

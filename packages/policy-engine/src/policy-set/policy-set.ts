@@ -377,7 +377,8 @@ function listOf(policy: CompiledPolicy | undefined): readonly CompiledPolicy[] {
 
 /** As `holdPolicy` where it comes to nothing; false tells nothing. */
 function isQuicklyKept({ quick, quickRego, match }: PlanStep, question: Question): boolean {
-  if (quick === undefined && quickRego === undefined) return false;
+  if ((quick === undefined && quickRego === undefined) || question.context.onSpent !== undefined)
+    return false;
   try {
     if (question.answer(match, question.subject) !== "yes" || question.isLate()) return false;
     if (quick !== undefined) return question.once(quickRules).isKept(quick);

@@ -38,6 +38,11 @@ export interface QuestionContext {
   readonly calls?: CallsAtHand | undefined;
   /** What has been found out about images; left out, none has been asked about. */
   readonly images?: ImagesAtHand | undefined;
+  /**
+   * Told, again and again, what evaluation spends: cost of CEL in cel-go's units, units of work in Rego. No rule is then
+   * decided by a shorter way that counts nothing.
+   */
+  readonly onSpent?: ((language: "cel" | "rego", units: number) => void) | undefined;
   /** Wall clock, milliseconds since the epoch; decides which exceptions have expired. */
   readonly now: number;
 }

@@ -15,6 +15,7 @@ import {
   type GroupContext,
   type GroupOutcome,
   type NamedExpression,
+  type OnCost,
   OUT_OF_BUDGET,
 } from "./expression-group.ts";
 import { MAX_AUDIT_ANNOTATION_BYTES, PER_CALL_COST_LIMIT, RULES_COST_BUDGET } from "./limits.ts";
@@ -59,6 +60,8 @@ export interface EvaluateOptions {
   readonly params?: CelParams | undefined;
   /** In cel-go's units, for the validations with one parameter object; default what the API server allows. */
   readonly costBudget?: number;
+  /** Told what each group of expressions has cost: matchConditions, validations, messages, annotations. */
+  readonly onCost?: OnCost | undefined;
 }
 
 export function evaluateParts(
@@ -96,6 +99,7 @@ function evaluatePlain(parts: CompiledParts, values: QuestionValues, options: Ev
   const shared = sharedOf(values);
   const { activation, pending } = shared;
   shared.isLate = options.isLate;
+  shared.onCost = options.onCost;
   pending.length = 0;
   activation.restart(parts.variables, options.isLate);
   const budget = options.costBudget ?? RULES_COST_BUDGET;
@@ -115,6 +119,7 @@ class SharedContext implements GroupContext {
   readonly pending: AuthorizationCheck[] = [];
   readonly activation: GroupActivation;
   isLate: IsLate | undefined;
+  onCost: OnCost | undefined;
 
   constructor(values: QuestionValues) {
     this.values = values;
@@ -353,6 +358,7 @@ class ParamEvaluation {
       variables: this.#parts.variables,
       isLate: this.#options.isLate,
       onPending: (check) => this.#collector.pend(check),
+      onCost: this.#options.onCost,
     };
   }
 }

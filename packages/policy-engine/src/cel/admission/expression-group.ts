@@ -40,7 +40,11 @@ export interface GroupContext {
   readonly isLate: IsLate | undefined;
   /** Collects the checks whose answer is not known yet. */
   readonly onPending: (check: AuthorizationCheck) => void;
+  /** Told what a group has cost, in cel-go's units; more than the budget where that did not suffice. */
+  readonly onCost?: OnCost | undefined;
 }
+
+export type OnCost = (units: number) => void;
 
 export function evaluateGroup(
   expressions: readonly (CompiledExpression | undefined)[],
@@ -68,12 +72,15 @@ export function evaluateIn(
     const result = isLate
       ? expression && errorOf(expression, new CelDeadlineError())
       : expression && evaluateOne(expression, scope, context);
-    if (!isLate && scope.cost > budget)
+    if (!isLate && scope.cost > budget) {
+      context.onCost?.(scope.cost);
       return { results: [], isKept: false, remainingBudget: -1, isOutOfBudget: true };
+    }
     if (result === kept && results === undefined) continue;
     results ??= Array.from({ length: at }, () => kept);
     results.push(result);
   }
+  context.onCost?.(scope.cost);
   const isKept = results === undefined;
   results ??= allKept(expressions.length);
   return { results, isKept, remainingBudget: budget - scope.cost, isOutOfBudget: false };

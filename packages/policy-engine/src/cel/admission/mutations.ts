@@ -15,7 +15,13 @@ import { type Atom, deduced } from "../kubernetes/structural-schema.ts";
 import type { CelValue } from "../values.ts";
 import { valuesOf } from "./activation.ts";
 import type { CompiledExpression, IsLate } from "./expression.ts";
-import { evaluateGroup, type GroupContext, type NamedExpression, OUT_OF_BUDGET } from "./expression-group.ts";
+import {
+  evaluateGroup,
+  type GroupContext,
+  type NamedExpression,
+  type OnCost,
+  OUT_OF_BUDGET,
+} from "./expression-group.ts";
 import { RULES_COST_BUDGET } from "./limits.ts";
 import { conditionsSee, heldConditions } from "./match-conditions.ts";
 import { paramsOf, type TakesParams } from "./params.ts";
@@ -37,6 +43,8 @@ export interface MutateOptions {
   readonly isLate?: IsLate;
   /** Looked at only by a policy with a paramKind, whose mutations are made with each of them in turn; default none. */
   readonly params?: CelParams | undefined;
+  /** Told what the matchConditions, and each mutation, have cost. */
+  readonly onCost?: OnCost | undefined;
   /** Of the object, by its schema. */
   readonly type: Atom;
 }
@@ -80,7 +88,7 @@ export function evaluateMutations(
 function withParam(
   { matchConditions, variables, mutations }: CompiledCelMutations,
   question: CelQuestion & { readonly object: JsonRecord },
-  { authorize, isLate, type }: MutateOptions,
+  { authorize, isLate, type, onCost }: MutateOptions,
   params: CelValue | undefined,
 ): MutationOutcome {
   const pending: AuthorizationCheck[] = [];
@@ -91,6 +99,7 @@ function withParam(
       variables,
       isLate,
       onPending: (check) => pending.push(check),
+      onCost,
     };
   };
   const unmatched = openConditions(matchConditions, contextFor(question.object, conditionsSee));

@@ -137,8 +137,9 @@ export function quickRules(question: Question): QuickRules {
   return new QuickRules({ question: forExpressions, authorize: context.authorize, isLate });
 }
 
-function optionsOf({ context: { authorize }, isLate }: Question) {
-  return { isLate, ...(authorize === undefined ? {} : { authorize }) };
+function optionsOf({ context: { authorize, onSpent }, isLate }: Question) {
+  const onCost = onSpent && ((units: number) => onSpent("cel", units));
+  return { isLate, onCost, ...(authorize === undefined ? {} : { authorize }) };
 }
 
 function judgementOf(outcome: CelOutcome): Judgement {

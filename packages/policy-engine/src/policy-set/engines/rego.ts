@@ -156,10 +156,12 @@ const varying = ["parameters"];
 
 /** What all policies are asked with, and find out together about the request. */
 function contextOf(question: Question): RegoQuestion["context"] {
+  const { onSpent } = question.context;
   return {
     nowNs: BigInt(Math.trunc(question.context.now)) * 1_000_000n,
     isPastDeadline: question.isLate,
     shared: new SharedResults(question.forRego, varying),
+    ...(onSpent === undefined ? {} : { onWork: (units: number) => onSpent("rego", units) }),
   };
 }
 

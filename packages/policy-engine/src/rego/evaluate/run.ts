@@ -19,7 +19,8 @@ export interface World {
   readonly outer: World | undefined;
 }
 
-const defaultCostLimit = 5_000_000;
+/** Units of work that a query may spend where its context says nothing else. */
+export const DEFAULT_COST_LIMIT = 5_000_000;
 /** Calls of functions within calls. */
 export const maxCallDepth = 250;
 
@@ -61,7 +62,7 @@ export class Run implements WorkMeter {
     this.shared = this.strictErrors ? undefined : given.shared;
     this.#input = input;
     this.#given = given;
-    this.#limit = given.costLimit ?? defaultCostLimit;
+    this.#limit = given.costLimit ?? DEFAULT_COST_LIMIT;
   }
 
   /** Nothing is left of the query before. */
