@@ -134,6 +134,10 @@ function problemBefore(result: KyvernoResult, prepared: PreparedKyvernoTest): Sa
   if (policy === undefined) return noVerdict("no such policy is among those of the test: correct its name");
   const unknown = importedOf(policy, prepared.policies, prepared.imported).left[0];
   if (unknown !== undefined) return unknownKind(unknown);
+  const kind = textAt(policy, "kind") ?? "";
+  // Where such a policy carries over, only a registry can say what it decides.
+  if (kind.endsWith("ImageValidatingPolicy"))
+    return noVerdict("who signed an image only its registry tells", kind);
   if (problem !== undefined) return noVerdict(problem);
   if (test.jsonPayloads.length > 0)
     return noVerdict("policies on any JSON are not for an API server", "JSON payloads");

@@ -51,7 +51,15 @@ export function finished(drafts: readonly Draft[], objects: readonly unknown[]):
 /** As a person writes them: what it is about, what it says, what it does. */
 const fieldOrder = [
   ...["engine", "matchConstraints", "matchConditions", "paramKind", "paramRef", "variables", "validations"],
-  ...["mutations", "reinvocationPolicy", "auditAnnotations", "rego", "failurePolicy", "actions"],
+  ...[
+    "mutations",
+    "reinvocationPolicy",
+    "auditAnnotations",
+    "rego",
+    "verifyImages",
+    "failurePolicy",
+    "actions",
+  ],
 ];
 
 function inOrder(spec: Plain): Plain {

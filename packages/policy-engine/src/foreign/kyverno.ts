@@ -1,6 +1,7 @@
-/** Kyverno's policies in CEL: ValidatingPolicy, MutatingPolicy, and those of one namespace. */
+/** Kyverno's policies in CEL: ValidatingPolicy, MutatingPolicy, ImageValidatingPolicy, and those of one namespace. */
 import { type Draft, looksAtUser } from "./draft.ts";
 import { type Controllers, controllersOf, forControllers } from "./kyverno-autogen.ts";
+import { imagePolicyDrafts } from "./kyverno-images.ts";
 import { kyvernoAdvice } from "./kyverno-libraries.ts";
 import { bothSelectors } from "./narrowing.ts";
 import type { Origin } from "./origin.ts";
@@ -12,6 +13,8 @@ const kinds = [
   "NamespacedValidatingPolicy",
   "MutatingPolicy",
   "NamespacedMutatingPolicy",
+  "ImageValidatingPolicy",
+  "NamespacedImageValidatingPolicy",
 ];
 const common = ["matchConstraints", "matchConditions", "variables", "failurePolicy", "evaluation", "autogen"];
 const known = {
@@ -25,14 +28,14 @@ export const kyverno: Origin = {
 };
 
 function draftsOf(source: Source): Draft[] {
+  if (source.name.kind.endsWith("ImageValidatingPolicy")) return imageDrafts(source);
   const isMutating = source.name.kind.endsWith("MutatingPolicy");
   source.known("spec", isMutating ? known.mutating : known.validating);
   tellWhatIsNot(source);
   const spec = isMutating ? mutatingSpec(source) : validatingSpec(source);
   const controllers = controllersOf(source);
   if (source.isFaulty) return [];
-  const { namespace, name } = source.name;
-  const whole = source.name.kind.startsWith("Namespaced") ? `${namespace ?? "default"}-${name}` : name;
+  const whole = wholeName(source);
   const draft = (named: string, made: Plain): Draft => ({
     from: [source],
     names: [named, `${named}-${isMutating ? "mutating" : "validating"}`],
@@ -41,6 +44,20 @@ function draftsOf(source: Source): Draft[] {
   });
   const derived = controllers.map((each) => derivedDraft(draft, whole, spec, each, source));
   return [draft(whole, spec), ...derived.flat()];
+}
+
+/** Those of one namespace are named after it, too: ShieldPolicies are of the whole cluster. */
+function wholeName({ name: { kind, namespace, name } }: Source): string {
+  return kind.startsWith("Namespaced") ? `${namespace ?? "default"}-${name}` : name;
+}
+
+function imageDrafts(source: Source): Draft[] {
+  tellMode(source);
+  const admission = isAdmission(source) ? admissionOf(source) : "off";
+  const background = (source.flag("spec.evaluation.background.enabled") ?? true) ? "audit" : "off";
+  const { matchConstraints, failurePolicy } = commonSpec(source);
+  const common = { matchConstraints, failurePolicy, actions: { admission, background } };
+  return imagePolicyDrafts(source, wholeName(source), common);
 }
 
 function derivedDraft(
@@ -65,12 +82,18 @@ function derivedDraft(
   return [draft(`${name}-${controllers.name}`, made)];
 }
 
-function tellWhatIsNot(source: Source): void {
-  if (source.text("spec.evaluation.mode") === "JSON")
+/** Kyverno calls payloads JSON, HTTP or Envoy. */
+function tellMode(source: Source): void {
+  const mode = source.text("spec.evaluation.mode") ?? "Kubernetes";
+  if (mode !== "Kubernetes")
     source.error(
       "spec.evaluation.mode",
-      "JSON is about payloads that are no objects of a cluster: keep it in Kyverno",
+      `${mode} is about payloads that are no objects of a cluster: keep it in Kyverno`,
     );
+}
+
+function tellWhatIsNot(source: Source): void {
+  tellMode(source);
   if (source.get("spec.targetMatchConstraints") !== undefined)
     source.error(
       "spec.targetMatchConstraints",
