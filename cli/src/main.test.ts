@@ -103,6 +103,33 @@ describe("shieldctl policy check", () => {
       level: "error",
     });
   });
+  it("reads manifests as an API server does, into the namespace that is given", async () => {
+    const policy = (name: string, expression: string) => `---
+apiVersion: shieldx.io/v1alpha1
+kind: ShieldPolicy
+metadata: {name: ${name}}
+spec:
+  engine: cel
+  actions: {admission: deny}
+  matchConstraints:
+    resourceRules: [{apiGroups: [""], apiVersions: [v1], operations: [CREATE], resources: [pods]}]
+  validations: [{expression: "${expression}", message: "no"}]
+`;
+    await writeFile(
+      file("as-read.yaml"),
+      policy("no-environment", "object.spec.containers.all(c, c.?env.orValue([]).size() == 0)") +
+        policy("own-account", "has(object.spec.serviceAccountName)") +
+        policy("of-the-shop", "request.namespace == 'shop'"),
+    );
+    await writeFile(
+      file("as-charts-write.yaml"),
+      "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  serviceAccount: own\n  containers:\n    - name: a\n      image: i\n      env:\n",
+    );
+    const check = (...more: string[]) =>
+      run("policy", "check", "-f", file("as-charts-write.yaml"), "--policies", file("as-read.yaml"), ...more);
+    expect(await check("--namespace", "shop")).toMatchObject({ code: 0, stdout: "" });
+    expect((await check()).stdout).toMatch(/of-the-shop +deny/);
+  });
   it("evaluates expressions as the API server would", async () => {
     const check = (pod: string) =>
       run("policy", "check", "-f", file(pod), "--policies", file("no-host-network.yaml"));

@@ -12,6 +12,8 @@ import { loadPolicies } from "./load.ts";
 export interface PolicyCheckOptions {
   readonly file: readonly string[];
   readonly policies: readonly string[];
+  /** Where namespaced objects without a namespace will go. */
+  readonly namespace: string;
   readonly kubernetesVersion: string;
   /** The Rego compiler's module; left out: SHIELDX_REGO_COMPILER, or beside the program. */
   readonly regoCompiler?: string;
@@ -124,7 +126,12 @@ export async function runPolicyCheck(options: PolicyCheckOptions, terminal: Term
     const objects = await readManifests(options.file);
     return { ...loaded, objects, rego: await compiledRego(loaded.policies, options.regoCompiler) };
   };
-  const report = checkManifests({ ...(await read().finally(clear)), serverMinor, now: Date.now() });
+  const report = checkManifests({
+    ...(await read().finally(clear)),
+    defaultNamespace: options.namespace,
+    serverMinor,
+    now: Date.now(),
+  });
   const [problem] = report.problems;
   if (problem !== undefined)
     throw new UsageError("InvalidPolicy", `${problem.kind} "${problem.name}": ${problem.error.message}`);

@@ -4,6 +4,7 @@ import { labelsOf } from "../policy-set/match.ts";
 import type { EvaluationContext } from "../policy-set/policy-set.ts";
 import type { AdmissionRequestLike } from "../policy-set/request.ts";
 import type { Labels } from "../policy-set/selector.ts";
+import { asDecoded } from "./as-decoded.ts";
 import { type DefinedResources, namespaceOf, resourceOf } from "./resource-of.ts";
 
 /** Labels by namespace: those of the Namespaces among `objects`, and `given` ones. */
@@ -53,7 +54,7 @@ export function createRequest(
     namespace: namespaceOf(object, known, defaultNamespace),
     operation: "CREATE",
     userInfo: {},
-    object,
+    object: asDecoded(object, group),
   };
 }
 
