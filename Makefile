@@ -113,6 +113,10 @@ bench-admission: $(STAMP) ## what judging costs: against Gatekeeper, a Validatin
 bench-audit: $(STAMP) ## what auditing 100,000 Pods by 50 policies costs, against Gatekeeper; PODS, POLICIES, GATEKEEPER=0, QUICK=1
 	$(NODE) bench/audit/main.ts
 
+.PHONY: bench-images
+bench-images: $(STAMP) ## what verifying signatures of images costs, first seen and kept; IMAGES, QUICK=1
+	$(NODE) bench/images/main.ts
+
 .PHONY: bench-policy
 bench-policy: $(STAMP) ## what judging by 16, 200 and 1,000 policies costs, against Gatekeeper and ValidatingAdmissionPolicies; SIZES, PARTS, QUICK=1
 	@$(NODE) e2e/cluster/main.ts build

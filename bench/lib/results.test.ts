@@ -44,7 +44,7 @@ describe("results", () => {
   });
 });
 
-it.each(["runtime", "admission", "audit", "policy"])(
+it.each(["runtime", "admission", "audit", "policy", "images"])(
   "the README's table of %s is the one its results make",
   (benchmark) => {
     const readme = readFileSync(join(import.meta.dirname, "..", "README.md"), "utf8");
