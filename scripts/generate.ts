@@ -12,6 +12,7 @@ import { argocdSettings } from "./argocd-settings.ts";
 import { dashboardFiles } from "./dashboards/index.ts";
 import { libraryInChart } from "./library-in-chart.ts";
 import { pageAssets } from "./page-assets.ts";
+import { chartsPage } from "./reference/charts.ts";
 import { cliPage } from "./reference/cli.ts";
 import { conformancePage } from "./reference/conformance.ts";
 import { lintPage } from "./reference/lint.ts";
@@ -39,6 +40,7 @@ files.set("charts/shieldx/files/rbac/webhooks.yaml", head + stringify(webhooksRb
 
 files.set("docs/reference/lint.md", lintPage());
 files.set("docs/reference/metrics.md", metricsPage());
+files.set("docs/reference/charts.md", chartsPage());
 files.set("docs/reference/cli.md", cliPage());
 files.set("docs/reference/conformance.md", conformancePage());
 files.set("docs/reference/policies.md", policiesPage());
