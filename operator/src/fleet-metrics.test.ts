@@ -16,6 +16,7 @@ it("counts each exception once, by whether it runs and whether anything needs it
   registerFleetMetrics(registry, {
     hasSynced: () => true,
     policies: () => [],
+    tenantPolicies: () => [],
     exceptions: () => [
       exception(later),
       exception(later, "Unknown"),

@@ -1,10 +1,10 @@
 import { type KubeObject, type ResourceType, resourceType } from "@shieldx/controller-runtime";
 import {
-  type ShieldCleanup,
   asShieldPolicy,
   type NamespacedShieldPolicy,
   namespacedShieldPolicyKind,
   namespaceOfPolicy,
+  type ShieldCleanup,
   type ShieldException,
   type ShieldGenerator,
   type ShieldPolicy,

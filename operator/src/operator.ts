@@ -41,11 +41,11 @@ import { type StoredFindings, storedFindings } from "./findings/stored-findings.
 import { registerFleetMetrics } from "./fleet-metrics.ts";
 import {
   asPolicy,
+  NamespacedShieldPolicyType,
   ShieldExceptionType,
   ShieldGeneratorType,
   type ShieldPolicyObject,
   ShieldPolicyType,
-  NamespacedShieldPolicyType,
   tenantAsPolicy,
 } from "./kinds.ts";
 import { createMetrics } from "./metrics.ts";

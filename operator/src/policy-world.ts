@@ -1,4 +1,10 @@
-import { type EnforcedBy, isJudgedByStatus, type KeptPolicy, namespaceOfPolicy, versionSpecs } from "@shieldx/crds";
+import {
+  type EnforcedBy,
+  isJudgedByStatus,
+  type KeptPolicy,
+  namespaceOfPolicy,
+  versionSpecs,
+} from "@shieldx/crds";
 import {
   buildPolicySet,
   isPolicyProblem,

@@ -101,7 +101,8 @@ export function hasWildcard({
   readonly apiGroups: readonly string[];
   readonly resources: readonly string[];
 }): boolean {
-  return [...apiGroups, ...resources].some((name) => name.includes("*"));
+  // As the definition has it: a group has no wildcard but the whole name.
+  return apiGroups.includes("*") || resources.some((name) => name.includes("*"));
 }
 
 /** Groups that ShieldX is installed and brought back with: these must not wait for its webhook. */

@@ -295,13 +295,9 @@ describe("the GitHub Action", () => {
       await writeFile(join(folder, "broken.yml"), "name: x\nruns: {using: composite, steps: [{uses: 1}]}\n");
       expect((await validate("vendor.github-actions", "broken.yml")).code).not.toBe(0);
       const audit = async (...files: string[]) =>
-        await runCommand(
-          join(`${tools}`, "zizmor"),
-          ["--offline", "--format", "plain", ...files],
-          {
-            cwd: folder,
-          },
-        );
+        await runCommand(join(`${tools}`, "zizmor"), ["--offline", "--format", "plain", ...files], {
+          cwd: folder,
+        });
       const { code, stdout, stderr } = await audit("action.yml", ".github/workflows/policies.yml");
       expect(code, stdout + stderr).toBe(0);
       const injected = (await readFile(join(folder, "action.yml"), "utf8")).replace(

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { asProcess, enumerate, inProcess, type Stage, type Start } from "./enumerate.test-kit.ts";
+import { MOMENTS } from "./kill-switch.test-kit.ts";
 import {
   auditScenario,
   celScenario,
@@ -9,7 +10,6 @@ import {
   rotationScenario,
   type Scenario,
 } from "./scenarios.test-kit.ts";
-import { MOMENTS } from "./kill-switch.test-kit.ts";
 import { openStage } from "./stage.test-kit.ts";
 
 let opened: { stage: Stage; close(): Promise<void> };

@@ -4,7 +4,10 @@ import { asDecoded } from "./as-decoded.ts";
 
 describe("an object as an API server has it", () => {
   it("is without members that hold nothing, at any depth, and itself where there are none", () => {
-    const object = { metadata: { annotations: null, name: "a" }, spec: { containers: [{ env: null, name: "c" }] } };
+    const object = {
+      metadata: { annotations: null, name: "a" },
+      spec: { containers: [{ env: null, name: "c" }] },
+    };
     expect(asDecoded(object, "apps")).toEqual({
       metadata: { name: "a" },
       spec: { containers: [{ name: "c" }] },
@@ -35,6 +38,8 @@ describe("an object as an API server has it", () => {
     let deep: unknown = null;
     for (let depth = 0; depth < 5_000; depth++) deep = { deep };
     expect(asDecoded(deep, "")).toBeDefined();
-    expect(Object.keys(asDecoded(JSON.parse('{"__proto__":{"a":null}}'), "") as object)).toEqual(["__proto__"]);
+    expect(Object.keys(asDecoded(JSON.parse('{"__proto__":{"a":null}}'), "") as object)).toEqual([
+      "__proto__",
+    ]);
   });
 });

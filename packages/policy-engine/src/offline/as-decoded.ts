@@ -38,6 +38,7 @@ function decoded(value: unknown, depth: number): unknown {
 /** PodSpec.serviceAccount stands for serviceAccountName (core/v1, conversion.go). */
 function accountOf(value: Readonly<Record<string, unknown>>): string | undefined {
   const has = (key: string): boolean => Object.hasOwn(value, key) && value[key] !== "" && value[key] !== null;
-  if (!Array.isArray(value.containers) || has("serviceAccountName") || !has("serviceAccount")) return undefined;
+  if (!Array.isArray(value.containers) || has("serviceAccountName") || !has("serviceAccount"))
+    return undefined;
   return typeof value.serviceAccount === "string" ? value.serviceAccount : undefined;
 }
