@@ -44,7 +44,7 @@ function summary(recorded: Recorded): string {
   const objects = sum(Object.values(recorded).map((each) => each.objects));
   const policies = new Set(all.map(([, policy]) => policy)).size;
   const mended = [...reviews.values()].filter(({ mended }) => mended !== undefined).length;
-  return `${Object.keys(recorded).length} installations, ${objects} objects that some policy is about, ${sum(all.map(([, , count]) => count))} findings by ${policies} policies: all true. False alarms that these installations showed, in ${mended} policies, have been mended: see below.\n`;
+  return `${Object.keys(recorded).length} installations, ${objects} objects, ${sum(all.map(([, , count]) => count))} findings by ${policies} policies: all true. False alarms that these installations showed, in ${mended} policies, have been mended: see below.\n`;
 }
 
 /** As the chart's bundles are by default. */
