@@ -87,7 +87,8 @@ function alternativesOf(part: string, at: number): readonly string[] {
   return before === "" ? [plain, `**/${plain}`] : [plain, `${before}*/*${tail}`, `${before}*/**/*${tail}`];
 }
 
-/** `a/**` and `**` after it say the same as one of them, but for one part. */
+/** `**` is one part or more, and so two of them in a row are one part and `**`. */
 function withoutDoubledStars(pattern: string): string {
-  return pattern.replaceAll("/**/**", "/**");
+  const once = pattern.replace("/**/**", "/*/**");
+  return once === pattern ? pattern : withoutDoubledStars(once);
 }
