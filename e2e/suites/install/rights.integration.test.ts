@@ -217,6 +217,27 @@ describe("the roles of the chart, over everything ShieldX does", () => {
     }
   });
 
+  it("let policies of tenants be enforced and taken back", async () => {
+    const resourceRules = [
+      { apiGroups: [""], apiVersions: ["v1"], operations: ["CREATE"], resources: ["configmaps"] },
+    ];
+    const policy = {
+      apiVersion: "shieldx.io/v1alpha1",
+      kind: "NamespacedShieldPolicy",
+      metadata: { name: "small", namespace: "tenant" },
+      spec: {
+        engine: "cel",
+        matchConstraints: { resourceRules },
+        validations: [{ expression: "size(object.data) < 3" }],
+        actions: { admission: "deny" },
+      },
+    };
+    expect(await apply(cluster, policy)).toMatchObject({ allowed: true });
+    const what = ["namespacedshieldpolicy", "small", "-n", "tenant"];
+    await untilCondition(cluster, what, "Ready", "True");
+    await kubectl("delete", ...what);
+  });
+
   it("let objects of somebody else's that bear our names be looked at and left alone", async () => {
     const group = "admissionregistration.k8s.io";
     const resourceRules = [

@@ -162,7 +162,7 @@ export function rolloutController(operator: OperatorContext): ControllerDefiniti
   ): void {
     for (const { type, reason, note } of news) {
       context.events.event(policy, { type, reason, action: "RollOut", note: note.slice(0, 1000) });
-      context.logger.info({ policy: policy.metadata.name, step: status?.step }, note);
+      context.logger.info({ step: status?.step }, note);
     }
     const isTakenBack = status?.stage === "RolledBack" && policy.status?.rollout?.turn !== status.turn;
     if (isTakenBack && status.rollback !== undefined)
