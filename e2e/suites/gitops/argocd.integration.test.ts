@@ -1,5 +1,7 @@
 // ShieldX installed and kept by Argo CD: what it would show as drift, what it would prune, how healthy it says all is.
+
 import { join } from "node:path";
+import { kinds } from "@shieldx/crds";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { buildArgocd, type Cluster, startCluster } from "../../cluster/index.ts";
 import { renderChart } from "../../shieldx/chart.ts";
@@ -224,7 +226,8 @@ describe.each(["annotation", "label"])("tracking by %s", (method) => {
     } finally {
       chart = whole;
     }
-    expect(await names("crds", "-l", "app.kubernetes.io/part-of=shieldx")).toHaveLength(3);
+    // Ours, and that of Reports.
+    expect(await names("crds", "-l", "app.kubernetes.io/part-of=shieldx")).toHaveLength(kinds.length + 1);
     expect(await names("shieldpolicies")).toHaveLength(2);
   });
 });
