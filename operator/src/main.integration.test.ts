@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
+import { kinds } from "@shieldx/crds";
 import { type Cluster, startCluster, waitFor } from "@shieldx/e2e/cluster";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { operatorRbac } from "./rbac.ts";
@@ -107,7 +108,7 @@ describe("the operator's process on a real control plane", () => {
     await says("ShieldPolicy (shieldpolicies.shieldx.io) is not installed");
     expect(await operator.health("/readyz")).toBe(503);
 
-    for (const file of ["shieldpolicies", "namespacedshieldpolicies", "shieldexceptions"]) {
+    for (const { plural: file } of kinds) {
       await apply(await readFile(new URL(`../../crds/generated/${file}.yaml`, import.meta.url), "utf8"));
     }
     await waitFor("ready", async () => (await operator.health("/readyz")) === 200, { timeoutMs: 60_000 });
