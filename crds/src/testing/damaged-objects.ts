@@ -151,11 +151,17 @@ function places(value: Json, into: Place[] = []): Place[] {
     });
   } else if (typeof value === "object" && value !== null) {
     for (const [key, child] of Object.entries(value)) {
+      // A template is the API server's to check once it is written; of its empty members the parser keeps none.
+      if (isTemplate(key, child)) continue;
       into.push({ holder: value, key, value: child });
       places(child, into);
     }
   }
   return into;
+}
+
+function isTemplate(key: string, value: Json): boolean {
+  return key === "object" && typeof value === "object" && value !== null && "apiVersion" in value;
 }
 
 function put(holder: { [key: string]: Json } | Json[], key: string | number, value: Json): void {
