@@ -1,21 +1,6 @@
-import { type ResourceType, resourceType } from "@shieldx/controller-runtime";
-import {
-  type KindDefinition,
-  namespacedShieldPolicyKind,
-  shieldExceptionKind,
-  shieldPolicyKind,
-} from "@shieldx/crds";
+import { definedType, type ResourceType } from "@shieldx/controller-runtime";
+import { namespacedShieldPolicyKind, shieldExceptionKind, shieldPolicyKind } from "@shieldx/crds";
 
-export const ShieldPolicyType: ResourceType = typeOf(shieldPolicyKind);
-export const NamespacedShieldPolicyType: ResourceType = typeOf(namespacedShieldPolicyKind);
-export const ShieldExceptionType: ResourceType = typeOf(shieldExceptionKind);
-
-function typeOf({
-  group,
-  version,
-  kind,
-  plural,
-  scope,
-}: Pick<KindDefinition, "group" | "version" | "kind" | "plural" | "scope">) {
-  return resourceType({ group, version, kind, plural, namespaced: scope === "Namespaced" });
-}
+export const ShieldPolicyType: ResourceType = definedType(shieldPolicyKind);
+export const NamespacedShieldPolicyType: ResourceType = definedType(namespacedShieldPolicyKind);
+export const ShieldExceptionType: ResourceType = definedType(shieldExceptionKind);

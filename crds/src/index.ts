@@ -33,6 +33,7 @@ export {
 } from "./kubernetes/manifests.ts";
 export type { MatchConstraints, ResourceRule } from "./kubernetes/match-resources.ts";
 export type { ManagedFieldsEntry, ObjectMeta, OwnerReference } from "./kubernetes/object-meta.ts";
+export { MAX_NAME_LENGTH } from "./kubernetes/short-name.ts";
 export * from "./names.ts";
 export { asShieldPolicy, NAMESPACE_NAME_LABEL } from "./namespacedshieldpolicy/as-shield-policy.ts";
 export { namespaceOfPolicy, policyTitle, tenantPolicyName } from "./namespacedshieldpolicy/policy-name.ts";
@@ -170,7 +171,6 @@ export {
 } from "./shieldpolicy/rollout-status.ts";
 export { POD_SECURITY_RESOURCES } from "./shieldpolicy/rules.ts";
 export {
-  MAX_POLICY_NAME_LENGTH,
   type ShieldPolicy,
   type ShieldPolicySpec,
   type ShieldPolicyStatus,

@@ -1,4 +1,4 @@
-import { type KubeObject, type ResourceType, resourceType } from "@shieldx/controller-runtime";
+import { definedType, type KubeObject, type ResourceType, resourceType } from "@shieldx/controller-runtime";
 import {
   asShieldPolicy,
   type NamespacedShieldPolicy,
@@ -26,46 +26,16 @@ export type ShieldGeneratorObject = KubeObject & Pick<ShieldGenerator, "spec" | 
 /** A ShieldCleanup as the API server returns it. */
 export type ShieldCleanupObject = KubeObject & Pick<ShieldCleanup, "spec" | "status">;
 
-export const ShieldPolicyType: ResourceType<ShieldPolicyObject> = resourceType<ShieldPolicyObject>({
-  group: shieldPolicyKind.group,
-  version: shieldPolicyKind.version,
-  kind: shieldPolicyKind.kind,
-  plural: shieldPolicyKind.plural,
-  namespaced: false,
-});
+export const ShieldPolicyType = definedType<ShieldPolicyObject>(shieldPolicyKind);
 
-export const NamespacedShieldPolicyType: ResourceType<NamespacedShieldPolicyObject> =
-  resourceType<NamespacedShieldPolicyObject>({
-    group: namespacedShieldPolicyKind.group,
-    version: namespacedShieldPolicyKind.version,
-    kind: namespacedShieldPolicyKind.kind,
-    plural: namespacedShieldPolicyKind.plural,
-    namespaced: true,
-  });
+export const NamespacedShieldPolicyType =
+  definedType<NamespacedShieldPolicyObject>(namespacedShieldPolicyKind);
 
-export const ShieldExceptionType: ResourceType<ShieldExceptionObject> = resourceType<ShieldExceptionObject>({
-  group: shieldExceptionKind.group,
-  version: shieldExceptionKind.version,
-  kind: shieldExceptionKind.kind,
-  plural: shieldExceptionKind.plural,
-  namespaced: true,
-});
+export const ShieldExceptionType = definedType<ShieldExceptionObject>(shieldExceptionKind);
 
-export const ShieldGeneratorType: ResourceType<ShieldGeneratorObject> = resourceType<ShieldGeneratorObject>({
-  group: shieldGeneratorKind.group,
-  version: shieldGeneratorKind.version,
-  kind: shieldGeneratorKind.kind,
-  plural: shieldGeneratorKind.plural,
-  namespaced: false,
-});
+export const ShieldGeneratorType = definedType<ShieldGeneratorObject>(shieldGeneratorKind);
 
-export const ShieldCleanupType: ResourceType<ShieldCleanupObject> = resourceType<ShieldCleanupObject>({
-  group: shieldCleanupKind.group,
-  version: shieldCleanupKind.version,
-  kind: shieldCleanupKind.kind,
-  plural: shieldCleanupKind.plural,
-  namespaced: false,
-});
+export const ShieldCleanupType = definedType<ShieldCleanupObject>(shieldCleanupKind);
 
 /** `openreports.io/v1alpha1` Report. */
 export const ReportType: ResourceType = resourceType({

@@ -1,4 +1,4 @@
-import { type KubeObject, type ResourceType, resourceType } from "@shieldx/controller-runtime";
+import { definedType, type KubeObject } from "@shieldx/controller-runtime";
 import {
   type NamespacedShieldPolicy,
   namespacedShieldPolicyKind,
@@ -15,27 +15,9 @@ export type ShieldPolicyObject = KubeObject & Pick<ShieldPolicy, "spec" | "statu
 export type NamespacedShieldPolicyObject = KubeObject & Pick<NamespacedShieldPolicy, "spec" | "status">;
 export type ShieldExceptionObject = KubeObject & Pick<ShieldException, "spec" | "status">;
 
-export const ShieldPolicyType: ResourceType<ShieldPolicyObject> = resourceType<ShieldPolicyObject>({
-  group: shieldPolicyKind.group,
-  version: shieldPolicyKind.version,
-  kind: shieldPolicyKind.kind,
-  plural: shieldPolicyKind.plural,
-  namespaced: false,
-});
+export const ShieldPolicyType = definedType<ShieldPolicyObject>(shieldPolicyKind);
 
-export const NamespacedShieldPolicyType: ResourceType<NamespacedShieldPolicyObject> =
-  resourceType<NamespacedShieldPolicyObject>({
-    group: namespacedShieldPolicyKind.group,
-    version: namespacedShieldPolicyKind.version,
-    kind: namespacedShieldPolicyKind.kind,
-    plural: namespacedShieldPolicyKind.plural,
-    namespaced: true,
-  });
+export const NamespacedShieldPolicyType =
+  definedType<NamespacedShieldPolicyObject>(namespacedShieldPolicyKind);
 
-export const ShieldExceptionType: ResourceType<ShieldExceptionObject> = resourceType<ShieldExceptionObject>({
-  group: shieldExceptionKind.group,
-  version: shieldExceptionKind.version,
-  kind: shieldExceptionKind.kind,
-  plural: shieldExceptionKind.plural,
-  namespaced: true,
-});
+export const ShieldExceptionType = definedType<ShieldExceptionObject>(shieldExceptionKind);

@@ -6,6 +6,7 @@ import { parseDurationMs } from "../kubernetes/duration.ts";
 import { labelSelector } from "../kubernetes/label-selector.ts";
 import { apiVersion, duration, kindName } from "../kubernetes/names.ts";
 import { objectMeta } from "../kubernetes/object-meta.ts";
+import { shortName } from "../kubernetes/short-name.ts";
 import { standingCondition } from "../kubernetes/standing-expressions.ts";
 import { celExpression, variable } from "../shieldpolicy/cel.ts";
 import { atomicList, mapList, text, timestamp, wholeNumber } from "../structural/fields.ts";
@@ -168,13 +169,7 @@ export const shieldCleanupSchema = z
       .describe("What became of the policy; written by the operator, never by people.")
       .exactOptional(),
   })
-  .check(
-    rule<{ metadata: { name: string } }>({
-      rule: "size(self.metadata.name) <= 63",
-      message: "the name of a ShieldCleanup has at most 63 characters: choose a shorter one",
-      holds: ({ metadata }) => metadata.name.length <= 63,
-    }),
-  )
+  .check(shortName("ShieldCleanup"))
   .describe(
     "ShieldCleanup deletes objects whose time is over, a bounded number at a time. As long as action is Report it only tells what " +
       "it would delete.",

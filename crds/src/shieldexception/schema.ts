@@ -6,6 +6,7 @@ import { conditions } from "../kubernetes/condition.ts";
 import { type LabelSelector, labelSelector } from "../kubernetes/label-selector.ts";
 import { kindName, subdomain } from "../kubernetes/names.ts";
 import { objectMeta } from "../kubernetes/object-meta.ts";
+import { shortName } from "../kubernetes/short-name.ts";
 import { POD_SECURITY_CHECKS } from "../shieldpolicy/pod-security.ts";
 import { mapList, setOf, text, timestamp, wholeNumber } from "../structural/fields.ts";
 import { rule } from "../structural/server-check.ts";
@@ -183,13 +184,7 @@ export const shieldExceptionSchema = z
       .describe("What became of the exception; written by the operator, never by people.")
       .exactOptional(),
   })
-  .check(
-    rule<{ metadata: { name: string } }>({
-      rule: "size(self.metadata.name) <= 63",
-      message: "the name of a ShieldException has at most 63 characters: choose a shorter one",
-      holds: ({ metadata }) => metadata.name.length <= 63,
-    }),
-  )
+  .check(shortName("ShieldException"))
   .describe(
     "ShieldException lets named objects of its namespace break named policies until a date. It counts only where the policy " +
       "allows exceptions from this namespace.",

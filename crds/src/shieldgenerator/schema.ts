@@ -5,10 +5,10 @@ import { conditions } from "../kubernetes/condition.ts";
 import { labelSelector } from "../kubernetes/label-selector.ts";
 import { dnsLabel } from "../kubernetes/names.ts";
 import { objectMeta } from "../kubernetes/object-meta.ts";
+import { AS_LABEL_VALUE, shortName } from "../kubernetes/short-name.ts";
 import { standingCondition } from "../kubernetes/standing-expressions.ts";
 import { variable } from "../shieldpolicy/cel.ts";
 import { anyObject, atomicList, mapList, text, wholeNumber } from "../structural/fields.ts";
-import { rule } from "../structural/server-check.ts";
 import { GENERATED_KINDS } from "./generated-kinds.ts";
 
 /** Condition types of a ShieldGenerator. */
@@ -92,14 +92,7 @@ export const shieldGeneratorSchema = z
       .describe("What became of the generator; written by the operator, never by people.")
       .exactOptional(),
   })
-  .check(
-    rule<{ metadata: { name: string } }>({
-      rule: "size(self.metadata.name) <= 63",
-      message:
-        "the name of a ShieldGenerator has at most 63 characters, because it becomes a label value: choose a shorter one",
-      holds: ({ metadata }) => metadata.name.length <= 63,
-    }),
-  )
+  .check(shortName("ShieldGenerator", AS_LABEL_VALUE))
   .describe(
     "ShieldGenerator keeps objects (NetworkPolicy, ResourceQuota, ...) in every namespace that matches: made for new ones, kept " +
       "as written, removed when the namespace no longer matches or the generator goes. What is not its own it never touches.",

@@ -1,4 +1,4 @@
-import { MAX_POLICY_NAME_LENGTH, type ShieldPolicy } from "@shieldx/crds";
+import { MAX_NAME_LENGTH, type ShieldPolicy } from "@shieldx/crds";
 import { compilePolicy, runPolicyTests } from "@shieldx/policy-engine";
 import { describe, expect, it } from "vitest";
 import { CATEGORIES, readLibrary, SEVERITIES } from "./library.ts";
@@ -29,7 +29,7 @@ describe.each(library.map((entry) => [entry.name, entry] as const))("%s", (name,
   it("says what it is, why, how bad it is and what to do", () => {
     expect(entry.file).toBe(`policies/${entry.category}/${name}.yaml`);
     expect(name).toMatch(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/);
-    expect(name.length).toBeLessThanOrEqual(MAX_POLICY_NAME_LENGTH - "restricted-".length);
+    expect(name.length).toBeLessThanOrEqual(MAX_NAME_LENGTH - "restricted-".length);
     expect(SEVERITIES).toContain(entry.severity);
     expect(entry.title).toMatch(/^\S.{5,70}[^.]$/);
     expect(entry.description).toMatch(/^[A-Z*0-9a-z].{30,}\.$/);

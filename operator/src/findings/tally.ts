@@ -1,6 +1,6 @@
 import type { AuditedObject } from "../controllers/audit/audited-object.ts";
-import { first } from "../controllers/audit/first.ts";
 import { type Offending, topmost } from "../controllers/audit/worst-offenders.ts";
+import { first } from "../first.ts";
 
 /** What is counted: the audit's index. */
 export interface Offenders {

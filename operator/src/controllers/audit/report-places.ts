@@ -1,5 +1,5 @@
+import { first } from "../../first.ts";
 import type { AuditIndex } from "./audit-index.ts";
-import { first } from "./first.ts";
 import type { Offending } from "./worst-offenders.ts";
 
 /** How many Reports there may be. */

@@ -1,6 +1,6 @@
+import { first } from "../../first.ts";
 import type { AuditedObject } from "./audited-object.ts";
 import { type Breaks, findingsBy } from "./breaks.ts";
-import { first } from "./first.ts";
 
 /** An object that breaks some policy. */
 export interface Offending {

@@ -26,6 +26,23 @@ export function resourceType<T extends KubeObject = KubeObject>(description: {
   return Object.freeze({ ...description });
 }
 
+/** Of a kind as a CustomResourceDefinition names it. */
+export function definedType<T extends KubeObject = KubeObject>({
+  group,
+  version,
+  kind,
+  plural,
+  scope,
+}: {
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+  readonly plural: string;
+  readonly scope: "Cluster" | "Namespaced";
+}): ResourceType<T> {
+  return resourceType<T>({ group, version, kind, plural, namespaced: scope === "Namespaced" });
+}
+
 /** `apps/v1`, or `v1` for the core group. */
 export function apiVersionOf(type: ResourceType): string {
   return type.group === "" ? type.version : `${type.group}/${type.version}`;

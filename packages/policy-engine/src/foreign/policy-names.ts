@@ -1,6 +1,6 @@
 /** Names for ShieldPolicies: those of what they were made of, as far as these fit and nobody else has them. */
 import { createHash } from "node:crypto";
-import { MAX_POLICY_NAME_LENGTH } from "@shieldx/crds";
+import { MAX_NAME_LENGTH } from "@shieldx/crds";
 
 /** Characters of the hash that a name ends with where it was too long. */
 const hashLength = 10;
@@ -31,9 +31,9 @@ function fitting(wish: string): string {
       .replace(/[^a-z0-9.]/g, "-")
       .replace(/\.-*/g, "-"),
   );
-  if (plain.length <= MAX_POLICY_NAME_LENGTH) return plain === "" ? "policy" : plain;
+  if (plain.length <= MAX_NAME_LENGTH) return plain === "" ? "policy" : plain;
   const hash = createHash("sha256").update(wish).digest("hex").slice(0, hashLength);
-  return `${trimmed(plain.slice(0, MAX_POLICY_NAME_LENGTH - hashLength - 1))}-${hash}`;
+  return `${trimmed(plain.slice(0, MAX_NAME_LENGTH - hashLength - 1))}-${hash}`;
 }
 
 function trimmed(name: string): string {

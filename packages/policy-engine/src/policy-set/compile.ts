@@ -250,10 +250,9 @@ function compileCel(
   const match = compileMatch(spec.matchConstraints, [], "spec.matchConstraints");
   const policy = { ...base, engine: "cel", match } as const;
   const isJudged = isJudgedByWebhook(spec, judgesSoFar(status));
-  if (isDemanded || base.background === "audit")
+  const isOurs = isDemanded || (isJudged && missingOnServer(spec, serverMinor) !== undefined);
+  if (isOurs || base.background === "audit")
     return { ...policy, ...celEngine(spec), isEvaluatedHere: isJudged || isDemanded };
-  if (isJudged && missingOnServer(spec, serverMinor) !== undefined)
-    return { ...policy, ...celEngine(spec), isEvaluatedHere: true };
   if (isJudged) return { ...policy, ...untilHandedOver(spec) };
   // What the API server evaluates alone need not be understood here.
   return { ...policy, judge: neverHere, isEvaluatedHere: false };

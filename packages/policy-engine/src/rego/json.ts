@@ -1,14 +1,6 @@
 /** Rego's values as JSON, for those who read a result. */
-import {
-  compareStrings,
-  enterValue,
-  entriesOf,
-  isArray,
-  isObject,
-  isSet,
-  type RegoValue,
-  setKey,
-} from "./values.ts";
+import { setOwnKey } from "../own-key.ts";
+import { compareStrings, enterValue, entriesOf, isArray, isObject, isSet, type RegoValue } from "./values.ts";
 import { countWork } from "./work-meter.ts";
 
 /** JSON, with integers beyond ±2^53 as bigint so that none is rounded. */
@@ -37,7 +29,7 @@ export function toJson(value: RegoValue, depth = 0): RegoJson {
   if (isSet(value)) return value.sorted().map(inner);
   const object: Record<string, RegoJson> = {};
   if (!isObject(value)) return object;
-  for (const [key, item] of entriesOf(value)) setKey(object, keyText(key), inner(item));
+  for (const [key, item] of entriesOf(value)) setOwnKey(object, keyText(key), inner(item));
   return object;
 }
 

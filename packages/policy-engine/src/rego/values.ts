@@ -252,13 +252,6 @@ export function getKey(object: AnyObject, key: RegoValue): RegoValue | undefined
   return typeof key === "string" && Object.hasOwn(object, key) ? object[key] : undefined;
 }
 
-/** Gives a plain object a value of its own under any key; as an assignment `__proto__` would reach the prototype. */
-export function setKey<T>(object: Record<string, T>, key: string, value: NoInfer<T>): void {
-  if (key === "__proto__")
-    Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });
-  else object[key] = value;
-}
-
 export function sizeOf(object: AnyObject): number {
   return object instanceof RegoObject ? object.size : Object.keys(object).length;
 }

@@ -3,8 +3,9 @@
  * other string is itself. So there is nothing to escape, and text such as `echo ${HOME} now` needs no care.
  */
 
-import { isJsonList, isJsonRecord, type Json, type JsonRecord, setOwnValue } from "../cel/kubernetes/json.ts";
+import { isJsonList, isJsonRecord, type Json, type JsonRecord } from "../cel/kubernetes/json.ts";
 import { celToJson } from "../cel/kubernetes/patch-values.ts";
+import { setOwnKey } from "../own-key.ts";
 import { PolicyCompileError } from "../policy-set/errors.ts";
 import type { ExpressionField, Value } from "./expressions.ts";
 
@@ -71,6 +72,6 @@ function walk(
   if (!isJsonRecord(value)) return value;
   const record: Record<string, Json> = {};
   for (const [key, item] of Object.entries(value))
-    setOwnValue(record, key, walk(item, `${path}.${key.slice(0, 80)}`, depth + 1, replace));
+    setOwnKey(record, key, walk(item, `${path}.${key.slice(0, 80)}`, depth + 1, replace));
   return record as JsonRecord;
 }

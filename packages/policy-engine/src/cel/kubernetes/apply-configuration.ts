@@ -1,3 +1,4 @@
+import { setOwnKey } from "../../own-key.ts";
 import { CelError } from "../errors.ts";
 import {
   deduceAtom,
@@ -6,7 +7,7 @@ import {
   scalarFlaw,
   schemaErrors,
 } from "./apply-validation.ts";
-import { isJsonList, isJsonRecord, type Json, type JsonRecord, ownValue, setOwnValue } from "./json.ts";
+import { isJsonList, isJsonRecord, type Json, type JsonRecord, ownValue } from "./json.ts";
 import { mergeLists } from "./list-merge.ts";
 import { type Atom, deduced, type ListAtom, type MapAtom } from "./structural-schema.ts";
 
@@ -52,7 +53,7 @@ function withIdentity(configuration: JsonRecord, object: JsonRecord): JsonRecord
   const patch: Record<string, Json> = { ...configuration };
   for (const key of ["apiVersion", "kind"]) {
     const value = ownValue(object, key);
-    if (value !== undefined) setOwnValue(patch, key, value);
+    if (value !== undefined) setOwnKey(patch, key, value);
   }
   return patch;
 }
@@ -111,7 +112,7 @@ class Merge {
     for (const key of keys) {
       const element = map.field(key)?.atom ?? map.element ?? (() => deduced);
       const value = this.merge(element(), ownValue(old, key), ownValue(fresh, key));
-      if (value !== undefined) setOwnValue(merged, key, value);
+      if (value !== undefined) setOwnKey(merged, key, value);
     }
     return merged;
   }

@@ -1,3 +1,4 @@
+import { setOwnKey } from "../../own-key.ts";
 import { CelError } from "../errors.ts";
 import { quote } from "./go-strings.ts";
 import {
@@ -8,7 +9,6 @@ import {
   jsonEquals,
   maxJsonDepth,
   ownValue,
-  setOwnValue,
 } from "./json.ts";
 
 /**
@@ -121,7 +121,7 @@ class Patching {
     }
     const { container, key } = place;
     if (!Array.isArray(container)) {
-      setOwnValue(container, key, value ?? null);
+      setOwnKey(container, key, value ?? null);
       return;
     }
     const index = elementIndex(container.length, key);
@@ -221,7 +221,7 @@ class Patching {
     if (isJsonList(value)) return value.map((item) => this.#clone(item, depth + 1));
     if (!isJsonRecord(value)) return value;
     const copy: Record<string, Json> = {};
-    for (const [key, item] of Object.entries(value)) setOwnValue(copy, key, this.#clone(item, depth + 1));
+    for (const [key, item] of Object.entries(value)) setOwnKey(copy, key, this.#clone(item, depth + 1));
     return copy;
   }
 }
@@ -257,7 +257,7 @@ function read({ container, key }: Place): { readonly value: Json } | { readonly 
 /** Puts back a copy of the child that `read` found. */
 function put({ container, key }: Place, child: Container): void {
   if (!Array.isArray(container)) {
-    setOwnValue(container, key, child);
+    setOwnKey(container, key, child);
     return;
   }
   const index = elementIndex(container.length, key);
@@ -267,7 +267,7 @@ function put({ container, key }: Place, child: Container): void {
 /** Adds a value, moving later elements of a list on; tells why it cannot. */
 function insert({ container, key }: Place, value: Json): string | undefined {
   if (!Array.isArray(container)) {
-    setOwnValue(container, key, value);
+    setOwnKey(container, key, value);
     return undefined;
   }
   if (key === "-") {

@@ -15,15 +15,6 @@ export function ownValue(record: JsonRecord, key: string): Json | undefined {
   return Object.hasOwn(record, key) ? record[key] : undefined;
 }
 
-/** Sets an own key, `__proto__` among them: a plain assignment would change the prototype instead. */
-export function setOwnValue(record: Record<string, Json>, key: string, value: Json): void {
-  if (key === "__proto__") {
-    Object.defineProperty(record, key, { value, writable: true, enumerable: true, configurable: true });
-  } else {
-    record[key] = value;
-  }
-}
-
 /** How deep a JSON document may be nested where this code recurses into it (Go's decoder stops at 10,000). */
 export const maxJsonDepth = 1000;
 

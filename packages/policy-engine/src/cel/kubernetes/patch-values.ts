@@ -1,3 +1,4 @@
+import { setOwnKey } from "../../own-key.ts";
 import { CelError } from "../errors.ts";
 import { mapEntries } from "../maps.ts";
 import { toText } from "../standard/conversions.ts";
@@ -15,7 +16,7 @@ import {
   typeOf,
 } from "../values.ts";
 import { quote } from "./go-strings.ts";
-import { type Json, type JsonRecord, maxJsonDepth, setOwnValue } from "./json.ts";
+import { type Json, type JsonRecord, maxJsonDepth } from "./json.ts";
 import type { JsonPatchOperation } from "./json-patch.ts";
 import { JsonPatchStruct, OBJECT_TYPE } from "./patch-types.ts";
 
@@ -61,7 +62,7 @@ function recordOf(entries: Iterable<readonly [CelValue, CelValue]>, depth: numbe
   const record: Record<string, Json> = {};
   for (const [key, item] of entries) {
     if (typeof key !== "string") throw new CelError(`map key is of type ${typeOf(key).name}, not string`);
-    setOwnValue(record, key, toJson(item, depth + 1));
+    setOwnKey(record, key, toJson(item, depth + 1));
   }
   return record;
 }

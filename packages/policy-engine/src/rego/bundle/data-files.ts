@@ -1,7 +1,8 @@
 /** `data.json` and `data.yaml`: documents placed in `data` by the folder they lie in. */
+import { setOwnKey } from "../../own-key.ts";
 import { BuiltinError, EvaluationError } from "../builtins/contract.ts";
 import { parseYaml } from "../builtins/yaml.ts";
-import { getKey, type RegoValue, setKey, ValueDepthError } from "../values.ts";
+import { getKey, type RegoValue, ValueDepthError } from "../values.ts";
 import { metered } from "../work-meter.ts";
 import { BundleError } from "./errors.ts";
 import { isPlain, readJson } from "./json-file.ts";
@@ -56,13 +57,13 @@ export class DataTree {
       const isLast = at === folders.length - 1;
       const there = getKey(tree, folder);
       if (isLast && there === undefined && !isPlain(value)) {
-        setKey<RegoValue>(tree, folder, value);
+        setOwnKey<RegoValue>(tree, folder, value);
         return;
       }
       if (there !== undefined && (!isPlain(there) || (isLast && !isPlain(value))))
         throw conflict(path, folders.slice(0, at + 1));
       const next = (there ?? Object.create(null)) as Tree;
-      if (there === undefined) setKey<RegoValue>(tree, folder, next);
+      if (there === undefined) setOwnKey<RegoValue>(tree, folder, next);
       tree = next;
     }
     if (!isPlain(value))
@@ -99,7 +100,7 @@ function merge(tree: Tree, added: Tree, file: string, path: readonly string[]): 
   for (const key of Object.keys(added)) {
     const value = getKey(added, key) ?? null;
     const there = getKey(tree, key);
-    if (there === undefined) setKey<RegoValue>(tree, key, value);
+    if (there === undefined) setOwnKey<RegoValue>(tree, key, value);
     else if (isPlain(there) && isPlain(value)) merge(there as Tree, value as Tree, file, [...path, key]);
     else throw conflict(file, [...path, key]);
   }
