@@ -1,6 +1,6 @@
 /** Recorded requests: AdmissionReviews, and events of the API server's audit log, as JSON or YAML, one or many. */
 import { readFile, stat } from "node:fs/promises";
-import type { AdmissionRequestLike } from "@shieldx/policy-engine";
+import { type AdmissionRequestLike, parseExactJson } from "@shieldx/policy-engine";
 import { UsageError } from "../errors.ts";
 import { type Manifest, parseManifests, readManifests } from "../manifests/read.ts";
 import { isReview, requestOfReview } from "../policy-explain/subject.ts";
@@ -86,7 +86,7 @@ function isJson(text: string): boolean {
 function parsedLine(written: string, file: string, line: number): Manifest["object"] {
   let value: unknown;
   try {
-    value = JSON.parse(written);
+    value = parseExactJson(written);
   } catch (cause) {
     throw new UsageError("InvalidRecord", `${file}:${line}: is not a JSON object on one line`, { cause });
   }

@@ -32,6 +32,21 @@ const configMap = (name: string, namespace = "default"): Manifest => ({
   kind: "ConfigMap",
   metadata: { name, namespace },
 });
+const { rawJSON } = JSON as unknown as { rawJSON: (text: string) => unknown };
+const tolerating = (name: string, tolerationSeconds: string): Manifest => {
+  const labels = { app: name };
+  const toleration = { key: "a", operator: "Exists", effect: "NoExecute" };
+  const spec = {
+    tolerations: [{ ...toleration, tolerationSeconds: rawJSON(tolerationSeconds) }],
+    containers: [{ name: "a", image: "none.invalid/none" }],
+  };
+  return {
+    apiVersion: "apps/v1",
+    kind: "Deployment",
+    metadata: { name, namespace: "default" },
+    spec: { replicas: 0, selector: { matchLabels: labels }, template: { metadata: { labels }, spec } },
+  };
+};
 const createDeployment = async (replicas: number, ...flags: string[]) =>
   cluster.kubectl([
     ...["create", "deployment", "web", "--image=none.invalid/none", "--dry-run=server"],
@@ -85,6 +100,23 @@ describe("a policy of engine cel with evaluation Webhook", () => {
     expect(asked).toBeGreaterThan(3);
     expect(open).toBe(0);
     expect((await createDeployment(6)).stderr).toContain('ShieldPolicy "few": at most 5 replicas');
+  });
+
+  it("tells whole numbers beyond 2^53 apart, as the API server does, also of what exists", async () => {
+    const actions = { admission: "deny", background: "audit" };
+    const expression = `object.spec.template.spec.tolerations.all(t, t.tolerationSeconds != 9007199254740993)`;
+    const odd = { actions, validations: [{ expression, message: "odd" }] };
+    expect((await apply(cluster, tolerating("kept", "9007199254740993"))).allowed).toBe(true);
+    for (const evaluation of ["Native", "Webhook"]) {
+      await enforce(cluster, replicaLimit("odd", { evaluation, ...odd }));
+      expect((await apply(cluster, tolerating("even", "9007199254740992"))).allowed).toBe(true);
+      expect((await apply(cluster, tolerating("odd", "9007199254740993"))).message).toContain("odd");
+      const found = () => statusOf("odd").then((status) => status?.counts);
+      await waitFor("the audit", async () => (await found())?.checked === 2);
+      expect(await found()).toMatchObject({ violating: 1 });
+      await cluster.kubectl(["delete", "deployment", "even"]);
+    }
+    await cluster.kubectl(["delete", "deployment", "kept"]);
   });
 
   it("refuses expressions that cannot be compiled, naming the place", async () => {

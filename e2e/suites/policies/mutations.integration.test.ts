@@ -308,6 +308,14 @@ describe("a policy with mutations", () => {
         { name: "wheel", size: 4 },
       ],
     });
+    // A whole number that a double cannot hold stays what it is.
+    const [first] = gadget.parts;
+    const large = JSON.stringify({ ...gadget, parts: [first] }).replace(
+      '"size":1',
+      '"size":9007199254740993',
+    );
+    const flags = ["create", "--dry-run=server", "-o", "json", "-f", "-"];
+    expect((await cluster.kubectl(flags, { input: large })).stdout).toMatch(/"size": ?9007199254740993\b/);
   });
 
   it("is put back when somebody takes its webhook away, and leaves nothing behind", async () => {

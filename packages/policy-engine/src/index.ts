@@ -1,3 +1,5 @@
+export { type JsonRecord, jsonEquals } from "./cel/kubernetes/json.ts";
+export { exactJsonText, parseExactJson } from "./exact-json.ts";
 export * from "./explain/index.ts";
 export { flatCopy } from "./flat-copy.ts";
 export * from "./foreign/index.ts";

@@ -12,6 +12,7 @@ import {
   compileCleanup,
   compileGenerator,
   describeMissing,
+  exactJsonText,
   isTransient,
   missingOnServer,
   PolicyCompileError,
@@ -37,8 +38,10 @@ export interface KindHandlerParts extends TenantPolicyParts {
 
 /** Checks objects of our kinds for what their schemas cannot say. The reconcilers check it all again. */
 export function kindHandler(parts: KindHandlerParts): AdmissionHandler {
-  return async (request, { deadlineMs }) => {
-    if (leavesSpecAlone(request)) return { allowed: true };
+  return async (asked, { deadlineMs }) => {
+    if (leavesSpecAlone(asked)) return { allowed: true };
+    // As the operator reads it from its watch, with the same whole numbers rounded.
+    const request = { ...asked, object: asked.object && JSON.parse(exactJsonText(asked.object)) };
     switch (request.kind.kind) {
       case "ShieldPolicy":
         return judgePolicy(request, parts, deadlineMs);

@@ -8,6 +8,7 @@ import {
   inventoryReferences,
   type PolicySet,
   paramReferences,
+  parseExactJson,
   TenantTime,
 } from "@shieldx/policy-engine";
 
@@ -38,9 +39,10 @@ class Objects {
   readonly context: Pick<EvaluationContext, "params" | "inventory">;
 
   constructor(
-    { signal: _signal, ...parts }: LookedAtParts,
+    { signal: _signal, ...around }: LookedAtParts,
     limits: Partial<Record<keyof typeof tenantLimits, number>>,
   ) {
+    const parts = { ...around, parse: parseExactJson };
     this.#params = new ReferencedObjects({ ...parts, ...limits, remedy: grant("rbac.paramKinds") });
     this.#inventoried = new ReferencedObjects({
       ...parts,

@@ -1,4 +1,9 @@
-import type { AdmissionRequestLike, JsonPatchOperation } from "@shieldx/policy-engine";
+import {
+  type AdmissionRequestLike,
+  exactJsonText,
+  type JsonPatchOperation,
+  parseExactJson,
+} from "@shieldx/policy-engine";
 import { HttpError } from "./http-error.ts";
 import { isNestedDeeperThan } from "./json-depth.ts";
 
@@ -56,7 +61,7 @@ export function decodeAdmissionReview(body: Uint8Array): AdmissionRequest {
 
 function parse(body: Uint8Array): unknown {
   try {
-    return JSON.parse(utf8.decode(body));
+    return parseExactJson(utf8.decode(body));
   } catch (cause) {
     // The parser quotes its input; the sender knows what it sent, and a log need not.
     const why = cause instanceof SyntaxError ? "not JSON" : "not UTF-8 text";
@@ -209,7 +214,7 @@ export function encodeAdmissionAnswer(uid: string, answer: AdmissionAnswer): str
       ...(answer.status === undefined ? {} : { status: { status: "Failure", ...answer.status } }),
       ...(answer.patch === undefined
         ? {}
-        : { patchType: "JSONPatch", patch: Buffer.from(JSON.stringify(answer.patch)).toString("base64") }),
+        : { patchType: "JSONPatch", patch: Buffer.from(exactJsonText(answer.patch)).toString("base64") }),
       ...(warnings.length === 0 ? {} : { warnings }),
       ...(annotations.length === 0
         ? {}

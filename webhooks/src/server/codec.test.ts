@@ -73,6 +73,15 @@ describe("decoding", () => {
     );
   });
 
+  it("keeps whole numbers beyond 2^53", () => {
+    const text = JSON.stringify(review()).replace('{"kind":"Pod"}', '{"kind":"Pod","n":9007199254740993}');
+    const { object } = decodeAdmissionReview(bytes(text));
+    expect(object).toEqual({ kind: "Pod", n: 9007199254740993n });
+    const patch = [{ op: "add", path: "/m", value: 9007199254740993n }];
+    const answer = JSON.parse(encodeAdmissionAnswer("u", { allowed: true, patch }));
+    expect(Buffer.from(answer.response.patch, "base64").toString()).toContain('"value":9007199254740993}');
+  });
+
   it("does not let a __proto__ in an object reach any prototype", () => {
     const text = JSON.stringify(review()).replace('{"kind":"Pod"}', '{"__proto__":{"polluted":true}}');
     const request = decodeAdmissionReview(bytes(text));

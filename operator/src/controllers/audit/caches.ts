@@ -10,6 +10,7 @@ import {
   type ResourceType,
   resourceTypeKey,
 } from "@shieldx/controller-runtime";
+import { type JsonRecord, jsonEquals, parseExactJson } from "@shieldx/policy-engine";
 import { type AuditedObject, auditedObject, auditKey } from "./audited-object.ts";
 import { slim } from "./judge.ts";
 
@@ -45,7 +46,7 @@ export class AuditCaches {
   readonly #caches = new Map<string, Cache>();
 
   constructor(client: Client, logger: Logger, events: AuditCacheEvents) {
-    this.#pool = new InformerPool({ client, logger });
+    this.#pool = new InformerPool({ client, logger, parse: parseExactJson });
     this.#events = events;
   }
 
@@ -133,9 +134,10 @@ function keyIn(object: KubeObject): string {
 
 /** Most updates of a Pod are of its status, which was dropped: what is left is then the same but for its version. */
 function isJudgedAlike(old: KubeObject, object: KubeObject): boolean {
-  const judged = ({ metadata, ...rest }: KubeObject) => {
-    const { resourceVersion: _version, generation: _generation, ...below } = metadata;
-    return JSON.stringify([below, rest]);
-  };
-  return judged(old) === judged(object);
+  return jsonEquals(judgedPart(old), judgedPart(object));
+}
+
+function judgedPart({ metadata, ...rest }: KubeObject): JsonRecord {
+  const { resourceVersion: _version, generation: _generation, ...below } = metadata;
+  return { ...rest, metadata: below } as unknown as JsonRecord;
 }

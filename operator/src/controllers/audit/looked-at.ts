@@ -13,6 +13,7 @@ import {
   inventoryReferences,
   type JudgeContext,
   paramReferences,
+  parseExactJson,
 } from "@shieldx/policy-engine";
 import type { StandingRefusal } from "../../obstacles.ts";
 
@@ -54,7 +55,7 @@ export class AuditLookedAt {
   readonly #changedKinds = new Set<string>();
 
   constructor(parts: AuditLookedAtParts, events: AuditLookedAtEvents) {
-    const shared = { ...parts, onProgress: () => events.progress() };
+    const shared = { ...parts, parse: parseExactJson, onProgress: () => events.progress() };
     this.#params = new ReferencedObjects({
       ...shared,
       remedy: grant("rbac.paramKinds"),

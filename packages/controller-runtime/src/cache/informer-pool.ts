@@ -5,14 +5,17 @@ import type { InformerHandler } from "./handlers.ts";
 import { Informer, type InformerOptions } from "./informer.ts";
 
 /** What an informer of a pool needs besides what they have in common. */
-export type PooledInformerOptions = Omit<InformerOptions<KubeObject>, "client" | "logger" | "clock">;
+export type PooledInformerOptions = Omit<InformerOptions<KubeObject>, keyof SharedByPool>;
+
+/** What informers of a pool have in common. */
+export type SharedByPool = Pick<InformerOptions<KubeObject>, "client" | "logger" | "clock" | "parse">;
 
 /** Informers that come and go while the process runs, by a key of the owner's choice. */
 export class InformerPool {
-  readonly #shared: Pick<InformerOptions<KubeObject>, "client" | "logger" | "clock">;
+  readonly #shared: SharedByPool;
   readonly #informers = new Map<string, { readonly informer: Informer; readonly stop: AbortController }>();
 
-  constructor(shared: Pick<InformerOptions<KubeObject>, "client" | "logger" | "clock">) {
+  constructor(shared: SharedByPool) {
     this.#shared = shared;
   }
 

@@ -2,7 +2,7 @@ import { type Clock, realClock, type TimerHandle } from "../clock/clock.ts";
 import { type Logger, silentLogger } from "../kubernetes/logger.ts";
 import type { KubeObject } from "../kubernetes/objects.ts";
 import { groupResourceOf, type ResourceType } from "../kubernetes/resource-type.ts";
-import type { Client } from "../transport/client.ts";
+import type { Client, JsonReader } from "../transport/client.ts";
 import { failureOf } from "./failure.ts";
 import { HandlerSet, type InformerHandler } from "./handlers.ts";
 import { type InformerMetrics, noInformerMetrics } from "./informer-metrics.ts";
@@ -28,6 +28,8 @@ export interface InformerOptions<T extends KubeObject> {
   metadataOnly?: boolean | undefined;
   /** Field manager whose managedFields stay, for `applyIfChanged`. */
   keepManagedFieldsOf?: string | undefined;
+  /** Reads the JSON of lists and watches; see {@link ListOptions.parse}. */
+  parse?: JsonReader | undefined;
   /** Runs once per object state before it is cached; may change it in place. */
   transform?: ((object: T) => T) | undefined;
   indexers?: Indexers<T> | undefined;
@@ -252,8 +254,8 @@ export class Informer<T extends KubeObject = KubeObject> {
   }
 
   #scope() {
-    const { namespace, labelSelector, fieldSelector, metadataOnly } = this.#options;
-    return { namespace, labelSelector, fieldSelector, metadataOnly };
+    const { namespace, labelSelector, fieldSelector, metadataOnly, parse } = this.#options;
+    return { namespace, labelSelector, fieldSelector, metadataOnly, parse };
   }
 
   #report(verb: "list" | "watch", error: unknown): Failure {

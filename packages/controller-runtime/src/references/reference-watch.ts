@@ -1,3 +1,4 @@
+import { serialize } from "node:v8";
 import { findMissingRights, type NeededRights } from "../authorization/rights.ts";
 import type { Informer } from "../cache/informer.ts";
 import type { InformerPool } from "../cache/informer-pool.ts";
@@ -205,9 +206,9 @@ export class ReferenceWatch {
   }
 }
 
-/** Of UTF-16, which is close to what the object takes in memory. */
+/** Close to what the object takes in memory. */
 function bytesOf(object: KubeObject): number {
-  return JSON.stringify(object).length;
+  return serialize(object).length;
 }
 
 /** Whatever came instead of an answer is tried again. */

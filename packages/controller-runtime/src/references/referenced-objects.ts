@@ -2,7 +2,7 @@ import { InformerPool } from "../cache/informer-pool.ts";
 import { type Clock, realClock, type TimerHandle } from "../clock/clock.ts";
 import type { Logger } from "../kubernetes/logger.ts";
 import type { KubeObject } from "../kubernetes/objects.ts";
-import type { Client } from "../transport/client.ts";
+import type { Client, JsonReader } from "../transport/client.ts";
 import type { KindReference } from "./plan.ts";
 import type { ObjectFeed, ReferenceProblem, WatchSurroundings } from "./reference-watch.ts";
 import { ReferencedKind, type ReferencedState } from "./referenced-kind.ts";
@@ -24,7 +24,9 @@ export interface ReferencedObjectsOptions {
   readonly onChanged?: ((object: KubeObject) => void) | undefined;
   /** Told of every object that is held, from the first to the last: for those who keep them in another shape. */
   readonly feed?: ObjectFeed | undefined;
-  /** Most bytes of JSON that one watch may hold. Default 32 MiB. */
+  /** Reads the JSON of objects; see {@link ListOptions.parse}. */
+  readonly parse?: JsonReader | undefined;
+  /** Most bytes that one watch may hold. Default 32 MiB. */
   readonly maxBytes?: number | undefined;
   /** What to do where that is too little; ends a sentence. */
   readonly remedyForSize?: string | undefined;
@@ -59,7 +61,7 @@ export class ReferencedObjects {
       client,
       namespace,
       remedy,
-      pool: new InformerPool({ client, logger, clock }),
+      pool: new InformerPool({ client, logger, clock, parse: options.parse }),
       maxBytes: options.maxBytes ?? DEFAULT_MAX_BYTES,
       now: () => clock.monotonicNow(),
       run: (work) => this.#run(work),

@@ -24,6 +24,9 @@ export interface ReadOptions extends CallOptions {
   metadataOnly?: boolean | undefined;
 }
 
+/** As `JSON.parse`. */
+export type JsonReader = (text: string) => unknown;
+
 export interface ListOptions extends CallOptions {
   namespace?: string | undefined;
   labelSelector?: string | undefined;
@@ -38,6 +41,11 @@ export interface ListOptions extends CallOptions {
    * arrive, and the size of the answer is not bounded.
    */
   onItems?: ((items: KubeObject[]) => void) | undefined;
+  /**
+   * Reads the JSON of objects, throwing SyntaxError. Default `JSON.parse`, which rounds whole numbers of 2^53 and more: who
+   * has to tell them apart gives a reader that does not.
+   */
+  parse?: JsonReader | undefined;
 }
 
 export interface WatchOptions extends CallOptions {
@@ -50,6 +58,8 @@ export interface WatchOptions extends CallOptions {
   timeoutSeconds?: number | undefined;
   allowWatchBookmarks?: boolean | undefined;
   metadataOnly?: boolean | undefined;
+  /** As for a list. */
+  parse?: JsonReader | undefined;
 }
 
 export interface WriteOptions extends CallOptions {

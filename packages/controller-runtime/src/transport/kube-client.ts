@@ -10,6 +10,7 @@ import type {
   CallOptions,
   Client,
   DeleteOptions,
+  JsonReader,
   ListOptions,
   PatchOptions,
   RawRequestOptions,
@@ -141,11 +142,11 @@ class KubeClient implements Client {
         : {}),
       ...this.#call(options, true),
     };
-    const { onItems } = options;
+    const { onItems, parse } = options;
     const page =
       onItems === undefined
-        ? await this.#json<KubeList<T>>(request)
-        : await this.#listAsItArrives<T>(request, (items) => onItems(nameItems(type, items)));
+        ? await this.#json<KubeList<T>>(request, parse)
+        : await this.#listAsItArrives<T>(request, (items) => onItems(nameItems(type, items)), parse);
     if (typeof page.metadata !== "object" || page.metadata === null) {
       throw new TransportError("MalformedResponse", description, "the answer is not a list");
     }
@@ -285,7 +286,7 @@ class KubeClient implements Client {
     });
     try {
       yield []; // the server accepted
-      yield* readWatchEvents<T>(stream.body, description, this.#settings.maxWatchEventBytes);
+      yield* readWatchEvents<T>(stream.body, description, this.#settings.maxWatchEventBytes, options.parse);
     } finally {
       stream.abort(new DOMException("the watch was ended by its reader", "AbortError"));
     }
@@ -325,20 +326,27 @@ class KubeClient implements Client {
   async #listAsItArrives<T extends KubeObject>(
     request: HttpRequest,
     onItems: (items: T[]) => void,
+    parse: JsonReader | undefined,
   ): Promise<KubeList<T>> {
     const stream = await this.#transport.stream({ ...request, isSteady: true });
     try {
-      return await readList<T>(stream.body, request.description, this.#settings.maxResponseBytes, onItems);
+      return await readList<T>(
+        stream.body,
+        request.description,
+        this.#settings.maxResponseBytes,
+        onItems,
+        parse,
+      );
     } catch (error) {
       stream.abort(new DOMException("the list was ended by its reader", "AbortError"));
       throw error;
     }
   }
 
-  async #json<R>(request: HttpRequest): Promise<R> {
+  async #json<R>(request: HttpRequest, parse: JsonReader = JSON.parse): Promise<R> {
     const answer = await this.#transport.send(request);
     try {
-      return JSON.parse(answer.body) as R;
+      return parse(answer.body) as R;
     } catch (error) {
       throw new TransportError("MalformedResponse", request.description, "the answer is not JSON", error);
     }

@@ -1,3 +1,5 @@
+import type { JsonReader } from "./client.ts";
+
 /** A list as it stands around its items. */
 export interface ListEnvelope {
   readonly metadata?: unknown;
@@ -17,6 +19,7 @@ const parseBytes = 32 * 1024;
  */
 export class ListParser<T> {
   readonly #maxHeldBytes: number;
+  readonly #parseJson: JsonReader;
   /** Until the items begin: everything; from then on what came before them, `"items":[` included. */
   #head: Buffer = Buffer.alloc(0);
   /** Of the items, from then on. */
@@ -27,8 +30,9 @@ export class ListParser<T> {
   #partsBytes = 0;
 
   /** @param maxHeldBytes more that cannot be parsed yet throws RangeError, so that memory stays bounded */
-  constructor(maxHeldBytes: number) {
+  constructor(maxHeldBytes: number, parseJson: JsonReader = JSON.parse) {
     this.#maxHeldBytes = maxHeldBytes;
+    this.#parseJson = parseJson;
   }
 
   /**
@@ -55,13 +59,13 @@ export class ListParser<T> {
     const items = this.#parse();
     const head = this.#head.toString("utf8");
     if (this.#ends === undefined) {
-      const list = JSON.parse(head) as ListEnvelope & { items?: T[] | null };
+      const list = this.#parseJson(head) as ListEnvelope & { items?: T[] | null };
       return { items: list.items ?? [], envelope: list };
     }
     const { end } = this.#ends;
     if (end === undefined) throw new SyntaxError("the list was cut inside its items");
     const envelope = JSON.parse(head + this.#rest.toString("utf8", end)) as ListEnvelope;
-    const last = JSON.parse(this.#rest.toString("utf8", 0, end + 1)) as T[];
+    const last = this.#parseJson(this.#rest.toString("utf8", 0, end + 1)) as T[];
     return { items: items.concat(last), envelope };
   }
 
@@ -95,7 +99,7 @@ export class ListParser<T> {
     const at = ends.scan(rest);
     if (at === undefined) return [];
     rest[at] = closeBracket;
-    const items = JSON.parse(rest.toString("utf8", 0, at + 1)) as T[];
+    const items = this.#parseJson(rest.toString("utf8", 0, at + 1)) as T[];
     this.#rest = rest.subarray(at);
     this.#rest[0] = openBracket;
     ends.moved(at);

@@ -1,5 +1,6 @@
 import type { KubeList, KubeObject } from "../kubernetes/objects.ts";
 import { type RequestDescription, TransportError } from "./api-error.ts";
+import type { JsonReader } from "./client.ts";
 import { ListParser } from "./list-parser.ts";
 
 /**
@@ -11,8 +12,9 @@ export async function readList<T extends KubeObject>(
   request: RequestDescription,
   maxHeldBytes: number,
   onItems: (items: T[]) => void,
+  parse?: JsonReader,
 ): Promise<KubeList<T>> {
-  const parser = new ListParser<T>(maxHeldBytes);
+  const parser = new ListParser<T>(maxHeldBytes, parse);
   for await (const chunk of body) {
     const items = explained(request, () => parser.push(chunk));
     if (items.length > 0) onItems(items);

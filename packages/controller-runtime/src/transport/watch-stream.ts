@@ -1,5 +1,6 @@
 import type { KubeObject, WatchEvent } from "../kubernetes/objects.ts";
 import { type RequestDescription, TransportError } from "./api-error.ts";
+import type { JsonReader } from "./client.ts";
 import { LineSplitter, LineTooLongError } from "./line-splitter.ts";
 
 /**
@@ -13,6 +14,7 @@ export async function* readWatchEvents<T extends KubeObject>(
   body: AsyncIterable<Buffer>,
   request: RequestDescription,
   maxLineBytes: number,
+  parse?: JsonReader,
 ): AsyncIterable<WatchEvent<T>[]> {
   const splitter = new LineSplitter(maxLineBytes);
   for await (const chunk of body) {
@@ -22,7 +24,7 @@ export async function* readWatchEvents<T extends KubeObject>(
     let broken: unknown;
     for (const line of lines) {
       try {
-        events.push(parseWatchEvent<T>(line, request));
+        events.push(parseWatchEvent<T>(line, request, parse));
       } catch (error) {
         broken = error;
         break;
@@ -38,7 +40,7 @@ export async function* readWatchEvents<T extends KubeObject>(
     } catch (error) {
       throw new TransportError("MalformedResponse", request, "the watch was cut inside an event", error);
     }
-    yield [parseWatchEvent<T>(rest, request)];
+    yield [parseWatchEvent<T>(rest, request, parse)];
   }
 }
 
@@ -55,10 +57,11 @@ function split(splitter: LineSplitter, chunk: Buffer, request: RequestDescriptio
 export function parseWatchEvent<T extends KubeObject>(
   line: string,
   request: RequestDescription,
+  parse: JsonReader = JSON.parse,
 ): WatchEvent<T> {
   let event: unknown;
   try {
-    event = JSON.parse(line);
+    event = parse(line);
   } catch (error) {
     throw new TransportError("MalformedResponse", request, "an event of the watch is not JSON", error);
   }

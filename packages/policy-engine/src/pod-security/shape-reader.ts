@@ -64,6 +64,7 @@ export class ShapeReader {
   integer(parent: JsonObject, key: string, path: string): number | undefined {
     const value = this.field(parent, key);
     if (value === undefined || (typeof value === "number" && Number.isInteger(value))) return value;
+    if (typeof value === "bigint") return Number(value);
     return this.wrong(`${path}.${key}`, "an integer", value);
   }
 

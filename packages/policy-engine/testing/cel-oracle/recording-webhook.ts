@@ -6,7 +6,7 @@
 import { once } from "node:events";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
-import { parseExactJson } from "./exact-json.ts";
+import { parseExactJson } from "../../src/exact-json.ts";
 import { selfSignedCertificate } from "./self-signed.ts";
 
 export type ReviewRequest = Readonly<Record<string, unknown>>;

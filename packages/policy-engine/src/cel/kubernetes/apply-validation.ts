@@ -100,7 +100,9 @@ export function scalarFlaw(kind: ScalarKind, value: Json | undefined): string | 
   if (value === undefined || value === null) return undefined;
   switch (kind) {
     case "numeric":
-      return typeof value === "number" ? undefined : `expected numeric (int or float), got ${goType(value)}`;
+      return typeof value === "number" || typeof value === "bigint"
+        ? undefined
+        : `expected numeric (int or float), got ${goType(value)}`;
     case "string":
       return typeof value === "string" ? undefined : `expected string, got ${goPointer(value, true)}`;
     case "boolean":
@@ -114,6 +116,7 @@ export function scalarFlaw(kind: ScalarKind, value: Json | undefined): string | 
 function goType(value: Json): string {
   if (isJsonList(value)) return "[]interface {}";
   if (isJsonRecord(value)) return "map[string]interface {}";
+  if (typeof value === "bigint") return "int64";
   if (typeof value === "number") return Number.isSafeInteger(value) ? "int64" : "float64";
   return typeof value === "boolean" ? "bool" : "string";
 }

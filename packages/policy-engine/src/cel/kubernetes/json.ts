@@ -1,5 +1,8 @@
-/** A JSON value as it comes with a request or goes into a patch. Objects are read by own keys only. */
-export type Json = null | boolean | number | string | readonly Json[] | JsonRecord;
+/**
+ * A JSON value as it comes with a request or goes into a patch; whole numbers of 2^53 and more are bigints. Objects are
+ * read by own keys only.
+ */
+export type Json = null | boolean | number | bigint | string | readonly Json[] | JsonRecord;
 
 export interface JsonRecord {
   readonly [key: string]: Json;

@@ -1,3 +1,4 @@
+import { exactJsonText } from "../../exact-json.ts";
 import { quoteWhole } from "./go-strings.ts";
 import { isJsonList, isJsonRecord, type Json, type JsonRecord, ownValue } from "./json.ts";
 import type { ListAtom } from "./structural-schema.ts";
@@ -57,5 +58,5 @@ function setIdentity(item: Json): ItemIdentity {
 
 /** A scalar as it stands in a field path. */
 function formatValue(value: Json): string {
-  return typeof value === "string" ? quoteWhole(value) : JSON.stringify(value);
+  return typeof value === "string" ? quoteWhole(value) : exactJsonText(value);
 }
