@@ -29,7 +29,8 @@ const cases: readonly (readonly [Scenario, string, Start])[] = [
   [auditScenario, "in this process", inProcess],
   [celScenario, "by SIGKILL", asProcess],
 ];
-it.each(cases)("%o, killed at each point %s: the same end", async (scenario, how, start) => {
+const named = cases.map(([scenario, how, start]) => [scenario.name, how, scenario, start] as const);
+it.each(named)("%s, killed at each point %s: the same end", async (_name, how, scenario, start) => {
   const startedAt = performance.now();
   const told = (line: string) => console.log(`${scenario.name}, ${how}: ${line}`);
   const { points, kills, deaths, wrong } = await enumerate(opened.stage, scenario, start, MOMENTS, told);
