@@ -170,6 +170,39 @@ export const policies: Dashboard = {
       ],
     },
     {
+      title: "Namespaces: tenants' policies, generation, clean-up",
+      panels: [
+        graph("Tenants' policies", "NamespacedShieldPolicies by whether they are in force.", "short", {
+          expr: `max by (ready) (shieldx_tenant_policies{${chosen}})`,
+          legend: "in force: {{ready}}",
+        }),
+        table("Not in step", "Objects of a ShieldGenerator that are not as it wants them.", "short", {
+          expr: `max by (generator) (shieldx_generation_objects{${chosen}}) - max by (generator) (shieldx_generation_objects_in_step{${chosen}})`,
+        }),
+        graph(
+          "Generation",
+          "Writes to objects that ShieldGenerators keep; mend: somebody had changed one.",
+          "ops",
+          {
+            expr: `sum by (operation) (rate(shieldx_generation_writes_total{${chosen}}[${rate}]))`,
+            legend: "{{operation}}",
+          },
+        ),
+        graph(
+          "Clean-up",
+          "Objects that are due by a ShieldCleanup, and those deleted within an hour.",
+          "short",
+          [
+            { expr: `max by (cleanup) (shieldx_cleanup_due_objects{${chosen}})`, legend: "{{cleanup}} due" },
+            {
+              expr: `sum(increase(shieldx_cleanup_deleted_total{${chosen}}[1h])) or vector(0)`,
+              legend: "deleted",
+            },
+          ],
+        ),
+      ],
+    },
+    {
       title: "Images of what exists",
       panels: [
         graph(

@@ -1,5 +1,5 @@
 import type { Client } from "@shieldx/controller-runtime";
-import { LABEL, MANAGED_BY } from "@shieldx/crds";
+import { kinds, LABEL, MANAGED_BY } from "@shieldx/crds";
 import { shieldctlVersion } from "../version.ts";
 import type { Collection } from "./collection.ts";
 import { checkRights } from "./rights.ts";
@@ -27,31 +27,11 @@ const clusterLists: readonly {
   readonly query?: Readonly<Record<string, string>>;
   readonly keep?: (object: Listed) => boolean;
 }[] = [
-  {
-    file: "policies/shieldpolicies.yaml",
-    path: "/apis/shieldx.io/v1alpha1/shieldpolicies",
-    about: "ShieldPolicies with their status",
-  },
-  {
-    file: "policies/namespacedshieldpolicies.yaml",
-    path: "/apis/shieldx.io/v1alpha1/namespacedshieldpolicies",
-    about: "NamespacedShieldPolicies with their status",
-  },
-  {
-    file: "policies/shieldexceptions.yaml",
-    path: "/apis/shieldx.io/v1alpha1/shieldexceptions",
-    about: "ShieldExceptions with their status",
-  },
-  {
-    file: "policies/shieldgenerators.yaml",
-    path: "/apis/shieldx.io/v1alpha1/shieldgenerators",
-    about: "ShieldGenerators with their status",
-  },
-  {
-    file: "policies/shieldcleanups.yaml",
-    path: "/apis/shieldx.io/v1alpha1/shieldcleanups",
-    about: "ShieldCleanups with their status",
-  },
+  ...kinds.map(({ group, version, kind, plural }) => ({
+    file: `policies/${plural}.yaml`,
+    path: `/apis/${group}/${version}/${plural}`,
+    about: `objects of kind ${kind} with their status`,
+  })),
   {
     file: "admission/validatingwebhookconfigurations.yaml",
     path: "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations",

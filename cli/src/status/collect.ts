@@ -1,5 +1,5 @@
 import { X509Certificate } from "node:crypto";
-import { ANNOTATION, LEADER_LEASE, WEBHOOKS_COMPONENT } from "@shieldx/crds";
+import { ANNOTATION, kinds, LEADER_LEASE, WEBHOOKS_COMPONENT } from "@shieldx/crds";
 
 /** What the cluster was seen to hold; everything optional may be absent or forbidden to the caller. */
 export interface Observed {
@@ -10,6 +10,8 @@ export interface Observed {
   readonly leases: readonly LeaseSeen[];
   readonly caBundles: readonly { configuration: string; caBundle: string | undefined }[];
   readonly policies: readonly PolicySeen[];
+  /** Objects of every kind of ours but ShieldPolicy. */
+  readonly others: readonly ObjectSeen[];
   /** What could not be read, in words. */
   readonly unreadable: readonly string[];
   readonly now: number;
@@ -24,17 +26,23 @@ export interface LeaseSeen {
   readonly component: string | undefined;
 }
 
-export interface PolicySeen {
+export interface ObjectSeen {
+  readonly kind: string;
+  /** `namespace/name` where the kind has namespaces. */
   readonly name: string;
+  /** Status, reason and message of the condition Ready. */
+  readonly ready: string;
+  readonly reason: string;
+  readonly message: string;
+}
+
+export interface PolicySeen extends Omit<ObjectSeen, "kind"> {
   readonly engine: string;
   readonly admission: string;
   readonly enforcedBy: string;
   readonly loadedBy: string;
   /** Existing objects that break it. */
   readonly violating: number | undefined;
-  readonly ready: string;
-  readonly reason: string;
-  readonly message: string;
 }
 
 export interface StatusReport {
@@ -49,14 +57,15 @@ export interface StatusReport {
   readonly webhookReplicas: readonly { name: string; policySet: string; leafDaysLeft: number | undefined }[];
   readonly caDaysLeft: number | undefined;
   readonly policies: readonly PolicySeen[];
+  /** How many there are of every other kind that has any. */
+  readonly objects: readonly { readonly kind: string; readonly total: number; readonly notReady: number }[];
 }
 
 const day = 86_400_000;
-const wantedCrds = [
-  "shieldpolicies.shieldx.io",
-  "namespacedshieldpolicies.shieldx.io",
-  "shieldexceptions.shieldx.io",
-];
+/** Lines for the objects of one kind: who runs a namespace must not fill the screen of who runs the cluster. */
+const TOLD_OF_A_KIND = 10;
+/** Not ready, and as it should be: what is on its way, and exceptions that have come to their end. */
+const PASSING: ReadonlySet<string> = new Set(["RollingOut", "Working", "Expired"]);
 
 /** Days until the last certificate of a base64 PEM bundle ends; the newest counts while two CAs overlap. */
 export function daysLeft(caBundle: string | undefined, now: number): number | undefined {
@@ -95,10 +104,36 @@ function certificateProblems(
   return problems;
 }
 
+const isUnwell = ({ ready, reason }: Omit<ObjectSeen, "kind">): boolean =>
+  ready !== "True" && !PASSING.has(reason);
+
+const unready = (kind: string, { name, reason, message }: Omit<ObjectSeen, "kind">): string =>
+  `${kind} ${name} is not ready: ${reason}${message === "" ? "" : `: ${message}`}`;
+
+function otherProblems(others: readonly ObjectSeen[]): string[] {
+  return kinds.flatMap(({ kind, plural, scope }) => {
+    const unwell = others.filter((each) => each.kind === kind && isUnwell(each));
+    const told = unwell.slice(0, TOLD_OF_A_KIND).map((each) => unready(kind, each));
+    const left = unwell.length - told.length;
+    const all = scope === "Namespaced" ? " --all-namespaces" : "";
+    return left === 0
+      ? told
+      : [...told, `${left} more ${kind} objects are not ready: list them with: kubectl get ${plural}${all}`];
+  });
+}
+
+function countObjects(others: readonly ObjectSeen[]): StatusReport["objects"] {
+  return kinds.flatMap(({ kind }) => {
+    const of = others.filter((each) => each.kind === kind);
+    return of.length === 0 ? [] : [{ kind, total: of.length, notReady: of.filter(isUnwell).length }];
+  });
+}
+
 /** Judges what was seen: pure, so that every answer of `shieldctl status` can be tested without a cluster. */
 export function judge(seen: Observed): StatusReport {
   const problems: string[] = [...seen.unreadable];
-  const missing = wantedCrds.filter((name) => !seen.crds.some((crd) => crd.name === name));
+  const wanted = kinds.map(({ plural, group }) => `${plural}.${group}`);
+  const missing = wanted.filter((name) => !seen.crds.some((crd) => crd.name === name));
   const installed = missing.length === 0;
   if (!installed)
     problems.push(
@@ -130,12 +165,8 @@ export function judge(seen: Observed): StatusReport {
   const days = seen.caBundles.map((c) => daysLeft(c.caBundle, seen.now)).filter((d) => d !== undefined);
   const caDaysLeft = days.length === 0 ? undefined : Math.min(...days);
   problems.push(...certificateProblems(caDaysLeft, webhookReplicas));
-  // What goes in by stages is on its way.
-  for (const policy of seen.policies.filter((p) => p.ready !== "True" && p.reason !== "RollingOut")) {
-    problems.push(
-      `ShieldPolicy ${policy.name} is not ready: ${policy.reason}${policy.message === "" ? "" : `: ${policy.message}`}`,
-    );
-  }
+  problems.push(...seen.policies.filter(isUnwell).map((policy) => unready("ShieldPolicy", policy)));
+  problems.push(...otherProblems(seen.others));
   return {
     healthy: problems.length === 0,
     problems,
@@ -154,5 +185,6 @@ export function judge(seen: Observed): StatusReport {
     webhookReplicas,
     caDaysLeft,
     policies: seen.policies,
+    objects: countObjects(seen.others),
   };
 }

@@ -1,5 +1,6 @@
 import { painted, table } from "../output/table.ts";
 import { paint, type Terminal } from "../output/terminal.ts";
+import { printable } from "../printable.ts";
 import type { StatusReport } from "./collect.ts";
 
 function days(n: number | undefined): string {
@@ -22,7 +23,8 @@ export function printStatus(report: StatusReport, terminal: Terminal): void {
     ? paint(terminal, "green", "healthy")
     : paint(terminal, "red", "needs attention");
   terminal.out(`ShieldX in ${report.namespace}: ${verdict}\n`);
-  for (const problem of report.problems) terminal.out(`  ${paint(terminal, "yellow", "!")} ${problem}\n`);
+  for (const problem of report.problems)
+    terminal.out(`  ${paint(terminal, "yellow", "!")} ${printable(problem)}\n`);
   const leaves = report.webhookReplicas.map((r) => r.leafDaysLeft).filter((d) => d !== undefined);
   const facts: [string, string][] = [
     ["Kubernetes", report.kubernetes],
@@ -39,6 +41,10 @@ export function printStatus(report: StatusReport, terminal: Terminal): void {
       "Certificates",
       `CA ${days(report.caDaysLeft)}, leaf ${days(leaves.length === 0 ? undefined : Math.min(...leaves))}`,
     ],
+    ...report.objects.map(({ kind, total, notReady }): [string, string] => [
+      kind,
+      `${total}, ${notReady === 0 ? "all well" : `${notReady} not ready`}`,
+    ]),
   ];
   const width = Math.max(...facts.map(([name]) => name.length));
   for (const [name, value] of facts) terminal.out(`  ${name.padEnd(width)}   ${value}\n`);

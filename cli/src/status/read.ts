@@ -3,13 +3,15 @@ import {
   type Client,
   CustomResourceDefinition,
   Deployment,
+  definedType,
   type KubeObject,
   Lease,
   type ResourceType,
   ValidatingWebhookConfiguration,
 } from "@shieldx/controller-runtime";
+import { kinds } from "@shieldx/crds";
 import { ShieldPolicyType } from "../kinds.ts";
-import type { LeaseSeen, Observed, PolicySeen } from "./collect.ts";
+import type { LeaseSeen, ObjectSeen, Observed, PolicySeen } from "./collect.ts";
 
 const ours = "app.kubernetes.io/part-of=shieldx";
 
@@ -33,21 +35,27 @@ function leaseSeen(lease: KubeObject): LeaseSeen {
   };
 }
 
+function readiness({ metadata: { namespace, name }, status }: KubeObject): Omit<ObjectSeen, "kind"> {
+  const ready = items(record(status).conditions).find((c) => c.type === "Ready") ?? {};
+  return {
+    name: namespace === undefined ? name : `${namespace}/${name}`,
+    ready: text(ready.status) || "Unknown",
+    reason: text(ready.reason) || "NotReconciled",
+    message: text(ready.message),
+  };
+}
+
 function policySeen(policy: KubeObject): PolicySeen {
   const spec = record(policy.spec);
   const status = record(policy.status);
-  const ready = items(status.conditions).find((c) => c.type === "Ready") ?? {};
   const counts = record(status.counts);
   return {
-    name: policy.metadata.name ?? "",
+    ...readiness(policy),
     engine: text(spec.engine),
     admission: text(record(spec.actions).admission),
     enforcedBy: text(status.enforcedBy) || "-",
     loadedBy: text(status.loadedBy) || "-",
     violating: typeof counts.violating === "number" ? counts.violating : undefined,
-    ready: text(ready.status) || "Unknown",
-    reason: text(ready.reason) || "NotReconciled",
-    message: text(ready.message),
   };
 }
 
@@ -73,12 +81,14 @@ export async function observe(client: Client, namespace: string, now: number): P
     }
   };
   const version = await client.serverVersion();
-  const [crds, deployments, leases, configurations, policies] = await Promise.all([
+  const otherKinds = kinds.filter(({ kind }) => kind !== ShieldPolicyType.kind);
+  const [crds, deployments, leases, configurations, policies, ...others] = await Promise.all([
     list(CustomResourceDefinition),
     list(Deployment, { namespace, labelSelector: ours }),
     list(Lease, { namespace }),
     list(ValidatingWebhookConfiguration),
     list(ShieldPolicyType),
+    ...otherKinds.map((kind) => list(definedType(kind))),
   ]);
   return {
     kubernetes: version.gitVersion,
@@ -105,6 +115,9 @@ export async function observe(client: Client, namespace: string, now: number): P
         caBundle: text(record(items(c.webhooks)[0]?.clientConfig).caBundle) || undefined,
       })),
     policies: policies.map(policySeen),
+    others: otherKinds.flatMap(({ kind }, at) =>
+      (others[at] ?? []).map((object) => ({ kind, ...readiness(object) })),
+    ),
     unreadable,
     now,
   };

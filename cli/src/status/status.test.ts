@@ -1,3 +1,4 @@
+import { kinds } from "@shieldx/crds";
 import { describe, expect, it } from "vitest";
 import { recordingTerminal } from "../recording-terminal.test-kit.ts";
 import { judge, type Observed } from "./collect.ts";
@@ -20,11 +21,7 @@ const lease = (
 const healthy: Observed = {
   kubernetes: "v1.37.2",
   namespace: "shieldx-system",
-  crds: [
-    { name: "shieldpolicies.shieldx.io", versions: ["v1alpha1"] },
-    { name: "namespacedshieldpolicies.shieldx.io", versions: ["v1alpha1"] },
-    { name: "shieldexceptions.shieldx.io", versions: ["v1alpha1"] },
-  ],
+  crds: kinds.map(({ plural, group }) => ({ name: `${plural}.${group}`, versions: ["v1alpha1"] })),
   deployments: [{ name: "shieldx-operator", ready: 2, wanted: 2, image: "shieldx:0.1.0" }],
   leases: [
     lease("shieldx-operator", undefined),
@@ -35,6 +32,7 @@ const healthy: Observed = {
   ],
   caBundles: [{ configuration: "shieldx-kinds", caBundle: undefined }],
   policies: [],
+  others: [],
   unreadable: [],
   now,
 };
@@ -49,6 +47,7 @@ const policy = {
   reason: "",
   message: "",
 };
+const other = { kind: "ShieldGenerator", name: "g", ready: "True", reason: "InStep", message: "" };
 const problems = (change: Partial<Observed>) => judge({ ...healthy, ...change }).problems;
 
 describe("shieldctl status", () => {
@@ -102,6 +101,81 @@ describe("shieldctl status", () => {
     const inStages = (reason: string) => [{ ...policy, ready: "False", reason, message: "why" }];
     expect(problems({ policies: inStages("RollingOut") })).toEqual([]);
     expect(problems({ policies: inStages("RolledBack") })).toHaveLength(1);
+  });
+  it.each(kinds.map(({ kind, plural }) => [kind, plural]))("misses the kind %s", (_, plural) => {
+    const crds = healthy.crds.filter(({ name }) => !name.startsWith(`${plural}.`));
+    expect(problems({ crds })).toEqual([expect.stringContaining(`${plural}.shieldx.io missing`)]);
+  });
+  it.each([
+    [
+      { ...other, ready: "False", reason: "NotOurs", message: "there is one already" },
+      "ShieldGenerator g is not ready: NotOurs: there is one already",
+    ],
+    [
+      {
+        ...other,
+        kind: "ShieldCleanup",
+        name: "c",
+        ready: "False",
+        reason: "MissingRights",
+        message: "delete jobs",
+      },
+      "ShieldCleanup c is not ready: MissingRights: delete jobs",
+    ],
+    [
+      {
+        ...other,
+        kind: "NamespacedShieldPolicy",
+        name: "bakery/p",
+        ready: "Unknown",
+        reason: "NotReconciled",
+      },
+      "NamespacedShieldPolicy bakery/p is not ready: NotReconciled",
+    ],
+  ])("needs attention for %o", (seen, expected) => {
+    expect(problems({ others: [seen] })).toEqual([expected]);
+  });
+  it("leaves alone what is at work, and exceptions whose end has come", () => {
+    const passing = [
+      { ...other, ready: "False", reason: "Working" },
+      { ...other, kind: "ShieldException", ready: "False", reason: "Expired" },
+    ];
+    expect(problems({ others: passing })).toEqual([]);
+  });
+  it("tells the first ten of a kind, how many more there are, and where they are listed", () => {
+    const others = Array.from({ length: 1000 }, (_, i) => ({
+      ...other,
+      kind: "NamespacedShieldPolicy",
+      name: `tenant/p${i}`,
+      ready: "False",
+      reason: "NotCompiled",
+    }));
+    const told = problems({ others });
+    expect(told).toHaveLength(11);
+    expect(told[10]).toBe(
+      "990 more NamespacedShieldPolicy objects are not ready: list them with: kubectl get namespacedshieldpolicies --all-namespaces",
+    );
+  });
+  it("shows what tenants wrote, and lets none of it move the cursor", () => {
+    const terminal = recordingTerminal();
+    const message = "spec.validations[0]: \u001b[2Jall is well\nShieldX: healthy";
+    printStatus(
+      judge({ ...healthy, others: [{ ...other, ready: "False", reason: "NotCompiled", message }] }),
+      terminal,
+    );
+    expect(terminal.stdout).toContain(
+      "! ShieldGenerator g is not ready: NotCompiled: spec.validations[0]: \ufffd[2Jall",
+    );
+    expect(terminal.stdout).not.toContain("\u001b[2J");
+  });
+  it("counts the objects of every other kind that has any", () => {
+    const terminal = recordingTerminal();
+    const others = [other, { ...other, name: "h", ready: "False", reason: "Contested", message: "why" }];
+    const report = judge({ ...healthy, policies: [policy], others });
+    expect(report.objects).toEqual([{ kind: "ShieldGenerator", total: 2, notReady: 1 }]);
+    printStatus(report, terminal);
+    expect(terminal.stdout).toMatch(/ShieldGenerator +2, 1 not ready/);
+    expect(terminal.stdout).not.toContain("ShieldCleanup");
   });
   it("prints facts a person looks for", () => {
     const terminal = recordingTerminal();

@@ -1,5 +1,6 @@
 import { globSync } from "node:fs";
 import { join } from "node:path";
+import { kinds } from "@shieldx/crds";
 import { beforeAll, describe, expect, it } from "vitest";
 import { buildArgocd } from "../../cluster/index.ts";
 import { deploy, type HealthCase, healthTests } from "./argocd.ts";
@@ -26,10 +27,19 @@ describe("the health scripts, in Argo CD's own Lua machine", () => {
     expect(samples).toHaveLength(cases.length);
   });
 
-  it("tell healthy, progressing, degraded and suspended apart for each of our kinds", () => {
-    for (const kind of ["shieldx.io/ShieldPolicy", "shieldx.io/ShieldException"]) {
-      const states = new Set(cases.filter((one) => one.kind === kind).map(({ found }) => found?.status));
-      expect([...states].sort(), kind).toEqual(["Degraded", "Healthy", "Progressing", "Suspended"]);
+  it("tell healthy, progressing and degraded apart for each of our kinds, and suspended where there is such a state", () => {
+    const suspended = ["ShieldPolicy", "ShieldException"];
+    // NamespacedShieldPolicy goes by the script of ShieldPolicy.
+    for (const { kind } of kinds.filter((each) => each.kind !== "NamespacedShieldPolicy")) {
+      const ofKind = cases.filter((one) => one.kind === `shieldx.io/${kind}`);
+      const states = new Set(ofKind.map(({ found }) => found?.status));
+      const wanted = [
+        "Degraded",
+        "Healthy",
+        "Progressing",
+        ...(suspended.includes(kind) ? ["Suspended"] : []),
+      ];
+      expect([...states].sort(), kind).toEqual(wanted);
     }
   });
 });

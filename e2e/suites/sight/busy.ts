@@ -77,6 +77,26 @@ export async function makeBusy(
       actions: { admission: "warn" },
     }),
   );
+  await must(cluster, {
+    apiVersion: "shieldx.io/v1alpha1",
+    kind: "ShieldGenerator",
+    metadata: { name: "limits" },
+    spec: {
+      namespaceSelector: {},
+      objects: [
+        {
+          name: "limits",
+          object: { apiVersion: "v1", kind: "LimitRange", metadata: { name: "x" }, spec: { limits: [] } },
+        },
+      ],
+    },
+  });
+  await must(cluster, {
+    apiVersion: "shieldx.io/v1alpha1",
+    kind: "ShieldCleanup",
+    metadata: { name: "pods" },
+    spec: { targets: [{ apiVersion: "v1", kind: "Pod" }], ttl: "720h" },
+  });
   const validations = [{ expression: "object.spec.replicas <= 100", message: "at most 100 replicas" }];
   await enforce(cluster, replicaLimit("replica-limit", { validations }));
   await must(cluster, {

@@ -20,7 +20,7 @@ const usage = `shieldx uninstall: removes what the operator made, before the rel
   --log-level LEVEL   debug, info, warn or error (default info)
   --help
 
-ShieldPolicies and ShieldExceptions stay; nothing enforces them any more.
+Objects of ShieldX's own kinds stay, and what ShieldGenerators have made; nothing enforces or keeps it any more.
 `;
 
 /** Resolves with the exit code: 0 when nothing of ours enforces any more, else 1. */
