@@ -19,6 +19,7 @@ import type { Registry } from "prom-client";
 import type { OperatorContext } from "./context.ts";
 import { AuditIndex } from "./controllers/audit/audit-index.ts";
 import { Auditor } from "./controllers/audit/auditor.ts";
+import { tenantShare } from "./controllers/audit/report-places.ts";
 import { DEFAULT_RESULT_LIMITS } from "./controllers/audit/report-results.ts";
 import { ReportWriter } from "./controllers/audit/report-writer.ts";
 import { type CertificateSettings, certificatesController } from "./controllers/certificates/controller.ts";
@@ -271,7 +272,7 @@ function buildAuditor(
     sources,
     logger,
     writesPerSecond,
-    index: new AuditIndex({ mostDetailed: auditReports }),
+    index: new AuditIndex({ mostDetailed: auditReports + tenantShare(auditReports) }),
     findings: new FindingsWriter({
       client,
       namespace,

@@ -65,6 +65,17 @@ describe("results of an object", () => {
     expect(bytesOf(results)).toBeLessThanOrEqual(DEFAULT_RESULT_LIMITS.bytes);
   });
 
+  it("have policies of the cluster before tenants' policies, which take no room from them", () => {
+    const noisy = finding(
+      "a/noisy",
+      Array.from({ length: 500 }, (_, at) => `tenant ${at}`),
+    );
+    const many = Array.from({ length: 200 }, (_, at) => finding(`a/p${at}`, ["one"]));
+    const { results } = reportResults([noisy, ...many, finding("z", ["of the cluster"])]);
+    expect(results[0]).toMatchObject({ policy: "z", message: "of the cluster" });
+    expect(results.at(-1)).toMatchObject({ policy: "(others)" });
+  });
+
   it("keep line breaks, escape sequences and broken characters of what they quote out", () => {
     const { results } = reportResults([finding("p", [`a\u001b[31mb\nc\ud800${"😀".repeat(600)}`])]);
     const message = results[0]?.message ?? "";

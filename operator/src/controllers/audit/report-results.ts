@@ -1,3 +1,4 @@
+import { namespaceOfPolicy } from "@shieldx/crds";
 import { flatCopy, shownText } from "@shieldx/policy-engine";
 import type { AuditFinding, AuditViolation } from "./finding.ts";
 
@@ -43,7 +44,7 @@ export function reportResults(
   findings: readonly AuditFinding[],
   limits: ResultLimits = DEFAULT_RESULT_LIMITS,
 ): ReportResults {
-  const sorted = [...findings].sort((a, b) => (a.policy < b.policy ? -1 : 1));
+  const sorted = [...findings].sort((a, b) => byPolicy(a.policy, b.policy));
   const count = { fail: 0, warn: 0 };
   for (const finding of sorted) count[finding.result] += findingsOf(finding);
   if (count.fail + count.warn <= limits.results) {
@@ -54,6 +55,12 @@ export function reportResults(
   const length = Math.min(messageLimit, Math.max(64, share));
   const entries = sorted.map((finding) => together(finding, length));
   return { ...count, results: fitting(entries, limits) };
+}
+
+/** Policies of the cluster before tenants', which then take no room from them; each by name. */
+export function byPolicy(a: string, b: string): number {
+  const isTenants = (policy: string): number => Number(namespaceOfPolicy(policy) !== undefined);
+  return isTenants(a) - isTenants(b) || (a < b ? -1 : 1);
 }
 
 /** How many single findings: one object may break a policy in several ways. */

@@ -96,6 +96,15 @@ describe("the report that sums up a namespace", () => {
     expect(report.results[0]?.message).toContain("--audit-reports-per-namespace");
   });
 
+  it("has policies of the cluster before tenants' policies", () => {
+    const index = new AuditIndex();
+    index.set(object(1), judgement(finding("ns/p", "x"), finding("z", "x")));
+    const audit = index.namespaces.get("ns");
+    if (audit === undefined) throw new Error("nothing offends");
+    const { results } = summaryOf("ns", audit, () => "fail", 0, limits);
+    expect(results.map(({ policy }) => policy)).toEqual(["(all)", "z", "ns/p"]);
+  });
+
   it("has room for as many policies as there are", () => {
     const index = new AuditIndex();
     const names = Array.from({ length: 1_000 }, (_, at) => `policy-${at}-${"x".repeat(200)}`);

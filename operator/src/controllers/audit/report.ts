@@ -5,6 +5,7 @@ import { FIELD_MANAGER, ownLabels } from "../../names.ts";
 import type { NamespaceAudit } from "./audit-index.ts";
 import { type AuditedObject, auditKey } from "./audited-object.ts";
 import {
+  byPolicy,
   type CountingResult,
   fitting,
   numeral,
@@ -92,7 +93,7 @@ export function summaryOf(
 ): Report {
   const count = { fail: 0, warn: 0 };
   const entries: CountingResult[] = [];
-  for (const policy of [...audit.policies.keys()].sort()) {
+  for (const policy of [...audit.policies.keys()].sort(byPolicy)) {
     const { objects = 0, findings = 0 } = audit.policies.get(policy) ?? {};
     const result = resultOf(policy);
     count[result] += findings;
