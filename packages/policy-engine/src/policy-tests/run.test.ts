@@ -1,11 +1,12 @@
 import { type PolicyTest, policyTestSchema, type ShieldPolicy } from "@shieldx/crds";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { celPolicy, offender, podObject, podSecurityPolicy } from "../../testing/objects.ts";
 import { buildPolicySet } from "../policy-set/build.ts";
 import { compilePolicy } from "../policy-set/compile.ts";
 import { PolicyCompileError } from "../policy-set/errors.ts";
+import { threadCpuNow } from "../policy-set/timing.ts";
 import { requirePassingTests } from "./require.ts";
-import { type RunOptions, runPolicyTests } from "./run.ts";
+import { policyTestRun, type RunOptions, runPolicyTests } from "./run.ts";
 
 const environment = { serverMinor: 37 };
 const configMap = (metadata: object = {}) => ({ apiVersion: "v1", kind: "ConfigMap", metadata });
@@ -176,8 +177,43 @@ describe("a case", () => {
     const outcomes = runPolicyTests(compiled, [test(deny()), test(deny()), test(deny())], clock);
     expect(outcomes.at(-1)).toMatchObject({
       result: "late",
-      message: expect.stringMatching(/all cases together took longer than 3 ms/),
+      message: expect.stringMatching(/all cases together took more than 3 ms of CPU time/),
     });
+  });
+});
+
+describe("the time for all cases", () => {
+  const policy = celPolicy("p");
+  const compiled = compilePolicy(policy, { ...environment, evaluatesNative: true });
+  const cases = [test(allow, { object: owned }), test(deny("label it"), { name: "other" })];
+
+  it("is CPU time: a machine that has other things to do refuses no sound policy", () => {
+    let wall = 0;
+    const spied = vi.spyOn(performance, "now").mockImplementation(() => (wall += 10_000));
+    try {
+      expect(() =>
+        requirePassingTests(compilePolicy(celPolicy("p", { tests: cases }), environment), environment),
+      ).not.toThrow();
+    } finally {
+      spied.mockRestore();
+    }
+  });
+
+  it("is not used up by what others do in their turns", () => {
+    const turns = policyTestRun(compiled, cases, { budgetMs: 200 });
+    expect(turns.next().done).toBe(false);
+    const until = threadCpuNow() + 250;
+    while (threadCpuNow() < until);
+    const { value } = turns.next();
+    expect(value?.map(({ result }) => result)).toEqual(["passed", "passed"]);
+  });
+
+  it("ends for a policy that really uses it", () => {
+    const names = Array.from({ length: 99 }, (_, at) => `'${at}'`).join();
+    const expression = `[${names}].all(a, [${names}].all(b, [${names}].all(c, a + b + c != '')))`;
+    const slow = celPolicy("p", { validations: [{ expression }] });
+    const outcome = run(slow, test(allow), { budgetMs: 20 });
+    expect(outcome).toMatchObject({ result: "late", message: expect.stringContaining("20 ms of CPU time") });
   });
 });
 

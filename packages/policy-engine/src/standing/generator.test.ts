@@ -82,6 +82,11 @@ describe("a generator's objects", () => {
     );
   });
 
+  it("take labels and annotations that are null as none: so the API server keeps a map whose last key an apply took away", () => {
+    expect(render(quota({}, { name: "team", annotations: null, labels: null }))?.object).toBeDefined();
+    expect(refusal(quota({}, { name: "team", annotations: [] }))).toContain("annotations: must be a map");
+  });
+
   it("are refused with field and remedy where they cannot be kept", () => {
     expect(refusal({ apiVersion: "v1", kind: "Secret", metadata: { name: "x" } })).toBe(
       "spec.objects[0].object.kind: v1 Secret is not among the kinds that are generated: use one of networking.k8s.io/v1 NetworkPolicy, v1 ResourceQuota, v1 LimitRange, policy/v1 PodDisruptionBudget, v1 ConfigMap",

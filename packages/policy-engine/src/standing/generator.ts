@@ -136,7 +136,8 @@ function nameIn(metadata: Json | undefined, path: string): string {
 }
 
 function refuseOurs(map: Json | undefined, path: string): void {
-  if (map === undefined) return;
+  // null is what server-side apply leaves of a map whose last key is taken away.
+  if (map === undefined || map === null) return;
   if (!isJsonRecord(map)) throw invalid(path, "must be a map of strings");
   const ours = Object.keys(map).find((key) => key.startsWith("shieldx.io/"));
   if (ours !== undefined) throw invalid(`${path}.${ours.slice(0, 80)}`, "is ShieldX's own to set: remove it");
