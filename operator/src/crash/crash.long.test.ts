@@ -11,6 +11,7 @@ import {
   type Scenario,
 } from "./scenarios.test-kit.ts";
 import { openStage } from "./stage.test-kit.ts";
+import { cleanupScenario, generatorScenario } from "./standing-scenarios.test-kit.ts";
 
 let opened: { stage: Stage; close(): Promise<void> };
 beforeAll(async () => {
@@ -27,6 +28,8 @@ const cases: readonly (readonly [Scenario, string, Start])[] = [
   [exceptionScenario, "in this process", inProcess],
   [mergedScenario, "in this process", inProcess],
   [auditScenario, "in this process", inProcess],
+  [generatorScenario, "in this process", inProcess],
+  [cleanupScenario, "in this process", inProcess],
   [celScenario, "by SIGKILL", asProcess],
 ];
 const named = cases.map(([scenario, how, start]) => [scenario.name, how, scenario, start] as const);

@@ -129,16 +129,20 @@ export function distinctPoints(points: readonly string[], moments: readonly stri
   );
 }
 
-/** Runs a scenario undisturbed, then once for each of its distinct points. */
+/**
+ * Runs a scenario undisturbed, then once for each of its distinct points.
+ * @param about only for points whose call matches
+ */
 export async function enumerate(
   stage: Stage,
   scenario: Scenario,
   start: Start = inProcess,
   moments: readonly string[] = MOMENTS,
   told: (line: string) => void = () => undefined,
+  about = /./,
 ): Promise<Enumeration> {
   const undisturbed = await play(stage, scenario, undefined, inProcess, undefined);
-  const points = distinctPoints(undisturbed.points, moments);
+  const points = distinctPoints(undisturbed.points, moments).filter((point) => about.test(point));
   told(`${undisturbed.points.length} points, ${points.length} to die at`);
   const wrong: string[] = [];
   let deaths = 0;

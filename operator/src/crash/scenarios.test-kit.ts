@@ -14,6 +14,7 @@ import { NAMESPACE, type TestBed } from "../cluster.test-kit.ts";
 import { readBundle } from "../controllers/certificates/bundle-entry.ts";
 import { decode } from "../controllers/certificates/decide.ts";
 import { ReportType, ShieldExceptionType, ShieldPolicyType } from "../kinds.ts";
+import { readStanding, resetStanding } from "./standing-state.test-kit.ts";
 
 export interface Step {
   act(bed: TestBed): Promise<unknown>;
@@ -29,7 +30,7 @@ export interface Scenario {
 
 /** The end of a run, without what differs between two undisturbed ones: uids, times, keys, versions. */
 export type EndState = Readonly<Record<string, readonly Entry[]>>;
-interface Entry {
+export interface Entry {
   readonly name: string;
   readonly [field: string]: unknown;
 }
@@ -52,7 +53,8 @@ export async function readState(client: Client): Promise<EndState> {
       return [name, entries] as const;
     }),
   );
-  return { ...Object.fromEntries(kinds), certificates: [await certificates(client)] };
+  const standing = await readStanding(client, normalized);
+  return { ...Object.fromEntries(kinds), ...standing, certificates: [await certificates(client)] };
 }
 
 const VOLATILE: ReadonlySet<string> = new Set([
@@ -114,6 +116,7 @@ export async function reset(client: Client): Promise<void> {
   const of = async (path: string) => {
     await client.request("DELETE", path, all);
   };
+  await resetStanding(client);
   await of("/apis/shieldx.io/v1alpha1/shieldpolicies");
   await of("/apis/shieldx.io/v1alpha1/namespaces/default/shieldexceptions");
   await Promise.all([

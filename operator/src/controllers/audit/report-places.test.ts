@@ -126,7 +126,7 @@ describe("places for reports", () => {
       fc.record({
         namespace: fc.constantFrom("a", "b", "c"),
         held: fc.boolean(),
-        policies: fc.constantFrom(["p"], ["p", "a/own"], ["b/own"]),
+        policies: fc.constantFrom<readonly string[]>(["p"], ["p", "a/own"], ["b/own"]),
       }),
       { maxLength: 40 },
     );
