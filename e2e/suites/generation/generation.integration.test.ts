@@ -217,6 +217,43 @@ describe("a ShieldGenerator", () => {
     await kubectl("delete", "shieldgenerator", "ungranted");
   });
 
+  it("leaves an object alone for a while that somebody changes as often as it is put right, and that object only", async () => {
+    await namespace("fought", "fought=yes");
+    await namespace("calm", "fought=yes");
+    await mustApply(
+      generator("fought", {
+        namespaceSelector: { matchLabels: { fought: "yes" } },
+        objects: [quota("3"), denyAll],
+      }),
+    );
+    await untilCondition(cluster, ["shieldgenerator", "fought"], "Ready", "True");
+    const theirs = '{"spec":{"hard":{"pods":"99"}}}';
+    const change = (space: string) =>
+      kubectl("patch", "resourcequota", "team", "-n", space, "--type=merge", "-p", theirs);
+    let changes = 0;
+    const told = await waitFor("the contest is told", async () => {
+      const { spec } = await until("resourcequota", "fought", "team");
+      if (spec.hard?.pods === "3") {
+        await change("fought");
+        changes++;
+      }
+      return (await problemsOf("fought")).find(({ reason }) => reason === "Contested");
+    });
+    // It was made once and put right four times.
+    expect(changes).toBeLessThanOrEqual(6);
+    expect(told).toMatchObject({ namespace: "fought", object: "ResourceQuota team" });
+    expect(told.message).toContain("managedFields");
+    await untilCondition(cluster, ["shieldgenerator", "fought"], "Ready", "False");
+    await change("calm");
+    await until("resourcequota", "calm", "team", ({ spec }) => spec.hard?.pods === "3");
+    await kubectl("delete", "networkpolicy", "default-deny", "-n", "fought");
+    await until("networkpolicy", "fought", "default-deny");
+    expect((await find("resourcequota", "fought", "team"))?.spec.hard?.pods).toBe("99");
+    await waitFor("an Event in the namespace", async () =>
+      (await kubectl("get", "events", "-A", "-o", "json")).includes('"reason": "Contested"'),
+    );
+  });
+
   it("goes on where it was after a restart: what changed meanwhile is put right, what was taken over stays", async () => {
     await Promise.all(shieldx.operators.splice(0).map((operator) => operator.stop()));
     await kubectl("delete", "networkpolicy", "default-deny", "-n", "a");
@@ -254,9 +291,11 @@ describe("a ShieldGenerator", () => {
       "-p",
       '{"spec":{"hard":{"pods":"4"}}}',
     );
-    await kubectl("delete", "shieldgenerator", "basics", "once");
+    await kubectl("delete", "shieldgenerator", "basics", "once", "fought");
     for (const name of ["a", "b"]) await untilGone("networkpolicy", name, "default-deny");
     await untilGone("resourcequota", "a", "team");
+    // Contested or not.
+    await untilGone("resourcequota", "fought", "team");
     expect(await find("resourcequota", "b", "team")).toBeDefined();
     expect(await find("networkpolicy", "default", "copied")).toBeDefined();
     expect((await find("resourcequota", "once", "team"))?.spec.hard).toEqual({ pods: "4", services: "5" });
