@@ -155,9 +155,10 @@ export function buildOperator(parts: OperatorParts): OperatorContext {
     const handlers = pageHandlers({
       clock,
       sources: () =>
-        policies.hasSynced && exceptions.hasSynced && findings.hasSynced()
+        policies.hasSynced && tenantPolicies.hasSynced && exceptions.hasSynced && findings.hasSynced()
           ? {
               policies: policies.store.list(),
+              tenantPolicies: tenantPolicies.store.list(),
               exceptions: exceptions.store.list(),
               findings: findings.current(),
             }

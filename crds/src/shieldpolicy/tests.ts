@@ -23,7 +23,7 @@ export const policyTestSchema = z
     object: anyObject()
       .describe(
         "Object of the request, with apiVersion and kind. Only what the policy looks at need be there; without a namespace it " +
-          "is in namespace default.",
+          "is in namespace default, or in that of a NamespacedShieldPolicy.",
       )
       .exactOptional(),
     oldObject: anyObject().describe("Object as it was before, for UPDATE and DELETE.").exactOptional(),

@@ -107,6 +107,25 @@ export async function fillCluster(cluster: Cluster): Promise<void> {
     exception("for-long", 20 * 86_400, { owner: hostile("owner"), reason: hostile("reason") }),
   );
   await must(cluster, exception("for-a-moment", 3, {}));
+  await must(cluster, {
+    apiVersion: "shieldx.io/v1alpha1",
+    kind: "NamespacedShieldPolicy",
+    metadata: { name: "labelled", namespace: "warehouse" },
+    spec: {
+      engine: "cel",
+      actions: { admission: "warn" },
+      matchConstraints: {
+        resourceRules: [
+          { apiGroups: ["apps"], apiVersions: ["v1"], operations: ["CREATE"], resources: ["deployments"] },
+        ],
+      },
+      validations: [{ expression: "has(object.metadata.labels)", message: "label it" }],
+    },
+  });
+  await mustKubectl(cluster, [
+    ...["wait", "namespacedshieldpolicy/labelled", "-n", "warehouse"],
+    ...["--for=condition=Ready", "--timeout=60s"],
+  ]);
   await rollOut(cluster);
 }
 

@@ -177,10 +177,11 @@ describe.runIf(chromiumVersion !== undefined)("in Chromium", () => {
     await page.locator("#content").waitFor({ state: "visible" });
     expect(await focused()).toBe("title");
     expect(await page.locator("#sign-in").isVisible()).toBe(false);
-    expect(await text("#overview-content")).toMatch(/POLICIES IN FORCE 1 of 2|Policies in force 1 of 2/i);
+    expect(await text("#overview-content")).toMatch(/policies in force 2 of 3 of these, tenants' 1 of 1/i);
     expect(await rowsOf("policies")).toEqual([
       expect.stringMatching(/^guarded 5 \d+ \d+ 0 podSecurity deny Webhook yes$/),
       expect.stringMatching(/^owned not audited .* cel deny Webhook no: /),
+      expect.stringMatching(/^warehouse\/labelled not audited .* cel warn Webhook yes$/),
     ]);
     expect(await rowsOf("namespaces")).toEqual([
       expect.stringMatching(/^shop 4 /),
@@ -274,6 +275,21 @@ describe.runIf(chromiumVersion !== undefined)("in Chromium", () => {
     await tabTo(isFocused("The same as a table"));
     await page.keyboard.press("Enter");
     expect(await text("#history-content table")).toContain("not counted");
+    const choose = async (key: "ArrowUp" | "ArrowDown") => {
+      await page.keyboard.press(key);
+      return (await rowsOf("policies")).map((row) => row.split(" ")[0]);
+    };
+    await tabTo(async () => (await focused()) === "whose-policies");
+    expect(await page.getByLabel("Whose policies").inputValue()).toBe("all");
+    expect(await choose("ArrowDown")).toEqual(["guarded", "owned"]);
+    expect(await text("#policies-content")).toContain("1–2 of 2; 2 in all");
+    expect(await choose("ArrowDown")).toEqual(["warehouse/labelled"]);
+    // What comes meanwhile does not take the choice back, nor the focus.
+    await askNow();
+    expect(await page.getByLabel("Whose policies").inputValue()).toBe("tenants");
+    expect(await focused()).toBe("whose-policies");
+    await choose("ArrowUp");
+    expect(await choose("ArrowUp")).toHaveLength(3);
     await tabTo(async () => (await focused()) === "filter-policies");
     await page.keyboard.type("webhook owned");
     expect(await rowsOf("policies")).toHaveLength(1);
@@ -282,10 +298,18 @@ describe.runIf(chromiumVersion !== undefined)("in Chromium", () => {
     await page.keyboard.press("Enter");
     expect(await page.locator("#policies-content th[aria-sort=ascending]").innerText()).toContain("Policy");
     await page.keyboard.press("Enter");
-    expect((await rowsOf("policies")).map((row) => row.split(" ")[0])).toEqual(["owned", "guarded"]);
+    expect((await rowsOf("policies")).map((row) => row.split(" ")[0])).toEqual([
+      "warehouse/labelled",
+      "owned",
+      "guarded",
+    ]);
     await tabTo(isFocused("Violating objects"));
     await page.keyboard.press("Enter");
-    expect((await rowsOf("policies")).map((row) => row.split(" ")[0])).toEqual(["guarded", "owned"]);
+    expect((await rowsOf("policies")).map((row) => row.split(" ")[0])).toEqual([
+      "guarded",
+      "warehouse/labelled",
+      "owned",
+    ]);
   });
 
   it.each(["light", "dark"] as const)(

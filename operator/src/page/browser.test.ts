@@ -5,6 +5,7 @@ import { tokenIn } from "./browser/connection.ts";
 import { count, distance, many, objectName } from "./browser/format.ts";
 import { policyColumns } from "./browser/lists.ts";
 import { type Column, shownRows, type View } from "./browser/rows.ts";
+import { policiesOf } from "./browser/whose.ts";
 
 const columns: readonly Column<{ name: string; size: number }>[] = [
   { title: "Name", value: ({ name }) => name },
@@ -42,6 +43,19 @@ describe("shownRows", () => {
     expect(matching("  objects  row-1 ")).toBe(11);
     expect(matching("nowhere")).toBe(0);
     expect(matching("(.*)+$")).toBe(0);
+  });
+});
+
+describe("policiesOf", () => {
+  const row = { engine: "cel", action: "deny", enforcedBy: "Webhook", ready: true, message: "" };
+  const ofCluster = { ...row, name: "p" };
+  const ofTenant = { ...row, name: "bakery/p", namespace: "bakery" };
+  const policies = { rows: [ofTenant, ofCluster], total: 9, inForce: 2, tenants: { total: 7, inForce: 1 } };
+
+  it("are everybody's, the cluster's or tenants', with how many there are of these in all", () => {
+    expect(policiesOf(policies, "all")).toEqual({ rows: [ofTenant, ofCluster], total: 9 });
+    expect(policiesOf(policies, "cluster")).toEqual({ rows: [ofCluster], total: 2 });
+    expect(policiesOf(policies, "tenants")).toEqual({ rows: [ofTenant], total: 7 });
   });
 });
 

@@ -1,8 +1,13 @@
-import { stagingOf } from "@shieldx/crds";
+import { stagingOf, tenantPolicyName } from "@shieldx/crds";
 import { warningTimeMs } from "../controllers/shieldexception/decide.ts";
 import { HOUR_MS } from "../findings/history.ts";
 import type { FindingsRecord } from "../findings/record.ts";
-import { asPolicy, type ShieldExceptionObject, type ShieldPolicyObject } from "../kinds.ts";
+import {
+  asPolicy,
+  type NamespacedShieldPolicyObject,
+  type ShieldExceptionObject,
+  type ShieldPolicyObject,
+} from "../kinds.ts";
 import type { ExceptionRow, FindingsData, Listed, PageData, PolicyRow, RolloutRow } from "./shape.ts";
 import { cut, specChanges } from "./spec-changes.ts";
 
@@ -14,20 +19,22 @@ const LONGEST_TEXT = 500;
 
 export interface PageSources {
   readonly policies: readonly ShieldPolicyObject[];
+  readonly tenantPolicies: readonly NamespacedShieldPolicyObject[];
   readonly exceptions: readonly ShieldExceptionObject[];
   readonly findings: FindingsRecord | undefined;
 }
 
 /** What the page shows of the caches, at `now`. */
-export function pageData({ policies, exceptions, findings }: PageSources, now: number): PageData {
-  const rows = policies.map(policyRow);
-  const inForce = rows.filter(({ ready }) => ready === true).length;
+export function pageData(
+  { policies, tenantPolicies, exceptions, findings }: PageSources,
+  now: number,
+): PageData {
   const rollouts = policies.flatMap((policy) => rolloutRow(policy) ?? []);
   const ofExceptions = exceptions.map((exception) => exceptionRow(exception, now));
   const counted = (state: ExceptionRow["state"]): number =>
     ofExceptions.filter((row) => row.state === state).length;
   return {
-    policies: { ...first(rows, ROWS_SENT, byViolations), inForce },
+    policies: policiesData(policies.map(policyRow), tenantPolicies.map(policyRow)),
     ...(findings === undefined ? {} : { findings: findingsData(findings) }),
     rollouts: first(
       rollouts,
@@ -51,6 +58,17 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
+function policiesData(cluster: readonly PolicyRow[], tenants: readonly PolicyRow[]): PageData["policies"] {
+  const inForce = (rows: readonly PolicyRow[]): number => rows.filter(({ ready }) => ready === true).length;
+  const sent = [cluster, tenants].flatMap((rows) => first(rows, ROWS_SENT, byViolations).rows);
+  return {
+    rows: sent.sort(byViolations),
+    total: cluster.length + tenants.length,
+    inForce: inForce(cluster) + inForce(tenants),
+    tenants: { total: tenants.length, inForce: inForce(tenants) },
+  };
+}
+
 /** What needs attention first. */
 function byViolations(a: PolicyRow, b: PolicyRow): number {
   return (
@@ -69,11 +87,15 @@ function byEnd(a: ExceptionRow, b: ExceptionRow): number {
   );
 }
 
-function policyRow({ metadata, spec, status }: ShieldPolicyObject): PolicyRow {
+function policyRow({
+  metadata: { namespace, name },
+  spec,
+  status,
+}: ShieldPolicyObject | NamespacedShieldPolicyObject): PolicyRow {
   const ready = status?.conditions?.find(({ type }) => type === "Ready");
   const { checked, violating, violations, exempted } = status?.counts ?? {};
   return {
-    name: metadata.name,
+    ...(namespace === undefined ? { name } : { name: tenantPolicyName(namespace, name), namespace }),
     engine: spec.engine,
     action: spec.actions?.admission ?? "",
     enforcedBy: status?.enforcedBy ?? "",

@@ -23,6 +23,7 @@ const exception = (name: string, expiresAtMs: number, over: object = {}): Shield
   }) as never;
 const sources = (over: Partial<PageSources> = {}): PageSources => ({
   policies: [],
+  tenantPolicies: [],
   exceptions: [],
   findings: undefined,
   ...over,
@@ -63,6 +64,20 @@ describe("pageData", () => {
     expect(policies.rows[0]?.audit).toEqual({ checked: 9, violating: 4, violations: 6, exempted: 0 });
     expect(policies.rows[1]?.message).toHaveLength(500);
     expect(policies.rows[2]?.audit).toBeUndefined();
+  });
+
+  it("tells tenants' policies by namespace and name, and leaves those of the cluster their rows", () => {
+    const counts = { checked: 900, violating: 900, violations: 900 };
+    const status = { counts, conditions: [{ type: "Ready", status: "True", reason: "R", message: "" }] };
+    const tenantPolicies = Array.from({ length: 300 }, (_, at) =>
+      policy(`p${at}`, { metadata: { name: `p${at}`, namespace: "bakery" }, status }),
+    ) as never;
+    const { policies } = pageData(sources({ policies: [policy("quiet")], tenantPolicies }), NOW);
+    expect(policies).toMatchObject({ total: 301, inForce: 300, tenants: { total: 300, inForce: 300 } });
+    expect(policies.rows).toHaveLength(ROWS_SENT + 1);
+    expect(policies.rows[0]).toMatchObject({ name: "bakery/p0", namespace: "bakery" });
+    expect(policies.rows.at(-1)?.name).toBe("quiet");
+    expect(policies.rows.at(-1)).not.toHaveProperty("namespace");
   });
 
   it("tells which exceptions end soon, by the rule that Events follow", () => {

@@ -4,7 +4,12 @@
  */
 
 export interface PageData {
-  readonly policies: Listed<PolicyRow> & { readonly inForce: number };
+  /** The cluster's and tenants'; of each so many rows at most, so that the one leave the others theirs. */
+  readonly policies: Listed<PolicyRow> & {
+    readonly inForce: number;
+    /** Those of them that are tenants'. */
+    readonly tenants: { readonly total: number; readonly inForce: number };
+  };
   /** Absent until the audit has been through once. */
   readonly findings?: FindingsData;
   /** Of versions that are on their way in, or were taken back. */
@@ -23,7 +28,10 @@ export interface Listed<T> {
 }
 
 export interface PolicyRow {
+  /** `namespace/name` for a tenant's. */
   readonly name: string;
+  /** Of a tenant's. */
+  readonly namespace?: string;
   readonly engine: string;
   readonly action: string;
   readonly enforcedBy: string;

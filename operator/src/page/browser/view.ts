@@ -5,6 +5,7 @@ import { HistoryChart } from "./history.ts";
 import { exceptionColumns, namespaceColumns, ownerColumns, policyColumns } from "./lists.ts";
 import { Rollouts } from "./rollouts.ts";
 import { DataTable } from "./table.ts";
+import { policiesOf, WhoseChoice } from "./whose.ts";
 
 /** Everything that shows data. Made anew for every token, so that nothing of one is left for the next. */
 export class View {
@@ -16,9 +17,10 @@ export class View {
     { class: "note" },
     "The background audit has not been through yet: what it finds comes by itself.",
   );
+  readonly #whose = new WhoseChoice(() => this.#showPolicies());
   readonly #policies = new DataTable<PolicyRow>(
     "policies",
-    "ShieldPolicies, those with the most violating objects first",
+    "Policies, those with the most violating objects first",
     policyColumns,
   );
   readonly #namespaces = new DataTable<NamespaceRow>(
@@ -44,7 +46,7 @@ export class View {
     const parts = {
       overview: [this.#overview],
       history: [this.#noFindings, this.#history.element],
-      policies: [this.#policies.element],
+      policies: [this.#whose.element, this.#policies.element],
       namespaces: [this.#namespaces.element],
       owners: [this.#owners.element],
       rollouts: [this.#rollouts.element],
@@ -57,16 +59,22 @@ export class View {
     this.#nowMs = nowMs;
     this.#last = data;
     this.#shownAtMs = nowMs;
-    const { policies, findings, rollouts, exceptions } = data;
+    const { findings, rollouts, exceptions } = data;
     this.#showFigures(data);
     this.#noFindings.hidden = findings !== undefined;
     this.#history.element.hidden = findings === undefined;
     if (findings !== undefined) this.#history.update(findings, nowMs);
-    this.#policies.update(policies.rows, policies.total);
+    this.#showPolicies();
     this.#namespaces.update(findings?.namespaces.rows ?? [], findings?.namespaces.total ?? 0);
     this.#owners.update(findings?.owners.rows ?? [], findings?.owners.total ?? 0);
     this.#rollouts.update(rollouts.rows, rollouts.total, nowMs);
     this.#exceptions.update(exceptions.rows, exceptions.total);
+  }
+
+  #showPolicies(): void {
+    if (this.#last === undefined) return;
+    const { rows, total } = policiesOf(this.#last.policies, this.#whose.whose);
+    this.#policies.update(rows, total);
   }
 
   /** Nothing changed but the time, which is told to the minute: who reads or selects is not disturbed more often. */
@@ -75,8 +83,15 @@ export class View {
   }
 
   #showFigures({ policies, findings, rollouts, exceptions }: PageData): void {
+    const { total, inForce, tenants } = policies;
+    const ofTenants = [
+      "policies",
+      "Of these, tenants'",
+      `${count(tenants.inForce)} of ${count(tenants.total)}`,
+    ] as const;
     const figures: readonly (readonly [string, string, string])[] = [
-      ["policies", "Policies in force", `${count(policies.inForce)} of ${count(policies.total)}`],
+      ["policies", "Policies in force", `${count(inForce)} of ${count(total)}`],
+      ...(tenants.total === 0 ? [] : [ofTenants]),
       ["history", "Violating objects", findings === undefined ? "not known yet" : count(findings.objects)],
       ["rollouts", "Rollouts under way", count(rollouts.total)],
       ["exceptions", "Exceptions", count(exceptions.active)],
