@@ -307,8 +307,8 @@ describe.runIf(chromiumVersion !== undefined)("in Chromium", () => {
     await page.keyboard.press("Enter");
     expect((await rowsOf("policies")).map((row) => row.split(" ")[0])).toEqual([
       "guarded",
-      "warehouse/labelled",
       "owned",
+      "warehouse/labelled",
     ]);
   });
 

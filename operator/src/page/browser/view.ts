@@ -5,7 +5,8 @@ import { HistoryChart } from "./history.ts";
 import { exceptionColumns, namespaceColumns, ownerColumns, policyColumns } from "./lists.ts";
 import { Rollouts } from "./rollouts.ts";
 import { DataTable } from "./table.ts";
-import { policiesOf, WhoseChoice } from "./whose.ts";
+import { policiesOf } from "./whose.ts";
+import { WhoseChoice } from "./whose-choice.ts";
 
 /** Everything that shows data. Made anew for every token, so that nothing of one is left for the next. */
 export class View {

@@ -1,7 +1,7 @@
 import type { Listed, PageData, PolicyRow } from "../shape.ts";
-import { element } from "./dom.ts";
 
-const CHOICES = [
+/** With the words for people. */
+export const CHOICES = [
   ["all", "the cluster's and tenants'"],
   ["cluster", "the cluster's"],
   ["tenants", "tenants'"],
@@ -19,29 +19,5 @@ export function policiesOf({ rows, total, tenants }: PageData["policies"], whose
       return { rows: rows.filter(({ namespace }) => namespace !== undefined), total: tenants.total };
     default:
       return whose satisfies never;
-  }
-}
-
-/** The choice between the cluster's policies and tenants'. */
-export class WhoseChoice {
-  readonly element: HTMLElement;
-  readonly #select = element("select", { id: "whose-policies" });
-
-  /** @param changed somebody has chosen */
-  constructor(changed: () => void) {
-    this.#select.append(
-      ...CHOICES.map(([value, label]) => {
-        const option = element("option", { value });
-        option.text = label;
-        return option;
-      }),
-    );
-    this.#select.addEventListener("change", changed);
-    const label = element("label", { for: "whose-policies" }, "Whose policies");
-    this.element = element("div", { class: "tools" }, label, this.#select);
-  }
-
-  get whose(): Whose {
-    return CHOICES.find(([value]) => value === this.#select.value)?.[0] ?? "all";
   }
 }
