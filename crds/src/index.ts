@@ -14,6 +14,15 @@ export {
   parseExceptionUses,
 } from "./exception-reports.ts";
 export {
+  type BreakGlassReports,
+  formatBreakGlassReports,
+  type LetThrough,
+  type LetThroughCount,
+  MAX_REPORTED_COUNTS,
+  MAX_REPORTED_REQUESTS,
+  parseBreakGlassReports,
+} from "./gaps/reports.ts";
+export {
   formatKeptPolicies,
   type KeptPolicies,
   type KeptPolicy,
@@ -49,6 +58,7 @@ export {
   type ObjectProblem,
   type ParseOptions,
   parseNamespacedShieldPolicy,
+  parseShieldBreakGlass,
   parseShieldCleanup,
   parseShieldException,
   parseShieldGenerator,
@@ -96,6 +106,21 @@ export {
   stepAfter,
   stepDurationMs,
 } from "./rollout/steps.ts";
+export {
+  MAX_BROKEN_POLICIES,
+  type ShieldBreakGlass,
+  type ShieldBreakGlassSpec,
+  type ShieldBreakGlassStatus,
+  shieldBreakGlassKind,
+} from "./shieldbreakglass/schema.ts";
+export {
+  type BreakGlassWindow,
+  breakGlassWindow,
+  breaksPolicy,
+  isBreakGlassOpen,
+  MAX_BREAK_GLASS_MS,
+  type StoredBreakGlass,
+} from "./shieldbreakglass/window.ts";
 export {
   DEFAULT_CLEANUP_INTERVAL,
   DEFAULT_MAX_DELETIONS,
@@ -150,6 +175,14 @@ export {
   validates,
 } from "./shieldpolicy/effective.ts";
 export { DEFAULT_MAX_EXCEPTION_DURATION } from "./shieldpolicy/exceptions.ts";
+export {
+  type Gap,
+  type GapCause,
+  type GapObject,
+  MAX_GAP_OBJECTS,
+  MAX_GAP_SHARES,
+  MAX_GAPS,
+} from "./shieldpolicy/gap-status.ts";
 export {
   POD_SECURITY_CHECKS,
   POD_SECURITY_LEVELS,

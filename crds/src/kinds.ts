@@ -1,5 +1,6 @@
 import type { KindDefinition } from "./definition/kind.ts";
 import { namespacedShieldPolicyKind } from "./namespacedshieldpolicy/schema.ts";
+import { shieldBreakGlassKind } from "./shieldbreakglass/schema.ts";
 import { shieldCleanupKind } from "./shieldcleanup/schema.ts";
 import { shieldExceptionKind } from "./shieldexception/schema.ts";
 import { shieldGeneratorKind } from "./shieldgenerator/schema.ts";
@@ -12,4 +13,5 @@ export const kinds: readonly KindDefinition[] = [
   shieldExceptionKind,
   shieldGeneratorKind,
   shieldCleanupKind,
+  shieldBreakGlassKind,
 ];

@@ -61,6 +61,8 @@ export const ANNOTATION = {
   exceptionApprovals: "shieldx.io/exception-approvals",
   /** What rollouts of policies count, as JSON, see `RolloutReports`. */
   rollouts: "shieldx.io/rollouts",
+  /** What ShieldBreakGlasses let pass, as JSON, see `BreakGlassReports`. */
+  breakGlasses: "shieldx.io/break-glasses",
   /** SHA-256 of the DER encoding, in hex. */
   servingLeaf: "shieldx.io/serving-leaf",
   /** RFC 3339. */

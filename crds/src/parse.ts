@@ -4,6 +4,7 @@ import { kindSchema } from "./definition/custom-resource-definition.ts";
 import type { KindDefinition } from "./definition/kind.ts";
 import { kinds } from "./kinds.ts";
 import { type NamespacedShieldPolicy, namespacedShieldPolicyKind } from "./namespacedshieldpolicy/schema.ts";
+import { type ShieldBreakGlass, shieldBreakGlassKind } from "./shieldbreakglass/schema.ts";
 import { type ShieldCleanup, shieldCleanupKind } from "./shieldcleanup/schema.ts";
 import { type ShieldException, shieldExceptionKind } from "./shieldexception/schema.ts";
 import { type ShieldGenerator, shieldGeneratorKind } from "./shieldgenerator/schema.ts";
@@ -93,13 +94,27 @@ export function parseShieldCleanup(value: unknown, options: ParseOptions = {}): 
 }
 
 /**
+ * A ShieldBreakGlass.
+ * @throws InvalidObjectError with the field and the remedy of every problem
+ */
+export function parseShieldBreakGlass(value: unknown, options: ParseOptions = {}): ShieldBreakGlass {
+  return parseObject(shieldBreakGlassKind, value, options);
+}
+
+/**
  * An object of any of our kinds, with its defaults applied.
  * @throws InvalidObjectError with the field and the remedy of every problem, also when the kind is none of ours
  */
 export function parseShieldObject(
   value: unknown,
   options: ParseOptions = {},
-): ShieldPolicy | NamespacedShieldPolicy | ShieldException | ShieldGenerator | ShieldCleanup {
+):
+  | ShieldPolicy
+  | NamespacedShieldPolicy
+  | ShieldException
+  | ShieldGenerator
+  | ShieldCleanup
+  | ShieldBreakGlass {
   const kind = typeof value === "object" && value !== null ? (value as { kind?: unknown }).kind : undefined;
   switch (kind) {
     case shieldPolicyKind.kind:
@@ -112,6 +127,8 @@ export function parseShieldObject(
       return parseShieldGenerator(value, options);
     case shieldCleanupKind.kind:
       return parseShieldCleanup(value, options);
+    case shieldBreakGlassKind.kind:
+      return parseShieldBreakGlass(value, options);
     default:
   }
   const message = `must be one of ${kinds.map((each) => each.kind).join(", ")}; is ${preview(kind)}`;

@@ -1,4 +1,6 @@
 import type { Clock } from "@shieldx/controller-runtime";
+import type { BreakGlassReports } from "./break-glass-reports.ts";
+import type { BreakGlasses } from "./break-glasses.ts";
 import type { NativeStandings } from "./controllers/native/standings.ts";
 import type { WebhookAddress } from "./controllers/webhook-configuration/decide.ts";
 import type { Departures } from "./departures.ts";
@@ -23,6 +25,8 @@ export interface OperatorContext {
   readonly departures: Departures;
   readonly exceptionUses: ExceptionUses;
   readonly rolloutReports: RolloutReports;
+  readonly breakGlasses: BreakGlasses;
+  readonly breakGlassReports: BreakGlassReports;
   readonly versionsBefore: VersionsBefore;
   /** How long nothing needs an exception before it counts as unused. */
   readonly unusedAfterMs: number;

@@ -1,5 +1,6 @@
 import { Registry } from "prom-client";
 import { expect, it } from "vitest";
+import { BreakGlasses } from "./break-glasses.ts";
 import { registerFleetMetrics } from "./fleet-metrics.ts";
 import type { ShieldExceptionObject } from "./kinds.ts";
 
@@ -24,6 +25,11 @@ it("counts each exception once, by whether it runs and whether anything needs it
       exception(later, "True"),
       exception("2025-12-31T00:00:00Z", "True"),
     ],
+    breakGlasses: () =>
+      new BreakGlasses(
+        () => [],
+        () => 0,
+      ),
     replicas: () => [],
     isCurrent: () => true,
     now: () => now,

@@ -1,4 +1,5 @@
 import { Gauge, type Registry } from "prom-client";
+import type { BreakGlasses } from "./break-glasses.ts";
 import type { NamespacedShieldPolicyObject, ShieldExceptionObject, ShieldPolicyObject } from "./kinds.ts";
 import type { ReplicaReport } from "./replicas.ts";
 
@@ -8,6 +9,7 @@ export interface FleetSources {
   readonly policies: () => readonly ShieldPolicyObject[];
   readonly tenantPolicies: () => readonly NamespacedShieldPolicyObject[];
   readonly exceptions: () => readonly ShieldExceptionObject[];
+  readonly breakGlasses: () => Pick<BreakGlasses, "open" | "openFor">;
   readonly replicas: () => readonly ReplicaReport[];
   readonly isCurrent: (replica: ReplicaReport) => boolean;
   readonly now: () => number;
@@ -84,6 +86,36 @@ export function registerFleetMetrics(registry: Registry, sources: FleetSources):
     (metric) => {
       for (const state of ["active", "unused", "expired"]) metric.set({ state }, 0);
       for (const exception of sources.exceptions()) metric.inc({ state: stateOf(exception, sources.now()) });
+    },
+  );
+  gauge(
+    "shieldx_break_glasses_open",
+    "ShieldBreakGlasses that are open: their policies refuse nothing.",
+    [],
+    (metric) => metric.set(sources.breakGlasses().open().length),
+  );
+  gauge(
+    "shieldx_policy_suspended",
+    "1 where a ShieldPolicy refuses nothing because a ShieldBreakGlass is open, else 0.",
+    ["policy"],
+    (metric) => {
+      for (const { metadata } of sources.policies())
+        metric.set(
+          { policy: metadata.name },
+          sources.breakGlasses().openFor(metadata.name) === undefined ? 0 : 1,
+        );
+    },
+  );
+  gauge(
+    "shieldx_policy_gap_objects",
+    "Objects that a ShieldPolicy denies and that were written while it was not enforced, in the gaps that its status lists.",
+    ["policy"],
+    (metric) => {
+      for (const { metadata, status } of sources.policies())
+        metric.set(
+          { policy: metadata.name },
+          (status?.gaps ?? []).reduce((sum, { found = 0 }) => sum + found, 0),
+        );
     },
   );
   gauge(

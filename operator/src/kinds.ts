@@ -4,10 +4,12 @@ import {
   type NamespacedShieldPolicy,
   namespacedShieldPolicyKind,
   namespaceOfPolicy,
+  type ShieldBreakGlass,
   type ShieldCleanup,
   type ShieldException,
   type ShieldGenerator,
   type ShieldPolicy,
+  shieldBreakGlassKind,
   shieldCleanupKind,
   shieldExceptionKind,
   shieldGeneratorKind,
@@ -21,6 +23,9 @@ export type NamespacedShieldPolicyObject = KubeObject & Pick<NamespacedShieldPol
 /** A ShieldException as the API server returns it. */
 export type ShieldExceptionObject = KubeObject & Pick<ShieldException, "spec" | "status">;
 
+/** A ShieldBreakGlass as the API server returns it. */
+export type ShieldBreakGlassObject = KubeObject & Pick<ShieldBreakGlass, "spec" | "status">;
+
 /** A ShieldGenerator as the API server returns it. */
 export type ShieldGeneratorObject = KubeObject & Pick<ShieldGenerator, "spec" | "status">;
 /** A ShieldCleanup as the API server returns it. */
@@ -32,6 +37,8 @@ export const NamespacedShieldPolicyType =
   definedType<NamespacedShieldPolicyObject>(namespacedShieldPolicyKind);
 
 export const ShieldExceptionType = definedType<ShieldExceptionObject>(shieldExceptionKind);
+
+export const ShieldBreakGlassType = definedType<ShieldBreakGlassObject>(shieldBreakGlassKind);
 
 export const ShieldGeneratorType = definedType<ShieldGeneratorObject>(shieldGeneratorKind);
 

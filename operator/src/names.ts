@@ -16,6 +16,8 @@ export const FIELD_MANAGER = {
   /** Of the status of generators. */
   generator: "shieldx-generator",
   cleanup: "shieldx-cleanup",
+  breakGlass: "shieldx-break-glass",
+  gaps: "shieldx-gaps",
 } as const;
 
 /** On each object that enforces: a digest of what it was written as. */

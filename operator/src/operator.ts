@@ -16,6 +16,8 @@ import {
 import { isJudgedByStatus, stagingKey } from "@shieldx/crds";
 import type { RegoPolicies } from "@shieldx/policy-engine";
 import type { Registry } from "prom-client";
+import { BreakGlassReports } from "./break-glass-reports.ts";
+import { BreakGlasses } from "./break-glasses.ts";
 import type { OperatorContext } from "./context.ts";
 import { AuditIndex } from "./controllers/audit/audit-index.ts";
 import { Auditor } from "./controllers/audit/auditor.ts";
@@ -24,12 +26,14 @@ import { DEFAULT_RESULT_LIMITS } from "./controllers/audit/report-results.ts";
 import { ReportWriter } from "./controllers/audit/report-writer.ts";
 import { type CertificateSettings, certificatesController } from "./controllers/certificates/controller.ts";
 import { cleanupController } from "./controllers/cleanup/controller.ts";
+import { gapsController } from "./controllers/gaps/controller.ts";
 import { GeneratedCaches } from "./controllers/generation/caches.ts";
 import { generationController } from "./controllers/generation/controller.ts";
 import { namespacedShieldPolicyController } from "./controllers/namespacedshieldpolicy/controller.ts";
 import { nativeController } from "./controllers/native/controller.ts";
 import { NativeStandings } from "./controllers/native/standings.ts";
 import { rolloutController } from "./controllers/rollout/controller.ts";
+import { shieldBreakGlassController } from "./controllers/shieldbreakglass/controller.ts";
 import { shieldExceptionController } from "./controllers/shieldexception/controller.ts";
 import { shieldPolicyController } from "./controllers/shieldpolicy/controller.ts";
 import { webhookConfigurationController } from "./controllers/webhook-configuration/controller.ts";
@@ -43,6 +47,7 @@ import { registerFleetMetrics } from "./fleet-metrics.ts";
 import {
   asPolicy,
   NamespacedShieldPolicyType,
+  ShieldBreakGlassType,
   ShieldExceptionType,
   ShieldGeneratorType,
   type ShieldPolicyObject,
@@ -94,6 +99,7 @@ export function buildOperator(parts: OperatorParts): OperatorContext {
   const tenantPolicies = manager.informer(NamespacedShieldPolicyType, {});
   const allPolicies = () => [...policies.store.list(), ...tenantPolicies.store.list().map(tenantAsPolicy)];
   const exceptions = manager.informer(ShieldExceptionType, {});
+  const breakGlasses = manager.informer(ShieldBreakGlassType, {});
   const namespaces = manager.informer(Namespace, {});
   const leases = manager.informer(Lease, replicaLeases(namespace));
   const findings = storedFindings(manager, namespace);
@@ -130,6 +136,11 @@ export function buildOperator(parts: OperatorParts): OperatorContext {
       isKnown: (uid) => exceptionUids.has(uid) || !exceptions.hasSynced,
     }),
     rolloutReports: new RolloutReports(),
+    breakGlasses: new BreakGlasses(
+      () => breakGlasses.store.list(),
+      () => clock.now(),
+    ),
+    breakGlassReports: new BreakGlassReports(),
     versionsBefore: new VersionsBefore(),
     unusedAfterMs: parts.unusedAfterMs ?? DEFAULT_UNUSED_AFTER_MS,
     clock,
@@ -142,6 +153,7 @@ export function buildOperator(parts: OperatorParts): OperatorContext {
     policies: () => policies.store.list(),
     tenantPolicies: () => tenantPolicies.store.list(),
     exceptions: () => exceptions.store.list(),
+    breakGlasses: () => operator.breakGlasses,
     replicas: () => world.liveReplicas(clock.now()),
     isCurrent: (replica) => world.isCurrent(replica),
     now: () => clock.now(),
@@ -201,6 +213,7 @@ export function buildOperator(parts: OperatorParts): OperatorContext {
     const live = world.liveReplicas(clock.now()).map(({ name }) => name);
     operator.exceptionUses.observe(leases.store.list(), new Set(live));
     operator.rolloutReports.observe(leases.store.list());
+    operator.breakGlassReports.observe(leases.store.list());
   };
   leases.on({ added: seen, updated: seen, deleted: seen });
   namespaces.on({
@@ -220,6 +233,8 @@ export function buildOperator(parts: OperatorParts): OperatorContext {
   manager.addController(namespacedShieldPolicyController(operator));
   manager.addController(rolloutController(operator));
   manager.addController(shieldExceptionController(operator));
+  manager.addController(shieldBreakGlassController(operator));
+  manager.addController(gapsController(operator, () => () => "never"));
   addGeneration(parts, operator);
   manager.addController(cleanupController(operator));
   manager.addRunnable({

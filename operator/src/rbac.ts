@@ -35,7 +35,7 @@ const WRITE = ["create", "delete", "patch", "update"] as const;
 export const controllerRbac = {
   native: {
     cluster: [
-      rule("shieldx.io", ["shieldpolicies", "shieldexceptions"], READ),
+      rule("shieldx.io", ["shieldpolicies", "shieldexceptions", "shieldbreakglasses"], READ),
       rule(
         "admissionregistration.k8s.io",
         ["validatingadmissionpolicies", "validatingadmissionpolicybindings"],
@@ -48,7 +48,7 @@ export const controllerRbac = {
   },
   shieldpolicy: {
     cluster: [
-      rule("shieldx.io", ["shieldpolicies", "shieldexceptions"], READ),
+      rule("shieldx.io", ["shieldpolicies", "shieldexceptions", "shieldbreakglasses"], READ),
       rule("shieldx.io", ["shieldpolicies/status"], ["patch"]),
       rule(
         "admissionregistration.k8s.io",
@@ -150,6 +150,20 @@ export const controllerRbac = {
       rule("shieldx.io", ["shieldexceptions", "shieldpolicies"], READ),
       rule("shieldx.io", ["shieldexceptions/status"], ["patch"]),
       rule("", ["namespaces"], READ),
+    ],
+    namespace: [],
+  },
+  shieldbreakglass: {
+    cluster: [
+      rule("shieldx.io", ["shieldbreakglasses", "shieldpolicies"], READ),
+      rule("shieldx.io", ["shieldbreakglasses/status"], ["patch"]),
+    ],
+    namespace: [rule("coordination.k8s.io", ["leases"], READ)],
+  },
+  gaps: {
+    cluster: [
+      rule("shieldx.io", ["shieldbreakglasses", "shieldpolicies"], READ),
+      rule("shieldx.io", ["shieldpolicies/status"], ["patch"]),
     ],
     namespace: [],
   },

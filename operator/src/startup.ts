@@ -12,6 +12,7 @@ import {
 } from "@shieldx/controller-runtime";
 import {
   NamespacedShieldPolicyType,
+  ShieldBreakGlassType,
   ShieldCleanupType,
   ShieldExceptionType,
   ShieldGeneratorType,
@@ -86,6 +87,7 @@ async function look({ client, namespace, needs }: StartupParts): Promise<number 
       ShieldExceptionType,
       ShieldGeneratorType,
       ShieldCleanupType,
+      ShieldBreakGlassType,
     ]) {
       if (!(await isServed(client, type))) {
         return `the kind ${type.kind} (${type.plural}.${type.group}) is not installed: apply the chart's CRDs; waiting`;

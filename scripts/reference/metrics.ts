@@ -23,6 +23,7 @@ function operatorRegistry(): Registry {
     policies: () => [],
     tenantPolicies: () => [],
     exceptions: () => [],
+    breakGlasses: () => ({ open: () => [], openFor: () => undefined }),
     replicas: () => [],
     isCurrent: () => {
       throw new Error("no set before the caches are filled");

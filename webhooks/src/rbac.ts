@@ -17,7 +17,7 @@ export const webhooksRbac: {
   cluster: [
     {
       apiGroups: ["shieldx.io"],
-      resources: ["namespacedshieldpolicies", "shieldexceptions", "shieldpolicies"],
+      resources: ["namespacedshieldpolicies", "shieldbreakglasses", "shieldexceptions", "shieldpolicies"],
       verbs: read,
     },
     // A namespace that is younger than what the cache has seen is looked up.

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { conditions } from "../kubernetes/condition.ts";
 import { atomicList, text, timestamp, wholeNumber } from "../structural/fields.ts";
+import { gapsStatus } from "./gap-status.ts";
 import { rolloutStatus } from "./rollout-status.ts";
 
 /** Condition types of a ShieldPolicy. */
@@ -82,6 +83,12 @@ export const shieldPolicyStatus = z.object({
       expired: count().describe("ShieldExceptions that have expired and are still there.").exactOptional(),
     })
     .describe("ShieldExceptions that name this policy.")
+    .exactOptional(),
+  gaps: gapsStatus
+    .describe(
+      "When the policy refused nothing though it says deny, and what was written meanwhile that it denies: the latest eight, the " +
+        "newest first.",
+    )
     .exactOptional(),
   rollout: rolloutStatus
     .describe("How far the version that is written has come, for a policy with spec.rollout.")

@@ -39,6 +39,7 @@ const ways: Readonly<Record<string, Way>> = {
     install: () => runHelm(cluster, ["install", "shieldx", chartFolder("shieldx"), "--create-namespace"]),
     remains: [
       "customresourcedefinition.apiextensions.k8s.io/namespacedshieldpolicies.shieldx.io",
+      "customresourcedefinition.apiextensions.k8s.io/shieldbreakglasses.shieldx.io",
       "customresourcedefinition.apiextensions.k8s.io/shieldcleanups.shieldx.io",
       "customresourcedefinition.apiextensions.k8s.io/shieldexceptions.shieldx.io",
       "customresourcedefinition.apiextensions.k8s.io/shieldgenerators.shieldx.io",

@@ -107,13 +107,14 @@ describe("the chart shieldx", () => {
       (await render(values)).filter(({ kind }) => kind === "CustomResourceDefinition");
     const policyOf = ({ metadata }: Rendered): string | undefined =>
       metadata.annotations?.["helm.sh/resource-policy"];
-    expect((await crds({})).map(policyOf)).toEqual(Array(5).fill("keep"));
-    expect((await crds({ "crds.keep": "false" })).map(policyOf)).toEqual(Array(5).fill(undefined));
+    expect((await crds({})).map(policyOf)).toEqual(Array(6).fill("keep"));
+    expect((await crds({ "crds.keep": "false" })).map(policyOf)).toEqual(Array(6).fill(undefined));
     expect(await crds({ "crds.enabled": "false" })).toEqual([]);
     const names = (await crds({ "crds.openReports": "true" })).map(({ metadata }) => metadata.name);
     expect(names.sort()).toEqual([
       "namespacedshieldpolicies.shieldx.io",
       "reports.openreports.io",
+      "shieldbreakglasses.shieldx.io",
       "shieldcleanups.shieldx.io",
       "shieldexceptions.shieldx.io",
       "shieldgenerators.shieldx.io",

@@ -20,6 +20,7 @@ import {
 } from "@shieldx/policy-engine";
 import type { AdmissionAnswer, AdmissionRequest } from "../server/admission-review.ts";
 import type { AdmissionHandler } from "../server/webhook-server.ts";
+import { judgeBreakGlass } from "./break-glass.ts";
 import { approvalIn, invalid, judgeException } from "./exceptions.ts";
 import type { ExpressionChecker } from "./expression-check.ts";
 import type { FindNamespace } from "./policies.ts";
@@ -53,6 +54,12 @@ export function kindHandler(parts: KindHandlerParts): AdmissionHandler {
         const namespaceLabels = found && (found.metadata.labels ?? {});
         const facts = { policySet: parts.policySet(), namespaceLabels, now: parts.now() };
         const answer = judgeException(request, facts);
+        const approval = answer.allowed ? approvalIn(request) : undefined;
+        if (approval !== undefined) parts.approved?.(approval);
+        return answer;
+      }
+      case "ShieldBreakGlass": {
+        const answer = judgeBreakGlass(request, { policySet: parts.policySet(), now: parts.now() });
         const approval = answer.allowed ? approvalIn(request) : undefined;
         if (approval !== undefined) parts.approved?.(approval);
         return answer;

@@ -2,8 +2,16 @@ import { HotHistogram, type HotNumber, hotCounter } from "@shieldx/controller-ru
 import { namespaceOfPolicy } from "@shieldx/crds";
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 
-export type Decision = "allowed" | "denied" | "warned" | "audited" | "exempted" | "error";
-const decisions: readonly Decision[] = ["allowed", "denied", "warned", "audited", "exempted", "error"];
+export type Decision = "allowed" | "denied" | "warned" | "audited" | "exempted" | "suspended" | "error";
+const decisions: readonly Decision[] = [
+  "allowed",
+  "denied",
+  "warned",
+  "audited",
+  "exempted",
+  "suspended",
+  "error",
+];
 const actions = ["deny", "warn", "audit", "off"];
 const rolloutOutcomes = ["kept", "denied", "error"] as const;
 const acted = ["yes", "no"] as const;

@@ -1,12 +1,14 @@
 import { jsonDiff, type MutationVerdict, type ObjectTypes, type PolicySet } from "@shieldx/policy-engine";
 import type { AdmissionAnswer, AdmissionRequest } from "../server/admission-review.ts";
 import type { AdmissionHandler } from "../server/webhook-server.ts";
+import { type Suspension, setAside } from "./break-glass.ts";
 import { OutsideAnswers } from "./outside-answers.ts";
 import {
   answerOf,
   count,
   countExceptions,
   isFailure,
+  nothingBroken,
   type PolicyHandlerParts,
   requestFields,
   shareForLookup,
@@ -29,11 +31,13 @@ export function mutationHandler(parts: MutationHandlerParts): AdmissionHandler {
     const set = parts.policySet();
     if (set === undefined) throw new Error("no policy set has been loaded yet");
     if (!set.mayMutate(request, { failurePolicy, reinvocationPolicy })) return { allowed: true };
-    const verdict = await decide(set, request, parts, startedAt + deadlineMs);
+    const judged = await decide(set, request, parts, startedAt + deadlineMs);
+    const { verdict, suspensions } = setAside(judged, parts.brokenBy ?? nothingBroken);
     const tookMs = performance.now() - startedAt;
     parts.metrics.evaluation.labels({ failure_policy: failurePolicy.toLowerCase() }).observe(tookMs / 1000);
-    count(parts.metrics, set, verdict);
+    count(parts.metrics, set, verdict, suspensions);
     countExceptions(parts, request, verdict);
+    if (verdict.allowed) parts.letPass?.(request, suspensions);
     for (const policy of verdict.mutated) parts.metrics.mutated(policy);
     span?.set("shieldx.policies", verdict.matched);
     const failed = [...verdict.denials, ...verdict.audits].filter(isFailure);
@@ -42,7 +46,7 @@ export function mutationHandler(parts: MutationHandlerParts): AdmissionHandler {
       parts.logger.warn(fields, "policies could not change an object; failurePolicy decides");
     }
     if (!verdict.allowed && request.dryRun !== true) parts.refusals.tell(request, verdict);
-    return answerWithPatch(request, verdict);
+    return answerWithPatch(request, verdict, suspensions);
   };
 }
 
@@ -78,8 +82,12 @@ async function decide(
   );
 }
 
-function answerWithPatch({ object: before }: AdmissionRequest, verdict: MutationVerdict): AdmissionAnswer {
-  const answer = answerOf(verdict);
+function answerWithPatch(
+  { object: before }: AdmissionRequest,
+  verdict: MutationVerdict,
+  suspensions: readonly Suspension[],
+): AdmissionAnswer {
+  const answer = answerOf(verdict, suspensions);
   const { object, mutated } = verdict;
   if (object === undefined) return answer;
   return {

@@ -2,6 +2,7 @@ import type { KubeObject, Logger } from "@shieldx/controller-runtime";
 import type { EvaluationContext, FailurePolicy, Finding, PolicySet, Verdict } from "@shieldx/policy-engine";
 import type { AdmissionAnswer, AdmissionRequest } from "../server/admission-review.ts";
 import type { AdmissionHandler } from "../server/webhook-server.ts";
+import { type OpenGlass, type Suspension, setAside } from "./break-glass.ts";
 import type { AdmissionMetrics, Decision } from "./metrics.ts";
 import { type Outside, OutsideAnswers } from "./outside-answers.ts";
 import type { RefusalTeller } from "./refusals.ts";
@@ -22,6 +23,10 @@ export interface PolicyHandlerParts extends Outside {
   readonly refusals: RefusalTeller;
   /** An exception, `namespace/name`, let a request pass. */
   readonly exceptionUsed?: (key: string) => void;
+  /** The ShieldBreakGlass by which nothing is refused by the policy now. */
+  readonly brokenBy?: ((policy: string) => OpenGlass | undefined) | undefined;
+  /** A request passed that would have been refused. */
+  readonly letPass?: ((request: AdmissionRequest, suspensions: readonly Suspension[]) => void) | undefined;
   /** Given to one of two handlers: who is called for both failurePolicies is to be counted once. */
   readonly rollouts?: Pick<Rollouts, "decided" | "shadow">;
   readonly logger: Logger;
@@ -43,14 +48,23 @@ export function policyHandler(parts: PolicyHandlerParts): AdmissionHandler {
       namespace === undefined
         ? undefined
         : await parts.findNamespace(namespace, deadlineMs * shareForLookup, request.uid);
-    const verdict = await decide(set, request, namespaceObject, parts, startedAt + deadlineMs);
+    const judged = await decide(set, request, namespaceObject, parts, startedAt + deadlineMs);
+    const { verdict, suspensions } = setAside(judged, parts.brokenBy ?? nothingBroken);
     const tookMs = performance.now() - startedAt;
     parts.metrics.evaluation
       .labels({ failure_policy: parts.failurePolicy.toLowerCase() })
       .observe(tookMs / 1000);
-    count(parts.metrics, set, verdict);
+    count(parts.metrics, set, verdict, suspensions);
     countExceptions(parts, request, verdict);
-    parts.rollouts?.decided(set, request, verdict);
+    if (verdict.allowed) parts.letPass?.(request, suspensions);
+    if (verdict.allowed && suspensions.length > 0) {
+      const refusedBy = judged.denials.filter(({ policy }) =>
+        suspensions.some((each) => each.policy === policy),
+      );
+      parts.logger.warn(requestFields(request, refusedBy, tookMs), "let pass, as a ShieldBreakGlass is open");
+    }
+    // Of a version that refuses too much nobody is to think better meanwhile.
+    parts.rollouts?.decided(set, request, judged);
     parts.rollouts?.shadow(set, request, namespaceObject);
     span?.set("shieldx.policies", verdict.matched);
     const failed = [...verdict.denials, ...verdict.warnings, ...verdict.audits].filter(isFailure);
@@ -62,9 +76,11 @@ export function policyHandler(parts: PolicyHandlerParts): AdmissionHandler {
       parts.logger.info(requestFields(request, verdict.denials, tookMs), "refused");
       if (request.dryRun !== true) parts.refusals.tell(request, verdict);
     }
-    return answerOf(verdict);
+    return answerOf(verdict, suspensions);
   };
 }
+
+export const nothingBroken = (): undefined => undefined;
 
 function decide(
   set: PolicySet,
@@ -90,12 +106,19 @@ function decide(
 }
 
 /** What the client and the audit log get to know of a verdict. */
-export function answerOf(verdict: Verdict): AdmissionAnswer {
+export function answerOf(verdict: Verdict, suspensions: readonly Suspension[] = []): AdmissionAnswer {
   const annotations = {
     ...Object.fromEntries([...verdict.annotations].map(([key, values]) => [key, values.join(", ")])),
     ...annotation("denied", verdict.denials),
     ...annotation("warned", verdict.warnings),
     ...annotation("audited", verdict.audits),
+    ...(suspensions.length === 0
+      ? {}
+      : {
+          "break-glass": suspensions
+            .map(({ policy, glass }) => `${policy}: ShieldBreakGlass ${glass.name}`)
+            .join("; "),
+        }),
     ...(verdict.exempted.length === 0
       ? {}
       : {
@@ -141,7 +164,12 @@ function statusOf(denials: readonly Finding[]): { code: number; reason: string; 
   return { code: 503, reason: "ServiceUnavailable", message };
 }
 
-export function count(metrics: AdmissionMetrics, set: PolicySet, verdict: Verdict): void {
+export function count(
+  metrics: AdmissionMetrics,
+  set: PolicySet,
+  verdict: Verdict,
+  suspensions: readonly Suspension[] = [],
+): void {
   const special = new Map<string, Decision>();
   for (const { policy } of verdict.exempted) special.set(policy, "exempted");
   const found: readonly (readonly [Decision, readonly Finding[]])[] = [
@@ -154,6 +182,7 @@ export function count(metrics: AdmissionMetrics, set: PolicySet, verdict: Verdic
       special.set(policy, isFailure({ code }) ? "error" : decision);
     }
   }
+  for (const { policy } of suspensions) special.set(policy, "suspended");
   const tell = (policy: string, decision: Decision): void =>
     metrics.decided(policy, set.policy(policy)?.admission ?? "off", decision);
   for (const [policy, decision] of special) tell(policy, decision);

@@ -18,6 +18,7 @@ export interface ReplicaReport {
   readonly exceptionUses?: string | undefined;
   readonly exceptionApprovals?: string | undefined;
   readonly rollouts?: string | undefined;
+  readonly breakGlasses?: string | undefined;
   /** To be called once the report stands in the Lease. */
   readonly written?: () => void;
   readonly servingLeaf?: string;
@@ -121,7 +122,7 @@ export class ReplicaLease {
   async #write(signal?: AbortSignal): Promise<void> {
     const { client, clock, replica, report } = this.#parts;
     const { policySetDigest, keptPolicies, policyProblems, ...others } = report();
-    const { exceptionUses, exceptionApprovals, rollouts, written, ...leaves } = others;
+    const { exceptionUses, exceptionApprovals, rollouts, breakGlasses, written, ...leaves } = others;
     const { servingLeaf, servingLeafNotAfterMs, candidateLeaf } = leaves;
     const lease: Lease = {
       apiVersion: "coordination.k8s.io/v1",
@@ -138,6 +139,7 @@ export class ReplicaLease {
             ? {}
             : { [ANNOTATION.exceptionApprovals]: exceptionApprovals }),
           ...(rollouts === undefined ? {} : { [ANNOTATION.rollouts]: rollouts }),
+          ...(breakGlasses === undefined ? {} : { [ANNOTATION.breakGlasses]: breakGlasses }),
           ...(servingLeaf === undefined ? {} : { [ANNOTATION.servingLeaf]: servingLeaf }),
           ...(servingLeafNotAfterMs === undefined
             ? {}

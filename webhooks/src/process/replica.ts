@@ -40,6 +40,8 @@ import {
 } from "@shieldx/policy-engine";
 import type { Registry } from "prom-client";
 import { askBySubjectAccessReview } from "../admission/authorizations.ts";
+import { BreakGlasses } from "../admission/break-glass.ts";
+import { BreakGlassTally } from "../admission/break-glass-tally.ts";
 import { ExceptionTally } from "../admission/exception-tally.ts";
 import { dryRunChecker } from "../admission/expression-check.ts";
 import { kindHandler } from "../admission/kinds.ts";
@@ -51,7 +53,12 @@ import { refusalTeller } from "../admission/refusals.ts";
 import { RolloutTally } from "../admission/rollout-tally.ts";
 import { Rollouts } from "../admission/rollouts.ts";
 import { TopmostControllers } from "../admission/topmost.ts";
-import { NamespacedShieldPolicyType, ShieldExceptionType, ShieldPolicyType } from "../names.ts";
+import {
+  NamespacedShieldPolicyType,
+  ShieldBreakGlassType,
+  ShieldExceptionType,
+  ShieldPolicyType,
+} from "../names.ts";
 import { WebhookMetrics } from "../server/metrics.ts";
 import type { AdmissionHandler } from "../server/webhook-server.ts";
 import { CertificateLoader } from "./certificate-loader.ts";
@@ -110,6 +117,10 @@ class Replica {
   readonly #policies: PolicyLoader;
   readonly #lookedAt: LookedAt;
   readonly #informers: readonly Informer[];
+  /** Not waited for: nothing is open until it is read. */
+  readonly #breakGlassInformer: Informer;
+  readonly #breakGlasses: BreakGlasses;
+  readonly #breakGlassTally: BreakGlassTally;
   readonly #background: Promise<void>[] = [];
   readonly #namespaces: Namespaces;
   readonly #schemas: ObjectSchemas;
@@ -144,6 +155,24 @@ class Replica {
     this.#policiesIn = (namespace) =>
       tenantPolicies.store.byIndex("namespace", namespace).map(({ metadata: { name } }) => name);
     const exceptions = new Informer({ ...cache, type: ShieldExceptionType });
+    const breakGlasses = new Informer({ ...cache, type: ShieldBreakGlassType });
+    this.#breakGlassInformer = breakGlasses as unknown as Informer;
+    this.#breakGlasses = new BreakGlasses({
+      list: () => breakGlasses.store.list(),
+      now: () => clock.now(),
+      monotonicNow: () => clock.monotonicNow(),
+    });
+    breakGlasses.on({
+      added: (glass) => {
+        this.#breakGlasses.seen(glass);
+        this.#changed();
+      },
+      updated: () => this.#changed(),
+      deleted: ({ metadata: { uid = "" } }) => {
+        this.#breakGlasses.gone(uid);
+        this.#changed();
+      },
+    });
     const namespaces = new Informer({ ...cache, type: Namespace });
     const secrets = new Informer({
       ...cache,
@@ -154,6 +183,11 @@ class Replica {
     this.#informers = [policies, tenantPolicies, exceptions, namespaces, secrets] as unknown as Informer[];
     const processId = randomUUID();
     this.#rolloutTally = new RolloutTally(processId, () => this.#counted());
+    this.#breakGlassTally = new BreakGlassTally(
+      processId,
+      () => clock.now(),
+      () => this.#counted(),
+    );
     this.#tally = new ExceptionTally({
       process: processId,
       uidOf: (key) => exceptions.store.get(key)?.metadata.uid,
@@ -234,6 +268,7 @@ class Replica {
     this.#serverMinor = await awaitServer(client, clock, logger, flags.namespace, signal);
     const clientCa =
       flags.clientCaFile === undefined ? undefined : await readFile(flags.clientCaFile, "utf8");
+    this.#background.push(this.#breakGlassInformer.start(this.#ending.signal));
     for (const informer of this.#informers) this.#background.push(informer.start(this.#ending.signal));
     this.#background.push(this.#certificates.poll(this.#ending.signal), this.#followServerVersion());
     this.#background.push(this.#schemas.run(this.#ending.signal));
@@ -333,7 +368,18 @@ class Replica {
     const exceptionUsed = (key: string) => this.#tally.used(key);
     const rollouts = new Rollouts({ ...outside, tally: this.#rolloutTally, now, metrics, logger });
     this.#rollouts = rollouts;
-    const shared = { policySet, findNamespace, ...outside, now, refusals, logger, metrics, exceptionUsed };
+    const shared = {
+      policySet,
+      findNamespace,
+      ...outside,
+      now,
+      refusals,
+      logger,
+      metrics,
+      exceptionUsed,
+      brokenBy: (policy: string) => this.#breakGlasses.openFor(policy),
+      letPass: this.#breakGlassTally.letPass.bind(this.#breakGlassTally),
+    };
     const mutations = (failurePolicy: "Fail" | "Ignore", reinvocationPolicy: "Never" | "IfNeeded") =>
       mutationHandler({ ...shared, failurePolicy, reinvocationPolicy, findTypes: this.#schemas.find });
     return new Map([
@@ -390,7 +436,8 @@ class Replica {
   async #tellUses(): Promise<void> {
     try {
       // The first for what rollouts counted, too.
-      const isRollingOut = this.#rolloutTally.report() !== undefined;
+      const isRollingOut =
+        this.#rolloutTally.report() !== undefined || this.#breakGlassTally.report([]) !== undefined;
       for (
         let write = 0;
         ((write === 0 && isRollingOut) || this.#tally.hasNews) && write < mostLastWrites;
@@ -442,6 +489,9 @@ class Replica {
     return {
       ...this.#tally.report(),
       rollouts: this.#rolloutTally.report(),
+      breakGlasses: this.#breakGlassTally.report(
+        this.#breakGlasses.open.map(({ metadata }) => metadata.uid ?? ""),
+      ),
       ...(set === undefined
         ? {}
         : {

@@ -13,7 +13,13 @@ import {
 } from "@shieldx/controller-runtime";
 import { stagingKey } from "@shieldx/crds";
 import { lookAgain, type OperatorContext, sooner, untilMoment } from "../../context.ts";
-import { asPolicy, ShieldExceptionType, type ShieldPolicyObject, ShieldPolicyType } from "../../kinds.ts";
+import {
+  asPolicy,
+  ShieldBreakGlassType,
+  ShieldExceptionType,
+  type ShieldPolicyObject,
+  ShieldPolicyType,
+} from "../../kinds.ts";
 import { FIELD_MANAGER } from "../../names.ts";
 import { OwnedObjects } from "../../owned-object.ts";
 import { caSecret, OURS } from "../../watched.ts";
@@ -155,6 +161,7 @@ export function nativeController(operator: OperatorContext): ControllerDefinitio
       waitMs,
       ...moveMs,
       ...expiryMs,
+      untilMoment(operator.breakGlasses.nextEndMs(), now),
       ...[...applied.values()].map((each) => each.requeueAfterMs),
     );
   }
@@ -168,6 +175,7 @@ export function nativeController(operator: OperatorContext): ControllerDefinitio
       watch({ type: ValidatingAdmissionPolicyBinding, ...OURS, map: all }),
       watch({ type: ShieldPolicyType, predicate: policyChanged, map: all }),
       watch({ type: ShieldExceptionType, predicate: generationChanged, map: all }),
+      watch({ type: ShieldBreakGlassType, predicate: generationChanged, map: all }),
       watch({ type: Namespace, predicate: labelsChanged, map: all }),
       watch({ type: Secret, ...caSecret(operator.namespace), map: all }),
     ],

@@ -55,6 +55,11 @@ export class NativeStandings {
     for (const listener of this.#releaseListeners) listener();
   }
 
+  /** It is the API server's again: what is rendered stays until it is released anew. */
+  reclaim(name: string): void {
+    this.#released.delete(name);
+  }
+
   isReleased(name: string, version: Versioned): boolean {
     return this.#released.get(name) === keyOf(version);
   }

@@ -15,9 +15,15 @@ import {
   ValidatingWebhookConfiguration,
   watch,
 } from "@shieldx/controller-runtime";
-import { FAIL_CONFIGURATION, fitsWebhook, IGNORE_CONFIGURATION } from "@shieldx/crds";
+import { breaksPolicy, FAIL_CONFIGURATION, fitsWebhook, IGNORE_CONFIGURATION } from "@shieldx/crds";
 import { lookAgain, type OperatorContext, sooner, untilMoment } from "../../context.ts";
-import { asPolicy, ShieldExceptionType, type ShieldPolicyObject, ShieldPolicyType } from "../../kinds.ts";
+import {
+  asPolicy,
+  ShieldBreakGlassType,
+  ShieldExceptionType,
+  type ShieldPolicyObject,
+  ShieldPolicyType,
+} from "../../kinds.ts";
 import { FIELD_MANAGER, policyOfNative } from "../../names.ts";
 import { auditSubject, REPORTS_SUBJECT } from "../../obstacles.ts";
 import { OwnedObjects } from "../../owned-object.ts";
@@ -107,6 +113,7 @@ export function shieldPolicyController(operator: OperatorContext): ControllerDef
       if (kept !== undefined) return { ...kept, ...(await bring("Native")) };
       operator.native.release(name, policy.metadata);
     }
+    if (enforcer.by === "Native") operator.native.reclaim(name);
     const brought = await bring(enforcer.by);
     const kept = enforcer.by === "Native" ? keepWebhookAwhile(observed, brought.native) : undefined;
     if (kept !== undefined) return { ...kept, ...brought };
@@ -225,6 +232,7 @@ export function shieldPolicyController(operator: OperatorContext): ControllerDef
       requeueAfterMs,
       statusRetryMs,
       untilMoment(observed.nextExpiryMs, now),
+      untilMoment(operator.breakGlasses.nextEndMs(key.name), now),
       status.enforcedBy === "Webhook" || observed.problem !== undefined
         ? operator.world.nextReplicaChangeMs(now)
         : undefined,
@@ -239,6 +247,10 @@ export function shieldPolicyController(operator: OperatorContext): ControllerDef
         type: ShieldExceptionType,
         predicate: generationChanged,
         map: (exception) => exception.spec.policies.map((name) => ({ name })),
+      }),
+      watch({
+        type: ShieldBreakGlassType,
+        map: ({ spec }) => allPolicies().filter(({ name }) => breaksPolicy(spec, name)),
       }),
       watch({
         type: ValidatingWebhookConfiguration,

@@ -8,9 +8,11 @@ import {
   BUNDLE_FAILED,
   CA_SECRET,
   FAIL_CONFIGURATION,
+  fitsWebhook,
   IGNORE_CONFIGURATION,
   type KeptPolicy,
   MUTATIONS_CONFIGURATION,
+  mutates,
   NOT_SERVED,
   type Staging,
   stagingOf,
@@ -111,8 +113,26 @@ export function enforcerOfPolicy(
 ): PolicyObservation["enforcer"] {
   const whole = asPolicy(policy);
   const staging = stagingOf(whole);
-  if (staging === undefined) return enforcerOf(whole.spec, operator);
+  if (staging === undefined) return suspendable(enforcerOf(whole.spec, operator), policy, operator);
   return { by: "Webhook", reason: `its rollout is in step ${staging.step}, and the webhook keeps stages` };
+}
+
+/** What is rendered for the API server knows no time: while a ShieldBreakGlass is open the webhook judges, which does. */
+function suspendable(
+  enforcer: PolicyObservation["enforcer"],
+  policy: ShieldPolicyObject,
+  { breakGlasses }: OperatorContext,
+): PolicyObservation["enforcer"] {
+  const { spec } = asPolicy(policy);
+  const isNativeRefusal = enforcer.by === "Native" && spec.actions.admission === "deny" && !mutates(spec);
+  if (!isNativeRefusal || !fitsWebhook(spec)) return enforcer;
+  const glass = breakGlasses.openFor(policy.metadata.name);
+  if (glass === undefined) return enforcer;
+  const { name } = glass.metadata;
+  return {
+    by: "Webhook",
+    reason: `ShieldBreakGlass "${name}" is open until ${glass.spec.expiresAt}, and the webhook ends that in time`,
+  };
 }
 
 /** The newest version that live replicas keep of a policy that no longer compiles, or the one kept here; undefined without. */

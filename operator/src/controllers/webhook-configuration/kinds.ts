@@ -69,6 +69,7 @@ export function kindsConfiguration(
               "shieldexceptions",
               "shieldgenerators",
               "shieldcleanups",
+              "shieldbreakglasses",
             ],
             scope: "*",
           },

@@ -1,0 +1,217 @@
+import type { Gap, LetThrough } from "@shieldx/crds";
+import { describe, expect, it } from "vitest";
+import { type AuditOfGap, decideGaps, type GapsObservation } from "./decide.ts";
+
+const start = Date.parse("2026-12-01T10:00:00Z");
+const minute = 60_000;
+const hour = 60 * minute;
+const iso = (ms: number): string => new Date(ms).toISOString().replace(".000Z", "Z");
+
+const request = (over: Partial<LetThrough> = {}): LetThrough => ({
+  glass: "uid",
+  policy: "hosts",
+  atMs: start + minute,
+  operation: "CREATE",
+  apiVersion: "v1",
+  kind: "Pod",
+  namespace: "shop",
+  name: "web",
+  uid: "pod",
+  user: "ann",
+  ...over,
+});
+const passed = (requests: LetThrough[] = [], ...processes: [string, number][]) => ({
+  processes: processes.map(([process, many]) => ({ process, requests: many })),
+  requests,
+});
+const glass = (status: object = {}) => ({
+  metadata: { name: "inc", uid: "uid", creationTimestamp: iso(start) },
+  spec: { policies: ["hosts"], reason: "INC-1: it has to be", expiresAt: iso(start + hour) },
+  status,
+});
+const nothing: GapsObservation = {
+  policy: "hosts",
+  denies: true,
+  previous: [],
+  glasses: [],
+  gone: new Map(),
+  audit: () => "never",
+};
+const decide = (over: Partial<GapsObservation>, now: number) => decideGaps({ ...nothing, ...over }, now);
+const opened = { openedBy: { user: "oncall" } };
+
+describe("a gap that a ShieldBreakGlass makes", () => {
+  it("begins with it, says who opened it, and lists what passed", () => {
+    const letThrough = passed([request()], ["a", 2]);
+    const { gaps, news } = decide({ glasses: [{ glass: glass(opened), letThrough }] }, start + 2 * minute);
+    expect(gaps).toMatchObject([
+      { id: "uid", cause: "BreakGlass", user: "oncall", from: iso(start), requests: 2, found: 1 },
+    ]);
+    expect(gaps[0]?.until).toBeUndefined();
+    expect(gaps[0]?.objects).toMatchObject([{ name: "web", user: "ann", time: iso(start + minute) }]);
+    expect(news).toMatchObject([
+      { reason: "BreakGlassOpened", note: expect.stringContaining("opened by oncall") },
+    ]);
+  });
+
+  it("is told of without a name when none comes within ten seconds, and not before", () => {
+    const glasses = [{ glass: glass(), letThrough: passed() }];
+    expect(decide({ glasses }, start + 1000)).toMatchObject({ news: [], nextMs: start + 10_000 });
+    expect(decide({ glasses }, start + 10_000).news).toHaveLength(1);
+  });
+
+  it("is over at its time, and tells of it once", () => {
+    const glasses = [{ glass: glass(opened), letThrough: passed([request()], ["a", 1]) }];
+    const open = decide({ glasses }, start + minute).gaps;
+    const over = decide({ glasses, previous: open }, start + hour);
+    expect(over.gaps[0]?.until).toBe(iso(start + hour));
+    expect(over.news).toMatchObject([
+      {
+        type: "Warning",
+        reason: "GapEnded",
+        note: expect.stringContaining("1 object that the policy denies was written"),
+      },
+    ]);
+    expect(decide({ glasses, previous: over.gaps }, start + 2 * hour)).toMatchObject({
+      gaps: over.gaps,
+      news: [],
+    });
+  });
+
+  it("is over when it is deleted, and keeps what was known", () => {
+    const glasses = [{ glass: glass(opened), letThrough: passed([request()], ["a", 1]) }];
+    const open = decide({ glasses }, start + minute).gaps;
+    const { gaps } = decide({ previous: open }, start + 5 * minute);
+    expect(gaps).toMatchObject([{ until: iso(start + 5 * minute), user: "oncall", requests: 1, found: 1 }]);
+  });
+
+  it("is recorded also when the operator saw nothing but what replicas let pass", () => {
+    const gone = new Map([
+      ["uid", passed([request(), request({ name: "db", uid: "db", atMs: start + 2 * minute })], ["a", 2])],
+    ]);
+    const { gaps, news } = decide({ gone }, start + hour);
+    expect(gaps).toMatchObject([{ id: "uid", from: iso(start + minute), requests: 2, found: 2 }]);
+    expect(news).toMatchObject([{ reason: "GapEnded" }]);
+  });
+
+  it("counts the same when told twice, late, by another leader, and after a replica has restarted", () => {
+    const first = decide(
+      { glasses: [{ glass: glass(opened), letThrough: passed([request()], ["a", 3]) }] },
+      start + minute,
+    ).gaps;
+    const letThrough = passed([request({ name: "db", uid: "db" })], ["a", 3], ["b", 2]);
+    const second = decide(
+      { previous: first, glasses: [{ glass: glass(opened), letThrough }] },
+      start + minute,
+    );
+    expect(second.gaps[0]).toMatchObject({ requests: 5, found: 2 });
+    const third = decide(
+      { previous: second.gaps, glasses: [{ glass: glass(opened), letThrough: passed([], ["b", 1]) }] },
+      start + minute,
+    );
+    expect(third.gaps[0]).toMatchObject({ requests: 5, found: 2 });
+  });
+
+  it("is none for a policy that refuses nothing anyway, nor for one that would last too long", () => {
+    const long = glass();
+    const glasses = [
+      { glass: { ...long, spec: { ...long.spec, expiresAt: iso(start + 5 * hour) } }, letThrough: passed() },
+    ];
+    expect(decide({ glasses }, start + minute).gaps).toEqual([]);
+    expect(
+      decide({ denies: false, glasses: [{ glass: glass(), letThrough: passed() }] }, start).gaps,
+    ).toEqual([]);
+  });
+
+  it("names twenty objects, the latest, and counts more; eight gaps are kept", () => {
+    const many = Array.from({ length: 50 }, (_, at) =>
+      request({ name: `p${at}`, uid: `u${at}`, atMs: start + at * 1000 }),
+    );
+    const { gaps } = decide(
+      { glasses: [{ glass: glass(opened), letThrough: passed(many, ["a", 50]) }] },
+      start + minute,
+    );
+    expect(gaps[0]?.objects).toHaveLength(20);
+    expect(gaps[0]?.objects?.[0]?.name).toBe("p49");
+    expect(gaps[0]?.found).toBe(50);
+    const previous = Array.from(
+      { length: 12 },
+      (_, at): Gap => ({
+        id: `g${at}`,
+        cause: "NoReplica",
+        message: "none",
+        from: iso(start + at * minute),
+        until: iso(start + at * minute),
+      }),
+    );
+    expect(decide({ previous }, start + hour).gaps.map(({ id }) => id)).toEqual([
+      "g11",
+      "g10",
+      "g9",
+      "g8",
+      "g7",
+      "g6",
+      "g5",
+      "g4",
+    ]);
+  });
+});
+
+describe("what the audit finds of a gap", () => {
+  const over: Gap = {
+    id: "x",
+    cause: "NoReplica",
+    message: "none",
+    from: iso(start),
+    until: iso(start + hour),
+  };
+  const audit: AuditOfGap = {
+    found: 1,
+    objects: [
+      {
+        apiVersion: "v1",
+        kind: "Pod",
+        namespace: "shop",
+        name: "old",
+        uid: "old",
+        writtenMs: start + minute,
+        manager: "kubectl-client-side-apply",
+        isNew: true,
+      },
+    ],
+    violating: new Set(["old"]),
+  };
+
+  it("is listed with when and by which client, and with who where the webhook knows", () => {
+    const previous = [
+      {
+        ...over,
+        objects: [
+          {
+            apiVersion: "v1",
+            kind: "Pod",
+            namespace: "shop",
+            name: "web",
+            uid: "pod",
+            user: "ann",
+            time: iso(start),
+          },
+        ],
+      },
+    ];
+    const { gaps } = decide({ previous, audit: () => audit }, start + 2 * hour);
+    expect(gaps[0]).toMatchObject({ found: 2, audited: true });
+    expect(gaps[0]?.objects).toMatchObject([
+      { name: "old", manager: "kubectl-client-side-apply", operation: "CREATE", violates: true },
+      { name: "web", user: "ann", violates: false },
+    ]);
+  });
+
+  it("waits for the audit, and for the end of the gap", () => {
+    expect(
+      decide({ previous: [over], audit: () => "later" }, start + 2 * hour).gaps[0]?.audited,
+    ).toBeUndefined();
+    const { until: _, ...open } = over;
+    expect(decide({ previous: [open], audit: () => audit }, start).gaps[0]?.objects).toBeUndefined();
+  });
+});

@@ -1,0 +1,254 @@
+import {
+  breakGlassWindow,
+  type Gap,
+  type GapObject,
+  type LetThrough,
+  MAX_GAP_OBJECTS,
+  MAX_GAP_SHARES,
+  MAX_GAPS,
+  type ShieldBreakGlassStatus,
+  type StoredBreakGlass,
+} from "@shieldx/crds";
+import type { PolicyLetThrough } from "../../break-glass-reports.ts";
+
+/** A ShieldBreakGlass about the policy, and what passed on account of it. */
+export interface GlassObservation {
+  readonly glass: StoredBreakGlass & { readonly status?: ShieldBreakGlassStatus | undefined };
+  readonly letThrough: PolicyLetThrough;
+}
+
+/** An object that breaks the policy and was written at a time in question. */
+export interface WrittenObject {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly writtenMs: number;
+  readonly manager: string | undefined;
+  readonly isNew: boolean;
+}
+
+/** What the background audit knows of the policy, once it has been through everything since `sinceMs`. */
+export interface AuditOfGap {
+  /** Offenders that were written in the gap; all of them are counted, the latest are named. */
+  readonly found: number;
+  readonly objects: readonly WrittenObject[];
+  /** uids of the offenders among those asked for. */
+  readonly violating: ReadonlySet<string>;
+}
+
+export interface GapsObservation {
+  readonly policy: string;
+  /** Whether the policy refuses anything when enforced. */
+  readonly denies: boolean;
+  readonly previous: readonly Gap[];
+  readonly glasses: readonly GlassObservation[];
+  /** What passed on account of ShieldBreakGlasses that are gone, by their uid. */
+  readonly gone: ReadonlyMap<string, PolicyLetThrough>;
+  /**
+   * What the audit found of a gap that is over; "later" while it is not through since, "never" where it does not look at the
+   * policy.
+   */
+  readonly audit: (gap: Gap) => AuditOfGap | "later" | "never";
+}
+
+export interface GapNews {
+  readonly type: "Normal" | "Warning";
+  readonly reason: "BreakGlassOpened" | "GapEnded";
+  /** Id of the gap. */
+  readonly gap: string;
+  readonly note: string;
+}
+
+export interface GapsDecision {
+  readonly gaps: readonly Gap[];
+  readonly news: readonly GapNews[];
+  /** When something changes by the mere passing of time. */
+  readonly nextMs: number | undefined;
+}
+
+export function decideGaps(observed: GapsObservation, now: number): GapsDecision {
+  const { previous, policy } = observed;
+  const before = new Map(previous.map((gap) => [gap.id, gap]));
+  const ofGlasses = observed.glasses.flatMap((each) => gapOfGlass(each, before, observed.denies, now) ?? []);
+  const current = new Map(ofGlasses.map((gap) => [gap.id, gap]));
+  for (const gap of previous) {
+    if (current.has(gap.id)) continue;
+    const more = observed.gone.get(gap.id);
+    current.set(gap.id, ended(more === undefined ? gap : { ...gap, ...passed(gap, more) }, now));
+  }
+  // Opened and deleted while nobody looked, but for the replicas, who went by it.
+  for (const [id, letThrough] of observed.gone)
+    if (!current.has(id) && letThrough.requests.length > 0) current.set(id, unseenGlass(id, letThrough));
+  const gaps = [...current.values()]
+    .map((gap) => withAudit(gap, observed.audit))
+    .sort((a, b) => Date.parse(b.from) - Date.parse(a.from) || (a.id < b.id ? -1 : 1))
+    .slice(0, MAX_GAPS);
+  const ends = observed.glasses.flatMap(({ glass }) => {
+    const window = breakGlassWindow(glass);
+    if ("problem" in window) return [];
+    return [window.fromMs + UNKNOWN_AFTER_MS, window.untilMs].filter((atMs) => atMs > now);
+  });
+  return {
+    gaps,
+    news: gaps.flatMap((gap) => newsOf(policy, before.get(gap.id), gap, now)),
+    nextMs: ends.length === 0 ? undefined : Math.min(...ends),
+  };
+}
+
+function gapOfGlass(
+  { glass, letThrough }: GlassObservation,
+  before: ReadonlyMap<string, Gap>,
+  denies: boolean,
+  now: number,
+): Gap | undefined {
+  const id = glass.metadata.uid ?? "";
+  const known = before.get(id);
+  const window = breakGlassWindow(glass);
+  if ("problem" in window) return undefined;
+  // What refuses nothing anyway is not suspended.
+  if (known === undefined && !denies) return undefined;
+  const isOver = now >= window.untilMs;
+  const user = glass.status?.openedBy?.user ?? known?.user;
+  return {
+    id,
+    cause: "BreakGlass",
+    message: `ShieldBreakGlass "${glass.metadata.name}": ${glass.spec.reason}`
+      .replace(/\s+/g, " ")
+      .slice(0, 512),
+    from: iso(window.fromMs),
+    ...(isOver ? { until: known?.until ?? iso(window.untilMs) } : {}),
+    breakGlass: glass.metadata.name,
+    ...(user === undefined ? {} : { user }),
+    ...passed(known, letThrough),
+    ...(known?.audited === undefined ? {} : { audited: known.audited }),
+  };
+}
+
+/** What is known of it and what replicas tell, in one. */
+function passed(
+  known: Gap | undefined,
+  letThrough: PolicyLetThrough,
+): Pick<Gap, "requests" | "found" | "processes" | "objects"> {
+  const processes = shares(known?.processes ?? [], letThrough);
+  const objects = merge(known?.objects ?? [], letThrough.requests.map(toldObject));
+  return {
+    requests: processes.reduce((sum, { count }) => sum + count, 0),
+    found: Math.max(known?.found ?? 0, objects.length),
+    ...(processes.length === 0 ? {} : { processes }),
+    ...(objects.length === 0 ? {} : { objects: objects.slice(0, MAX_GAP_OBJECTS) }),
+  };
+}
+
+function unseenGlass(id: string, letThrough: PolicyLetThrough): Gap {
+  const times = letThrough.requests.map(({ atMs }) => atMs);
+  return {
+    id,
+    cause: "BreakGlass",
+    message:
+      "a ShieldBreakGlass that was deleted before the operator saw it: the API server's audit log has who made it (its uid is the gap's id)",
+    from: iso(Math.min(...times)),
+    until: iso(Math.max(...times) + 1000),
+    ...passed(undefined, letThrough),
+  };
+}
+
+/** Its ShieldBreakGlass was deleted, which ends it, now at the latest. */
+function ended(gap: Gap, now: number): Gap {
+  return gap.cause !== "BreakGlass" || gap.until !== undefined ? gap : { ...gap, until: iso(now) };
+}
+
+/** A share only grows, so that adding up twice, late, or by another leader changes nothing. */
+function shares(before: NonNullable<Gap["processes"]>, { processes }: PolicyLetThrough) {
+  const counts = new Map(before.map(({ id, count }) => [id, count]));
+  for (const { process, requests } of processes)
+    if (counts.has(process) || counts.size < MAX_GAP_SHARES)
+      counts.set(process, Math.max(counts.get(process) ?? 0, requests));
+  return [...counts].map(([id, count]) => ({ id, count })).sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+function toldObject(request: LetThrough): GapObject {
+  const { apiVersion, kind, namespace, name, uid, operation, user, atMs } = request;
+  return {
+    apiVersion,
+    kind,
+    ...(namespace === "" ? {} : { namespace }),
+    name,
+    ...(uid === "" ? {} : { uid }),
+    operation,
+    user,
+    time: iso(atMs),
+  };
+}
+
+/** The latest first; of one object each user's last write. */
+function merge(before: readonly GapObject[], more: readonly GapObject[]): GapObject[] {
+  const all = new Map<string, GapObject>();
+  for (const object of [...before, ...more]) {
+    const { kind, namespace, name, uid, user, operation } = object;
+    const key = JSON.stringify([kind, namespace, uid ?? name, user ?? "", operation ?? ""]);
+    const known = all.get(key);
+    if (known === undefined) all.set(key, object);
+    else if (Date.parse(known.time) < Date.parse(object.time))
+      all.set(key, { ...object, ...(known.violates === undefined ? {} : { violates: known.violates }) });
+  }
+  return [...all.values()].sort(
+    (a, b) => Date.parse(b.time) - Date.parse(a.time) || (a.name < b.name ? -1 : 1),
+  );
+}
+
+/** What the audit found joins what the webhook told; of an object that both know, the webhook knows who. */
+function withAudit(gap: Gap, audit: GapsObservation["audit"]): Gap {
+  if (gap.until === undefined) return gap;
+  const known = audit(gap);
+  if (known === "later" || known === "never") return gap;
+  const told = new Set((gap.objects ?? []).flatMap(({ uid }) => uid ?? []));
+  const more = known.objects.filter(({ uid }) => !told.has(uid)).map(foundObject);
+  const all = merge(gap.objects ?? [], more).map((object) =>
+    object.uid === undefined ? object : { ...object, violates: known.violating.has(object.uid) },
+  );
+  const objects = all.slice(0, MAX_GAP_OBJECTS);
+  return {
+    ...gap,
+    found: Math.max(gap.found ?? 0, all.length, known.found),
+    ...(objects.length === 0 ? {} : { objects }),
+    audited: true,
+  };
+}
+
+function foundObject(object: WrittenObject): GapObject {
+  const { apiVersion, kind, namespace, name, uid, writtenMs, manager, isNew } = object;
+  return {
+    apiVersion,
+    kind,
+    ...(namespace === "" ? {} : { namespace }),
+    name,
+    ...(uid === "" ? {} : { uid }),
+    operation: isNew ? "CREATE" : "UPDATE",
+    ...(manager === undefined ? {} : { manager: manager.slice(0, 128) }),
+    time: iso(writtenMs),
+  };
+}
+
+/** Who opened it comes with the next Lease of the replica that was asked; after that time it will not come. */
+const UNKNOWN_AFTER_MS = 10_000;
+
+function newsOf(policy: string, before: Gap | undefined, gap: Gap, now: number): GapNews[] {
+  const by = gap.user === undefined ? "" : `, opened by ${gap.user}`;
+  if (gap.until === undefined) {
+    const isDue = gap.user !== undefined || now >= Date.parse(gap.from) + UNKNOWN_AFTER_MS;
+    if (gap.cause !== "BreakGlass" || before?.user !== undefined || !isDue) return [];
+    const note = `the policy refuses nothing for now${by}: ${gap.message}. What passes is recorded; end it by: kubectl delete shieldbreakglass ${gap.breakGlass}`;
+    return [{ type: "Warning", reason: "BreakGlassOpened", gap: gap.id, note }];
+  }
+  if (before?.until !== undefined) return [];
+  const many = gap.found ?? 0;
+  const note = `${many === 1 ? "1 object" : `${many} objects`} that the policy denies ${many === 1 ? "was" : "were"} written while it was not enforced (${gap.from} to ${gap.until}${by}), as far as is known now; see who and when: shieldctl policy gaps ${policy}`;
+  return [{ type: many > 0 ? "Warning" : "Normal", reason: "GapEnded", gap: gap.id, note }];
+}
+
+/** Seconds are enough, and all that a timestamp of the API server has. */
+function iso(ms: number): string {
+  return new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");
+}
