@@ -4,6 +4,7 @@ import { completionScript } from "./completion.ts";
 import { runDebugBundle } from "./debug/command.ts";
 import { UsageError } from "./errors.ts";
 import { runExceptions } from "./exceptions/command.ts";
+import { runPolicyGaps } from "./gaps/command.ts";
 import { paint, type Terminal } from "./output/terminal.ts";
 import { runPolicyCheck } from "./policy/command.ts";
 import { METHOD, runPolicyBench } from "./policy-bench/command.ts";
@@ -288,6 +289,15 @@ Exit codes: 0 fine; 1 a policy refuses, a test fails, ShieldX needs attention or
         .default("table"),
     )
     .action(async (records, options) => done(await runPolicyReplay(records, options, terminal)));
+  clusterOptions(policy.command("gaps"))
+    .description(
+      "When policies were not enforced, and what was written meanwhile that they deny: who, when, and whether it breaks them still.",
+    )
+    .argument("[name]", "a ShieldPolicy (default: all)")
+    .addOption(
+      new Option("-o, --output <format>", "how to print").choices(["table", "json"]).default("table"),
+    )
+    .action(async (name, options) => done(await runPolicyGaps(name, options, terminal)));
   addBench(policy, terminal, done);
   addRollout(policy, terminal, done);
 

@@ -33,6 +33,11 @@ const clusterLists: readonly {
     about: `objects of kind ${kind} with their status`,
   })),
   {
+    file: "policies/shieldbreakglasses.yaml",
+    path: "/apis/shieldx.io/v1alpha1/shieldbreakglasses",
+    about: "ShieldBreakGlasses with their status",
+  },
+  {
     file: "admission/validatingwebhookconfigurations.yaml",
     path: "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations",
     about: "webhook configurations of ShieldX",

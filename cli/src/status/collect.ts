@@ -1,5 +1,12 @@
 import { X509Certificate } from "node:crypto";
-import { ANNOTATION, kinds, LEADER_LEASE, WEBHOOKS_COMPONENT } from "@shieldx/crds";
+import {
+  ANNOTATION,
+  isBreakGlassOpen,
+  kinds,
+  LEADER_LEASE,
+  type StoredBreakGlass,
+  WEBHOOKS_COMPONENT,
+} from "@shieldx/crds";
 
 /** What the cluster was seen to hold; everything optional may be absent or forbidden to the caller. */
 export interface Observed {
@@ -10,8 +17,9 @@ export interface Observed {
   readonly leases: readonly LeaseSeen[];
   readonly caBundles: readonly { configuration: string; caBundle: string | undefined }[];
   readonly policies: readonly PolicySeen[];
-  /** Objects of every kind of ours but ShieldPolicy. */
+  /** Objects of every kind of ours but ShieldPolicy and ShieldBreakGlass. */
   readonly others: readonly ObjectSeen[];
+  readonly breakGlasses: readonly StoredBreakGlass[];
   /** What could not be read, in words. */
   readonly unreadable: readonly string[];
   readonly now: number;
@@ -165,6 +173,12 @@ export function judge(seen: Observed): StatusReport {
   const days = seen.caBundles.map((c) => daysLeft(c.caBundle, seen.now)).filter((d) => d !== undefined);
   const caDaysLeft = days.length === 0 ? undefined : Math.min(...days);
   problems.push(...certificateProblems(caDaysLeft, webhookReplicas));
+  for (const { metadata, spec } of seen.breakGlasses.filter((glass) => isBreakGlassOpen(glass, seen.now))) {
+    const which = spec.allPolicies === true ? "any policy" : (spec.policies ?? []).join(", ");
+    problems.push(
+      `ShieldBreakGlass ${metadata.name} is open until ${spec.expiresAt}: nothing is refused by ${which} (${spec.reason}). End it with: kubectl delete shieldbreakglass ${metadata.name}`,
+    );
+  }
   problems.push(...seen.policies.filter(isUnwell).map((policy) => unready("ShieldPolicy", policy)));
   problems.push(...otherProblems(seen.others));
   return {

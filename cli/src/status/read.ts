@@ -9,8 +9,8 @@ import {
   type ResourceType,
   ValidatingWebhookConfiguration,
 } from "@shieldx/controller-runtime";
-import { kinds } from "@shieldx/crds";
-import { ShieldPolicyType } from "../kinds.ts";
+import { InvalidObjectError, kinds, parseShieldBreakGlass } from "@shieldx/crds";
+import { ShieldBreakGlassType, ShieldPolicyType } from "../kinds.ts";
 import type { LeaseSeen, ObjectSeen, Observed, PolicySeen } from "./collect.ts";
 
 const ours = "app.kubernetes.io/part-of=shieldx";
@@ -81,13 +81,15 @@ export async function observe(client: Client, namespace: string, now: number): P
     }
   };
   const version = await client.serverVersion();
-  const otherKinds = kinds.filter(({ kind }) => kind !== ShieldPolicyType.kind);
-  const [crds, deployments, leases, configurations, policies, ...others] = await Promise.all([
+  const listedApart: readonly string[] = [ShieldPolicyType.kind, ShieldBreakGlassType.kind];
+  const otherKinds = kinds.filter(({ kind }) => !listedApart.includes(kind));
+  const [crds, deployments, leases, configurations, policies, breakGlasses, ...others] = await Promise.all([
     list(CustomResourceDefinition),
     list(Deployment, { namespace, labelSelector: ours }),
     list(Lease, { namespace }),
     list(ValidatingWebhookConfiguration),
     list(ShieldPolicyType),
+    list(ShieldBreakGlassType),
     ...otherKinds.map((kind) => list(definedType(kind))),
   ]);
   return {
@@ -118,6 +120,15 @@ export async function observe(client: Client, namespace: string, now: number): P
     others: otherKinds.flatMap(({ kind }, at) =>
       (others[at] ?? []).map((object) => ({ kind, ...readiness(object) })),
     ),
+    breakGlasses: breakGlasses.flatMap((object) => {
+      try {
+        return [parseShieldBreakGlass(object, { unknownFields: "drop" })];
+      } catch (error) {
+        // What a newer version stored otherwise opens nothing here.
+        if (error instanceof InvalidObjectError) return [];
+        throw error;
+      }
+    }),
     unreadable,
     now,
   };

@@ -33,6 +33,7 @@ const healthy: Observed = {
   caBundles: [{ configuration: "shieldx-kinds", caBundle: undefined }],
   policies: [],
   others: [],
+  breakGlasses: [],
   unreadable: [],
   now,
 };
@@ -188,4 +189,16 @@ describe("shieldctl status", () => {
     printStatus(judge(healthy), bare);
     expect(bare.stdout).toContain("No ShieldPolicy yet");
   });
+});
+
+it("needs attention while a ShieldBreakGlass is open, and says how to end it", () => {
+  const glass = (expiresAt: string) => ({
+    metadata: { name: "inc", uid: "u", creationTimestamp: new Date(now - 60_000).toISOString() },
+    spec: { policies: ["hosts"], reason: "INC-1: it has to be", expiresAt },
+  });
+  const open = judge({ ...healthy, breakGlasses: [glass("2026-01-01T01:00:00Z")] });
+  expect(open.healthy).toBe(false);
+  expect(open.problems.join("\n")).toContain("nothing is refused by hosts (INC-1: it has to be)");
+  expect(open.problems.join("\n")).toContain("kubectl delete shieldbreakglass inc");
+  expect(judge({ ...healthy, breakGlasses: [glass("2025-12-31T23:59:59Z")] }).healthy).toBe(true);
 });

@@ -21,6 +21,7 @@ const order = [
   "migrate.md",
   "rollout.md",
   "exceptions.md",
+  "break-glass.md",
   "tenants.md",
   "reports.md",
   "page.md",
