@@ -202,6 +202,57 @@ describe("reports", () => {
     expect((await counts("team"))?.violating).toBe(8);
   });
 
+  it("of a tenant's policy are beside those of the cluster's, however much it finds", async () => {
+    await createNamespace(cluster, "noisy");
+    const deployment = (name: string) => ({
+      apiVersion: "apps/v1",
+      kind: "Deployment",
+      metadata: { name, namespace: "noisy" },
+      spec: {
+        replicas: 0,
+        selector: { matchLabels: { app: name } },
+        template: {
+          metadata: { labels: { app: name } },
+          spec: { containers: [{ name: "main", image: "none.invalid/none" }] },
+        },
+      },
+    });
+    await createAll(
+      cluster,
+      Array.from({ length: 8 }, (_, at) => deployment(`d${at}`)),
+    );
+    const policy = labelPolicy("labelled", "owner");
+    const deployments = {
+      apiGroups: ["apps"],
+      apiVersions: ["v1"],
+      operations: ["CREATE", "UPDATE"],
+      resources: ["deployments"],
+    };
+    const tenants = {
+      ...policy,
+      kind: "NamespacedShieldPolicy",
+      metadata: { name: "labelled", namespace: "noisy" },
+      spec: { ...(policy.spec as object), matchConstraints: { resourceRules: [deployments] } },
+    };
+    expect(await apply(cluster, tenants)).toMatchObject({ allowed: true });
+    const kindsIn = async (namespace: string) =>
+      (await reportsIn(cluster, namespace)).map(({ scope }) => scope.kind).sort();
+    // A quarter of three places in a namespace, and one that sums up.
+    await waitFor(
+      "the tenant's reports",
+      async () => (await kindsIn("noisy")).join() === "Deployment,Namespace",
+    );
+    await createAll(
+      cluster,
+      ["n0", "n1", "n2"].map((name) => role(name, "noisy")),
+    );
+    const all = ["Deployment", "Namespace", "Role", "Role", "Role"];
+    await waitFor("the cluster's beside", async () => (await kindsIn("noisy")).join() === all.join());
+    const summed = summary(await reportsIn(cluster, "noisy"))?.results.map(({ policy: name }) => name);
+    expect(summed).toEqual(["(all)", "owned", "team", "noisy/labelled"]);
+    await mustKubectl(cluster, ["delete", "namespacedshieldpolicy", "labelled", "-n", "noisy"]);
+  });
+
   it("are all gone once no policy audits", async () => {
     await mustKubectl(cluster, ["delete", "shieldpolicies", "--all"]);
     await waitFor("none", async () => {
