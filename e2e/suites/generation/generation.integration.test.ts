@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Cluster, startCluster } from "../../cluster/index.ts";
+import { type Cluster, runCommand, startCluster } from "../../cluster/index.ts";
 import { type ShieldxOnHost, startShieldxOnHost } from "../../shieldx/host.ts";
 import { mustKubectl } from "../../shieldx/kubectl.ts";
 import { apply, type Manifest, read, untilCondition } from "../../shieldx/objects.ts";
 import { waitFor } from "../../shieldx/wait.ts";
+
+const shieldctl = new URL("../../../cli/src/bin.ts", import.meta.url).pathname;
 
 /** Generators and clean-ups, seen from outside: what appears, is put right, stays, and goes. */
 let cluster: Cluster;
@@ -244,6 +246,12 @@ describe("a ShieldGenerator", () => {
     expect(told).toMatchObject({ namespace: "fought", object: "ResourceQuota team" });
     expect(told.message).toContain("managedFields");
     await untilCondition(cluster, ["shieldgenerator", "fought"], "Ready", "False");
+    const { code, stdout } = await runCommand(process.execPath, [
+      ...[shieldctl, "status", "--kubeconfig", cluster.kubeconfig],
+    ]);
+    expect(code).toBe(1);
+    expect(stdout).toContain("! ShieldGenerator fought is not ready: Contested: 1 of 4 objects");
+    expect(stdout).toMatch(/ShieldGenerator +2, 1 not ready\n/);
     await change("calm");
     await until("resourcequota", "calm", "team", ({ spec }) => spec.hard?.pods === "3");
     await kubectl("delete", "networkpolicy", "default-deny", "-n", "fought");
