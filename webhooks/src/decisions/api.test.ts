@@ -98,6 +98,18 @@ describe("the decision API", () => {
     expect((await post(server, "/v1/data/slow", "{}")).status).toBe(200);
   });
 
+  it("counts reading a question and writing the answer to their time", async () => {
+    let clock = 0;
+    const used: number[] = [];
+    const share = { waitMs: () => 0, used: (ms: number) => used.push(ms) } as unknown as TimeShare;
+    // Each look at the clock is a millisecond later.
+    await using server = await startDecisionServer(echo, { share, monotonicNow: () => ++clock });
+    expect((await post(server, "/v1/data/echo", "{}")).status).toBe(200);
+    expect(used.filter((ms) => ms > 0)).toHaveLength(3);
+    await post(server, "/v1/data/echo", "{not JSON");
+    expect(used).toHaveLength(4);
+  });
+
   it("says that something is not served rather than that it has no value", async () => {
     let problem: string | undefined;
     await using server = await startDecisionServer(echo, { problem: () => problem });

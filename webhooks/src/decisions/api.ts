@@ -1,24 +1,22 @@
 /** OPA's REST API over what is served: which paths there are, and what each answers. */
 import type { Span, Tracer } from "@shieldx/controller-runtime";
 import type { DecisionSource, PathPart, RegoJson } from "@shieldx/policy-engine/decisions";
-import type { BodyBudget } from "../server/body.ts";
 import type { HttpAnswer, HttpRequest, HttpRoutes } from "../server/http-routes.ts";
 import type { CallerAccess } from "./access.ts";
 import { answerCompile } from "./compile.ts";
 import { canonicalPath, dataPath, referenceText } from "./data-path.ts";
-import { type Answered, type DeciderParts, decide, errorsOf } from "./decide.ts";
+import { type Answered, decide, errorsOf, mustHaveTime, onShare } from "./decide.ts";
 import { jsonText } from "./json-text.ts";
 import type { RefusalReason } from "./metrics.ts";
 import { answerOfFailure, errorAnswer, OpaError } from "./opa-error.ts";
-import { inputOfBody, inputOfQuery, isOn, member, membersOfBody } from "./question.ts";
+import { inputOfBody, inputOfQuery, isOn, member, membersOfBody, type ReaderParts } from "./question.ts";
 
-export interface DecisionApiParts extends DeciderParts {
+export interface DecisionApiParts extends ReaderParts {
   /** What is served now; undefined while no policy asks to be: then there is no such API. */
   readonly source: () => DecisionSource | undefined;
   /** What keeps a policy that asks to be served from being so; undefined when nothing does. */
   readonly problem: () => string | undefined;
   readonly access: Pick<CallerAccess, "admit">;
-  readonly budget: BodyBudget;
   readonly version: string;
   readonly tracer?: Tracer | undefined;
 }
@@ -130,33 +128,29 @@ class Exchange {
     span: Span | undefined,
   ): Promise<HttpAnswer> {
     const { method, url } = this.#request;
+    mustHaveTime(this.#parts);
     const ask = (at: readonly PathPart[], input: Parameters<typeof this.ask>[1]) =>
       this.ask(at, input, username, span);
     switch (route) {
       case "/v1/data":
-        if (method === "GET") return this.#v1(ask(path, inputOfQuery(url)));
+        if (method === "GET") return this.#v1(ask(path, inputOfQuery(url, this.#parts)));
         if (method === "POST") {
-          const input = member(await membersOfBody(this.#request, this.#parts.budget), "input");
+          const input = member(await membersOfBody(this.#request, this.#parts), "input");
           return this.#v1(ask(path, input), input === undefined);
         }
         throw readOnly(method);
       case "/v0/data":
         if (method !== "POST") throw readOnly(method);
-        return this.#v0(path, ask(path, await inputOfBody(this.#request, this.#parts.budget)));
+        return this.#v0(path, ask(path, await inputOfBody(this.#request, this.#parts)));
       case "/":
         if (method !== "POST") throw notFound(url.pathname);
-        return this.#v0(
-          defaultDecision,
-          ask(defaultDecision, await inputOfBody(this.#request, this.#parts.budget)),
-        );
+        return this.#v0(defaultDecision, ask(defaultDecision, await inputOfBody(this.#request, this.#parts)));
       case "/health":
         if (method !== "GET") throw readOnly(method);
         return healthOf(path, ask(["system", "health", ...path], {}));
       case "/v1/compile":
         if (method !== "POST") throw readOnly(method);
-        return answerCompile(await membersOfBody(this.#request, this.#parts.budget), (at, input) =>
-          ask(at, input),
-        );
+        return answerCompile(await membersOfBody(this.#request, this.#parts), (at, input) => ask(at, input));
       case "/v1/query":
         throw new OpaError(
           501,
@@ -217,13 +211,13 @@ class Exchange {
       ...(decision.kind === "value" ? { result: decision.value } : {}),
       ...(isWithoutInput ? { warning: noInput } : {}),
     };
-    return { status: 200, body: jsonText(body, isOn(url, "pretty")) };
+    return this.#written(body);
   }
 
   #v0(path: readonly PathPart[], { decision }: Answered): HttpAnswer {
     switch (decision.kind) {
       case "value":
-        return { status: 200, body: jsonText(decision.value, isOn(this.#request.url, "pretty")) };
+        return this.#written(decision.value);
       case "error":
         return evaluationFailed(decision);
       default: {
@@ -231,6 +225,11 @@ class Exchange {
         throw new OpaError(404, "undefined_document", `${what}: ${referenceText(path)}`);
       }
     }
+  }
+
+  #written(value: RegoJson): HttpAnswer {
+    const isPretty = isOn(this.#request.url, "pretty");
+    return { status: 200, body: onShare(this.#parts, () => jsonText(value, isPretty)) };
   }
 
   #provenance(): RegoJson {

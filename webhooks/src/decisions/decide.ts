@@ -40,24 +40,38 @@ export interface DeciderParts {
 /** Of CPU time a question gets less, as policies do: while it is evaluated no admission review is answered. */
 const longestEvaluationMs = 250;
 
-/**
- * Evaluates one question, counts it and writes it to the decision log.
- * @throws OpaError 429 while decisions have used up their share of the process's time
- */
-export function decide(parts: DeciderParts, source: DecisionSource, question: Question): Answered {
-  const { metrics, share } = parts;
-  const begunAt = parts.monotonicNow();
-  const waitMs = share.waitMs(begunAt);
-  if (waitMs > 0) {
-    metrics.refusals.inc({ reason: "no-time" });
-    const seconds = String(Math.max(1, Math.ceil(waitMs / 1_000)));
-    throw new OpaError(
-      429,
-      "internal_error",
-      "decisions have used up their share of this replica's time; try again",
-      { "retry-after": seconds },
-    );
+/** @throws OpaError 429 while decisions have used up their share of the process's time */
+export function mustHaveTime({ metrics, share, monotonicNow }: DeciderParts): void {
+  const waitMs = share.waitMs(monotonicNow());
+  if (waitMs <= 0) return;
+  metrics.refusals.inc({ reason: "no-time" });
+  const seconds = String(Math.max(1, Math.ceil(waitMs / 1_000)));
+  throw new OpaError(
+    429,
+    "internal_error",
+    "decisions have used up their share of this replica's time; try again",
+    { "retry-after": seconds },
+  );
+}
+
+/** Does what keeps admission reviews waiting, and counts it to the share. */
+export function onShare<T>({ share, monotonicNow }: DeciderParts, work: () => T): T {
+  const begunAt = monotonicNow();
+  try {
+    return work();
+  } finally {
+    share.used(monotonicNow() - begunAt);
   }
+}
+
+/** Evaluates one question, counts it and writes it to the decision log. */
+export function decide(parts: DeciderParts, source: DecisionSource, question: Question): Answered {
+  return onShare(parts, () => decideNow(parts, source, question));
+}
+
+function decideNow(parts: DeciderParts, source: DecisionSource, question: Question): Answered {
+  const { metrics } = parts;
+  const begunAt = parts.monotonicNow();
   const { path, input, isStrict, span } = question;
   const { monotonicNow } = parts;
   const timing = new Timing({ deadlineMs: longestEvaluationMs, monotonicNow, cpuNow: threadCpuNow });
@@ -94,7 +108,6 @@ export function decide(parts: DeciderParts, source: DecisionSource, question: Qu
     metrics: answered.metrics,
     revisions: source.revisions,
   });
-  share.used(parts.monotonicNow() - begunAt);
   return answered;
 }
 

@@ -6,10 +6,15 @@ import type { BodyBudget } from "../server/body.ts";
 import { HttpError } from "../server/http-error.ts";
 import type { HttpRequest } from "../server/http-routes.ts";
 import { isNestedDeeperThan } from "../server/json-depth.ts";
+import { type DeciderParts, onShare } from "./decide.ts";
 import { OpaError } from "./opa-error.ts";
 
 /** As for admission reviews. */
 const deepest = 1_000;
+
+export interface ReaderParts extends DeciderParts {
+  readonly budget: BodyBudget;
+}
 
 /** OPA's reading of a switch (v1/server getBoolParam): there without a value, or `true` in any case. */
 export function isOn({ searchParams }: URL, name: string): boolean {
@@ -19,11 +24,11 @@ export function isOn({ searchParams }: URL, name: string): boolean {
 }
 
 /** `?input=`, the last where there are several; undefined where there is none. @throws OpaError 400 */
-export function inputOfQuery({ searchParams }: URL): RegoJson | undefined {
+export function inputOfQuery({ searchParams }: URL, parts: ReaderParts): RegoJson | undefined {
   const text = searchParams.getAll("input").at(-1);
   return text === undefined
     ? undefined
-    : parse(Buffer.from(text), "parameter contains malformed input document");
+    : parse(Buffer.from(text), "parameter contains malformed input document", parts);
 }
 
 const malformedBody = "body contains malformed input document";
@@ -32,10 +37,10 @@ const malformedBody = "body contains malformed input document";
  * The whole body is the input, as OPA's v0 has it; an empty one is null.
  * @throws OpaError 400, HttpError
  */
-export async function inputOfBody(request: HttpRequest, budget: BodyBudget): Promise<RegoJson> {
-  const bytes = await readText(request, budget);
+export async function inputOfBody(request: HttpRequest, parts: ReaderParts): Promise<RegoJson> {
+  const bytes = await readText(request, parts.budget);
   if (isBlank(bytes)) return null;
-  return parse(bytes, `unexpected parse error for input: ${malformedBody}`);
+  return parse(bytes, `unexpected parse error for input: ${malformedBody}`, parts);
 }
 
 /**
@@ -44,11 +49,11 @@ export async function inputOfBody(request: HttpRequest, budget: BodyBudget): Pro
  */
 export async function membersOfBody(
   request: HttpRequest,
-  budget: BodyBudget,
+  parts: ReaderParts,
 ): Promise<Readonly<Record<string, RegoJson>>> {
-  const bytes = await readText(request, budget);
+  const bytes = await readText(request, parts.budget);
   if (isBlank(bytes)) return {};
-  const body = parse(bytes, malformedBody);
+  const body = parse(bytes, malformedBody, parts);
   if (body === null) return {};
   if (typeof body !== "object" || Array.isArray(body))
     throw new OpaError(
@@ -69,7 +74,12 @@ function isBlank(bytes: Buffer): boolean {
   return bytes.every((byte) => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09);
 }
 
-function parse(bytes: Buffer, complaint: string): RegoJson {
+/** While a document is read nobody else is answered: it counts as much as evaluating it. */
+function parse(bytes: Buffer, complaint: string, parts: ReaderParts): RegoJson {
+  return onShare(parts, () => parseNow(bytes, complaint));
+}
+
+function parseNow(bytes: Buffer, complaint: string): RegoJson {
   const refuse = (why: string) => new OpaError(400, "invalid_parameter", `${complaint}: ${why}`);
   if (isNestedDeeperThan(bytes, deepest)) throw refuse(`nested deeper than ${deepest}`);
   try {

@@ -6,6 +6,7 @@ export {
   type EvaluationErrorCode,
 } from "./builtins/contract.ts";
 export { JsonSyntaxError, parseJson } from "./builtins/go/json-parse.ts";
+export { parseDecimal } from "./builtins/go/number-text.ts";
 export { builtins, unsupportedBuiltins } from "./builtins/index.ts";
 export * from "./bundle/index.ts";
 export * from "./bundle-source/index.ts";
@@ -42,3 +43,4 @@ export {
   type RegoState,
 } from "./program/index.ts";
 export { type PlainObject, type RegoValue, ValueDepthError } from "./values.ts";
+export { metered } from "./work-meter.ts";
