@@ -27,8 +27,11 @@ afterAll(async () => {
 const cases: readonly { readonly scenario: Scenario; readonly about: RegExp }[] = [
   { scenario: celScenario, about: /./ },
   // One object of each way to be written; all others, and the statuses: crash.long.test.ts.
-  { scenario: generatorScenario, about: /networkpolicies crash-a\/.* #1 |^delete .* #1 / },
-  { scenario: cleanupScenario, about: /^(delete|apply).* (configmaps|shieldcleanups) / },
+  { scenario: generatorScenario, about: /networkpolicies crash-a\/.* #1 |^delete networkpolicies .* #1 / },
+  {
+    scenario: cleanupScenario,
+    about: /^delete configmaps crash-a\/one |^apply status shieldcleanups due #2 /,
+  },
 ];
 it.each(cases)(
   "killed at each point of $scenario.name, a fresh operator comes to the same end",
