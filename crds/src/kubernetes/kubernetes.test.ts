@@ -38,6 +38,17 @@ describe("parseManifests", () => {
     ]);
   });
 
+  it.each([
+    ["9007199254740991", 9007199254740991],
+    ["9007199254740993", 9007199254740993n],
+    ["0x7fffffffffffffff", 9223372036854775807n],
+    ["-9223372036854775808", -9223372036854775808n],
+    ["9223372036854775808", 2 ** 63],
+    ["9007199254740993.0", 2 ** 53],
+  ])("has whole numbers of 64 bits as they are: %s", (text, value) => {
+    expect(parseManifests(`{a: [${text}], ${text}: 1}`, "t")).toEqual([{ a: [value], [String(value)]: 1 }]);
+  });
+
   it("reads several documents and leaves empty ones out", () => {
     expect(parseManifests("---\na: 1\n---\n# nothing\n---\n{}\n", "t")).toEqual([{ a: 1 }, {}]);
     expect(parseManifests("", "t")).toEqual([]);

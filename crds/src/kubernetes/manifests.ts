@@ -1,4 +1,4 @@
-import { LineCounter, parseAllDocuments, type Tags } from "yaml";
+import { type Document, LineCounter, parseAllDocuments, type Tags, visit } from "yaml";
 
 /** Thrown when a file of manifests is not YAML; says in which line. */
 export class ManifestSyntaxError extends Error {
@@ -19,7 +19,7 @@ export interface ManifestDocument {
 
 /**
  * The documents in a YAML (or JSON) text, read as kubectl reads it: YAML 1.1, where a bare `off` is false, but dates
- * stay strings. Empty documents are left out.
+ * stay strings. Whole numbers of 2^53 and more that fit 64 bits are bigints. Empty documents are left out.
  * @param source what to call the text in errors, e.g. its path
  * @throws ManifestSyntaxError
  */
@@ -28,6 +28,7 @@ export function parseManifestDocuments(text: string, source: string): ManifestDo
   const documents = parseAllDocuments(text, {
     version: "1.1",
     customTags: kubectlTags,
+    intAsBigInt: true,
     lineCounter,
     prettyErrors: false,
     logLevel: "silent",
@@ -50,14 +51,26 @@ export function parseManifests(text: string, source: string): unknown[] {
   return parseManifestDocuments(text, source).map(({ value }) => value);
 }
 
-function toPlain(document: { toJS(options: { maxAliasCount: number }): unknown }, source: string): unknown {
+function toPlain(document: Document, source: string): unknown {
   try {
+    visit(document, {
+      Scalar(_key, scalar) {
+        scalar.value = asStored(scalar.value);
+      },
+    });
     return document.toJS({ maxAliasCount: 100 });
   } catch (error) {
     throw new ManifestSyntaxError(source, error instanceof Error ? error.message : String(error), {
       cause: error,
     });
   }
+}
+
+/** A whole number as the API server has it: an int64, or else the nearest double. */
+function asStored(value: unknown): unknown {
+  if (typeof value !== "bigint") return value;
+  const double = Number(value);
+  return Number.isSafeInteger(double) || BigInt.asIntN(64, value) !== value ? double : value;
 }
 
 /** YAML 1.1's scalars without dates and base 60 numbers (12:30), which kubectl leaves as strings, plus 0o17. */

@@ -7,6 +7,7 @@ import {
 } from "@shieldx/crds";
 import type { IsLate } from "../cel/admission/expression.ts";
 import { isJsonRecord, type Json, type JsonRecord, ownValue } from "../cel/kubernetes/json.ts";
+import { exactJsonText } from "../exact-json.ts";
 import { PolicyCompileError } from "../policy-set/errors.ts";
 import { compileSelector, type Labels } from "../policy-set/selector.ts";
 import { compileStanding, type Held, type StandingSubject } from "./expressions.ts";
@@ -93,7 +94,7 @@ function entryOf(
   const template = object as JsonRecord;
   const kind = generatedKindOf(ownValue(template, "apiVersion"), ownValue(template, "kind"));
   if (kind === undefined) throw invalid(`${path}.kind`, kindProblem(template));
-  const size = Buffer.byteLength(JSON.stringify(template));
+  const size = Buffer.byteLength(exactJsonText(template));
   if (size > MAX_OBJECT_BYTES)
     throw invalid(
       path,
