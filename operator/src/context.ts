@@ -9,6 +9,7 @@ import type { OperatorMetrics } from "./metrics.ts";
 import type { Obstacles } from "./obstacles.ts";
 import type { PolicyWorld } from "./policy-world.ts";
 import type { RolloutReports } from "./rollout-reports.ts";
+import type { TamperingTimes } from "./tampering-times.ts";
 import type { VersionsBefore } from "./versions-before.ts";
 
 /** What every controller of the operator is given. */
@@ -27,6 +28,7 @@ export interface OperatorContext {
   readonly rolloutReports: RolloutReports;
   readonly breakGlasses: BreakGlasses;
   readonly breakGlassReports: BreakGlassReports;
+  readonly tamperingTimes: TamperingTimes;
   readonly versionsBefore: VersionsBefore;
   /** How long nothing needs an exception before it counts as unused. */
   readonly unusedAfterMs: number;

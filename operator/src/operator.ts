@@ -59,6 +59,7 @@ import { Obstacles } from "./obstacles.ts";
 import { pageHandlers } from "./page/page.ts";
 import { PolicyWorld } from "./policy-world.ts";
 import { RolloutReports } from "./rollout-reports.ts";
+import { TamperingTimes } from "./tampering-times.ts";
 import { VersionsBefore } from "./versions-before.ts";
 import { OURS, replicaLeases } from "./watched.ts";
 
@@ -141,6 +142,7 @@ export function buildOperator(parts: OperatorParts): OperatorContext {
       () => clock.now(),
     ),
     breakGlassReports: new BreakGlassReports(),
+    tamperingTimes: new TamperingTimes(clock),
     versionsBefore: new VersionsBefore(),
     unusedAfterMs: parts.unusedAfterMs ?? DEFAULT_UNUSED_AFTER_MS,
     clock,
@@ -189,8 +191,14 @@ export function buildOperator(parts: OperatorParts): OperatorContext {
   };
   world.onCompiled(() => auditor.policiesChanged());
   policies.on({
-    added: changed,
-    deleted: changed,
+    added: (policy) => {
+      operator.tamperingTimes.saw(policy);
+      changed();
+    },
+    deleted: (policy) => {
+      operator.tamperingTimes.gone(policy.metadata.name);
+      changed();
+    },
     updated: (old, now) => {
       operator.versionsBefore.changed(old, now);
       // A stage is read from the status, and a set that is built by it.
@@ -234,7 +242,7 @@ export function buildOperator(parts: OperatorParts): OperatorContext {
   manager.addController(rolloutController(operator));
   manager.addController(shieldExceptionController(operator));
   manager.addController(shieldBreakGlassController(operator));
-  manager.addController(gapsController(operator, () => () => "never"));
+  manager.addController(gapsController(operator, (policy, gap) => auditor.ofGap(policy, gap)));
   addGeneration(parts, operator);
   manager.addController(cleanupController(operator));
   manager.addRunnable({

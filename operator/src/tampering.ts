@@ -28,6 +28,7 @@ export function tellRestoration(
 ): void {
   if (action.kind !== "write" || !action.isRestoration) return;
   operator.metrics.tamperingRestored.inc({ kind });
+  noteTime(operator, action, { kind, name, wasDeleted, regarding, alsoRegarding });
   const what = wasDeleted ? "deleted" : `changed (${action.drift.join(", ")})`;
   context.logger.warn({ object: name, drift: action.drift }, `${kind} was ${what}; restored`);
   for (const each of [regarding, ...alsoRegarding]) {
@@ -40,6 +41,26 @@ export function tellRestoration(
       note: `${kind} "${name}" was ${what} by somebody else and has been restored`,
     });
   }
+}
+
+/** What enforces nothing, a label say, let nothing pass; what changes objects refuses nothing. */
+function noteTime(
+  { tamperingTimes }: OperatorContext,
+  { drift }: { readonly drift: readonly string[] },
+  { kind, name, wasDeleted, regarding, alsoRegarding = [] }: Restored,
+): void {
+  if (kind.startsWith("Mutating")) return;
+  if (!wasDeleted && drift.every((path) => path.startsWith("metadata."))) return;
+  const message = `${kind} "${name}" was ${wasDeleted ? "deleted" : "changed"} by somebody else`;
+  const policies = [regarding, ...alsoRegarding]
+    .filter((each) => each.kind === "ShieldPolicy")
+    .map((each) => ("metadata" in each ? each.metadata.name : each.name));
+  const isConfiguration = kind === "ValidatingWebhookConfiguration";
+  tamperingTimes.note(
+    name,
+    isConfiguration ? "webhook" : new Set(policies.flatMap((one) => one ?? [])),
+    message,
+  );
 }
 
 /**

@@ -88,7 +88,9 @@ const gap = z
       .exactOptional(),
     audited: z
       .boolean()
-      .describe("Whether the background audit has been through everything since the gap was over.")
+      .describe(
+        "Whether the background audit has been through everything since the gap was over; false where it does not look at the policy.",
+      )
       .exactOptional(),
   })
   .describe("One time in which the policy was not enforced.");

@@ -37,6 +37,7 @@ interface Gap {
   readonly user?: string;
   readonly until?: string;
   readonly requests?: number;
+  readonly audited?: boolean;
   readonly objects?: readonly {
     readonly kind: string;
     readonly name: string;
@@ -44,6 +45,7 @@ interface Gap {
     readonly uid?: string;
     readonly user?: string;
     readonly operation?: string;
+    readonly violates?: boolean;
     readonly time: string;
   }[];
 }
@@ -76,6 +78,14 @@ const open = async (object: Manifest, ...flags: string[]) => {
   const { name } = object.metadata as { name: string };
   await waitFor(`${name} open`, async () => (await stateOf(name)) === "Open", { timeoutMs: 40_000 });
 };
+const events = () =>
+  mustKubectl(cluster, [
+    "get",
+    "events",
+    "-A",
+    "-o",
+    "jsonpath={range .items[*]}{.reason} {.involvedObject.name} {.message}{'\\n'}{end}",
+  ]);
 const hostile = (name: string) => restrictedPod(name, { hostNetwork: true }, "shop");
 const large = (name: string): Manifest => ({
   apiVersion: "apps/v1",
@@ -182,14 +192,7 @@ describe("while it is open", () => {
     expect((await gapOf("limited", "inc-1"))?.objects).toMatchObject([
       { kind: "Deployment", user: "tenant" },
     ]);
-    const events = await mustKubectl(cluster, [
-      "get",
-      "events",
-      "-A",
-      "-o",
-      "jsonpath={range .items[*]}{.reason} {.involvedObject.name} {.message}{'\\n'}{end}",
-    ]);
-    expect(events).toMatch(/BreakGlassOpened guarded .*opened by oncall/);
+    await waitFor("told of", async () => /BreakGlassOpened guarded .*opened by oncall/.test(await events()));
   });
 
   it("its spec does not change, and ending it is deleting it", async () => {
@@ -212,7 +215,13 @@ describe("while it is open", () => {
       timeoutMs: 40_000,
     });
     expect((await create(large("after"))).stderr).toContain("at most 5 replicas");
-    expect((await gapOf("guarded", "inc-1"))?.until).toBeDefined();
+    await waitFor("audited", async () => (await gapOf("guarded", "inc-1"))?.audited === true);
+    const gap = await gapOf("guarded", "inc-1");
+    expect(gap?.until).toBeDefined();
+    expect(gap?.objects).toMatchObject([{ name: "rescue", user: "tenant", violates: true }]);
+    await waitFor("told of", async () =>
+      (await events()).includes("GapEnded guarded 1 object that the policy denies was written"),
+    );
   });
 });
 
@@ -247,5 +256,7 @@ describe("its end", () => {
     expect((await create(large("third"))).code).toBe(0);
     await mustKubectl(cluster, ["delete", "shieldbreakglass", "inc-3"]);
     await waitFor("refused", async () => (await create(large("fourth"), "--dry-run=server")).code !== 0);
+    // What we hand over ourselves nobody has tampered with.
+    expect(await events()).not.toContain("TamperingRestored");
   });
 });

@@ -123,6 +123,13 @@ export class AuditIndex {
     return all - (this.#namespaces.get("")?.policies.get(policy)?.objects ?? 0);
   }
 
+  /** Everything that breaks the policy. */
+  *offendersOf(policy: string): Iterable<AuditedObject> {
+    if (!this.#totals.has(policy)) return;
+    for (const { object, breaks } of this.#offending.values())
+      if (breaks.policies.includes(policy)) yield object;
+  }
+
   /** Of all that offends, oldest judgement first. */
   keys(): Iterable<string> {
     return this.#offending.keys();

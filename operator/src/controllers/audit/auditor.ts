@@ -7,7 +7,7 @@ import {
   refusalOf,
   resourceTypeKey,
 } from "@shieldx/controller-runtime";
-import { effectiveBackground, namespaceOfPolicy } from "@shieldx/crds";
+import { effectiveBackground, type Gap, namespaceOfPolicy } from "@shieldx/crds";
 import {
   type CompiledPolicy,
   HttpClient,
@@ -23,6 +23,7 @@ import type { AuditIndex } from "./audit-index.ts";
 import { auditedObject } from "./audited-object.ts";
 import { AuditCaches } from "./caches.ts";
 import { AuditCalls } from "./calls.ts";
+import { type AuditOfGap, writtenBetween } from "./gap-audit.ts";
 import { judgeObject } from "./judge.ts";
 import { cachedKinds, kindsToAudit, namingPolicies } from "./kinds.ts";
 import { AuditLookedAt } from "./looked-at.ts";
@@ -94,6 +95,8 @@ export class Auditor {
   #exceptionsHold = { fromMs: Number.NEGATIVE_INFINITY, untilMs: Number.POSITIVE_INFINITY };
   #wasWhole = false;
   #wake: (() => void) | undefined;
+  /** Set while it runs. */
+  #signal: AbortSignal | undefined;
 
   constructor(options: AuditorOptions) {
     this.#options = options;
@@ -157,9 +160,36 @@ export class Auditor {
     this.#wakeUp();
   }
 
+  /**
+   * What was written in a time in which the policy was not enforced, and breaks it: "later" while there is more to judge, "never"
+   * where the policy is not held against what exists.
+   */
+  async ofGap(
+    policy: string,
+    { from, until }: Pick<Gap, "from" | "until">,
+  ): Promise<AuditOfGap | "later" | "never"> {
+    const { client, operator, sources } = this.#options;
+    const object = sources.policies().find(({ metadata }) => metadata.name === policy);
+    if (object === undefined || effectiveBackground(asPolicy(object).spec) !== "audit") return "never";
+    const isThrough = this.#wasWhole && !this.#isPassRunning && !this.#hasWork;
+    const signal = this.#signal;
+    if (!isThrough || signal === undefined || !this.#isSynced || !this.#scans.has(policy)) return "later";
+    const offenders = [...this.#index.offendersOf(policy)].flatMap((audited) => {
+      const place = this.#caches.find(audited);
+      const cached = place && this.#caches.get(place.type, place.key);
+      return cached === undefined ? [] : [{ type: cached.type, object: audited }];
+    });
+    const [fromMs, untilMs] = [
+      Date.parse(from),
+      until === undefined ? operator.clock.now() : Date.parse(until),
+    ];
+    return writtenBetween(client, offenders, { fromMs, untilMs }, signal);
+  }
+
   /** Runs until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
     const { sliceMs = 5, flushIntervalMs = 1000, operator, logger } = this.#options;
+    this.#signal = signal;
     const stop = () => this.#wakeUp();
     signal.addEventListener("abort", stop, { once: true });
     let flushedAt = Number.NEGATIVE_INFINITY;

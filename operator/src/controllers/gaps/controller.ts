@@ -6,21 +6,25 @@ import {
   type ReconcileContext,
   watch,
 } from "@shieldx/controller-runtime";
-import { breaksPolicy } from "@shieldx/crds";
+import { breaksPolicy, type Gap } from "@shieldx/crds";
 import { lookAgain, type OperatorContext, sooner, untilMoment } from "../../context.ts";
-import { ShieldBreakGlassType, type ShieldPolicyObject, ShieldPolicyType } from "../../kinds.ts";
+import { asPolicy, ShieldBreakGlassType, type ShieldPolicyObject, ShieldPolicyType } from "../../kinds.ts";
 import { FIELD_MANAGER } from "../../names.ts";
 import { keepStatus } from "../../status.ts";
+import type { AuditOfGap } from "../audit/gap-audit.ts";
 import { decideGaps, type GapNews, type GapsObservation } from "./decide.ts";
+import { lapseOf } from "./lapse.ts";
 
 /** What a gap came to is asked of the audit this often. */
 const ASK_AUDIT_MS = 2_000;
+/** Until replicas have told, and the audit has seen, what was written at the end of a gap. */
+const SETTLED_AFTER_MS = 5_000;
 const MOST_TOLD = 1_000;
 
 /** Keeps the record of when each policy was not enforced, and of what was written meanwhile. */
 export function gapsController(
   operator: OperatorContext,
-  audit: (policy: string) => GapsObservation["audit"],
+  audit: (policy: string, gap: Gap) => Promise<AuditOfGap | "later" | "never">,
 ): ControllerDefinition<ShieldPolicyObject> {
   /** A status that is not written yet, or says nothing new, must not tell it again. */
   const told = new Set<string>();
@@ -28,6 +32,7 @@ export function gapsController(
   function observe(policy: ShieldPolicyObject): GapsObservation {
     const { name, creationTimestamp = "" } = policy.metadata;
     const reports = operator.breakGlassReports;
+    const enforced = policy.status?.conditions?.find(({ type }) => type === "Enforced");
     const glasses = operator.breakGlasses
       .of(name)
       // What was over before there was this policy is another's.
@@ -41,8 +46,20 @@ export function gapsController(
       previous: policy.status?.gaps ?? [],
       glasses,
       gone: new Map(gone.map((uid) => [uid, reports.of(uid, name)])),
-      audit: audit(name),
+      lapse: lapseOf(asPolicy(policy)),
+      enforcedSinceMs: enforced?.status === "True" ? Date.parse(enforced.lastTransitionTime) : undefined,
+      tampering: operator.tamperingTimes.of(name, policy.status?.enforcedBy === "Webhook"),
+      audit: () => "later",
     };
+  }
+
+  async function auditsOf({ metadata }: ShieldPolicyObject, gaps: readonly Gap[], now: number) {
+    const found = new Map<string, AuditOfGap | "later" | "never">();
+    for (const gap of gaps) {
+      const isDue = gap.until !== undefined && now >= Date.parse(gap.until) + SETTLED_AFTER_MS;
+      if (isDue && gap.audited === undefined) found.set(gap.id, await audit(metadata.name, gap));
+    }
+    return found;
   }
 
   function tell(context: ReconcileContext, policy: ShieldPolicyObject, news: readonly GapNews[]): void {
@@ -63,7 +80,9 @@ export function gapsController(
     if (policy === undefined || policy.metadata.deletionTimestamp !== undefined) return undefined;
     const now = operator.clock.now();
     const observed = observe(policy);
-    const { gaps, news, nextMs } = decideGaps(observed, now);
+    const audits = await auditsOf(policy, decideGaps(observed, now).gaps, now);
+    const decision = decideGaps({ ...observed, audit: ({ id }) => audits.get(id) ?? "later" }, now);
+    const { gaps, news, nextMs } = decision;
     if (!isDeepStrictEqual(plain(observed.previous), plain(gaps))) {
       const retryMs = await keepStatus(
         operator,
@@ -76,7 +95,7 @@ export function gapsController(
       if (retryMs !== undefined) return retryMs;
     }
     tell(context, policy, news);
-    const isUnaudited = gaps.some(({ until, audited }) => until !== undefined && audited !== true);
+    const isUnaudited = gaps.some(({ until, audited }) => until !== undefined && audited === undefined);
     return sooner(untilMoment(nextMs, now), isUnaudited ? ASK_AUDIT_MS : undefined);
   }
 
@@ -91,6 +110,7 @@ export function gapsController(
       }),
     ],
     sources: [
+      (enqueue) => operator.tamperingTimes.onNote(() => all().forEach(enqueue)),
       (enqueue) =>
         operator.breakGlassReports.onTold(() => {
           const glasses = operator.breakGlasses.all();

@@ -1,6 +1,8 @@
 import type { Gap, LetThrough } from "@shieldx/crds";
 import { describe, expect, it } from "vitest";
-import { type AuditOfGap, decideGaps, type GapsObservation } from "./decide.ts";
+import type { AuditOfGap } from "../audit/gap-audit.ts";
+import { decideGaps, type GapsObservation } from "./decide.ts";
+import { lapseOf } from "./lapse.ts";
 
 const start = Date.parse("2026-12-01T10:00:00Z");
 const minute = 60_000;
@@ -35,6 +37,9 @@ const nothing: GapsObservation = {
   previous: [],
   glasses: [],
   gone: new Map(),
+  lapse: undefined,
+  enforcedSinceMs: undefined,
+  tampering: [],
   audit: () => "never",
 };
 const decide = (over: Partial<GapsObservation>, now: number) => decideGaps({ ...nothing, ...over }, now);
@@ -213,5 +218,87 @@ describe("what the audit finds of a gap", () => {
     ).toBeUndefined();
     const { until: _, ...open } = over;
     expect(decide({ previous: [open], audit: () => audit }, start).gaps[0]?.objects).toBeUndefined();
+  });
+});
+
+describe("a gap that nobody asked for", () => {
+  const enforced = (status: string, reason: string, over: object = {}, ofStatus: object = {}) =>
+    lapseOf({
+      spec: {
+        engine: "podSecurity",
+        podSecurity: { level: "baseline" },
+        actions: { admission: "deny" },
+        ...over,
+      },
+      status: {
+        enforcedBy: "Webhook",
+        conditions: [
+          {
+            type: "Compiled",
+            status: "True",
+            reason: "Compiled",
+            message: "",
+            lastTransitionTime: iso(start),
+          },
+          { type: "Enforced", status, reason, message: "why", lastTransitionTime: iso(start) },
+        ],
+        ...ofStatus,
+      },
+    } as unknown as Parameters<typeof lapseOf>[0]);
+  const ignore = { failurePolicy: "Ignore" };
+
+  it("is one where no replica lives and failurePolicy lets pass, from when the last may have gone", () => {
+    expect(enforced("False", "NoReplica", ignore)).toMatchObject({
+      cause: "NoReplica",
+      fromMs: start - 45_000,
+    });
+    expect(enforced("False", "NoReplica")).toBeUndefined();
+    expect(enforced("True", "Loaded", ignore)).toBeUndefined();
+  });
+
+  it("is one where the API server is not told to ask, whatever failurePolicy says, or has nothing to go by itself", () => {
+    expect(enforced("False", "Publishing")).toMatchObject({ cause: "NotEnforced", fromMs: start });
+    expect(enforced("False", "RefusedByServer", {}, { enforcedBy: "Native" })).toMatchObject({
+      cause: "NotEnforced",
+    });
+  });
+
+  it("is none of a policy that refuses nothing, is not understood, or goes in by stages", () => {
+    expect(enforced("False", "NoReplica", { ...ignore, actions: { admission: "warn" } })).toBeUndefined();
+    expect(enforced("False", "NotCompiled", ignore, { conditions: [] })).toBeUndefined();
+    expect(enforced("False", "Publishing", {}, { rollout: { stage: "Canary" } })).toBeUndefined();
+  });
+
+  const lapse = { cause: "NoReplica", fromMs: start, message: "no webhook replica is alive" } as const;
+
+  it("is recorded once it lasts five seconds, and is over when the policy is enforced again", () => {
+    expect(decide({ lapse }, start + 4_000)).toMatchObject({ gaps: [], nextMs: start + 5_000 });
+    const { gaps } = decide({ lapse }, start + 5_000);
+    expect(gaps).toMatchObject([{ cause: "NoReplica", from: iso(start) }]);
+    expect(decide({ lapse, previous: gaps }, start + hour).gaps).toEqual(gaps);
+    const over = decide({ previous: gaps, enforcedSinceMs: start + minute }, start + hour);
+    expect(over).toMatchObject({ gaps: [{ until: iso(start + minute) }], news: [{ reason: "GapEnded" }] });
+  });
+
+  it("is recorded of tampering, once", () => {
+    const tampering = [
+      {
+        id: "tampering-x",
+        fromMs: start,
+        isUnseen: true,
+        untilMs: start + minute,
+        message: "it was deleted by somebody else",
+      },
+    ];
+    const { gaps } = decide({ tampering }, start + hour);
+    expect(gaps).toMatchObject([
+      {
+        cause: "Tampering",
+        from: iso(start),
+        until: iso(start + minute),
+        message: expect.stringContaining("no operator was there"),
+      },
+    ]);
+    expect(decide({ tampering, previous: gaps }, start + hour)).toMatchObject({ gaps, news: [] });
   });
 });

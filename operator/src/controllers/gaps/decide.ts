@@ -10,32 +10,14 @@ import {
   type StoredBreakGlass,
 } from "@shieldx/crds";
 import type { PolicyLetThrough } from "../../break-glass-reports.ts";
+import type { TamperingTime } from "../../tampering-times.ts";
+import type { AuditOfGap, WrittenObject } from "../audit/gap-audit.ts";
+import { type Lapse, SHORTEST_LAPSE_MS } from "./lapse.ts";
 
 /** A ShieldBreakGlass about the policy, and what passed on account of it. */
 export interface GlassObservation {
   readonly glass: StoredBreakGlass & { readonly status?: ShieldBreakGlassStatus | undefined };
   readonly letThrough: PolicyLetThrough;
-}
-
-/** An object that breaks the policy and was written at a time in question. */
-export interface WrittenObject {
-  readonly apiVersion: string;
-  readonly kind: string;
-  readonly namespace: string;
-  readonly name: string;
-  readonly uid: string;
-  readonly writtenMs: number;
-  readonly manager: string | undefined;
-  readonly isNew: boolean;
-}
-
-/** What the background audit knows of the policy, once it has been through everything since `sinceMs`. */
-export interface AuditOfGap {
-  /** Offenders that were written in the gap; all of them are counted, the latest are named. */
-  readonly found: number;
-  readonly objects: readonly WrittenObject[];
-  /** uids of the offenders among those asked for. */
-  readonly violating: ReadonlySet<string>;
 }
 
 export interface GapsObservation {
@@ -46,6 +28,11 @@ export interface GapsObservation {
   readonly glasses: readonly GlassObservation[];
   /** What passed on account of ShieldBreakGlasses that are gone, by their uid. */
   readonly gone: ReadonlyMap<string, PolicyLetThrough>;
+  /** Set while it is not enforced for any other reason. */
+  readonly lapse: Lapse | undefined;
+  /** When it was enforced again, or for the first time; milliseconds since the epoch. */
+  readonly enforcedSinceMs: number | undefined;
+  readonly tampering: readonly TamperingTime[];
   /**
    * What the audit found of a gap that is over; "later" while it is not through since, "never" where it does not look at the
    * policy.
@@ -73,6 +60,7 @@ export function decideGaps(observed: GapsObservation, now: number): GapsDecision
   const before = new Map(previous.map((gap) => [gap.id, gap]));
   const ofGlasses = observed.glasses.flatMap((each) => gapOfGlass(each, before, observed.denies, now) ?? []);
   const current = new Map(ofGlasses.map((gap) => [gap.id, gap]));
+  for (const gap of [...lapses(observed, now), ...tamperings(observed)]) current.set(gap.id, gap);
   for (const gap of previous) {
     if (current.has(gap.id)) continue;
     const more = observed.gone.get(gap.id);
@@ -90,10 +78,13 @@ export function decideGaps(observed: GapsObservation, now: number): GapsDecision
     if ("problem" in window) return [];
     return [window.fromMs + UNKNOWN_AFTER_MS, window.untilMs].filter((atMs) => atMs > now);
   });
+  const { lapse } = observed;
+  if (lapse !== undefined) ends.push(lapse.fromMs + SHORTEST_LAPSE_MS);
+  const coming = ends.filter((atMs) => atMs > now);
   return {
     gaps,
     news: gaps.flatMap((gap) => newsOf(policy, before.get(gap.id), gap, now)),
-    nextMs: ends.length === 0 ? undefined : Math.min(...ends),
+    nextMs: coming.length === 0 ? undefined : Math.min(...coming),
   };
 }
 
@@ -154,6 +145,38 @@ function unseenGlass(id: string, letThrough: PolicyLetThrough): Gap {
   };
 }
 
+/** The one that lasts, and those that are over by now. */
+function lapses({ previous, lapse, enforcedSinceMs }: GapsObservation, now: number): Gap[] {
+  const open = previous.find(({ id, until }) => id.startsWith(LAPSE) && until === undefined);
+  if (lapse !== undefined) {
+    if (open !== undefined) return [{ ...open, message: lapse.message.slice(0, 512) }];
+    if (now - lapse.fromMs < SHORTEST_LAPSE_MS) return [];
+    const from = iso(lapse.fromMs);
+    return [{ id: `${LAPSE}${from}`, cause: lapse.cause, message: lapse.message.slice(0, 512), from }];
+  }
+  if (open === undefined) return [];
+  return [{ ...open, until: iso(Math.max(Date.parse(open.from), enforcedSinceMs ?? now)) }];
+}
+
+const LAPSE = "lapse-";
+
+function tamperings({ previous, denies, tampering }: GapsObservation): Gap[] {
+  if (!denies) return [];
+  const known = new Set(previous.map(({ id }) => id));
+  return tampering
+    .filter(({ id }) => !known.has(id))
+    .map(({ id, fromMs, isUnseen, untilMs, message }): Gap => {
+      const unseen = isUnseen ? ", at some time in between: no operator was there to see" : "";
+      return {
+        id,
+        cause: "Tampering",
+        message: `${message}${unseen}`.slice(0, 512),
+        from: iso(fromMs),
+        until: iso(untilMs),
+      };
+    });
+}
+
 /** Its ShieldBreakGlass was deleted, which ends it, now at the latest. */
 function ended(gap: Gap, now: number): Gap {
   return gap.cause !== "BreakGlass" || gap.until !== undefined ? gap : { ...gap, until: iso(now) };
@@ -200,9 +223,10 @@ function merge(before: readonly GapObject[], more: readonly GapObject[]): GapObj
 
 /** What the audit found joins what the webhook told; of an object that both know, the webhook knows who. */
 function withAudit(gap: Gap, audit: GapsObservation["audit"]): Gap {
-  if (gap.until === undefined) return gap;
+  if (gap.until === undefined || gap.audited !== undefined) return gap;
   const known = audit(gap);
-  if (known === "later" || known === "never") return gap;
+  if (known === "later") return gap;
+  if (known === "never") return { ...gap, audited: false };
   const told = new Set((gap.objects ?? []).flatMap(({ uid }) => uid ?? []));
   const more = known.objects.filter(({ uid }) => !told.has(uid)).map(foundObject);
   const all = merge(gap.objects ?? [], more).map((object) =>
@@ -242,9 +266,10 @@ function newsOf(policy: string, before: Gap | undefined, gap: Gap, now: number):
     const note = `the policy refuses nothing for now${by}: ${gap.message}. What passes is recorded; end it by: kubectl delete shieldbreakglass ${gap.breakGlass}`;
     return [{ type: "Warning", reason: "BreakGlassOpened", gap: gap.id, note }];
   }
-  if (before?.until !== undefined) return [];
+  // Told once what was written in it is known, as far as it ever will be.
+  if (gap.audited === undefined || before?.audited !== undefined) return [];
   const many = gap.found ?? 0;
-  const note = `${many === 1 ? "1 object" : `${many} objects`} that the policy denies ${many === 1 ? "was" : "were"} written while it was not enforced (${gap.from} to ${gap.until}${by}), as far as is known now; see who and when: shieldctl policy gaps ${policy}`;
+  const note = `${many === 1 ? "1 object" : `${many} objects`} that the policy denies ${many === 1 ? "was" : "were"} written while it was not enforced (${gap.from} to ${gap.until}${by}); see who and when: shieldctl policy gaps ${policy}`;
   return [{ type: many > 0 ? "Warning" : "Normal", reason: "GapEnded", gap: gap.id, note }];
 }
 

@@ -106,8 +106,11 @@ export class NativeObjects {
     const caSecret = context.get(Secret, { name: CA_SECRET, namespace: operator.namespace });
     const names = merged === undefined ? wants : merged.members;
     const policies = names.flatMap(({ policy }) => context.get(ShieldPolicyType, { name: policy }) ?? []);
+    // While the webhook enforces them all, the object is gone because we have deleted it.
+    const isHandedOver =
+      policies.length > 0 && policies.every(({ status }) => status?.enforcedBy === "Webhook");
     const evidence = {
-      departed: operator.departures.of<KubeObject>(type, name),
+      departed: isHandedOver ? undefined : operator.departures.of<KubeObject>(type, name),
       wasInForce: policies.some(
         (policy) => wasInForce(policy, "Native", caSecret) && !isElsewhere(policy.metadata.name),
       ),

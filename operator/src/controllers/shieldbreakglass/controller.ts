@@ -6,10 +6,11 @@ import {
   type ReconcileContext,
   watch,
 } from "@shieldx/controller-runtime";
-import { breakGlassWindow, breaksPolicy, namespaceOfPolicy } from "@shieldx/crds";
+import { breakGlassWindow, breaksPolicy, fitsWebhook, namespaceOfPolicy } from "@shieldx/crds";
 import { lookAgain, type OperatorContext, sooner, untilMoment } from "../../context.ts";
 import { approvedBy } from "../../exception-approvals.ts";
 import {
+  asPolicy,
   type ShieldBreakGlassObject,
   ShieldBreakGlassType,
   type ShieldPolicyObject,
@@ -18,15 +19,33 @@ import {
 import { FIELD_MANAGER } from "../../names.ts";
 import { keepStatus } from "../../status.ts";
 import { replicaLeases } from "../../watched.ts";
+import { HandOvers } from "../shieldpolicy/hand-over.ts";
 import { replicaChanged } from "../shieldpolicy/replica-changed.ts";
 import { type BrokenPolicy, decideBreakGlass } from "./decide.ts";
 
 const OWN_STATUS_FIELDS = ["observedGeneration", "conditions", "policies", "written", "openedBy"];
 
+/** While a policy is handed over. */
+const LOOK_AGAIN_MS = 1_000;
+
 /** Says of each ShieldBreakGlass who opened it, whether its policies refuse nothing, and that it is over. */
 export function shieldBreakGlassController(
   operator: OperatorContext,
 ): ControllerDefinition<ShieldBreakGlassObject> {
+  /** Since when nothing of a policy is rendered any more: API servers take that in once a second. */
+  const handOvers = new HandOvers();
+
+  function refuses(policy: ShieldPolicyObject): string | undefined {
+    const { name, uid, generation } = policy.metadata;
+    const standing = operator.native.of(name, policy.metadata);
+    const why = whyItRefuses(policy, standing?.state !== undefined);
+    if (policy.spec.engine !== "cel" || policy.spec.evaluation === "Webhook") return why;
+    const nowMs = operator.clock.monotonicNow();
+    const leftMs = handOvers.remainingMs(name, `${uid}/${generation}`, why === undefined, nowMs);
+    if (why !== undefined || leftMs === 0) return why;
+    return "API servers may refuse by it for some seconds yet";
+  }
+
   function policiesOf(context: ReconcileContext, { spec }: ShieldBreakGlassObject): BrokenPolicy[] {
     const all = context.list(ShieldPolicyType);
     const missing = (spec.policies ?? []).filter(
@@ -36,7 +55,7 @@ export function shieldBreakGlassController(
       ...all
         .filter(({ metadata }) => namespaceOfPolicy(metadata.name) === undefined)
         .filter(({ metadata }) => breaksPolicy(spec, metadata.name))
-        .map((policy) => ({ name: policy.metadata.name, refuses: whyItRefuses(policy) })),
+        .map((policy) => ({ name: policy.metadata.name, refuses: refuses(policy) })),
       ...missing.map((name) => ({
         name,
         refuses: `there is no ShieldPolicy "${name}": check spec.policies`,
@@ -86,6 +105,7 @@ export function shieldBreakGlassController(
     return sooner(
       retryMs,
       isOver ? undefined : untilMoment(window.untilMs, now),
+      isOver || policies.every(({ refuses: why }) => why === undefined) ? undefined : LOOK_AGAIN_MS,
       isOver ? undefined : operator.world.nextReplicaChangeMs(now),
     );
   }
@@ -114,10 +134,13 @@ export function shieldBreakGlassController(
   });
 }
 
-/** What the API server refuses by itself knows no time: it is suspended once the webhook has taken over. */
-function whyItRefuses({ spec, status }: ShieldPolicyObject): string | undefined {
-  if (spec.actions?.admission !== "deny" || status?.enforcedBy !== "Native") return undefined;
-  return status.handingOverTo === "Webhook"
-    ? "the API server still refuses by it; the webhook is taking over, which takes some seconds"
-    : `the API server refuses by it, and the webhook cannot take over: ${status.enforcedByReason ?? "its rules have wildcards, or are about kinds that ShieldX is brought back with"}; change actions.admission to warn instead`;
+/** Why a policy still refuses that the API server evaluates: that knows no time, and hands over to the webhook. */
+function whyItRefuses(policy: ShieldPolicyObject, isRendered: boolean): string | undefined {
+  const { spec, status } = policy;
+  const isFitting = fitsWebhook(asPolicy(policy).spec);
+  if (spec.actions?.admission !== "deny" || spec.engine !== "cel") return undefined;
+  if (status?.enforcedBy === "Native" && status.handingOverTo !== "Webhook" && !isFitting)
+    return "the API server refuses by it, and the webhook cannot take over, for its rules have wildcards, or are about kinds that ShieldX is brought back with: set actions.admission to warn instead";
+  if (status?.enforcedBy !== "Native" && !isRendered) return undefined;
+  return "the API server still refuses by it; the webhook is taking over, which takes some seconds";
 }
