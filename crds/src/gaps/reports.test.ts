@@ -37,7 +37,7 @@ describe("what replicas tell of ShieldBreakGlasses", () => {
       name: "\ud800".repeat(5_000),
     }));
     const text = formatBreakGlassReports({ ...report, requests: hostile }) ?? "";
-    expect(Buffer.byteLength(text)).toBeLessThan(64 * 1024);
+    expect(Buffer.byteLength(text)).toBeLessThan(32 * 1024);
     expect(parseBreakGlassReports(text)?.requests.at(-1)?.atMs).toBe(499);
   });
 

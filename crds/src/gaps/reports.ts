@@ -42,8 +42,8 @@ export const MAX_REPORTED_GLASSES = 32;
 export const MAX_REPORTED_COUNTS = 256;
 export const MAX_REPORTED_REQUESTS = 100;
 /** For requests: annotations of an object share 256 KiB. */
-const mostRequestBytes = 32_768;
-const mostCountBytes = 24_576;
+const mostRequestBytes = 16_384;
+const mostCountBytes = 8_192;
 
 const uid = z.string().max(128);
 const whole = z.int().min(0);
@@ -73,7 +73,7 @@ const schema = z.object({
 
 type Row = z.input<typeof schema>["requests"][number];
 
-/** As the annotation of a replica's Lease; undefined when there is nothing to say. Of requests the last that fit. */
+/** As the annotation of a replica's Lease; undefined when there is nothing to say. Of counts and requests the last that fit. */
 export function formatBreakGlassReports(report: BreakGlassReports): string | undefined {
   const { process, open, counts, requests } = report;
   if (open.length === 0 && counts.length === 0) return undefined;
@@ -83,7 +83,8 @@ export function formatBreakGlassReports(report: BreakGlassReports): string | und
     process,
     open: open.slice(0, MAX_REPORTED_GLASSES),
     counts: counts
-      .slice(0, MAX_REPORTED_COUNTS)
+      .slice(-MAX_REPORTED_COUNTS)
+      .reverse()
       .map(({ glass, policy, requests: many }): [string, string, number] => [glass, policy, many])
       .filter(fits(mostCountBytes)),
     requests: rows,

@@ -217,6 +217,22 @@ describe("the roles of the chart, over everything ShieldX does", () => {
     }
   });
 
+  it("let policies be suspended, and that be told", async () => {
+    const asked = {
+      apiVersion: "shieldx.io/v1alpha1",
+      kind: "ShieldBreakGlass",
+      metadata: { name: "drill" },
+      spec: {
+        allPolicies: true,
+        reason: "a drill, to see that rights suffice",
+        expiresAt: new Date(Date.now() + 600_000).toISOString(),
+      },
+    };
+    expect(await apply(cluster, asked)).toMatchObject({ allowed: true });
+    await untilCondition(cluster, ["shieldbreakglass", "drill"], "Expired", "False");
+    await kubectl("delete", "shieldbreakglass", "drill");
+  });
+
   it("let policies of tenants be enforced and taken back", async () => {
     const resourceRules = [
       { apiGroups: [""], apiVersions: ["v1"], operations: ["CREATE"], resources: ["configmaps"] },
