@@ -128,7 +128,7 @@ describe("a gap that a ShieldBreakGlass makes", () => {
     ).toEqual([]);
   });
 
-  it("names twenty objects, the latest, and counts more; eight gaps are kept", () => {
+  it("names twenty objects, the latest, and counts more; four gaps of it are kept, and four others", () => {
     const many = Array.from({ length: 50 }, (_, at) =>
       request({ name: `p${at}`, uid: `u${at}`, atMs: start + at * 1000 }),
     );
@@ -140,25 +140,17 @@ describe("a gap that a ShieldBreakGlass makes", () => {
     expect(gaps[0]?.objects?.[0]?.name).toBe("p49");
     expect(gaps[0]?.found).toBe(50);
     const previous = Array.from(
-      { length: 12 },
+      { length: 24 },
       (_, at): Gap => ({
         id: `g${at}`,
-        cause: "NoReplica",
+        cause: at < 12 ? "BreakGlass" : "Tampering",
         message: "none",
         from: iso(start + at * minute),
         until: iso(start + at * minute),
       }),
     );
-    expect(decide({ previous }, start + hour).gaps.map(({ id }) => id)).toEqual([
-      "g11",
-      "g10",
-      "g9",
-      "g8",
-      "g7",
-      "g6",
-      "g5",
-      "g4",
-    ]);
+    const kept = decide({ previous }, start + hour).gaps.map(({ id }) => id);
+    expect(kept).toEqual(["g23", "g22", "g21", "g20", "g11", "g10", "g9", "g8"]);
   });
 });
 

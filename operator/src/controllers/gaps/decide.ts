@@ -69,10 +69,13 @@ export function decideGaps(observed: GapsObservation, now: number): GapsDecision
   // Opened and deleted while nobody looked, but for the replicas, who went by it.
   for (const [id, letThrough] of observed.gone)
     if (!current.has(id) && letThrough.requests.length > 0) current.set(id, unseenGlass(id, letThrough));
-  const gaps = [...current.values()]
-    .map((gap) => withAudit(gap, observed.audit))
-    .sort((a, b) => Date.parse(b.from) - Date.parse(a.from) || (a.id < b.id ? -1 : 1))
-    .slice(0, MAX_GAPS);
+  const all = [...current.values()].map((gap) => withAudit(gap, observed.audit)).sort(latestFirst);
+  // Half of them each: who tampers again and again must not push out who broke the glass.
+  const isByGlass = ({ cause }: Gap): boolean => cause === "BreakGlass";
+  const gaps = [
+    ...all.filter(isByGlass).slice(0, MAX_GAPS / 2),
+    ...all.filter((gap) => !isByGlass(gap)).slice(0, MAX_GAPS / 2),
+  ].sort(latestFirst);
   const ends = observed.glasses.flatMap(({ glass }) => {
     const window = breakGlassWindow(glass);
     if ("problem" in window) return [];
@@ -86,6 +89,10 @@ export function decideGaps(observed: GapsObservation, now: number): GapsDecision
     news: gaps.flatMap((gap) => newsOf(policy, before.get(gap.id), gap, now)),
     nextMs: coming.length === 0 ? undefined : Math.min(...coming),
   };
+}
+
+function latestFirst(a: Gap, b: Gap): number {
+  return Date.parse(b.from) - Date.parse(a.from) || (a.id < b.id ? -1 : 1);
 }
 
 function gapOfGlass(
