@@ -611,6 +611,47 @@ export const SCRIPT = `"use strict";
     }
   };
 
+  // operator/src/page/browser/whose.ts
+  var CHOICES = [
+    ["all", "the cluster's and tenants'"],
+    ["cluster", "the cluster's"],
+    ["tenants", "tenants'"]
+  ];
+  function policiesOf({ rows, total, tenants }, whose) {
+    switch (whose) {
+      case "all":
+        return { rows, total };
+      case "cluster":
+        return { rows: rows.filter(({ namespace }) => namespace === void 0), total: total - tenants.total };
+      case "tenants":
+        return { rows: rows.filter(({ namespace }) => namespace !== void 0), total: tenants.total };
+      default:
+        return whose;
+    }
+  }
+
+  // operator/src/page/browser/whose-choice.ts
+  var WhoseChoice = class {
+    element;
+    #select = element("select", { id: "whose-policies" });
+    /** @param changed somebody has chosen */
+    constructor(changed) {
+      this.#select.append(
+        ...CHOICES.map(([value, label2]) => {
+          const option = element("option", { value });
+          option.text = label2;
+          return option;
+        })
+      );
+      this.#select.addEventListener("change", changed);
+      const label = element("label", { for: "whose-policies" }, "Whose policies");
+      this.element = element("div", { class: "tools" }, label, this.#select);
+    }
+    get whose() {
+      return CHOICES.find(([value]) => value === this.#select.value)?.[0] ?? "all";
+    }
+  };
+
   // operator/src/page/browser/view.ts
   var View = class {
     #nowMs = Date.now();
@@ -621,9 +662,10 @@ export const SCRIPT = `"use strict";
       { class: "note" },
       "The background audit has not been through yet: what it finds comes by itself."
     );
+    #whose = new WhoseChoice(() => this.#showPolicies());
     #policies = new DataTable(
       "policies",
-      "ShieldPolicies, those with the most violating objects first",
+      "Policies, those with the most violating objects first",
       policyColumns
     );
     #namespaces = new DataTable(
@@ -648,7 +690,7 @@ export const SCRIPT = `"use strict";
       const parts = {
         overview: [this.#overview],
         history: [this.#noFindings, this.#history.element],
-        policies: [this.#policies.element],
+        policies: [this.#whose.element, this.#policies.element],
         namespaces: [this.#namespaces.element],
         owners: [this.#owners.element],
         rollouts: [this.#rollouts.element],
@@ -660,24 +702,36 @@ export const SCRIPT = `"use strict";
       this.#nowMs = nowMs;
       this.#last = data;
       this.#shownAtMs = nowMs;
-      const { policies, findings, rollouts, exceptions } = data;
+      const { findings, rollouts, exceptions } = data;
       this.#showFigures(data);
       this.#noFindings.hidden = findings !== void 0;
       this.#history.element.hidden = findings === void 0;
       if (findings !== void 0) this.#history.update(findings, nowMs);
-      this.#policies.update(policies.rows, policies.total);
+      this.#showPolicies();
       this.#namespaces.update(findings?.namespaces.rows ?? [], findings?.namespaces.total ?? 0);
       this.#owners.update(findings?.owners.rows ?? [], findings?.owners.total ?? 0);
       this.#rollouts.update(rollouts.rows, rollouts.total, nowMs);
       this.#exceptions.update(exceptions.rows, exceptions.total);
+    }
+    #showPolicies() {
+      if (this.#last === void 0) return;
+      const { rows, total } = policiesOf(this.#last.policies, this.#whose.whose);
+      this.#policies.update(rows, total);
     }
     /** Nothing changed but the time, which is told to the minute: who reads or selects is not disturbed more often. */
     tick(nowMs) {
       if (this.#last !== void 0 && nowMs - this.#shownAtMs >= 6e4) this.show(this.#last, nowMs);
     }
     #showFigures({ policies, findings, rollouts, exceptions }) {
+      const { total, inForce: inForce2, tenants } = policies;
+      const ofTenants = [
+        "policies",
+        "Of these, tenants'",
+        \`\${count(tenants.inForce)} of \${count(tenants.total)}\`
+      ];
       const figures = [
-        ["policies", "Policies in force", \`\${count(policies.inForce)} of \${count(policies.total)}\`],
+        ["policies", "Policies in force", \`\${count(inForce2)} of \${count(total)}\`],
+        ...tenants.total === 0 ? [] : [ofTenants],
         ["history", "Violating objects", findings === void 0 ? "not known yet" : count(findings.objects)],
         ["rollouts", "Rollouts under way", count(rollouts.total)],
         ["exceptions", "Exceptions", count(exceptions.active)],
