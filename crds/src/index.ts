@@ -168,11 +168,13 @@ export {
   isOnlyServed,
   isServed,
   judgesSoFar,
+  MOST_WEBHOOK_CALLS,
   maxExceptionDurationMs,
   mutates,
   NATIVE_ONLY_GROUPS,
   pinsDigests,
   validates,
+  webhookCalls,
 } from "./shieldpolicy/effective.ts";
 export { DEFAULT_MAX_EXCEPTION_DURATION } from "./shieldpolicy/exceptions.ts";
 export {

@@ -2,6 +2,8 @@ import { describe, expect, it } from "vitest";
 import {
   effectiveBackground,
   effectiveFailurePolicy,
+  fitsWebhook,
+  isJudgedByWebhook,
   maxExceptionDurationMs,
   mutates,
   pinsDigests,
@@ -35,6 +37,27 @@ describe("values that hold when a field is left out", () => {
     expect([of("deny"), of("deny", false), of("warn")].map(pinsDigests)).toEqual([true, false, false]);
     expect([of("deny"), of("warn")].map(mutates)).toEqual([true, false]);
     expect(validates(of("deny"))).toBe(true);
+  });
+
+  it("the webhook takes 1,000 combinations of a policy in cel that does not demand it, and no more", () => {
+    const about = (groups: number) =>
+      ({
+        engine: "cel",
+        evaluation: "Auto",
+        actions: { admission: "deny" },
+        matchConstraints: {
+          resourceRules: [
+            {
+              apiGroups: Array.from({ length: groups }, (_, at) => `g${at}.io`),
+              apiVersions: ["v1", "v2"],
+              resources: Array.from({ length: 50 }, (_, at) => `r${at}`),
+              operations: ["CREATE"],
+            },
+          ],
+        },
+      }) as unknown as Parameters<typeof fitsWebhook>[0];
+    expect([10, 11].map((groups) => fitsWebhook(about(groups)))).toEqual([true, false]);
+    expect([10, 11].map((groups) => isJudgedByWebhook(about(groups), "Webhook"))).toEqual([true, false]);
   });
 
   it("exceptions last 720 h at most", () => {

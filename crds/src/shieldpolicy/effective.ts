@@ -85,11 +85,28 @@ export function isJudgedByWebhook(spec: ShieldPolicySpec, enforcedBy: EnforcedBy
   }
 }
 
-/** Whether the webhook can judge requests by a policy of engine cel; only the API server takes wildcards. */
+/** Whether the webhook can judge requests by a policy of engine cel; only the API server takes wildcards, and any number of calls. */
 export function fitsWebhook(spec: ShieldPolicySpec): boolean {
   const rules = spec.matchConstraints?.resourceRules ?? [];
-  return rules.every(
-    (rule) => !hasWildcard(rule) && !rule.apiGroups.some((group) => NATIVE_ONLY_GROUPS.includes(group)),
+  return (
+    webhookCalls(rules) <= MOST_WEBHOOK_CALLS &&
+    rules.every(
+      (rule) => !hasWildcard(rule) && !rule.apiGroups.some((group) => NATIVE_ONLY_GROUPS.includes(group)),
+    )
+  );
+}
+
+/** So many calls of one policy fit into a webhook configuration beside those of others. */
+export const MOST_WEBHOOK_CALLS = 1_000;
+
+/** Combinations of group, version, resource and operation, each of which may become a call of its own. */
+export function webhookCalls(
+  rules: NonNullable<NonNullable<ShieldPolicySpec["matchConstraints"]>["resourceRules"]>,
+): number {
+  return rules.reduce(
+    (sum, { apiGroups, apiVersions, resources, operations }) =>
+      sum + apiGroups.length * apiVersions.length * resources.length * operations.length,
+    0,
   );
 }
 

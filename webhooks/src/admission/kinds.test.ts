@@ -156,7 +156,7 @@ describe("ShieldPolicies", () => {
     for (const more of [{ evaluation: "Native" }, { matchConstraints }]) {
       const refused = await old.ask(calling(distinct, more));
       expect(refused.status?.message).toBe(
-        "spec.validations[0].expression calls distinct, which came with Kubernetes 1.34 and which API servers take in policies from 1.35 on; this one is 1.34: use evaluation Auto or Webhook, and name what the policy is about",
+        "spec.validations[0].expression calls distinct, which came with Kubernetes 1.34 and which API servers take in policies from 1.35 on; this one is 1.34: use evaluation Auto or Webhook, and name what the policy is about, in at most 1000 combinations",
       );
     }
     expect(old.checks()).toBe(0);

@@ -2,6 +2,7 @@ import {
   type ExceptionApproval,
   fitsWebhook,
   InvalidObjectError,
+  MOST_WEBHOOK_CALLS,
   mutates,
   parseShieldCleanup,
   parseShieldGenerator,
@@ -111,7 +112,9 @@ async function judgePolicy(
     isLacking = missing !== undefined;
     if (missing !== undefined && !isOursToEvaluate(policy.spec)) {
       const told = describeMissing(missing, serverMinor);
-      return invalid(`${told}: use evaluation Auto or Webhook, and name what the policy is about`);
+      return invalid(
+        `${told}: use evaluation Auto or Webhook, and name what the policy is about, in at most ${MOST_WEBHOOK_CALLS} combinations`,
+      );
     }
     // Mutations are understood here whoever is going to make them; what the API server cannot evaluate, and what goes in by
     // stages, is ours.

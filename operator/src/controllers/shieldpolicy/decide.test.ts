@@ -93,6 +93,9 @@ describe("enforcerOf", () => {
     expect(on(sorting({ evaluation: "Native" }), 34).by).toBe("Native");
     const resourceRules = [{ apiGroups: ["*"], apiVersions: ["*"], operations: ["*"], resources: ["*"] }];
     expect(on(sorting({ matchConstraints: { resourceRules } }), 34).by).toBe("Native");
+    const many = Array.from({ length: 1_001 }, (_, at) => `r${at}`);
+    const named = [{ apiGroups: ["x.io"], apiVersions: ["v1"], operations: ["CREATE"], resources: many }];
+    expect(on(sorting({ matchConstraints: { resourceRules: named } }), 34).by).toBe("Native");
   });
 });
 

@@ -22,6 +22,20 @@ const everything = {
   },
 };
 
+/** 1,100 combinations, which are more than a webhook's configuration takes. */
+const tooMany = {
+  matchConstraints: {
+    resourceRules: [
+      {
+        apiGroups: Array.from({ length: 11 }, (_, at) => `g${at}.io`),
+        apiVersions: ["v1"],
+        resources: Array.from({ length: 50 }, (_, at) => `r${at}`),
+        operations: ["CREATE", "UPDATE"],
+      },
+    ],
+  },
+};
+
 describe("mutatingEnforcer", () => {
   it("takes the API server where it can, else the webhook, and says why", () => {
     expect(mutatingEnforcer(spec(), served).by).toBe("Native");
@@ -43,5 +57,11 @@ describe("mutatingEnforcer", () => {
       by: "None",
       reason: expect.stringContaining("the webhook takes no *"),
     });
+    expect(mutatingEnforcer(spec(tooMany), notServed)).toMatchObject({
+      by: "None",
+      reason: expect.stringContaining("at most 1000 combinations"),
+    });
+    const exceptions = { namespaces: { names: ["a"] } };
+    expect(mutatingEnforcer(spec({ exceptions, ...tooMany }), served).by).toBe("Native");
   });
 });

@@ -1,4 +1,4 @@
-import { fitsWebhook, type ShieldPolicy } from "@shieldx/crds";
+import { fitsWebhook, MOST_WEBHOOK_CALLS, type ShieldPolicy } from "@shieldx/crds";
 import type { Enforcer } from "./decide.ts";
 
 /** What the API server can do beyond what every version we work with can. */
@@ -25,7 +25,7 @@ export function mutatingEnforcer(
     };
   }
   if (fitsWebhook(spec)) return { by: "Webhook", reason: `${obstacle}: ShieldX makes the mutations` };
-  const reason = `${obstacle}, and the webhook takes no * and no groups ShieldX is brought back with: name what the policy is about`;
+  const reason = `${obstacle}, and the webhook takes no *, no groups ShieldX is brought back with and at most ${MOST_WEBHOOK_CALLS} combinations of group, version, resource and operation: name what the policy is about`;
   return { by: "None", reason };
 }
 

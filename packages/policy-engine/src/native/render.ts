@@ -1,5 +1,6 @@
 import {
   effectiveFailurePolicy,
+  MOST_WEBHOOK_CALLS,
   type ShieldException,
   type ShieldPolicy,
   type ShieldPolicySpec,
@@ -196,7 +197,7 @@ function conditionsFor(
 function checkFunctions(spec: ShieldPolicySpec, serverMinor: number | undefined): void {
   const missing = serverMinor === undefined ? undefined : missingOnServer(spec, serverMinor);
   if (missing === undefined || serverMinor === undefined) return;
-  const message = `${describeMissing(missing, serverMinor)}: use evaluation Auto or Webhook, and name what the policy is about`;
+  const message = `${describeMissing(missing, serverMinor)}: use evaluation Auto or Webhook, and name what the policy is about, in at most ${MOST_WEBHOOK_CALLS} combinations`;
   throw new PolicyCompileError("Invalid", missing.path, message);
 }
 

@@ -6,6 +6,7 @@ import {
   isJudgedByWebhook,
   isOnlyServed,
   judgesSoFar,
+  MOST_WEBHOOK_CALLS,
   maxExceptionDurationMs,
   mutates,
   NATIVE_ONLY_GROUPS,
@@ -13,6 +14,7 @@ import {
   type ShieldPolicy,
   stagingOf,
   validates,
+  webhookCalls,
 } from "@shieldx/crds";
 import { missingOnServer } from "../cel/admission/server-functions.ts";
 import { imagePinner } from "../images/pin.ts";
@@ -388,9 +390,6 @@ function programOf({ engine, rego }: ShieldPolicy["spec"], lookUp: RegoLookup | 
   }
 }
 
-/** So many calls fit into a webhook configuration beside those of others. */
-const mostCalls = 1_000;
-
 /**
  * What the kind's rules say as well; a file checked offline has not passed those. `who` needs the calls; `instead`: what
  * else can be done.
@@ -409,13 +408,9 @@ function checkCalls(spec: ShieldPolicy["spec"], who: string, instead: string): v
     const message = `${who} cannot be about ${reserved}, which ShieldX is brought back with: leave it out${instead}`;
     throw new PolicyCompileError("Invalid", path, message);
   }
-  const calls = rules.reduce(
-    (sum, { apiGroups, apiVersions, resources, operations }) =>
-      sum + apiGroups.length * apiVersions.length * resources.length * operations.length,
-    0,
-  );
-  if (calls > mostCalls) {
-    const message = `come to ${calls} combinations; at most ${mostCalls} with ${who}: use fewer${instead}`;
+  const calls = webhookCalls(rules);
+  if (calls > MOST_WEBHOOK_CALLS) {
+    const message = `come to ${calls} combinations; at most ${MOST_WEBHOOK_CALLS} with ${who}: use fewer${instead}`;
     throw new PolicyCompileError("Invalid", path, message);
   }
 }
