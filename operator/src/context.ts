@@ -18,6 +18,7 @@ export interface OperatorContext {
   readonly namespace: string;
   /** That one and, where there is one, the agents'. No policy judges what is in them. */
   readonly ownNamespaces: readonly string[];
+  /** Of the API server now: it may be upgraded while the operator runs. */
   readonly serverMinor: number;
   /** The API server has `admissionregistration.k8s.io/v1` MutatingAdmissionPolicy (Kubernetes 1.36 and later). */
   readonly servesMutatingPolicies: boolean;

@@ -59,6 +59,7 @@ import { Obstacles } from "./obstacles.ts";
 import { pageHandlers } from "./page/page.ts";
 import { PolicyWorld } from "./policy-world.ts";
 import { RolloutReports } from "./rollout-reports.ts";
+import { followServerVersion } from "./server-version.ts";
 import { TamperingTimes } from "./tampering-times.ts";
 import { VersionsBefore } from "./versions-before.ts";
 import { OURS, replicaLeases } from "./watched.ts";
@@ -72,6 +73,7 @@ export interface OperatorParts {
   readonly logger: Logger;
   readonly namespace: string;
   readonly agentsNamespace?: string | undefined;
+  /** At the start; it is followed from then on. */
   readonly serverMinor: number;
   /** Whether the API server has MutatingAdmissionPolicies of version v1. Default: no. */
   readonly servesMutatingPolicies?: boolean;
@@ -127,7 +129,9 @@ export function buildOperator(parts: OperatorParts): OperatorContext {
   const operator: OperatorContext = {
     namespace,
     ownNamespaces,
-    serverMinor: parts.serverMinor,
+    get serverMinor() {
+      return world.serverMinor;
+    },
     servesMutatingPolicies: parts.servesMutatingPolicies ?? false,
     webhookAddress: parts.webhookAddress,
     world,
@@ -253,6 +257,15 @@ export function buildOperator(parts: OperatorParts): OperatorContext {
       await aborted(signal);
       operator.exceptionUses.lead(false);
     },
+  });
+  manager.addRunnable({
+    name: "server-version",
+    needsLeadership: false,
+    start: (signal) =>
+      followServerVersion(
+        { client: manager.client, clock, logger, observe: (minor) => world.observeServer(minor) },
+        signal,
+      ),
   });
   manager.addRunnable({ name: "audit", needsLeadership: true, start: (signal) => auditor.run(signal) });
   logger.debug({ namespace, serverMinor: parts.serverMinor }, "controllers are set up");

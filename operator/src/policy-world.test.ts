@@ -173,6 +173,18 @@ describe("what is known of replicas while a policy does not compile", () => {
     expect(starting.mayKeepMore([replica!])).toBe(false);
   });
 
+  it("means by latest what the API server is now, and tells whoever hangs on it", () => {
+    policies = [policy("levels")];
+    const upgraded = world();
+    const minor = () => upgraded.current().policy("levels")?.podSecurityMinor;
+    expect([upgraded.serverMinor, minor()]).toEqual([37, 37]);
+    let told = 0;
+    upgraded.onCompiled(() => told++);
+    expect(upgraded.observeServer(37)).toBe(false);
+    expect(upgraded.observeServer(36)).toBe(true);
+    expect([upgraded.serverMinor, minor(), told]).toEqual([36, 36, 1]);
+  });
+
   it("believes no report of a policy that is another object, or that compiles", () => {
     const before = load();
     policies = [policy("good"), policy("bad", 2, "nonsense")];

@@ -32,7 +32,7 @@ export interface PolicySources {
  */
 export class PolicyWorld {
   readonly #sources: PolicySources;
-  readonly #serverMinor: number;
+  #serverMinor: number;
   readonly #ownNamespaces: readonly string[];
   readonly #rego: Pick<RegoPolicies, "want" | "state" | "outdated">;
   readonly #tracker = new ReplicaTracker();
@@ -54,10 +54,7 @@ export class PolicyWorld {
     this.#serverMinor = options.serverMinor;
     this.#ownNamespaces = options.ownNamespaces;
     this.#rego = options.rego;
-    options.rego.onChange(() => {
-      this.invalidate();
-      for (const listener of this.#compiledListeners) listener();
-    });
+    options.rego.onChange(() => this.#changed());
   }
 
   /** To be called on every change of a policy or exception. */
@@ -66,7 +63,26 @@ export class PolicyWorld {
     this.#revision++;
   }
 
-  /** Called after policies in Rego have been compiled, which changes what is current. */
+  /** The minor version of the API server, as it was read last. */
+  get serverMinor(): number {
+    return this.#serverMinor;
+  }
+
+  /** To be called with what the API server says of itself. Returns whether it is of another version than before. */
+  observeServer(minor: number): boolean {
+    if (minor === this.#serverMinor) return false;
+    this.#serverMinor = minor;
+    this.#changed();
+    return true;
+  }
+
+  /** What is current is another, though no policy has changed. */
+  #changed(): void {
+    this.invalidate();
+    for (const listener of this.#compiledListeners) listener();
+  }
+
+  /** Called after policies in Rego have been compiled, or the API server is of another version, which changes what is current. */
   onCompiled(listener: () => void): void {
     this.#compiledListeners.push(listener);
   }

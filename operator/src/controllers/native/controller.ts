@@ -183,6 +183,7 @@ export function nativeController(operator: OperatorContext): ControllerDefinitio
       (enqueue) => {
         enqueue(ALL[0]);
         operator.native.onRelease(() => enqueue(ALL[0]));
+        operator.world.onCompiled(() => enqueue(ALL[0]));
       },
     ],
     reconcile: async (_, context) => lookAgain(await reconcile(context)),

@@ -58,7 +58,7 @@ export class Wants {
       const identity = { policy: name, uid, generation };
       if (standing === "as it is") return [{ ...identity, ...nothingNew }];
       const { honoured, nextExpiryMs } = observeExceptions(this.#operator, context, policy, now);
-      const version = versionOf(policy, honoured);
+      const version = versionOf(policy, honoured, this.#operator.serverMinor);
       const rendering = before.get(version) ?? this.#render(context, policy, honoured, now);
       this.#renderings.set(version, rendering);
       const { rendered, problem } = rendering;
@@ -153,9 +153,13 @@ function inForce(policy: ShieldPolicyObject): ShieldPolicy {
   return before === undefined ? whole : { ...whole, spec: before.spec };
 }
 
-function versionOf(policy: ShieldPolicyObject, honoured: readonly ShieldExceptionObject[]): string {
+function versionOf(
+  policy: ShieldPolicyObject,
+  honoured: readonly ShieldExceptionObject[],
+  serverMinor: number,
+): string {
   const versions = [policy, ...honoured].map(({ metadata }) => `${metadata.uid}/${metadata.generation}`);
   const before = stagingOf(asPolicy(policy))?.inForce;
   const of = before === undefined ? "" : `|in force ${before.digest}`;
-  return `${policy.metadata.name}|${versions.join("|")}${of}`;
+  return `${policy.metadata.name}|${versions.join("|")}${of}|on 1.${serverMinor}`;
 }
