@@ -10,17 +10,17 @@ const MADE = 2;
 /** Whether a string holds code points of two UTF-16 units each. */
 export function hasSurrogates(text: string): boolean {
   spend(text.length * READ);
-  for (let i = 0; i < text.length; i++) {
-    const unit = text.charCodeAt(i);
-    if (unit >= 0xd800 && unit <= 0xdfff) return true;
-  }
-  return false;
+  return SURROGATE.test(text);
 }
+
+/** Far quicker than to look at one unit after the other. */
+const SURROGATE = /[\ud800-\udfff]/;
 
 /** The number of code points. */
 export function codePointLength(text: string): number {
   let length = text.length;
   spend(length * READ);
+  if (!SURROGATE.test(text)) return length;
   for (let i = 0; i + 1 < text.length; i++) {
     const unit = text.charCodeAt(i);
     if (unit < 0xd800 || unit > 0xdbff) continue;

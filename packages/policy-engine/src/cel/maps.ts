@@ -1,3 +1,4 @@
+import { plainKeys, wideObject } from "../plain-keys.ts";
 import { CelMap, type CelValue, type JsonObject } from "./values.ts";
 import { spend } from "./work.ts";
 
@@ -18,20 +19,28 @@ export function mapHas(map: JsonObject | CelMap, key: CelValue): boolean {
 
 export function mapSize(map: JsonObject | CelMap): number {
   if (map instanceof CelMap) return map.size;
-  const { length } = Object.keys(map);
+  const { length } = plainKeys(map);
   spend(keyWork(length));
   return length;
 }
 
 export function mapKeys(map: JsonObject | CelMap): CelValue[] {
-  const keys = map instanceof CelMap ? map.keys() : Object.keys(map);
+  const keys = map instanceof CelMap ? map.keys() : [...plainKeys(map)];
   spend(keyWork(keys.length));
   return keys;
 }
 
 export function mapEntries(map: JsonObject | CelMap): Iterable<readonly [CelValue, CelValue]> {
   if (map instanceof CelMap) return map.entries();
-  const entries = Object.entries(map);
-  spend(keyWork(entries.length) * 2);
-  return entries;
+  const keys = plainKeys(map);
+  spend(keyWork(keys.length) * 2);
+  return keys.length < wideObject ? Object.entries(map) : wideEntries(map, keys);
+}
+
+/** One by one: to list all entries of a wide object at once takes far longer. */
+function* wideEntries(map: JsonObject, keys: readonly string[]): Generator<readonly [CelValue, CelValue]> {
+  for (const key of keys) {
+    spend(1);
+    yield [key, map[key] ?? null];
+  }
 }

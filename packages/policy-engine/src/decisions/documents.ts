@@ -4,6 +4,7 @@
  */
 import {
   EvaluationError,
+  isStoredObject,
   type PlainObject,
   type QueryContext,
   type RegoJson,
@@ -11,7 +12,7 @@ import {
   readDocument,
 } from "../rego/index.ts";
 import type { Decision, DecisionQuestion, DecisionSource, PathPart } from "./source.ts";
-import { isStoredObject, storedAt } from "./stored.ts";
+import { storedAt } from "./stored.ts";
 
 /** A document that a policy answers for. */
 export interface ServedDocument {

@@ -3,6 +3,7 @@ import {
   builtins,
   type CompileRequest,
   compileRego,
+  conflictingPath,
   MissingBuiltinsError,
   type PlainObject,
   planName,
@@ -11,7 +12,6 @@ import {
 } from "../rego/index.ts";
 import type { ServedDocument, ServedPolicy } from "./documents.ts";
 import { packagePath } from "./package-path.ts";
-import { conflictingPath } from "./stored.ts";
 
 export interface PolicyToServe {
   readonly name: string;

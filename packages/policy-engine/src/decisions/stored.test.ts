@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { conflictingPath } from "./stored.ts";
+import { conflictingPath } from "../rego/index.ts";
 
 const data = JSON.parse('{"shop": {"limits": {"ann": 1}, "n": null}, "list": [1], "__proto__": 7}');
 

@@ -1,5 +1,5 @@
 /** Documents that come with a policy's rules as they are: the data of its bundle. */
-import type { PlainObject, RegoValue } from "../rego/index.ts";
+import { isStoredObject, type PlainObject, type RegoValue } from "../rego/index.ts";
 import type { PathPart } from "./source.ts";
 
 /**
@@ -16,31 +16,6 @@ export function storedAt(data: PlainObject, path: readonly PathPart[]): RegoValu
   return value;
 }
 
-/** The data of a bundle are JSON documents: there are neither sets nor objects with other keys than text in it. */
-export function isStoredObject(value: RegoValue | undefined): value is PlainObject {
-  return typeof value === "object" && value !== null && !isList(value);
-}
-
 function isList(value: RegoValue | undefined): value is readonly RegoValue[] {
   return Array.isArray(value);
-}
-
-/**
- * The path of a rule that stands where there is a document already, or below one that has no parts: OPA activates no such
- * bundle (v1/ast CheckPathConflicts, v1/storage NonEmpty).
- */
-export function conflictingPath(
-  data: PlainObject,
-  rules: Iterable<readonly string[]>,
-): readonly string[] | undefined {
-  for (const path of rules) {
-    let value: RegoValue | undefined = data;
-    for (const name of path) {
-      if (value === undefined) break;
-      if (!isStoredObject(value)) return path;
-      value = Object.hasOwn(value, name) ? value[name] : undefined;
-    }
-    if (value !== undefined) return path;
-  }
-  return undefined;
 }

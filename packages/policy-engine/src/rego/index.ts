@@ -35,6 +35,8 @@ export {
 export { compactJson, type RegoJson } from "./json.ts";
 export { loadPlan, PlanError, type RegoPlan } from "./plan/index.ts";
 export {
+  conflictingPath,
+  isStoredObject,
   type RegoProgram,
   RegoPrograms,
   type RegoProgramsOptions,

@@ -4,6 +4,7 @@
  *
  * Reads of plain objects see own keys only, so `__proto__` and `constructor` are keys like any other.
  */
+import { plainKeys, wideObject } from "../plain-keys.ts";
 import { compareNumbers, compareStrings, type RegoNumber } from "./scalar-order.ts";
 import { SortedOnce } from "./sorted-once.ts";
 import { countWork } from "./work-meter.ts";
@@ -76,18 +77,39 @@ export function canonicalKey(value: RegoValue, depth = 0): string {
     countWork(value.length >>> 4);
     return JSON.stringify(value);
   }
-  if (isScalar(value)) return String(scalarKey(value));
+  if (isScalar(value)) return canonicalScalar(scalarKey(value));
   enterValue(depth);
-  if (isArray(value)) return `[${value.map((item) => canonicalKey(item, depth + 1)).join()}]`;
+  if (isArray(value)) return `[${canonicalKeys(value, depth + 1).join()}]`;
+  if (isSet(value)) return `<${sorted(canonicalKeys(value, depth + 1), byUnits).join()}>`;
   const parts: string[] = [];
-  if (isSet(value)) {
-    for (const item of value) parts.push(canonicalKey(item, depth + 1));
-    return `<${parts.sort().join()}>`;
-  }
-  for (const [key, item] of entriesOf(value))
+  for (const [key, item] of entriesOf(value)) {
+    if (parts.length % membersPerCount === membersPerCount - 1) countWork(membersPerCount);
     parts.push(`${canonicalKey(key, depth + 1)}:${canonicalKey(item, depth + 1)}`);
-  return `{${parts.sort().join()}}`;
+  }
+  return `{${sorted(parts, byUnits).join()}}`;
 }
+
+/** Digits of an integer of thousands of them take milliseconds, but for those to a base that is a power of two. */
+function canonicalScalar(value: RegoScalar): string {
+  if (typeof value !== "bigint") return String(value);
+  const digits = value.toString(16);
+  countWork(digits.length >>> 4);
+  return `x${digits}`;
+}
+
+function canonicalKeys(values: Iterable<RegoValue>, depth: number): string[] {
+  const keys: string[] = [];
+  for (const value of values) {
+    if (keys.length % membersPerCount === membersPerCount - 1) countWork(membersPerCount);
+    keys.push(canonicalKey(value, depth));
+  }
+  return keys;
+}
+
+const byUnits = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** Members of a long collection that are counted together. */
+const membersPerCount = 64;
 
 /** Lists up to this length are sorted at once. */
 const shortList = 1_024;
@@ -253,18 +275,42 @@ export function getKey(object: AnyObject, key: RegoValue): RegoValue | undefined
 }
 
 export function sizeOf(object: AnyObject): number {
-  return object instanceof RegoObject ? object.size : Object.keys(object).length;
+  return object instanceof RegoObject ? object.size : plainKeys(object).length;
 }
 
 /** Entries in no particular order. */
 export function entriesOf(object: AnyObject): Iterable<readonly [RegoValue, RegoValue]> {
-  return object instanceof RegoObject ? object.entries() : Object.entries(object);
+  if (object instanceof RegoObject) return object.entries();
+  const keys = plainKeys(object);
+  return keys.length < wideObject ? Object.entries(object) : wideEntries(object, keys);
+}
+
+/** To list the entries of a wide object at once takes far longer than to look at them one by one. */
+function* wideEntries(
+  object: PlainObject,
+  keys: readonly string[],
+): Generator<readonly [RegoValue, RegoValue]> {
+  let at = 0;
+  for (const key of keys) {
+    if (at++ % membersPerCount === 0) countWork(membersPerCount / 4);
+    yield [key, object[key] ?? null];
+  }
 }
 
 /** Keys in Rego's order. */
 export function sortedKeysOf(object: AnyObject): readonly RegoValue[] {
-  return object instanceof RegoObject ? object.sortedKeys() : sorted(Object.keys(object), compareStrings);
+  if (object instanceof RegoObject) return object.sortedKeys();
+  const keys = plainKeys(object);
+  if (keys.length < wideObject) return sorted([...keys], compareStrings);
+  const known = sortedKeys.get(object);
+  if (known !== undefined) return known.list;
+  const once = new SortedOnce(() => sorted([...keys], compareStrings));
+  sortedKeys.set(object, once);
+  return once.list;
 }
+
+/** Of wide objects, each of which is sorted once. */
+const sortedKeys = new WeakMap<PlainObject, SortedOnce<string>>();
 
 const rank = { null: 0, boolean: 1, number: 2, string: 3, array: 4, object: 5, set: 6 } satisfies Record<
   TypeName,

@@ -95,6 +95,9 @@ function flattenInto(out: CelValue[], list: readonly CelValue[], depth: number):
   return out;
 }
 
+/** What a comparison of a sort takes, in units of work.ts. */
+const COMPARISON_WORK = 1 / 4;
+
 function sortByKeys(value: CelValue, keyValues: CelValue): CelValue {
   const list = listOf(value);
   const keys = listOf(keyValues);
@@ -109,7 +112,10 @@ function sortByKeys(value: CelValue, keyValues: CelValue): CelValue {
   if (keys.some((key) => typeOf(key).name !== kind))
     throw new CelError("list elements must have the same type");
   const pairs = list.map((element, at) => ({ element, key: keys[at] ?? null }));
-  pairs.sort((a, b) => compare(a.key, b.key, "_<_"));
+  pairs.sort((a, b) => {
+    spend(COMPARISON_WORK);
+    return compare(a.key, b.key, "_<_");
+  });
   return pairs.map(({ element }) => element);
 }
 
@@ -125,7 +131,9 @@ function range(size: CelValue): CelValue {
     throw new CelError(`lists.range: size ${String(size)} exceeds maximum allowed (${MAX_RANGE})`);
   }
   spend(length);
-  return Array.from({ length }, (_, at) => at);
+  const list: number[] = [];
+  for (let at = 0; at < length; at++) list.push(at);
+  return list;
 }
 
 function distinct(value: CelValue): CelValue {

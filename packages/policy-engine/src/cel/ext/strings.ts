@@ -9,6 +9,7 @@ import { spend, textWork } from "../work.ts";
 import { formatText, LOCALIZED, PLAIN } from "./format.ts";
 import {
   indexOfText,
+  inWindows,
   lastIndexOfText,
   quoteText,
   replaceText,
@@ -61,14 +62,21 @@ function join(list: CelValue, separator: CelValue | undefined): CelValue {
   return parts.join(between);
 }
 
-const lowerAscii = (value: string): string => replaceRuns(value, /[A-Z]+/g, (upper) => upper.toLowerCase());
-const upperAscii = (value: string): string => replaceRuns(value, /[a-z]+/g, (lower) => lower.toUpperCase());
+const lowerAscii = (value: string): string => changeAscii(value, /[A-Z]+/g, (upper) => upper.toLowerCase());
+const upperAscii = (value: string): string => changeAscii(value, /[a-z]+/g, (lower) => lower.toUpperCase());
 
-function replaceRuns(value: string, runs: RegExp, replace: (run: string) => string): string {
-  // At worst every other character is a run of its own.
-  if (value.search(runs) !== -1) spend(value.length * 2);
-  return value.replace(runs, replace);
+/** `change` may be given more than the runs where there is nothing but ASCII. */
+function changeAscii(value: string, runs: RegExp, change: (run: string) => string): string {
+  if (value.search(runs) === -1) return value;
+  return inWindows(value, (part) => {
+    if (ASCII.test(part)) return change(part);
+    // At worst every other character is a run of its own.
+    spend(part.length * 2);
+    return part.replace(runs, change);
+  });
 }
+
+const ASCII = /^[\0-\x7f]*$/;
 
 const LIST_OF_STRING = listType(STRING);
 

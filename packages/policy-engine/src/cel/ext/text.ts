@@ -1,6 +1,6 @@
 import { codePointLength, codePoints, hasSurrogates } from "../code-points.ts";
 import { CelError } from "../errors.ts";
-import { indexIn, lastIndexIn, splitAt } from "../text-search.ts";
+import { indexIn, lastIndexIn, splitAt, splitInWindows } from "../text-search.ts";
 import { spend, textWork } from "../work.ts";
 
 // What the string functions do, by code points. Errors are worded as in cel-go (ext/strings.go).
@@ -61,23 +61,89 @@ export function substring(whole: string, start: Position, end: Position | undefi
 /** Go's strings.Replace: the first `limit` occurrences, all for a negative limit; an empty `from` is between all code points. */
 export function replaceText(whole: string, from: string, to: string, limit: number): string {
   if (limit === 0 || from === to) return whole;
-  const parts = from === "" ? ["", ...codePoints(whole), ""] : splitAt(whole, from);
+  if (from === "") return insertText(whole, to, limit);
+  if (limit < 0 && whole.length > WINDOW) return replaceAllText(whole, from, to);
+  const parts = splitAt(whole, from);
   const count = limit < 0 ? parts.length - 1 : Math.min(limit, parts.length - 1);
-  if (whole.length + count * to.length > MAX_LENGTH) {
-    throw new CelError(`replace: result of more than ${MAX_LENGTH} characters`);
-  }
+  refuseLong(whole.length + count * to.length);
   spend(parts.length + textWork(whole.length + count * to.length));
   const head = parts.slice(0, count);
   return [...head, parts.slice(count).join(from)].join(to);
 }
 
+/** Before each code point, the first `limit` of them or all, and at the end. */
+function insertText(whole: string, to: string, limit: number): string {
+  const points = codePointLength(whole);
+  const count = limit < 0 ? points + 1 : Math.min(limit, points + 1);
+  refuseLong(whole.length + count * to.length);
+  const cut = count >= points ? whole.length : unitAt(whole, count);
+  const made = inWindows(whole.slice(0, cut), (part) => {
+    spend(part.length * 3 + textWork(part.length * to.length));
+    return to + [...part].join(to);
+  });
+  return count > points ? made + to : made + whole.slice(cut);
+}
+
+/** A window at a time, so that the work is counted while it is done. */
+function replaceAllText(whole: string, from: string, to: string): string {
+  const made: string[] = [];
+  let length = 0;
+  for (const parts of splitInWindows(whole, from)) {
+    const joined = parts.join(to);
+    length += joined.length + to.length;
+    refuseLong(length - to.length);
+    spend(textWork(joined.length));
+    made.push(joined);
+  }
+  return made.join(to);
+}
+
+function refuseLong(length: number): void {
+  if (length > MAX_LENGTH) throw new CelError(`replace: result of more than ${MAX_LENGTH} characters`);
+}
+
+/** Characters changed at a time. */
+const WINDOW = 65_536;
+
+/** What `change` makes of the parts of a text, as one: for changes that do not look beyond a code point. */
+export function inWindows(whole: string, change: (part: string) => string): string {
+  if (whole.length <= WINDOW) return whole === "" ? "" : change(whole);
+  const made: string[] = [];
+  for (let at = 0; at < whole.length; ) {
+    const end = at + WINDOW;
+    const isSplit = (whole.codePointAt(end - 1) ?? 0) > 0xffff;
+    const part = whole.slice(at, isSplit ? end + 1 : end);
+    spend(textWork(part.length));
+    made.push(change(part));
+    at += part.length;
+  }
+  return made.join("");
+}
+
 /** Go's strings.SplitN: at most `limit` parts, all for a negative limit; an empty separator splits into code points. */
 export function splitText(whole: string, separator: string, limit: number): string[] {
   if (limit === 0) return [];
+  if (limit > 0 && limit <= FEW_PARTS && separator !== "") return splitFirst(whole, separator, limit);
   const parts = separator === "" ? (whole === "" ? [] : [...codePoints(whole)]) : splitAt(whole, separator);
   spend(parts.length);
   if (limit < 0 || parts.length <= limit) return parts;
   return [...parts.slice(0, limit - 1), parts.slice(limit - 1).join(separator)];
+}
+
+/** So few are looked for one by one. */
+const FEW_PARTS = 16;
+
+function splitFirst(whole: string, separator: string, limit: number): string[] {
+  const parts: string[] = [];
+  let from = 0;
+  while (parts.length < limit - 1) {
+    const at = indexIn(whole, separator, from);
+    if (at === -1) break;
+    parts.push(whole.slice(from, at));
+    from = at + separator.length;
+  }
+  spend(parts.length + 1);
+  return [...parts, whole.slice(from)];
 }
 
 /** Go's unicode.IsSpace, which has U+0085 and lacks U+FEFF, other than JavaScript's trim. */

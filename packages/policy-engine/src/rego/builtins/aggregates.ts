@@ -63,7 +63,10 @@ function numbersOf(args: readonly RegoValue[], context: BuiltinContext): readonl
 /** Integers are multiplied exactly; as soon as one is none, all are at 53 bits. */
 function product(numbers: readonly RegoNumber[]): RegoNumber {
   if (numbers.every((number) => toBigInt(number) !== undefined)) {
-    return numbers.reduce(multiply, 1);
+    return numbers.reduce((made, number) => {
+      countWork(1);
+      return multiply(made, number);
+    }, 1);
   }
   return ofFloat(numbers.map(bigFloatOf).reduce(multiplyToDouble, floatOfInteger(1n)));
 }

@@ -1,21 +1,9 @@
 /** What a call of a built-in is charged before it runs, so that no built-in can forget to count its arguments. */
-import { type AnyObject, isArray, isSet, RegoObject, type RegoValue, sizeOf } from "../values.ts";
+import { isArray, isSet, type RegoValue, sizeOf } from "../values.ts";
 import { bitLength } from "./go/big-float.ts";
 
 /** Integers up to here cost nothing: most are numbers, and the others a few words. */
 const small = 1n << 1_024n;
-
-/** Counting the keys of a large plain object takes far longer than any other look at it, so it is done once. */
-const counted = new WeakMap<object, number>();
-
-function entriesIn(object: AnyObject): number {
-  if (object instanceof RegoObject) return object.size;
-  const known = counted.get(object);
-  if (known !== undefined) return known;
-  const size = sizeOf(object);
-  counted.set(object, size);
-  return size;
-}
 
 /** Units of work for an argument looked at once: 16 characters, an element, or eight bits of a wide integer. */
 function costOf(value: RegoValue): number {
@@ -27,7 +15,7 @@ function costOf(value: RegoValue): number {
     case "object":
       if (value === null) return 0;
       if (isArray(value)) return value.length;
-      return isSet(value) ? value.size : entriesIn(value);
+      return isSet(value) ? value.size : sizeOf(value);
     default:
       return 0;
   }

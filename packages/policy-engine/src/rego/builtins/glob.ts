@@ -6,6 +6,7 @@ import { flatCopy } from "../../flat-copy.ts";
 import { isArray, type RegoValue } from "../values.ts";
 import type { Builtin, BuiltinContext } from "./contract.ts";
 import { compileGlob, type Glob, GlobSyntaxError } from "./go/glob-pattern.ts";
+import { inStretches } from "./go/stretches.ts";
 import { refuseLongPattern } from "./limits.ts";
 import { builtin, failure, operand, textOperand, wrongElement, wrongType } from "./operands.ts";
 
@@ -60,11 +61,11 @@ function match(args: readonly RegoValue[], context: BuiltinContext): boolean {
   return compiled(pattern, separators, context).matches(text, context.spend);
 }
 
-const META = new Set("*?\\[]{}");
+const META = /[*?\\[\]{}]/g;
 
 export const globBuiltins: readonly Builtin[] = [
   builtin("glob.match", 3, match),
   builtin("glob.quote_meta", 1, (args) =>
-    Array.from(textOperand(args, 1), (rune) => (META.has(rune) ? `\\${rune}` : rune)).join(""),
+    inStretches(textOperand(args, 1), (part) => part.replace(META, "\\$&")),
   ),
 ];

@@ -1,5 +1,6 @@
 /** The request object of `http.send` and of `providers.aws.sign_req` (OPA's v1/topdown/http.go). */
 import { type AnyObject, entriesOf, RegoSet, type RegoValue } from "../values.ts";
+import { countWork } from "../work-meter.ts";
 import { objectOperand, operandError } from "./operands.ts";
 import { valueText } from "./value-text.ts";
 
@@ -40,6 +41,7 @@ export function requestOperand(args: readonly RegoValue[], position: number): An
   const given = new RegoSet();
   const invalid = new RegoSet();
   for (const [key] of entriesOf(request)) {
+    countWork(2);
     given.add(key);
     if (!ALLOWED.has(key)) {
       invalid.add(key);

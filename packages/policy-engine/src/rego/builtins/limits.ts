@@ -5,16 +5,29 @@
 import { countWork } from "../work-meter.ts";
 import { LimitError } from "./contract.ts";
 
-/** UTF-16 units a made string may have. */
-export const maxTextLength = 16 * 1024 * 1024;
+/** UTF-16 units a made string may have: more than a whole request, which is 3 MiB at most. */
+export const maxTextLength = 4 * 1024 * 1024;
 /** Elements a made array, set or object may have. */
-export const maxElements = 1_000_000;
+export const maxElements = 262_144;
+/**
+ * Units that the arguments of one call may come to (argument-cost.ts): two texts, or lists, of the longest that can be made.
+ * Comprehensions make longer lists, and nothing looks at the clock while a built-in goes through one.
+ */
+const maxArgumentCost = 2 * 262_144;
+
+export function refuseLargeArguments(cost: number): void {
+  if (cost > maxArgumentCost) {
+    throw new LimitError(
+      `the arguments of one call may come to ${maxArgumentCost} units of work (16 characters, or an element, each), and these come to ${cost}: give it a part of them`,
+    );
+  }
+}
 /** Bits an integer may have; OPA's parser stops at a binary exponent of 1e5 (v1/ast maxNumberExp). */
 export const maxIntegerBits = 131_072;
 /** Bytes of a pattern (regular expression, glob, template, layout) that is compiled. */
 export const maxPatternLength = 64 * 1024;
 
-/** Characters of YAML that are read: its reader takes microseconds for each, in steps that nothing can end. */
+/** Characters of YAML that are read, or of one text that is written: its reader and writer take microseconds for each, in steps that nothing can end. */
 const maxYamlLength = 256 * 1024;
 
 export function refuseLongYaml(text: string): void {

@@ -1,5 +1,6 @@
 /** `net.*`: CIDR blocks (OPA's v1/topdown/cidr.go) and name lookup, which only the caller can allow. */
-import { entriesOf, isArray, isObject, isSet, RegoSet, type RegoValue } from "../values.ts";
+import { entriesOf, isArray, isObject, isSet, RegoSet, type RegoValue, sorted } from "../values.ts";
+import { countWork } from "../work-meter.ts";
 import type { Builtin, BuiltinContext } from "./contract.ts";
 import {
   type Address,
@@ -103,6 +104,7 @@ function expand(args: readonly RegoValue[], context: BuiltinContext): RegoSet {
   context.spend(Number(count));
   const result = new RegoSet();
   for (let offset = 0n; offset < count; offset += 1n) {
+    countWork(addressWork);
     result.add(addressText({ family: network.family, value: network.base + offset }));
   }
   return result;
@@ -129,7 +131,11 @@ function classPrefix(address: bigint): number {
   return first < 0x80n ? 8 : first < 0xc0n ? 16 : 24;
 }
 
+/** What reading or writing an address takes, in units of work. */
+const addressWork = 16;
+
 function mergeInput(element: RegoValue): Range {
+  countWork(addressWork);
   if (typeof element !== "string") {
     throw failure("element must be string");
   }
@@ -151,13 +157,14 @@ const FIRST_OF_FAMILY: ReadonlySet<bigint> = new Set([0n, mappedValue(4, 0n)]);
 const compareBigInts = (left: bigint, right: bigint) => (left < right ? -1 : left > right ? 1 : 0);
 
 function mergeRanges(ranges: readonly Range[]): readonly Range[] {
-  const sorted = [...ranges].sort(
+  const ordered = sorted(
+    [...ranges],
     (left, right) => compareBigInts(left.last, right.last) || compareBigInts(left.first, right.first),
   );
   const merged: Range[] = [];
-  let current = sorted.pop();
+  let current = ordered.pop();
   while (current !== undefined) {
-    const before: Range | undefined = sorted.pop();
+    const before: Range | undefined = ordered.pop();
     const previous = FIRST_OF_FAMILY.has(current.first) ? current.first : current.first - 1n;
     if (before !== undefined && previous <= before.last) {
       const first = before.first < current.first ? before.first : current.first;
@@ -202,6 +209,7 @@ function merge(args: readonly RegoValue[], context: BuiltinContext): RegoSet {
   context.spend(list.length * 4);
   const result = new RegoSet();
   for (const range of mergeRanges(list.map(mergeInput))) {
+    countWork(addressWork);
     for (const block of range.text === undefined ? blocksOf(range) : [range.text]) {
       result.add(block);
     }

@@ -135,6 +135,7 @@ function isObjectSubset(
 ): boolean {
   context.spend(sizeOf(subset));
   for (const [key, value] of entriesOf(subset)) {
+    context.spend(1);
     const other = getKey(superset, key);
     if (
       other === undefined ||

@@ -13,8 +13,8 @@ import { failure } from "./operands.ts";
 
 /** Work to compile an instruction. */
 const compileCost = 12;
-/** The largest program that is compiled, by estimate: some 50 ms. OPA has Go's limits, which are far higher. */
-const maxProgram = 20_000;
+/** The largest program that is compiled, by estimate: some 20 ms. OPA has Go's limits, which are far higher. */
+const maxProgram = 8_000;
 /** Texts up to this length are searched uncounted. */
 const shortText = 256;
 

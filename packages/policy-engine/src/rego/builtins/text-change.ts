@@ -2,11 +2,13 @@
 
 import { splitAt } from "../../text-search.ts";
 import { type AnyObject, getKey, type RegoValue, sortedKeysOf } from "../values.ts";
+import { countWork } from "../work-meter.ts";
 import type { Builtin, BuiltinContext } from "./contract.ts";
-import { runeOffset } from "./go/bytes.ts";
+import { reversedRunes, runeOffset } from "./go/bytes.ts";
 import { toLower, toUpper } from "./go/letter-case.ts";
 import { bigIntText } from "./go/number-text.ts";
-import { refuseLongText, refuseManyElements } from "./limits.ts";
+import { stretchesOf } from "./go/stretches.ts";
+import { maxElements, refuseLongText, refuseManyElements } from "./limits.ts";
 import {
   builtin,
   failure,
@@ -58,9 +60,18 @@ function substring(args: readonly RegoValue[], context: BuiltinContext): string 
   return length < 0 ? rest : rest.slice(0, runeOffset(rest, length));
 }
 
+/** At most one part more than there may be. */
 function splitBy(text: string, delimiter: string): string[] {
-  return delimiter === "" ? Array.from(text) : splitAt(text, delimiter);
+  if (delimiter !== "") return splitAt(text, delimiter, maxElements + 1, tick);
+  const runes: string[] = [];
+  for (const part of stretchesOf(text)) {
+    if (runes.length > maxElements) break;
+    for (const rune of part) runes.push(rune);
+  }
+  return runes;
 }
+
+const tick = (): void => countWork(1);
 
 function split(args: readonly RegoValue[], context: BuiltinContext): readonly string[] {
   const text = textOperand(args, 1);
@@ -177,7 +188,8 @@ function replace(args: readonly RegoValue[], context: BuiltinContext): string {
   if (from === "") {
     return new Replacer([{ from, to }]).replace(text, context);
   }
-  const parts = splitAt(text, from);
+  const parts = splitAt(text, from, maxElements + 1, tick);
+  refuseManyElements(parts.length);
   refuseLongText(text.length + (parts.length - 1) * (to.length - from.length));
   context.spend(parts.length + (((parts.length - 1) * to.length) >>> 4));
   return parts.join(to);
@@ -192,7 +204,7 @@ function replaceN(args: readonly RegoValue[], context: BuiltinContext): string {
 }
 
 /** unicode.IsSpace. */
-const SPACES: ReadonlySet<string> = new Set(
+const SPACES: ReadonlySet<number> = runesOf(
   "\t\n\v\f\r \u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000",
 );
 
@@ -201,25 +213,39 @@ interface Ends {
   readonly right: boolean;
 }
 
-function trimmed(text: string, cut: ReadonlySet<string>, ends: Ends): string {
+/** Runes looked at between two counts. */
+const runesPerCount = 64;
+
+function trimmed(text: string, cut: ReadonlySet<number>, ends: Ends): string {
   let start = 0;
   let end = text.length;
+  let looked = 0;
+  const isCut = (rune: number): boolean => {
+    if (++looked % runesPerCount === 0) countWork(runesPerCount / 4);
+    return cut.has(rune);
+  };
   while (ends.left && start < end) {
-    const rune = String.fromCodePoint(text.codePointAt(start) ?? 0);
-    if (!cut.has(rune)) {
+    const rune = text.codePointAt(start) ?? 0;
+    if (!isCut(rune)) {
       break;
     }
-    start += rune.length;
+    start += rune > 0xffff ? 2 : 1;
   }
   while (ends.right && end > start) {
-    const pair = end - start >= 2 ? text.slice(end - 2, end) : "";
-    const rune = (pair.codePointAt(0) ?? 0) > 0xffff ? pair : text.charAt(end - 1);
-    if (!cut.has(rune)) {
+    const pair = end - start >= 2 ? (text.codePointAt(end - 2) ?? 0) : 0;
+    const rune = pair > 0xffff ? pair : text.charCodeAt(end - 1);
+    if (!isCut(rune)) {
       break;
     }
-    end -= rune.length;
+    end -= rune > 0xffff ? 2 : 1;
   }
   return text.slice(start, end);
+}
+
+function runesOf(text: string): ReadonlySet<number> {
+  const runes = new Set<number>();
+  for (const part of stretchesOf(text)) for (const rune of part) runes.add(rune.codePointAt(0) ?? 0);
+  return runes;
 }
 
 function trimming(name: string, ends: Ends): Builtin {
@@ -227,8 +253,14 @@ function trimming(name: string, ends: Ends): Builtin {
     const text = textOperand(args, 1);
     const cut = textOperand(args, 2);
     spendOn(context, text.length + cut.length);
-    return trimmed(text, new Set(cut), ends);
+    return trimmed(text, runesOf(cut), ends);
   });
+}
+
+function reversed(text: string): string {
+  const parts: string[] = [];
+  for (const part of stretchesOf(text)) parts.push(reversedRunes(part));
+  return parts.reverse().join("");
 }
 
 function changing(name: string, change: (text: string) => string): Builtin {
@@ -249,7 +281,7 @@ export const textChangeBuiltins: readonly Builtin[] = [
   builtin("strings.replace_n", 2, replaceN),
   changing("lower", toLower),
   changing("upper", toUpper),
-  changing("strings.reverse", (text) => Array.from(text).reverse().join("")),
+  changing("strings.reverse", reversed),
   changing("trim_space", (text) => trimmed(text, SPACES, { left: true, right: true })),
   trimming("trim", { left: true, right: true }),
   trimming("trim_left", { left: true, right: false }),

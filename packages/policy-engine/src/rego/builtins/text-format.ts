@@ -15,9 +15,10 @@ const maxPrintedLines = 1_000;
 
 function sprintf(args: readonly RegoValue[], context: BuiltinContext): string {
   const format = textOperand(args, 1);
-  const values = arrayOperand(args, 2).map(
-    (value): PrintfArgument => (typeof value === "string" || isNumber(value) ? value : valueText(value)),
-  );
+  const values = arrayOperand(args, 2).map((value): PrintfArgument => {
+    context.spend(1);
+    return typeof value === "string" || isNumber(value) ? value : valueText(value);
+  });
   const parts: string[] = [];
   let length = 0;
   printf(format, values, (text) => {

@@ -2,10 +2,13 @@
 
 import { indexIn, TextSearch } from "../../text-search.ts";
 import { isArray, isSet, type RegoValue } from "../values.ts";
+import { countWork } from "../work-meter.ts";
 import type { Builtin, BuiltinContext } from "./contract.ts";
 import { isAscii, runeCount } from "./go/bytes.ts";
-import { refuseManyElements } from "./limits.ts";
+import { maxElements, refuseManyElements } from "./limits.ts";
 import { builtin, failure, operand, textListOperand, textOperand, wrongType } from "./operands.ts";
+
+const tick = (): void => countWork(1);
 
 /** Work of a search over a text, in the contract's unit of 16 characters. */
 function spendOnText(context: BuiltinContext, ...texts: readonly string[]): void {
@@ -27,7 +30,7 @@ function searched(args: readonly RegoValue[], context: BuiltinContext): readonly
 }
 
 function indexOf(text: string, search: string): number {
-  const at = indexIn(text, search);
+  const at = indexIn(text, search, 0, tick);
   return at <= 0 || isAscii(text) ? at : runeCount(text.slice(0, at));
 }
 
@@ -36,8 +39,9 @@ function allIndexes(text: string, search: string): readonly number[] {
   const found: number[] = [];
   let counted = 0;
   let runes = 0;
-  for (const at of new TextSearch(search).all(text)) {
+  for (const at of new TextSearch(search, tick).all(text, maxElements + 1)) {
     refuseManyElements(found.length);
+    countWork(1 + ((at - counted) >>> 4));
     runes += runeCount(text.slice(counted, at));
     counted = at;
     found.push(runes);
@@ -50,8 +54,9 @@ function countOf(text: string, search: string): number {
     return runeCount(text) + 1;
   }
   let count = 0;
-  const occurrences = new TextSearch(search);
+  const occurrences = new TextSearch(search, tick);
   for (let at = occurrences.next(text, 0); at >= 0; at = occurrences.next(text, at + search.length)) {
+    countWork(1);
     count += 1;
   }
   return count;
@@ -94,7 +99,7 @@ function workOfSearch(text: string, search: string): number {
 }
 
 export const textSearchBuiltins: readonly Builtin[] = [
-  searching("contains", (text, search) => indexIn(text, search) >= 0),
+  searching("contains", (text, search) => indexIn(text, search, 0, tick) >= 0),
   searching("startswith", (text, search) => text.startsWith(search)),
   searching("endswith", (text, search) => text.endsWith(search)),
   searching("strings.count", countOf),

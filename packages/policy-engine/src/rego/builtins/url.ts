@@ -94,5 +94,9 @@ export const urlBuiltins: readonly Builtin[] = [
     return new RegoObject(withUrlErrors(() => parseQuery(text)));
   }),
   builtin("uri.parse", 1, (args, context) => parseUri(urlText(args, context.spend))),
-  builtin("uri.is_valid", 1, (args) => isUri(operand(args, 1))),
+  builtin("uri.is_valid", 1, (args, context) => {
+    const text = operand(args, 1);
+    if (typeof text === "string") context.spend(1 + Math.floor(text.length / 4));
+    return isUri(text);
+  }),
 ];

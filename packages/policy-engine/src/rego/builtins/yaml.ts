@@ -176,6 +176,7 @@ function isAmbiguous(text: string): boolean {
 
 /** As go-yaml: double quotes where the text alone would be something else, also to an older reader. */
 function textNode(text: string): Scalar<string> {
+  refuseLongYaml(text);
   const node = new Scalar(text);
   if (hasHiddenSpace(text) || (!text.includes("\n") && isAmbiguous(text))) {
     node.type = "QUOTE_DOUBLE";
@@ -208,6 +209,9 @@ class FloatText {
   }
 }
 
+/** Each level is written anew by all above it. */
+const maxWrittenDepth = 250;
+
 /** Units of work the library takes for a scalar (twice) and for a collection. */
 const scalarCost = 8;
 const collectionCost = 16;
@@ -228,6 +232,7 @@ const floatTag: ScalarTag = {
 /** The value as the YAML writer takes it: sorted keys, sets as arrays, no prototype within reach. */
 function plainOf(value: RegoValue, depth: number, length: TextLength): unknown {
   if (isNumber(value)) {
+    countWork(scalarCost);
     const exact = toBigInt(value);
     const isInteger = exact !== undefined && exact >= -(2n ** 63n) && exact < 2n ** 64n;
     return isInteger ? exact : new FloatText(formatFloat(Number(value), "g", -1));
@@ -240,6 +245,9 @@ function plainOf(value: RegoValue, depth: number, length: TextLength): unknown {
     return value;
   }
   enterValue(depth);
+  if (depth >= maxWrittenDepth) {
+    throw new LimitError(`yaml: a value nested more than ${maxWrittenDepth} levels deep is not written`);
+  }
   countWork(collectionCost);
   if (isArray(value) || isSet(value)) {
     const list = isSet(value) ? value.sorted() : value;

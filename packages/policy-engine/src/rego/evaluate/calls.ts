@@ -2,6 +2,7 @@
 
 import { argumentCost } from "../builtins/argument-cost.ts";
 import { type Builtin, BuiltinError, CallError, EvaluationError, LimitError } from "../builtins/contract.ts";
+import { refuseLargeArguments } from "../builtins/limits.ts";
 import type { SourceLocation, Statement } from "../plan/statements.ts";
 import type { RegoValue } from "../values.ts";
 import type { Arguments, Callees, CompiledFunction, FunctionScope } from "./function.ts";
@@ -112,8 +113,10 @@ function builtinCall(site: BuiltinSite, reads: readonly Read[], result: number):
 
 export function callBuiltin(site: BuiltinSite, args: readonly RegoValue[], run: Run): RegoValue | undefined {
   const { builtin } = site;
-  run.spend(builtin.isFree ? 1 : 1 + argumentCost(args));
   try {
+    const cost = builtin.isFree ? 0 : argumentCost(args);
+    refuseLargeArguments(cost);
+    run.spend(1 + cost);
     return builtin.call(args, run.context);
   } catch (error) {
     return failed(error, site, run);

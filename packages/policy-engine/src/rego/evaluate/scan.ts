@@ -1,4 +1,5 @@
 /** The one loop there is: a block for every element of a collection. */
+import { plainKeys } from "../../plain-keys.ts";
 import type { Statement } from "../plan/statements.ts";
 import {
   getKey,
@@ -62,7 +63,7 @@ export function scannedKeys(
 ): readonly RegoValue[] {
   if (collection instanceof RegoSet) return isOrdered ? collection.sorted() : collection.items();
   if (collection instanceof RegoObject) return isOrdered ? collection.sortedKeys() : collection.keys();
-  return isOrdered ? sortedKeysOf(collection) : Object.keys(collection);
+  return isOrdered ? sortedKeysOf(collection) : plainKeys(collection);
 }
 
 const lengthOf = (collection: Collection): number => (isArray(collection) ? collection.length : 0);

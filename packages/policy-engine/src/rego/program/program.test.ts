@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { loadPlan } from "../plan/index.ts";
 import { block, PlanDraft } from "../plan.test-kit.ts";
-import type { RegoValue } from "../values.ts";
+import type { PlainObject, RegoValue } from "../values.ts";
+import { refuseConflicts } from "./data-conflict.ts";
 import { compileRequestOf, describeProblem, regoProgram } from "./program.ts";
 import { type RegoSource, sourceKey } from "./source.ts";
 
@@ -15,6 +16,16 @@ const answering = (variable: number, more: Partial<RegoSource> = {}) =>
   );
 const context = { nowNs: 0n };
 const said = (answer: RegoValue) => answering(0).evaluate({ input: { answer }, context });
+
+it("is none where a rule stands where its bundle has a document, as OPA has none", () => {
+  const functions = [{ params: [0, 1], path: ["g0", "shop", "deny"] }] as never;
+  const conflict = (data: PlainObject) => () => refuseConflicts({ functions }, data);
+  expect(conflict({ shop: { deny: ["no"] } })).toThrow(
+    "rule data.shop.deny conflicts with the data of the bundle",
+  );
+  expect(conflict({ shop: [] })).toThrow(RangeError);
+  expect(conflict({ shop: { limits: {} }, other: { deny: 1 } })).not.toThrow();
+});
 
 describe("the answer of a program", () => {
   it("is a message for each member of a set or an array", () => {

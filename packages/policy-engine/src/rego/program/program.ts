@@ -5,6 +5,7 @@ import { type CompileProblem, type CompileRequest, planName } from "../compiler/
 import { compileRego, type QueryContext, type QuickQuery } from "../evaluate/index.ts";
 import type { RegoPlan } from "../plan/index.ts";
 import { getKey, isArray, isObject, isSet, type PlainObject, type RegoValue, typeName } from "../values.ts";
+import { refuseConflicts } from "./data-conflict.ts";
 import { defaultRules, type RegoSource } from "./source.ts";
 
 export interface RegoQuestion {
@@ -63,9 +64,10 @@ export function plannedEntrypoint(plan: RegoPlan, { entrypoint }: RegoSource): s
   return defaultRules.flatMap((rule) => names.filter((name) => name.endsWith(`/${rule}`)))[0];
 }
 
-/** Throws `MissingBuiltinsError`, and `RangeError` for a plan of absurd numbers or without the entrypoint. */
+/** Throws `MissingBuiltinsError`, and `RangeError` for a plan of absurd numbers, without the entrypoint, or whose rules and data conflict. */
 export function regoProgram(plan: RegoPlan, source: RegoSource): RegoProgram {
   const { data = {} } = source;
+  refuseConflicts(plan, data);
   const policy = compileRego(plan, builtins);
   const name = plannedEntrypoint(plan, source) ?? policy.entrypoints[0];
   if (name === undefined) throw new RangeError("the plan has no entrypoint");

@@ -6,6 +6,9 @@
  * PEP 383. It makes `crypto.sha256(base64.decode(x))` the hash of the decoded bytes, as in OPA.
  */
 
+import { countWork } from "../../work-meter.ts";
+import { stretchesOf } from "./stretches.ts";
+
 const encoder = new TextEncoder();
 const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -17,16 +20,42 @@ export function bytesOf(text: string): Uint8Array<ArrayBuffer> {
   if (text.isWellFormed()) {
     return encoder.encode(text);
   }
-  const parts: number[] = [];
-  for (const character of text) {
-    const code = character.codePointAt(0) ?? 0;
+  const bytes = new Uint8Array(3 * text.length);
+  let length = 0;
+  for (const part of stretchesOf(text)) {
+    length = part.isWellFormed()
+      ? length + encoder.encodeInto(part, bytes.subarray(length)).written
+      : encodeIllFormed(part, bytes, length);
+  }
+  return bytes.slice(0, length);
+}
+
+/** Writes the bytes of a text from an offset on; returns where they end. */
+function encodeIllFormed(text: string, bytes: Uint8Array, from: number): number {
+  let at = from;
+  for (let index = 0; index < text.length; index += 1) {
+    const code = text.codePointAt(index) ?? 0;
     if (code >= ESCAPE_LOW && code <= ESCAPE_HIGH) {
-      parts.push(code - 0xdc00);
+      bytes[at++] = code - 0xdc00;
+    } else if (code < 0x80) {
+      bytes[at++] = code;
+    } else if (code < 0x800) {
+      bytes[at++] = 0xc0 | (code >> 6);
+      bytes[at++] = 0x80 | (code & 0x3f);
+    } else if (code <= 0xffff) {
+      const scalar = code >= 0xd800 && code <= 0xdfff ? 0xfffd : code;
+      bytes[at++] = 0xe0 | (scalar >> 12);
+      bytes[at++] = 0x80 | ((scalar >> 6) & 0x3f);
+      bytes[at++] = 0x80 | (scalar & 0x3f);
     } else {
-      parts.push(...encoder.encode(character));
+      bytes[at++] = 0xf0 | (code >> 18);
+      bytes[at++] = 0x80 | ((code >> 12) & 0x3f);
+      bytes[at++] = 0x80 | ((code >> 6) & 0x3f);
+      bytes[at++] = 0x80 | (code & 0x3f);
+      index += 1;
     }
   }
-  return Uint8Array.from(parts);
+  return at;
 }
 
 /** The Rego string of some bytes; the inverse of {@link bytesOf}. */
@@ -42,24 +71,57 @@ export function textOf(bytes: Uint8Array): string {
 }
 
 function textOfInvalid(bytes: Uint8Array): string {
-  const parts: string[] = [];
-  let start = 0;
-  let at = 0;
-  while (at < bytes.length) {
+  const units = new Uint16Array(bytes.length);
+  let length = 0;
+  let counted = 0;
+  for (let at = 0; at < bytes.length; ) {
+    if (at - counted >= bytesPerCount) {
+      countWork(bytesPerCount >>> 3);
+      counted = at;
+    }
+    const first = bytes[at] ?? 0;
     const width = sequenceWidth(bytes, at);
-    if (width > 0) {
-      at += width;
-      continue;
+    const tail = (offset: number): number => (bytes[at + offset] ?? 0) & 0x3f;
+    if (width === 0) {
+      units[length++] = 0xdc00 + first;
+    } else if (width === 1) {
+      units[length++] = first;
+    } else if (width === 2) {
+      units[length++] = ((first & 0x1f) << 6) | tail(1);
+    } else if (width === 3) {
+      units[length++] = ((first & 0x0f) << 12) | (tail(1) << 6) | tail(2);
+    } else {
+      const beyond = (((first & 0x07) << 18) | (tail(1) << 12) | (tail(2) << 6) | tail(3)) - 0x10000;
+      units[length++] = 0xd800 | (beyond >> 10);
+      units[length++] = 0xdc00 | (beyond & 0x3ff);
     }
-    if (at > start) {
-      parts.push(strictDecoder.decode(bytes.subarray(start, at)));
-    }
-    parts.push(String.fromCharCode(0xdc00 + (bytes[at] ?? 0)));
-    at += 1;
-    start = at;
+    at += Math.max(1, width);
   }
-  parts.push(strictDecoder.decode(bytes.subarray(start)));
-  return parts.join("");
+  return textOfUnits(units.subarray(0, length));
+}
+
+/** Bytes looked at between two counts. */
+const bytesPerCount = 1_024;
+
+/** Lone surrogates stay what they are. */
+function textOfUnits({ buffer, byteOffset, byteLength }: Uint16Array): string {
+  return Buffer.from(buffer, byteOffset, byteLength).toString("utf16le");
+}
+
+/** The same runes the other way round. */
+export function reversedRunes(text: string): string {
+  const units = new Uint16Array(text.length);
+  Buffer.from(units.buffer).write(text, "utf16le");
+  units.reverse();
+  for (let at = 1; at < units.length; at += 1) {
+    const [low = 0, high = 0] = [units[at - 1], units[at]];
+    if ((low & 0xfc00) === 0xdc00 && (high & 0xfc00) === 0xd800) {
+      units[at - 1] = high;
+      units[at] = low;
+      at += 1;
+    }
+  }
+  return textOfUnits(units);
 }
 
 /** The width of the UTF-8 sequence at an offset, 0 when none is valid there (RFC 3629 section 4). */

@@ -15,6 +15,7 @@ import {
 import { countWork } from "../../work-meter.ts";
 import { refuseLongText, TextLength } from "../limits.ts";
 import { numberText } from "./number-text.ts";
+import { inStretches } from "./stretches.ts";
 
 const HTML: ReadonlyMap<string, string> = new Map([
   ["<", "\\u003c"],
@@ -24,12 +25,19 @@ const HTML: ReadonlyMap<string, string> = new Map([
   ["\u2029", "\\u2029"],
 ]);
 
-const ESCAPED = /[<>&\u2028\u2029]/g;
+const ESCAPED = /[<>&\u2028\u2029]/;
+const ALL_ESCAPED = new RegExp(ESCAPED, "g");
 
 export function jsonString(text: string): string {
   countWork(text.length >>> 4);
-  const plain = JSON.stringify(text.isWellFormed() ? text : text.toWellFormed());
-  return plain.replace(ESCAPED, (character) => HTML.get(character) ?? character);
+  return `"${inStretches(text, escaped)}"`;
+}
+
+function escaped(text: string): string {
+  const plain = JSON.stringify(text.isWellFormed() ? text : text.toWellFormed()).slice(1, -1);
+  return ESCAPED.test(plain)
+    ? plain.replaceAll(ALL_ESCAPED, (character) => HTML.get(character) ?? character)
+    : plain;
 }
 
 /** The key under which a Rego key is written. */

@@ -12,11 +12,17 @@ const maxDecimalExponent = 30_000;
 
 export const isDigit = (unit: number): boolean => unit >= 0x30 && unit <= 0x39;
 
+/** Digits passed over between two counts. */
+const digitsPerCount = 1_024;
+
 /** The offset after the digits that begin at `at`. */
 export function skipDigits(text: string, at: number): number {
   let end = at;
   while (end < text.length && isDigit(text.charCodeAt(end))) {
     end += 1;
+    if ((end - at) % digitsPerCount === 0) {
+      countWork(digitsPerCount >>> 4);
+    }
   }
   return end;
 }

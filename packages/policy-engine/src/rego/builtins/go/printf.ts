@@ -217,9 +217,11 @@ export function printf(format: string, args: readonly PrintfArgument[], emit: (t
     }
   }
   if (!state.reordered && state.argument < args.length) {
-    const extra = args
-      .slice(state.argument)
-      .map((value) => `${goType(value)}=${formatArgument(NO_FLAGS, value, "v")}`);
-    emit(`%!(EXTRA ${extra.join(", ")})`);
+    let before = "%!(EXTRA ";
+    for (const value of args.slice(state.argument)) {
+      emit(`${before}${goType(value)}=${formatArgument(NO_FLAGS, value, "v")}`);
+      before = ", ";
+    }
+    emit(")");
   }
 }

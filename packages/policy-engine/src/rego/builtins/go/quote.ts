@@ -4,6 +4,7 @@
  * (strconv.IsPrint).
  */
 import { countWork } from "../../work-meter.ts";
+import { stretchEnd } from "./stretches.ts";
 
 const SHORT: ReadonlyMap<number, string> = new Map([
   [0x07, "\\a"],
@@ -58,12 +59,6 @@ export function quoteRune(code: number, quote: string, asciiOnly = false): strin
 const PLAIN = /^[ !#-[\]-~]*$/;
 /** UTF-16 units quoted at a time. */
 const stretch = 1_024;
-
-/** Never between the halves of a surrogate pair. */
-function stretchEnd(text: string, at: number): number {
-  const isSplit = (text.codePointAt(at - 1) ?? 0) > 0xffff;
-  return isSplit ? at + 1 : at;
-}
 
 /** A string in double quotes. */
 export function goQuote(text: string, asciiOnly = false): string {

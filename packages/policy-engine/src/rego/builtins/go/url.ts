@@ -1,8 +1,10 @@
 /** Go's net/url: parsing with its errors, percent-encoding by component, query strings. */
 import { compareStrings } from "../../values.ts";
+import { countWork } from "../../work-meter.ts";
 import { bytesOf, textOf } from "./bytes.ts";
 import { parseAddress } from "./ip-address.ts";
 import { goQuote } from "./quote.ts";
+import { inStretches } from "./stretches.ts";
 
 export class UrlError extends Error {
   constructor(message: string) {
@@ -62,52 +64,60 @@ function escapedByte(text: string, at: number, component: Component): number {
 
 /** Decodes percent-escapes; the result may hold any bytes. @throws UrlError */
 export function unescapeUrl(text: string, component: Component): string {
-  const host = component === "host" || component === "zone";
-  const bytes: Uint8Array[] = [];
-  let start = 0;
-  let at = 0;
-  const flush = (end: number) => {
-    if (end > start) {
-      bytes.push(bytesOf(text.slice(start, end)));
-    }
-  };
-  while (at < text.length) {
-    const unit = text.charCodeAt(at);
-    if (unit === 0x25) {
-      flush(at);
-      bytes.push(Uint8Array.of(escapedByte(text, at, component)));
-      at += 3;
-      start = at;
-    } else if (unit === 0x2b && component === "query") {
-      flush(at);
-      bytes.push(Uint8Array.of(0x20));
-      at += 1;
-      start = at;
-    } else {
-      if (host && unit < 0x80 && !PLAIN[component].has(unit)) {
-        throw new UrlError(`invalid character ${goQuote(text.charAt(at))} in host name`);
-      }
-      at += 1;
-    }
-  }
-  if (start === 0) {
+  const isHost = component === "host" || component === "zone";
+  if (!isHost && !/[%+]/.test(text)) {
     return text;
   }
-  flush(text.length);
-  return textOf(Buffer.concat(bytes));
+  const source = bytesOf(text);
+  const bytes = new Uint8Array(source.length);
+  let length = 0;
+  let isChanged = false;
+  for (let at = 0; at < source.length; ) {
+    if (length > 0 && length % bytesPerCount === 0) {
+      countWork(bytesPerCount >>> 3);
+    }
+    const byte = source[at] ?? 0;
+    if (byte === 0x25) {
+      bytes[length++] = escapedByte(textOf(source.subarray(at, at + 3)), 0, component);
+      isChanged = true;
+      at += 3;
+      continue;
+    }
+    const isSpace = byte === 0x2b && component === "query";
+    isChanged ||= isSpace;
+    if (isHost && byte < 0x80 && !PLAIN[component].has(byte)) {
+      throw new UrlError(`invalid character ${goQuote(String.fromCharCode(byte))} in host name`);
+    }
+    bytes[length++] = isSpace ? 0x20 : byte;
+    at += 1;
+  }
+  return isChanged ? textOf(bytes.subarray(0, length)) : text;
 }
+
+/** Bytes made between two counts. */
+const bytesPerCount = 1_024;
+
+const HEX = Buffer.from("0123456789ABCDEF");
 
 export function escapeUrl(text: string, component: Component): string {
   const plain = PLAIN[component];
-  return Array.from(bytesOf(text), (byte) => {
-    if (plain.has(byte)) {
-      return String.fromCharCode(byte);
+  return inStretches(text, (part) => {
+    const source = bytesOf(part);
+    const made = Buffer.allocUnsafe(3 * source.length);
+    let length = 0;
+    for (const byte of source) {
+      if (plain.has(byte)) {
+        made[length++] = byte;
+      } else if (byte === 0x20 && component === "query") {
+        made[length++] = 0x2b;
+      } else {
+        made[length++] = 0x25;
+        made[length++] = HEX[byte >> 4] ?? 0;
+        made[length++] = HEX[byte & 0x0f] ?? 0;
+      }
     }
-    if (byte === 0x20 && component === "query") {
-      return "+";
-    }
-    return `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
-  }).join("");
+    return made.toString("latin1", 0, length);
+  });
 }
 
 export interface ParsedUrl {
@@ -127,29 +137,15 @@ function cut(text: string, separator: string): readonly [string, string] {
 }
 
 function cutScheme(text: string): readonly [scheme: string, rest: string] {
-  for (let index = 0; index < text.length; index += 1) {
-    const character = text.charAt(index);
-    if (character === ":") {
-      if (index === 0) {
-        throw new UrlError("missing protocol scheme");
-      }
-      return [text.slice(0, index).toLowerCase(), text.slice(index + 1)];
-    }
-    const letter = ALPHANUMERIC.indexOf(character);
-    const allowed =
-      (letter >= 0 && letter < 52) || (index > 0 && (letter >= 52 || "+-.".includes(character)));
-    if (!allowed) {
-      break;
-    }
+  if (text.startsWith(":")) {
+    throw new UrlError("missing protocol scheme");
   }
-  return ["", text];
+  const scheme = /^[A-Za-z][A-Za-z0-9+.-]*(?=:)/.exec(text)?.[0];
+  return scheme === undefined ? ["", text] : [scheme.toLowerCase(), text.slice(scheme.length + 1)];
 }
 
 function isOptionalPort(text: string): boolean {
-  if (text === "") {
-    return true;
-  }
-  return text.startsWith(":") && Array.from(text.slice(1)).every((digit) => digit >= "0" && digit <= "9");
+  return text === "" || /^:[0-9]*$/.test(text);
 }
 
 function refuseBadPort(port: string): void {
@@ -291,6 +287,7 @@ export function escapedPath(url: ParsedUrl): string {
 export function parseQuery(query: string): ReadonlyMap<string, readonly string[]> {
   const values = new Map<string, string[]>();
   for (const part of query.split("&")) {
+    countWork(4);
     if (part.includes(";")) {
       throw new UrlError("invalid semicolon separator in query");
     }
