@@ -8,16 +8,19 @@ const texts = ["a".repeat(150_001), "ab".repeat(70_003), `${"x".repeat(65_535)}$
 const separators = ["a", "ab", "aba", "aa", "abab"];
 
 describe("a long text", () => {
-  it.each(separators)("is split at %j as JavaScript splits it, whole or the first parts of it", (separator) => {
-    for (const text of texts) {
-      const parts = text.split(separator);
-      expect([...splitInWindows(text, separator)].flat()).toEqual(parts);
-      expect(splitText(text, separator, 3)).toEqual(
-        parts.length <= 3 ? parts : [...parts.slice(0, 2), parts.slice(2).join(separator)],
-      );
-      expect(replaceText(text, separator, "-", -1)).toBe(text.replaceAll(separator, "-"));
-    }
-  });
+  it.each(separators)(
+    "is split at %j as JavaScript splits it, whole or the first parts of it",
+    (separator) => {
+      for (const text of texts) {
+        const parts = text.split(separator);
+        expect([...splitInWindows(text, separator)].flat()).toEqual(parts);
+        expect(splitText(text, separator, 3)).toEqual(
+          parts.length <= 3 ? parts : [...parts.slice(0, 2), parts.slice(2).join(separator)],
+        );
+        expect(replaceText(text, separator, "-", -1)).toBe(text.replaceAll(separator, "-"));
+      }
+    },
+  );
 
   it("has a text put between its code points, as many as asked for", () => {
     const text = "😀a".repeat(40_000);
