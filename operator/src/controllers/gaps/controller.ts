@@ -71,7 +71,7 @@ export function gapsController(
       const [first] = told;
       if (told.size > MOST_TOLD && first !== undefined) told.delete(first);
       context.events.event(policy, { type, reason, action: "Enforce", note: note.slice(0, 1000) });
-      context.logger.warn({ policy: name }, note);
+      context.logger[type === "Warning" ? "warn" : "info"]({}, note);
     }
   }
 
