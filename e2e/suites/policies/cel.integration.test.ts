@@ -144,6 +144,57 @@ describe("a policy of engine cel with evaluation Webhook", () => {
     await waitFor("jane trusted", async () => (await create("--as=jane")).code === 0);
   });
 
+  it.each(["Native", "Webhook"])(
+    "lets go what is being deleted, with nothing brought into force (%s)",
+    async (evaluation) => {
+      const held = {
+        metadata: { ...{ name: "held", namespace: "default" }, finalizers: ["example.com/hold"] },
+      };
+      const marked = { labels: { "example.com/held": "yes" }, annotations: { "example.com/note": "kept" } };
+      await apply(cluster, {
+        apiVersion: "v1",
+        kind: "ConfigMap",
+        metadata: { ...held.metadata, ...marked },
+      });
+      const never = { validations: [{ expression: "false", message: "no more changes" }] };
+      const policy = { evaluation, ...about(["configmaps"], ["UPDATE"]), ...never };
+      await enforce(cluster, replicaLimit("still", policy));
+      await cluster.kubectl(["delete", "configmap", "held", "--cascade=foreground", "--wait=false"]);
+      const patch = (metadata: Manifest) =>
+        cluster.kubectl(["patch", "configmap", "held", "--type=merge", "-p", JSON.stringify({ metadata })]);
+      for (const field of ["labels", "annotations"])
+        expect((await patch({ [field]: { "example.com/public": "yes" } })).stderr).toContain(
+          "no more changes",
+        );
+      // As a controller that takes its mark and its finalizer away at once.
+      const freed = await patch({ labels: { "example.com/held": null }, finalizers: null });
+      expect(freed).toMatchObject({ code: 0 });
+      await waitFor("gone", async () => (await read(cluster, "configmap", "held")) === undefined);
+    },
+  );
+
+  it("keeps a ClusterRole that is being deleted from being aggregated", async () => {
+    const role = "rbac.authorization.k8s.io";
+    const toView = `${role}/aggregate-to-view`;
+    const expression = `!has(object.metadata.labels) || !('${toView}' in object.metadata.labels)`;
+    await enforce(
+      cluster,
+      replicaLimit("view", {
+        ...{ evaluation: "Native", ...about(["clusterroles"], ["CREATE", "UPDATE"], role) },
+        validations: [{ expression, message: "nobody adds to view" }],
+      }),
+    );
+    const rules = [{ apiGroups: [""], resources: ["secrets"], verbs: ["list"] }];
+    const metadata = { name: "zz", finalizers: ["example.com/hold"] };
+    await apply(cluster, { apiVersion: `${role}/v1`, kind: "ClusterRole", metadata, rules });
+    await cluster.kubectl(["delete", "clusterrole", "zz", "--wait=false"]);
+    const labelled = await cluster.kubectl(["label", "clusterrole", "zz", `${toView}=true`]);
+    expect(labelled.stderr).toContain("nobody adds to view");
+    const freed = ["patch", "clusterrole", "zz", "--type=merge", "-p", '{"metadata":{"finalizers":null}}'];
+    expect(await cluster.kubectl(freed)).toMatchObject({ code: 0 });
+    expect(await read(cluster, "clusterrole", "zz")).toBeUndefined();
+  });
+
   it("lets a namespace be deleted whose objects nobody may delete", async () => {
     const never = { validations: [{ expression: "false", message: "never" }] };
     await cluster.kubectl(["create", "namespace", "doomed"]);

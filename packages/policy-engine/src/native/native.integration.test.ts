@@ -46,7 +46,16 @@ describe("a rendered policy on a real API server", () => {
     for (const namespace of ["team-a", "team-b", "doomed"]) await succeed(["create", "namespace", namespace]);
     await succeed(
       ["create", "-f", "-"],
-      configMap("team-a", "offender", { finalizers: ["example.com/hold"] }),
+      configMap("team-a", "offender", {
+        finalizers: ["example.com/hold", "example.com/other"],
+        labels: { app: "web" },
+        annotations: { held: "yes", note: "kept" },
+      }),
+    );
+    const labels = Object.fromEntries(Array.from({ length: 100_000 }, (_, at) => [at.toString(36), ""]));
+    await succeed(
+      ["create", "-f", "-"],
+      configMap("team-a", "large", { finalizers: ["example.com/hold"], labels }),
     );
   });
   afterAll(async () => await cluster?.stop());
@@ -78,23 +87,36 @@ describe("a rendered policy on a real API server", () => {
   });
 
   it("lets an object that is being deleted go, and judges what else is changed in it", async () => {
-    await succeed(["delete", "configmap", "offender", "-n", "team-a", "--wait=false"]);
-    const edit = JSON.stringify({ data: { still: "in effect" } });
-    const edited = await kubectl([
-      "patch",
-      "configmap",
-      "offender",
-      "-n",
-      "team-a",
-      "--type=merge",
-      "-p",
-      edit,
-    ]);
-    expect(edited.stderr).toContain("ShieldPolicy");
-    await succeed(["annotate", "configmap", "offender", "-n", "team-a", "seen=yes"]);
-    const patch = JSON.stringify({ metadata: { finalizers: null } });
-    await succeed(["patch", "configmap", "offender", "-n", "team-a", "--type=merge", "-p", patch]);
-    expect((await kubectl(["get", "configmap", "offender", "-n", "team-a"])).stderr).toContain("NotFound");
+    const offender = ["configmap", "offender", "-n", "team-a"];
+    const patch = (change: object) =>
+      kubectl(["patch", ...offender, "--type=merge", "-p", JSON.stringify(change)]);
+    await succeed(["delete", ...offender, "--wait=false"]);
+    for (const change of [
+      { data: { still: "in effect" } },
+      { metadata: { labels: { "configures-others": "yes" } } },
+      { metadata: { annotations: { held: "no" } } },
+      { metadata: { annotations: { more: "yes" }, finalizers: ["example.com/hold"] } },
+    ])
+      expect((await patch(change)).stderr, JSON.stringify(change)).toContain('ShieldPolicy "owners"');
+    const unheld = await patch({
+      metadata: { annotations: { held: null }, finalizers: ["example.com/hold"] },
+    });
+    expect(unheld).toMatchObject({ code: 0, stdout: expect.stringContaining("patched") });
+    await succeed(["get", ...offender]);
+    expect(await patch({ metadata: { labels: null, finalizers: null } })).toMatchObject({ code: 0 });
+    expect((await kubectl(["get", ...offender])).stderr).toContain("NotFound");
+  });
+
+  it("lets go what carries as many labels as can be stored, whatever looking through them would cost", async () => {
+    const large = ["configmap", "large", "-n", "team-a"];
+    const patch = (operations: object[]) =>
+      kubectl(["patch", ...large, "--type=json", "-p", JSON.stringify(operations)]);
+    await succeed(["delete", ...large, "--wait=false"]);
+    const label = await patch([{ op: "add", path: "/metadata/labels/more", value: "" }]);
+    expect(label.stderr).toContain('ShieldPolicy "owners": label it with an owner');
+    const finalizers = await patch([{ op: "remove", path: "/metadata/finalizers" }]);
+    expect(finalizers).toMatchObject({ code: 0 });
+    expect((await kubectl(["get", ...large])).stderr).toContain("NotFound");
   });
 
   it("honours exceptions by name, kind, label and namespace", async () => {

@@ -4,9 +4,9 @@ import { CelRulesError } from "../../cel/admission/errors.ts";
 import type { CelFailure, CelOutcome } from "../../cel/admission/outcome.ts";
 import type { CelParams } from "../../cel/admission/question.ts";
 import { QuickRules } from "../../cel/admission/quick-rule.ts";
-import { type Json, jsonEquals } from "../../cel/kubernetes/json.ts";
+import type { Json } from "../../cel/kubernetes/json.ts";
 import { celMutator, type Mutator } from "../../mutation/mutator.ts";
-import { isJsonObject } from "../../pod-security/shape-reader.ts";
+import { onlyEnds } from "../ending.ts";
 import { PolicyCompileError } from "../errors.ts";
 import {
   type Judge,
@@ -181,19 +181,8 @@ export function mustPass({ request, isBeingDeleted }: Question): boolean {
   // Who was let begin a deletion must be let end it: kubelets delete a Pod that is being deleted once more.
   if (operation === "DELETE") return isBeingDeleted || namespaceCleaners.includes(userInfo.username ?? "");
   return (
-    operation === "UPDATE" && isBeingDeleted && onlyMetadataOrStatusDiffer(request.oldObject, request.object)
-  );
-}
-
-function onlyMetadataOrStatusDiffer(before: unknown, after: unknown): boolean {
-  if (!isJsonObject(before) || !isJsonObject(after)) return false;
-  const keys = new Set([...Object.keys(before), ...Object.keys(after)]);
-  keys.delete("metadata");
-  keys.delete("status");
-  return [...keys].every(
-    (key) =>
-      Object.hasOwn(before, key) &&
-      Object.hasOwn(after, key) &&
-      jsonEquals(before[key] as Json, after[key] as Json),
+    operation === "UPDATE" &&
+    isBeingDeleted &&
+    onlyEnds(request.oldObject as Json | undefined, request.object as Json | undefined)
   );
 }
