@@ -150,6 +150,21 @@ describe.skipIf(wasmFile === undefined)("decisions over HTTP", { timeout: 2 * pa
     expect((await ask("/v1/data/app/authz/..%2fauthz", asAlice, token)).status).toBe(200);
     expect((await ask("/v1/data/app/%61uthz/allow", asAlice, token)).status).toBe(200);
     expect((await ask(allow, asAlice, await newToken("stranger"))).status).toBe(403);
+    // To compile takes the right to the rule, too.
+    await bed.apply(...grant("compile", account, ["/v1/compile", "/v1/compile/*"], ["post"]));
+    const compile = (query: string, below = "") =>
+      ask(`/v1/compile${below}`, { ...asAlice, query, unknowns: [] }, token);
+    const compiled = await waitFor("granted", async () => {
+      const got = await compile("data.app.authz.allow == true");
+      return got.status === 200 && got;
+    });
+    expect(JSON.parse(compiled.body)).toEqual({ result: { queries: [[]] } });
+    const forbidden = await compile("data.app.other == true");
+    expect([forbidden.status, JSON.parse(forbidden.body).message]).toEqual([
+      403,
+      expect.stringContaining("may not post /v1/data/app/other"),
+    ]);
+    expect((await compile("data.app.authz.allow", "/app/authz")).status).toBe(501);
     // A token for somebody else's service is not one for us.
     expect((await ask(allow, asAlice, await newToken("service", "--audience=other"))).status).toBe(401);
   });

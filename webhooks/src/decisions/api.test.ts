@@ -10,6 +10,7 @@ import { parseMaskRules } from "../decision-log/mask.ts";
 import { DecisionLogMetrics } from "../decision-log/metrics.ts";
 import { metric } from "../server/server.test-kit.ts";
 import { type DecisionServer, startDecisionServer } from "./api.test-kit.ts";
+import { OpaError } from "./opa-error.ts";
 
 /** Answers by path: values, or what a function makes of the question. */
 function source(answers: Record<string, (question: DecisionQuestion) => Decision>): DecisionSource {
@@ -108,6 +109,55 @@ describe("the decision API", () => {
     expect(used.filter((ms) => ms > 0)).toHaveLength(3);
     await post(server, "/v1/data/echo", "{not JSON");
     expect(used).toHaveLength(4);
+  });
+
+  it("grants by /v1/compile nothing that /v1/data does not", async () => {
+    const asked: string[] = [];
+    const only = (...paths: string[]) => ({
+      access: {
+        admit: async (_: unknown, verb: string, path: string) => {
+          asked.push(`${verb} ${path}`);
+          if (!paths.some((allowed) => path === allowed || path.startsWith(`${allowed}/`)))
+            throw new OpaError(403, "unauthorized", `you may not ${verb} ${path}`);
+          return { username: "alice" };
+        },
+      },
+    });
+    let evaluated = 0;
+    const rule = (): Decision => {
+      evaluated++;
+      return { kind: "value", value: true };
+    };
+    const rules = source({ "secret/rule": rule, "public/rule": rule });
+    await using server = await startDecisionServer(rules, only("/v1/compile", "/v1/data/public"));
+    const compile = async (query: string, path = "/v1/compile") => {
+      const { status, body } = await post(server, path, { query, unknowns: [] });
+      return [status, JSON.parse(body)];
+    };
+    expect(await compile("data.secret.rule == true")).toMatchObject([
+      403,
+      { message: "you may not post /v1/data/secret/rule" },
+    ]);
+    expect(await compile("data.secret")).toMatchObject([
+      403,
+      { message: "you may not post /v1/data/secret" },
+    ]);
+    for (const path of ["/v1/compile/public", "/v1/compile/secret/rule"])
+      expect(await compile("data.public.rule == true", path)).toMatchObject([
+        501,
+        { code: "invalid_operation", message: expect.stringContaining("post to /v1/compile itself") },
+      ]);
+    expect(evaluated).toBe(0);
+    expect((await metric(server.decisions, "shieldx_decision_refusals_total")).forbidden).toBe(2);
+    expect(await compile("data.public.rule == true", "/v1/compile/")).toEqual([
+      200,
+      { result: { queries: [[]] } },
+    ]);
+    expect(asked.slice(-2)).toEqual(["post /v1/compile", "post /v1/data/public/rule"]);
+    await using below = await startDecisionServer(rules, only("/v1/compile/public", "/v1/data/secret"));
+    const refused = await post(below, "/v1/compile", { query: "data.secret.rule", unknowns: [] });
+    expect(refused.status).toBe(403);
+    expect(evaluated).toBe(1);
   });
 
   it("says that something is not served rather than that it has no value", async () => {

@@ -150,7 +150,12 @@ class Exchange {
         return healthOf(path, ask(["system", "health", ...path], {}));
       case "/v1/compile":
         if (method !== "POST") throw readOnly(method);
-        return answerCompile(await membersOfBody(this.#request, this.#parts), (at, input) => ask(at, input));
+        if (path.length > 0) throw noFilters();
+        return answerCompile(await membersOfBody(this.#request, this.#parts), async (at, input) => {
+          // Whose path RBAC was asked about is not the rule's.
+          await this.#admit(canonicalPath("/v1/data", at));
+          return ask(at, input);
+        });
       case "/v1/query":
         throw new OpaError(
           501,
@@ -248,6 +253,15 @@ function readOnly(method: string): OpaError {
     405,
     "invalid_operation",
     `method ${method.slice(0, 16)} is not allowed: policies and data come from ShieldPolicy objects (kubectl apply)`,
+  );
+}
+
+/** OPA makes filters for databases there, of the rule that the path names. */
+function noFilters(): OpaError {
+  return new OpaError(
+    501,
+    "invalid_operation",
+    "rules are not compiled to filters: post to /v1/compile itself, with the rule in the query, or to /v1/data and the rule's path",
   );
 }
 

@@ -9,12 +9,13 @@ import { member } from "./question.ts";
 /**
  * `POST /v1/compile`, partial evaluation. Plans are evaluated here, not simplified, so only what needs no simplifying
  * is answered: a rule, or a rule being true, with no unknowns.
- * @throws OpaError 400, 501
+ * @param ask refuses whoever may not ask for the rule itself
+ * @throws OpaError 400, 501, and what `ask` throws
  */
-export function answerCompile(
+export async function answerCompile(
   body: Readonly<Record<string, RegoJson>>,
-  ask: (path: readonly PathPart[], input: RegoJson | undefined) => Answered,
-): HttpAnswer {
+  ask: (path: readonly PathPart[], input: RegoJson | undefined) => Promise<Answered>,
+): Promise<HttpAnswer> {
   const query = member(body, "query");
   if (typeof query !== "string" || query.trim() === "")
     throw new OpaError(400, "invalid_parameter", "missing required 'query' value");
@@ -26,7 +27,7 @@ export function answerCompile(
       "invalid_operation",
       'partial evaluation is not supported: send "unknowns": [] with a query such as data.app.allow == true, or ask /v1/data',
     );
-  const { decision } = ask((reference[1] ?? "").slice(1).split("."), member(body, "input"));
+  const { decision } = await ask((reference[1] ?? "").slice(1).split("."), member(body, "input"));
   if (decision.kind === "error")
     return errorAnswer(
       new OpaError(500, "internal_error", "error(s) occurred while evaluating query"),
