@@ -203,6 +203,40 @@ describe("who may make exceptions", () => {
   });
 });
 
+describe("what is covered", () => {
+  it.each(["Native", "Webhook"])(
+    "is in the namespace, which the Namespace itself is not (%s)",
+    async (evaluation) => {
+      const rule = { apiGroups: [""], apiVersions: ["v1"], operations: ["CREATE", "UPDATE"] };
+      const closed = replicaLimit("closed", {
+        evaluation,
+        exceptions: { namespaces: { names: ["shop"] } },
+        matchConstraints: { resourceRules: [{ ...rule, resources: ["configmaps", "namespaces"] }] },
+        validations: [{ expression: "!has(object.metadata.labels.open)", message: "stays closed" }],
+      });
+      await enforce(cluster, closed);
+      expect(await apply(cluster, exception("open", ["closed"], { names: ["shop"] }))).toMatchObject({
+        allowed: true,
+      });
+      const metadata = { name: "shop", namespace: "shop", labels: { open: "yes" } };
+      const create = ["create", "-f", "-", "--dry-run=server"];
+      await waitFor("covered", async () => {
+        const { code } = await kubectl(create, { apiVersion: "v1", kind: "ConfigMap", metadata });
+        return code === 0;
+      });
+      const labelled = await kubectl(["label", "namespace", "shop", "open=yes", "--dry-run=server"]);
+      expect(labelled.stderr).toContain("stays closed");
+      const refused = await apply(cluster, exception("open", ["closed"], { kinds: ["Namespace"] }));
+      expect(refused).toMatchObject({
+        allowed: false,
+        message: expect.stringContaining("spec.match.kinds: "),
+      });
+      await mustKubectl(cluster, ["delete", "shieldexception/open", "-n", "shop"]);
+      await mustKubectl(cluster, ["delete", "shieldpolicy/closed"]);
+    },
+  );
+});
+
 describe("what is counted", () => {
   it("is each request that passed, over restarts of replicas and operators", async () => {
     expect((await create("legacy-0", "--dry-run=server")).code).toBe(0);

@@ -5,6 +5,7 @@ import {
   parseShieldException,
 } from "@shieldx/crds";
 import {
+  clusterScopedKinds,
   compileException,
   type Labels,
   PolicyCompileError,
@@ -35,7 +36,12 @@ export function judgeException(request: AdmissionRequest, facts: ExceptionFacts)
     if (isOver)
       return { allowed: true, warnings: ["spec.expiresAt has passed: this ends the exception at once"] };
     const problems: string[] = [];
-    const warnings: string[] = [];
+    const { kinds = [] } = exception.spec.match;
+    const uncovered = kinds.filter((kind) => clusterScopedKinds.has(kind));
+    const warnings: string[] =
+      uncovered.length === 0
+        ? []
+        : [`spec.match.kinds: ${uncovered.join(", ")}: what is in no namespace is not covered`];
     for (const [index, name] of exception.spec.policies.entries()) {
       const policy = facts.policySet?.policy(name);
       if (policy === undefined) {
@@ -62,6 +68,7 @@ export function judgeException(request: AdmissionRequest, facts: ExceptionFacts)
 const fieldOf: { readonly [code: string]: string | undefined } = {
   TooLong: "spec.expiresAt",
   CoversEverything: "spec.match",
+  ClusterScoped: "spec.match.kinds",
 };
 
 /** Whose request makes the exception what it is, unless another webhook refuses it; undefined where it is only tried, or the API server does not say. */

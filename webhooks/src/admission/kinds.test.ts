@@ -215,6 +215,20 @@ describe("ShieldExceptions", () => {
     expect(answer.status?.message).toMatch(message);
   });
 
+  it("are refused where they cover nothing, and warned about where kinds are in no namespace", async () => {
+    const bed = setUp();
+    const kinds = (...names: string[]) => bed.ask(request(exception({ match: { kinds: names } })));
+    const refused = await kinds("Namespace");
+    expect(refused.status?.message).toMatch(
+      /^spec\.match\.kinds: .*nothing .* is in one: .* policy "baseline"/,
+    );
+    expect(await kinds("Pod", "Namespace", "Node")).toEqual({
+      allowed: true,
+      warnings: ["spec.match.kinds: Namespace, Node: what is in no namespace is not covered"],
+    });
+    expect(await kinds("Pod")).toEqual({ allowed: true });
+  });
+
   it("are refused from namespaces the policy does not list", async () => {
     const answer = await setUp().ask(request(exception(), { namespace: "elsewhere" }));
     expect(answer.status?.message).toMatch(/^spec\.policies\[0\]: .*"elsewhere"/);

@@ -76,10 +76,10 @@ export function explainPolicy(input: ExplainInput): Explanation {
 
 function explained(input: ExplainInput): Explanation {
   const { policy, context } = input;
-  const exceptions = explainedExceptions(input);
   const base = { policy: policy.name, engine: policy.engine, action: policy.admission, isMutated: false };
-  const nothing = { isRefused: false, violations: [], runs: [], exceptions };
   const question = new Question(input.request, context, new Timing({}));
+  const exceptions = explainedExceptions(input, question);
+  const nothing = { isRefused: false, violations: [], runs: [], exceptions };
   const aside = whyNotAsked(input, question);
   if (aside !== undefined) return { ...base, ...nothing, ...aside };
   const set = setOf(input);
@@ -207,12 +207,17 @@ function whyIrrelevant({ source: { spec } }: CompiledPolicy, { namespace }: Ques
   return "the policy has nothing to say about it";
 }
 
-function explainedExceptions({ policy, exceptions, request, context }: ExplainInput): ExplainedException[] {
+function explainedExceptions(
+  { policy, exceptions, request, context }: ExplainInput,
+  { isInNamespace }: Question,
+): ExplainedException[] {
   const { namespace = "", object, oldObject, kind } = request;
   return exceptions
     .filter((exception) => exception.namespace === namespace && exception.policies.includes(policy.name))
     .map((exception) => {
       const { key: name, checks } = exception;
+      if (!isInNamespace)
+        return { name, counts: false, why: "a Namespace is in no namespace, and no exception covers it" };
       if (!exception.covers(object ?? oldObject, kind.kind))
         return { name, counts: false, why: "its spec.match does not cover this object" };
       const standing = standingOf(policy.exceptions, exception, context.now, context.namespaceLabels);

@@ -17,6 +17,9 @@ export interface FoldedExceptions {
   readonly nextExpiryAt: number | undefined;
 }
 
+/** In a request about a Namespace `request.namespace` is its own name; but it is in none. */
+const isNamespace = "(request.resource.group == '' && request.resource.resource == 'namespaces')";
+
 /** Half of what the API server's CEL parser takes; beyond that further exceptions are left out. */
 const maxExpressionLength = 50_000;
 
@@ -55,7 +58,7 @@ export function foldExceptions(
   const expression =
     conditions.length === 0
       ? undefined
-      : `![object == null ? oldObject : object].exists(o, ${celAny(conditions)})`;
+      : `${isNamespace} || ![object == null ? oldObject : object].exists(o, ${celAny(conditions)})`;
   return { expression, folded, leftOut, nextExpiryAt };
 }
 

@@ -79,7 +79,7 @@ describe("fragmentOf", () => {
     expect(variables).toHaveLength(1);
     const [applies] = variables;
     expect(applies?.expression).toMatch(
-      /^\(!\[object == null .*\) && \(request\.requestResource\.group == '' \/\/ so be it\n\)$/s,
+      /^\(\(request\.requestResource\.group == '' && .*'namespaces'\) \|\| !\[object == null .*\) && \(request\.requestResource\.group == '' \/\/ so be it\n\)$/s,
     );
     expect(rules[0]?.expression).toContain(`variables.${applies?.name} ? (has(object.metadata.labels)`);
   });

@@ -1,4 +1,5 @@
 /** Which resource an object in a file is, without an API server to ask. */
+import { clusterScopedKinds } from "../policy-set/cluster-scoped.ts";
 import { metadataOf } from "../policy-set/match.ts";
 import type { GroupVersionResource } from "../policy-set/request.ts";
 
@@ -44,7 +45,7 @@ export function resourceOf(object: unknown, defined: DefinedResources): KnownRes
     version: apiVersion.slice(slash + 1),
     kind,
     resource: known?.plural ?? pluralOf(kind),
-    isNamespaced: known?.isNamespaced ?? !clusterScoped.has(kind),
+    isNamespaced: known?.isNamespaced ?? !clusterScopedKinds.has(kind),
   };
 }
 
@@ -66,41 +67,3 @@ export function namespaceOf(object: unknown, known: KnownResource, defaultNamesp
   const namespace = metadata?.namespace;
   return typeof namespace === "string" && namespace !== "" ? namespace : defaultNamespace;
 }
-
-/** Built-in kinds without a namespace. */
-const clusterScoped: ReadonlySet<string> = new Set([
-  "APIService",
-  "CSIDriver",
-  "CSINode",
-  "CertificateSigningRequest",
-  "ClusterRole",
-  "ClusterRoleBinding",
-  "ClusterTrustBundle",
-  "ComponentStatus",
-  "CustomResourceDefinition",
-  "DeviceClass",
-  "FlowSchema",
-  "IPAddress",
-  "IngressClass",
-  "MutatingAdmissionPolicy",
-  "MutatingAdmissionPolicyBinding",
-  "MutatingWebhookConfiguration",
-  "Namespace",
-  "Node",
-  "PersistentVolume",
-  "PriorityClass",
-  "PriorityLevelConfiguration",
-  "ResourceSlice",
-  "RuntimeClass",
-  "SelfSubjectAccessReview",
-  "ServiceCIDR",
-  "StorageClass",
-  "StorageVersionMigration",
-  "SubjectAccessReview",
-  "TokenReview",
-  "ValidatingAdmissionPolicy",
-  "ValidatingAdmissionPolicyBinding",
-  "ValidatingWebhookConfiguration",
-  "VolumeAttachment",
-  "VolumeAttributesClass",
-]);

@@ -25,6 +25,7 @@ import { podCarriers } from "../pod-security/workload.ts";
 import { type AllowedHost, AllowedHostError, parseAllowedHost } from "../rego/calls/index.ts";
 import type { RegoProgram } from "../rego/program/index.ts";
 import type { RegoLookup } from "../rego-policies/state.ts";
+import { isOwnGroup } from "./cluster-scoped.ts";
 import type { PolicySetMember } from "./digest.ts";
 import { celJudge, compileMutator, mentions, unableJudge } from "./engines/cel.ts";
 import { imagesJudge } from "./engines/images.ts";
@@ -183,6 +184,9 @@ function compileTerms({ metadata, spec }: ShieldPolicy): ExceptionTerms {
   return {
     policy: metadata.name,
     maxDurationMs,
+    isAboutOthersKinds: (spec.matchConstraints?.resourceRules ?? []).some(
+      ({ apiGroups }) => !apiGroups.every(isOwnGroup),
+    ),
     namespaces: allowed && {
       names: new Set(allowed.names),
       selector: allowed.selector && compileSelector(allowed.selector, `${path}.namespaces.selector`),

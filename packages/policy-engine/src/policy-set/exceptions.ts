@@ -1,5 +1,6 @@
 import { coversEverything, nameMatches, type ShieldException } from "@shieldx/crds";
 import { isJsonObject } from "../pod-security/shape-reader.ts";
+import { clusterScopedKinds } from "./cluster-scoped.ts";
 import { labelsOf, metadataOf } from "./match.ts";
 import { type CompiledSelector, compileSelector, type Labels } from "./selector.ts";
 
@@ -11,6 +12,8 @@ export interface ExceptionTerms {
     | { readonly names: ReadonlySet<string>; readonly selector: CompiledSelector | undefined }
     | undefined;
   readonly maxDurationMs: number;
+  /** It is about kinds that are not Kubernetes' own, and may have the name of one that is. */
+  readonly isAboutOthersKinds: boolean;
 }
 
 export interface CompiledException {
@@ -25,6 +28,8 @@ export interface CompiledException {
   readonly isBeingDeleted: boolean;
   /** It names nothing that an object has to be or to have. */
   readonly coversEverything: boolean;
+  /** It names kinds, and each as one of Kubernetes' own that is in no namespace. */
+  readonly isForClusterScoped: boolean;
   /** Undefined for all checks. */
   readonly checks: ReadonlySet<string> | undefined;
   covers(object: unknown, kind: string): boolean;
@@ -44,6 +49,7 @@ export function compileException(exception: ShieldException): CompiledException 
     expiresAt: Date.parse(spec.expiresAt),
     createdAt: metadata.creationTimestamp === undefined ? undefined : Date.parse(metadata.creationTimestamp),
     coversEverything: isForEverything,
+    isForClusterScoped: kinds.length > 0 && kinds.every((kind) => clusterScopedKinds.has(kind)),
     isBeingDeleted: metadata.deletionTimestamp !== undefined,
     checks: spec.checks === undefined ? undefined : new Set(spec.checks),
     covers: (object, kind) =>
@@ -72,7 +78,8 @@ export type ExceptionStanding =
         | "TooLong"
         | "BeingDeleted"
         | "PolicyNotNamed"
-        | "CoversEverything";
+        | "CoversEverything"
+        | "ClusterScoped";
       readonly message: string;
     };
 
@@ -102,6 +109,12 @@ export function standingOf(
     return refused(
       "CoversEverything",
       "an exception for everything in the namespace is not honoured: narrow spec.match by kinds, by names with more than one character before *, or by labels that objects must have",
+    );
+  }
+  if (exception.isForClusterScoped && !terms.isAboutOthersKinds) {
+    return refused(
+      "ClusterScoped",
+      `an exception is for what is in its namespace, and nothing that spec.match.kinds names is in one: have the object left out by policy "${terms.policy}" itself, by its matchConstraints or matchConditions`,
     );
   }
   if (!listsNamespace(terms, exception.namespace, namespaceLabels)) {

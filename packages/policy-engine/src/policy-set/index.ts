@@ -5,6 +5,7 @@ export {
   serviceAccountUser,
 } from "../cel/kubernetes/authorization-check.ts";
 export { buildPolicySet, type PolicySetInput, type PreparedPolicies } from "./build.ts";
+export { clusterScopedKinds } from "./cluster-scoped.ts";
 export {
   type CompiledPolicy,
   type CompileEnvironment,

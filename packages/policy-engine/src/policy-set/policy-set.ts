@@ -350,8 +350,9 @@ export class PolicySet {
     }
   }
 
+  /** Who may write exceptions in a namespace has no say about the Namespace itself. */
   #exceptionsFor(policy: CompiledPolicy, question: Question): readonly CompiledException[] {
-    if (this.#exceptions.size === 0) return noExceptions;
+    if (this.#exceptions.size === 0 || !question.isInNamespace) return noExceptions;
     return this.#exceptions.get(exceptionKey(policy.name, question.namespace)) ?? noExceptions;
   }
 }

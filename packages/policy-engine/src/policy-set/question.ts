@@ -97,7 +97,7 @@ export class Question {
   #makeForExpressions(): CelQuestion {
     const { request, context } = this;
     const { object, oldObject } = request;
-    const namespaceObject = this.#isInNamespace ? context.namespaceObject : undefined;
+    const namespaceObject = this.isInNamespace ? context.namespaceObject : undefined;
     return { request, object, oldObject, namespaceObject };
   }
 
@@ -144,14 +144,14 @@ export class Question {
   }
 
   /** What is in a namespace has one to look at; a Namespace itself is in none. */
-  get #isInNamespace(): boolean {
+  get isInNamespace(): boolean {
     const { group, resource } = this.request.resource;
     return this.namespace !== "" && !(group === "" && resource === "namespaces");
   }
 
   /** It is in a namespace which the caller does not know. */
   get lacksNamespace(): boolean {
-    return this.#isInNamespace && this.context.namespaceObject === undefined;
+    return this.isInNamespace && this.context.namespaceObject === undefined;
   }
 
   get namespace(): string {
