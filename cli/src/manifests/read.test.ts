@@ -4,7 +4,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { UsageError } from "../errors.ts";
-import { parseManifests, readManifests } from "./read.ts";
+import { parseManifests, readBounded, readManifests } from "./read.ts";
 
 let folder: string;
 beforeAll(async () => {
@@ -26,6 +26,12 @@ describe("manifests", () => {
   });
   it("refuse what is not a Kubernetes object", () => {
     expect(() => parseManifests("a: b\n", "f.yaml")).toThrow("f.yaml:1: not a Kubernetes object");
+  });
+  it("are read from devices and pipes only so far", async () => {
+    await expect(readBounded("/dev/zero", 1_000_000, "split it")).rejects.toThrow(
+      "/dev/zero: split it, at most 1000000 bytes are read",
+    );
+    expect(await readBounded("/dev/null", 1, "split it")).toHaveLength(0);
   });
   it("do not expand alias bombs", () => {
     const bomb = `a: &a [x,x,x,x,x,x,x,x,x]\n${"bcdefghij"

@@ -1,4 +1,5 @@
-import { readdir, readFile, stat } from "node:fs/promises";
+import { createReadStream } from "node:fs";
+import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { ManifestSyntaxError, parseManifestDocuments } from "@shieldx/crds";
 import { UsageError } from "../errors.ts";
@@ -86,12 +87,21 @@ export async function readManifests(
 
 /** Throws UsageError for a file that is too large. */
 export async function readText(file: string): Promise<string> {
-  const { size } = await stat(file);
-  if (size > maxFileBytes) {
-    throw new UsageError(
-      "FileTooLarge",
-      `${file}: ${size} bytes; split it, at most ${maxFileBytes} bytes are read`,
-    );
+  return (await readBounded(file, maxFileBytes, "split it")).toString("utf8");
+}
+
+/**
+ * At most `mostBytes` of a file. Pipes and devices, whose size nobody knows, are read as far as that.
+ * @throws UsageError `FileTooLarge`, with the remedy
+ */
+export async function readBounded(file: string, mostBytes: number, remedy: string): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of createReadStream(file)) {
+    bytes += (chunk as Buffer).length;
+    if (bytes > mostBytes)
+      throw new UsageError("FileTooLarge", `${file}: ${remedy}, at most ${mostBytes} bytes are read`);
+    chunks.push(chunk as Buffer);
   }
-  return await readFile(file, "utf8");
+  return Buffer.concat(chunks, bytes);
 }

@@ -1,4 +1,4 @@
-import { readFile, stat } from "node:fs/promises";
+import { access } from "node:fs/promises";
 import { basename } from "node:path";
 import {
   type Imported,
@@ -8,7 +8,7 @@ import {
   withoutUncompilable,
 } from "@shieldx/policy-engine";
 import { UsageError } from "../errors.ts";
-import { type Manifest, readManifests } from "../manifests/read.ts";
+import { type Manifest, readBounded, readManifests } from "../manifests/read.ts";
 import { progress, type Terminal } from "../output/terminal.ts";
 import { compiledRego } from "../policy/compiled-rego.ts";
 import { placesOf } from "./places.ts";
@@ -84,18 +84,16 @@ function isGiven(value: unknown): boolean {
 }
 
 async function readBundleFile(path: string, { bundleUrl, entrypoint, regoVersion }: PolicyImportOptions) {
-  const info = await stat(path).catch((cause: unknown) => {
+  await access(path).catch((cause: unknown) => {
     throw new UsageError("FileNotFound", `${path}: no such file or folder`, { cause });
   });
-  if (info.size > mostBundleBytes)
-    throw new UsageError("FileTooLarge", `${path}: ${info.size} bytes; at most ${mostBundleBytes} are read`);
   const options: OpaBundleOptions = {
     name: basename(path).replace(bundleName, ""),
     url: bundleUrl,
     entrypoint,
     version: regoVersion,
   };
-  return importOpaBundle(await readFile(path), options);
+  return importOpaBundle(await readBounded(path, mostBundleBytes, "leave data out"), options);
 }
 
 /** Two parts may give one name: the later policy is then told, and left out. */

@@ -1,8 +1,8 @@
 /** Recorded requests: AdmissionReviews, and events of the API server's audit log, as JSON or YAML, one or many. */
-import { readFile, stat } from "node:fs/promises";
+import { access } from "node:fs/promises";
 import { type AdmissionRequestLike, parseExactJson } from "@shieldx/policy-engine";
 import { UsageError } from "../errors.ts";
-import { type Manifest, parseManifests, readManifests } from "../manifests/read.ts";
+import { type Manifest, parseManifests, readBounded, readManifests } from "../manifests/read.ts";
 import { isReview, requestOfReview } from "../policy-explain/subject.ts";
 import { isAuditEvent, requestOfEvent } from "./audit-event.ts";
 
@@ -44,15 +44,10 @@ export async function manifestsIn(path: string): Promise<Manifest[]> {
 }
 
 async function textOf(path: string): Promise<string> {
-  const info = await stat(path).catch((cause: unknown) => {
+  await access(path).catch((cause: unknown) => {
     throw new UsageError("FileNotFound", `${path}: no such file or folder`, { cause });
   });
-  if (info.size > mostBytes)
-    throw new UsageError(
-      "FileTooLarge",
-      `${path}: ${info.size} bytes; split it, at most ${mostBytes} are read`,
-    );
-  return await readFile(path, "utf8");
+  return (await readBounded(path, mostBytes, "split it")).toString("utf8");
 }
 
 async function standardInput(): Promise<string> {

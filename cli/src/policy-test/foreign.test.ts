@@ -95,6 +95,24 @@ describe("shieldctl policy test, on tests of others", () => {
     expect(others).toEqual([]);
   });
 
+  it("reads no devices that a test names", async () => {
+    await write(
+      "zero/kyverno-test.yaml",
+      `apiVersion: cli.kyverno.io/v1alpha1
+kind: Test
+metadata: {name: zero}
+policies: [../../../../../../dev/zero]
+resources: []
+results:
+  - {policy: few, kind: Deployment, resources: [small], result: pass}
+`,
+    );
+    const { code, stdout, stderr } = await run(file("zero"));
+    await rm(file("zero"), { recursive: true });
+    expect(code).not.toBe(0);
+    expect(stdout + stderr).toContain("no such policy is among those of the test");
+  });
+
   it("takes only policies that are asked for", async () => {
     expect((await run(file("kyverno"), "--policy", "few")).stderr).toContain("1 cases passed, 1 failed");
     expect(await run(file("kyverno"), "--policy", "many")).toMatchObject({ code: 2 });

@@ -161,7 +161,9 @@ export function rolloutController(operator: OperatorContext): ControllerDefiniti
     { status, news }: RolloutDecision,
   ): void {
     for (const { type, reason, note } of news) {
-      context.events.event(policy, { type, reason, action: "RollOut", note: note.slice(0, 1000) });
+      // Every step is an Event of its own, however soon it follows.
+      const occasion = `${status?.turn ?? ""}`;
+      context.events.event(policy, { type, reason, action: "RollOut", note: note.slice(0, 1000), occasion });
       context.logger.info({ step: status?.step }, note);
     }
     const isTakenBack = status?.stage === "RolledBack" && policy.status?.rollout?.turn !== status.turn;

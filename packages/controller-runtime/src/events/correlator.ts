@@ -12,6 +12,11 @@ export interface EventInput {
   /** For people. At most 1024 bytes. */
   readonly note: string;
   readonly related?: ObjectReference;
+  /**
+   * Which of several occasions it is about, where each deserves an Event of its own: a step, somebody's act. Without it, what
+   * has the same reason and action is one occasion that repeats.
+   */
+  readonly occasion?: string;
 }
 
 export interface CorrelatorLimits {
@@ -138,7 +143,7 @@ export class EventCorrelator {
   }
 }
 
-/** Repetitions differ in their note only (client-go's `eventKey`). */
+/** Repetitions differ in their note only (client-go's `eventKey`), and are of one occasion. */
 function seriesKey(controller: string, regarding: ObjectReference, input: EventInput): string {
   const related = input.related === undefined ? "" : referenceKey(input.related);
   return JSON.stringify([
@@ -148,6 +153,7 @@ function seriesKey(controller: string, regarding: ObjectReference, input: EventI
     input.action,
     referenceKey(regarding),
     related,
+    input.occasion ?? "",
   ]);
 }
 

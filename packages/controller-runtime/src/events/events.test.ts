@@ -60,6 +60,19 @@ describe("EventBroadcaster", () => {
     expect(sent.patched.at(-1)?.count).toBeGreaterThan(20);
   });
 
+  it("creates one for each occasion, however soon it follows", async () => {
+    const { clock, sent, recorder } = setUp();
+    for (const occasion of ["step 1", "step 2", "step 2", "step 3"])
+      recorder.event(pod, { ...refused, note: occasion, occasion });
+    await clock.advanceAsync(0);
+    expect(sent.created.map((event) => (event as { note?: string }).note)).toEqual([
+      "step 1",
+      "step 2",
+      "step 3",
+    ]);
+    expect(sent.patched.map((patch) => patch.count)).toEqual([2]);
+  });
+
   it("tells the last count when it closes", async () => {
     const { clock, sent, broadcaster, recorder } = setUp();
     for (let time = 0; time < 7; time++) {
