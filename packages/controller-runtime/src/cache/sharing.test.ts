@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
+import { deepFreeze } from "./freeze.ts";
 import { Sharing } from "./sharing.ts";
 
 it("leaves every object equal to what it was", () => {
@@ -49,4 +50,18 @@ it("remembers no more strings than two generations", () => {
   const held = JSON.stringify(distinct);
   for (const object of distinct) sharing.share(object);
   expect(JSON.stringify(distinct)).toBe(held);
+});
+
+it("takes an object as deep as an API server does, and so does freezing", () => {
+  const text = `${'{"a":'.repeat(10_000)}[]${"}".repeat(10_000)}`;
+  const sharing = new Sharing();
+  const [one, other] = [JSON.parse(text), JSON.parse(text)];
+  sharing.share(one);
+  sharing.share(other);
+  let depth = 0;
+  for (let at = deepFreeze(one); at !== undefined; at = at.a) {
+    expect(Object.isFrozen(at)).toBe(true);
+    depth++;
+  }
+  expect(depth).toBe(10_001);
 });

@@ -3,6 +3,8 @@ const longestInternalized = 10;
 /** Longer strings are hardly ever the same in two objects, and cost most to compare. */
 const longestShared = 100;
 const generationSize = 2_048;
+/** What lies deeper is left alone: there is little of it, and 10,000 levels would be more than the stack takes. */
+const deepestShared = 100;
 
 /** Names that identify an object: never the same in two. */
 const identity: ReadonlySet<string> = new Set(["uid", "resourceVersion", "name"]);
@@ -22,23 +24,28 @@ export class Sharing {
   /** Changes `object`, a JSON value nobody else holds yet, in place. */
   share(object: object): void {
     const own = object as Record<string, unknown>;
-    if (this.#previous === undefined) this.#walk(own, none);
-    else this.#walk(own, this.#previous);
+    this.#walk(own, this.#previous ?? none, 0);
     this.#previous = own;
   }
 
   /** Returns whether the two hold the same. */
-  #walk(own: Record<string, unknown>, previous: Record<string, unknown>): boolean {
+  #walk(own: Record<string, unknown>, previous: Record<string, unknown>, depth: number): boolean {
+    if (depth > deepestShared) return false;
     let isSame = previous !== none;
     let count = 0;
     for (const name in own) {
       count++;
-      isSame = this.#shareField(own, name, previous) && isSame;
+      isSame = this.#shareField(own, name, previous, depth) && isSame;
     }
     return isSame && count === sizeOf(previous);
   }
 
-  #shareField(own: Record<string, unknown>, name: string, previous: Record<string, unknown>): boolean {
+  #shareField(
+    own: Record<string, unknown>,
+    name: string,
+    previous: Record<string, unknown>,
+    depth: number,
+  ): boolean {
     // Of an object without such a field this would be Object.prototype, which is nobody's content.
     if (name === "__proto__") return false;
     const value = own[name];
@@ -49,7 +56,8 @@ export class Sharing {
       return value === before;
     }
     if (typeof value !== "object" || value === null) return value === before;
-    if (!this.#walk(value as Record<string, unknown>, isAlike(value, before) ? before : none)) return false;
+    const alike = isAlike(value, before) ? before : none;
+    if (!this.#walk(value as Record<string, unknown>, alike, depth + 1)) return false;
     own[name] = before;
     return true;
   }
