@@ -1,4 +1,5 @@
 export { type JsonRecord, jsonEquals } from "./cel/kubernetes/json.ts";
+export { deepJsonText } from "./deep-json.ts";
 export { exactJsonText, parseExactJson } from "./exact-json.ts";
 export * from "./explain/index.ts";
 export { flatCopy } from "./flat-copy.ts";

@@ -12,8 +12,8 @@ import {
 import {
   compileCleanup,
   compileGenerator,
+  deepJsonText,
   describeMissing,
-  exactJsonText,
   isTransient,
   missingOnServer,
   PolicyCompileError,
@@ -43,7 +43,7 @@ export function kindHandler(parts: KindHandlerParts): AdmissionHandler {
   return async (asked, { deadlineMs }) => {
     if (leavesSpecAlone(asked)) return { allowed: true };
     // As the operator reads it from its watch, with the same whole numbers rounded.
-    const request = { ...asked, object: asked.object && JSON.parse(exactJsonText(asked.object)) };
+    const request = { ...asked, object: asked.object && JSON.parse(deepJsonText(asked.object)) };
     switch (request.kind.kind) {
       case "ShieldPolicy":
         return judgePolicy(request, parts, deadlineMs);

@@ -1,4 +1,4 @@
-import { isDeepStrictEqual } from "node:util";
+import { jsonEquals } from "@shieldx/policy-engine";
 import type { AdmissionRequest } from "../server/admission-review.ts";
 
 /**
@@ -9,9 +9,9 @@ export function leavesSpecAlone(request: AdmissionRequest): boolean {
   if (request.operation === "DELETE" || (request.subResource ?? "") !== "") return true;
   if (request.operation !== "UPDATE") return false;
   const [before, after] = [request.oldObject, request.object] as {
-    spec?: unknown;
+    spec?: Parameters<typeof jsonEquals>[0];
     metadata?: { deletionTimestamp?: unknown };
   }[];
   if (before?.metadata?.deletionTimestamp != null || after?.metadata?.deletionTimestamp != null) return true;
-  return isDeepStrictEqual(before?.spec, after?.spec);
+  return jsonEquals(before?.spec ?? null, after?.spec ?? null);
 }

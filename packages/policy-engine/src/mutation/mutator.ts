@@ -6,7 +6,7 @@ import {
   type MutateOptions,
 } from "../cel/admission/mutations.ts";
 import { type JsonRecord, jsonEquals } from "../cel/kubernetes/json.ts";
-import { exactJsonText } from "../exact-json.ts";
+import { deepJsonText } from "../deep-json.ts";
 import type { Check } from "../policy-set/judgement.ts";
 import { paramFinder, paramReferenceOf } from "../policy-set/params.ts";
 import type { Question } from "../policy-set/question.ts";
@@ -89,7 +89,7 @@ function step(
   const field = untouchableChange(object, changed, question.request.subResource ?? "");
   if (field !== undefined)
     return fails("ForbiddenChange", `spec.mutations change ${field}, which no mutation may: leave it out`);
-  if (exactJsonText(changed).length > largestObject)
+  if (deepJsonText(changed).length > largestObject)
     return fails("EvaluationError", `the object would become larger than ${largestObject} bytes`);
   const second = evaluateMutations(compiled, { ...question.forExpressions, object: changed }, options);
   switch (second.kind) {
