@@ -160,6 +160,8 @@ function statusOf(denials: readonly Finding[]): { code: number; reason: string; 
     const { statusReason: reason } = violation;
     return { code: statusCodes[reason], reason, message };
   }
+  if (denials.some(({ code }) => code === "TooLarge"))
+    return { code: statusCodes.RequestEntityTooLarge, reason: "RequestEntityTooLarge", message };
   if (denials.some(({ code }) => isOfRequest.has(code))) return { code: 422, reason: "Invalid", message };
   return { code: 503, reason: "ServiceUnavailable", message };
 }

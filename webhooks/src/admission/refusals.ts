@@ -27,15 +27,27 @@ const mostWaiting = 256;
 export function refusalTeller({ events, topmost }: RefusalTellerParts): RefusalTeller {
   let waiting = 0;
 
-  async function tellNow(request: AdmissionRequest, verdict: Verdict): Promise<void> {
+  /** Apart, so that whoever waits here keeps no object of a request in memory, which may be large. */
+  async function tellOwners(
+    owner: ObjectReference,
+    { what, why }: { what: string; why: string },
+  ): Promise<void> {
+    record(events, owner, what, why);
+    const top = await topmost(owner);
+    if (top !== undefined) record(events, top, `${what} of ${owner.kind} ${owner.name}`, why);
+  }
+
+  function tellNow(request: AdmissionRequest, verdict: Verdict): Promise<void> | undefined {
+    const owner = controllerOf(request.object, request.namespace);
+    if (owner === undefined || ![owner.name, request.name, request.namespace].every(isNameOrAbsent))
+      return undefined;
+    const about = aboutRefusal(request, verdict);
+    return about && tellOwners(owner, about);
+  }
+
+  async function told(telling: Promise<void> | undefined): Promise<void> {
     try {
-      const owner = controllerOf(request.object, request.namespace);
-      if (owner === undefined || ![owner.name, request.name, request.namespace].every(isNameOrAbsent)) return;
-      const about = aboutRefusal(request, verdict);
-      if (about === undefined) return;
-      record(events, owner, about.what, about.why);
-      const top = await topmost(owner);
-      if (top !== undefined) record(events, top, `${about.what} of ${owner.kind} ${owner.name}`, about.why);
+      await telling;
     } finally {
       waiting -= 1;
     }
@@ -45,7 +57,7 @@ export function refusalTeller({ events, topmost }: RefusalTellerParts): RefusalT
     tell: (request, verdict) => {
       if (waiting >= mostWaiting) return;
       waiting += 1;
-      setImmediate(() => void tellNow(request, verdict));
+      setImmediate(() => void told(tellNow(request, verdict)));
     },
   };
 }

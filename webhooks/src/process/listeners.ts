@@ -14,13 +14,14 @@ import { probeHandler } from "../admission/probe.ts";
 import { BodyBudget } from "../server/body.ts";
 import type { HttpRoutes } from "../server/http-routes.ts";
 import type { WebhookMetrics } from "../server/metrics.ts";
-import { type AdmissionHandler, WebhookServer } from "../server/webhook-server.ts";
+import { type AdmissionHandler, type UnreadHandler, WebhookServer } from "../server/webhook-server.ts";
 import type { WebhookFlags } from "./flags.ts";
 
 export interface ListenerParts {
   readonly flags: Pick<WebhookFlags, "bindAddress" | "probeBindAddress" | "metricsBindAddress">;
   readonly clientCa: string | undefined;
   readonly routes: ReadonlyMap<string, AdmissionHandler>;
+  readonly unread: ReadonlyMap<string, UnreadHandler>;
   readonly http: HttpRoutes;
   readonly registry: Registry;
   readonly metrics: WebhookMetrics;
@@ -59,6 +60,7 @@ export class Listeners {
       port: "https",
       tracer,
       routes: this.#parts.routes,
+      unread: this.#parts.unread,
       http: this.#parts.http,
       leaf: serving,
       budget: new BodyBudget(),

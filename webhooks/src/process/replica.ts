@@ -53,6 +53,7 @@ import { refusalTeller } from "../admission/refusals.ts";
 import { RolloutTally } from "../admission/rollout-tally.ts";
 import { Rollouts } from "../admission/rollouts.ts";
 import { TopmostControllers } from "../admission/topmost.ts";
+import { unreadByMutations, unreadByPolicies } from "../admission/unread.ts";
 import {
   NamespacedShieldPolicyType,
   ShieldBreakGlassType,
@@ -60,7 +61,7 @@ import {
   ShieldPolicyType,
 } from "../names.ts";
 import { WebhookMetrics } from "../server/metrics.ts";
-import type { AdmissionHandler } from "../server/webhook-server.ts";
+import type { AdmissionHandler, UnreadHandler } from "../server/webhook-server.ts";
 import { CertificateLoader } from "./certificate-loader.ts";
 import { Decisions } from "./decisions.ts";
 import type { WebhookFlags } from "./flags.ts";
@@ -281,7 +282,7 @@ class Replica {
     const listeners = new Listeners({
       flags,
       clientCa,
-      routes: this.#routes(),
+      ...this.#routes(),
       http: this.#decisions.http,
       registry,
       metrics: this.#metrics,
@@ -344,7 +345,10 @@ class Replica {
     logger.info({}, "ended in good order");
   }
 
-  #routes(): ReadonlyMap<string, AdmissionHandler> {
+  #routes(): {
+    readonly routes: ReadonlyMap<string, AdmissionHandler>;
+    readonly unread: ReadonlyMap<string, UnreadHandler>;
+  } {
     const policySet = () => this.#policies.current;
     const findNamespace = (name: string, timeoutMs: number, uid: string) =>
       this.#namespaces.find(name, timeoutMs, uid);
@@ -382,7 +386,17 @@ class Replica {
     };
     const mutations = (failurePolicy: "Fail" | "Ignore", reinvocationPolicy: "Never" | "IfNeeded") =>
       mutationHandler({ ...shared, failurePolicy, reinvocationPolicy, findTypes: this.#schemas.find });
-    return new Map([
+    const unreadByMutating = (failurePolicy: "Fail" | "Ignore", reinvocationPolicy: "Never" | "IfNeeded") =>
+      unreadByMutations({ ...shared, failurePolicy, reinvocationPolicy });
+    const unread = new Map([
+      [WEBHOOK_PATH.fail, unreadByPolicies({ ...shared, failurePolicy: "Fail" })],
+      [WEBHOOK_PATH.ignore, unreadByPolicies({ ...shared, failurePolicy: "Ignore" })],
+      [WEBHOOK_PATH.mutateFail, unreadByMutating("Fail", "IfNeeded")],
+      [WEBHOOK_PATH.mutateIgnore, unreadByMutating("Ignore", "IfNeeded")],
+      [WEBHOOK_PATH.mutateFailOnce, unreadByMutating("Fail", "Never")],
+      [WEBHOOK_PATH.mutateIgnoreOnce, unreadByMutating("Ignore", "Never")],
+    ]);
+    const routes = new Map([
       [WEBHOOK_PATH.fail, policyHandler({ ...shared, failurePolicy: "Fail" })],
       [WEBHOOK_PATH.ignore, policyHandler({ ...shared, failurePolicy: "Ignore", rollouts })],
       [WEBHOOK_PATH.mutateFail, mutations("Fail", "IfNeeded")],
@@ -405,6 +419,7 @@ class Replica {
         }),
       ],
     ]);
+    return { routes, unread };
   }
 
   get #ownNamespaces(): readonly string[] {

@@ -1,11 +1,11 @@
 import {
   type AdmissionRequestLike,
-  exactJsonText,
+  deepJsonText,
   type JsonPatchOperation,
   parseExactJson,
 } from "@shieldx/policy-engine";
 import { HttpError } from "./http-error.ts";
-import { isNestedDeeperThan } from "./json-depth.ts";
+import { type JsonSize, measureJson } from "./json-depth.ts";
 
 /** What policies look at (`admission.k8s.io/v1` AdmissionRequest). */
 export type AdmissionRequest = AdmissionRequestLike;
@@ -21,26 +21,44 @@ export interface AdmissionAnswer {
   readonly patch?: readonly JsonPatchOperation[];
 }
 
-/** Kubernetes objects nest some twenty levels; schemas of custom resources may say anything. */
-const deepestNesting = 1_000;
+/**
+ * Custom resources may nest as deep as Go's decoder follows, 10,000 levels (encoding/json maxNestingDepth); the review and
+ * `managedFields` add some.
+ */
+const deepestNesting = 10_100;
+/** More than a request of 3 MiB and a stored object hold together, of the shortest there are. */
+const mostValues = 4_000_000;
 /** What an API server shows of warnings before it cuts them off itself. */
 const longestWarning = 256;
 const longestWarnings = 4_096;
 const longestAnnotation = 4_096;
 
+/**
+ * Of what others than API servers make up, and an API server takes at any length: what an identity provider calls a user, a
+ * Role's name. A bound would be a way past all policies.
+ */
+const anyLength = Number.POSITIVE_INFINITY;
+
 const reviewVersion = "admission.k8s.io/v1";
-const utf8 = new TextDecoder("utf-8", { fatal: true });
+/**
+ * As Go reads: what is no UTF-8 becomes U+FFFD. API servers pass on what a client wrote within raw JSON, as in the `data` of a
+ * ControllerRevision, and a byte there must not be a way past all policies.
+ */
+const utf8 = new TextDecoder("utf-8");
 
 /**
  * Reads an AdmissionReview.
- * @throws HttpError `BadRequest` for anything malformed, `UnknownReviewVersion` for another version of it
+ * @throws HttpError `BadRequest` for anything malformed, `UnknownReviewVersion` for another version of it,
+ * `RequestEntityTooLarge` for one that would take too much to hold
  */
-export function decodeAdmissionReview(body: Uint8Array): AdmissionRequest {
+export function decodeAdmissionReview(
+  body: Uint8Array,
+  { depth, values }: JsonSize = measureJson(body),
+): AdmissionRequest {
   if (body.length === 0)
     throw new HttpError("BadRequest", "the request has no body; expected an AdmissionReview");
-  if (isNestedDeeperThan(body, deepestNesting)) {
-    throw new HttpError("BadRequest", `the AdmissionReview is nested deeper than ${deepestNesting} levels`);
-  }
+  if (depth > deepestNesting) throw tooMuch(`nested ${depth} levels deep`, deepestNesting);
+  if (values > mostValues) throw tooMuch(`${values} values`, mostValues);
   const review = parse(body);
   if (!isRecord(review)) throw malformed("the body", "an object", review);
   if (review.kind !== "AdmissionReview" || typeof review.apiVersion !== "string") {
@@ -59,13 +77,20 @@ export function decodeAdmissionReview(body: Uint8Array): AdmissionRequest {
   return decodeRequest(review.request);
 }
 
+function tooMuch(what: string, most?: number): HttpError {
+  const judged = most === undefined ? "to be judged" : `, at most ${most} are judged`;
+  const told = `the request is ${what}${judged}; make the object smaller`;
+  return new HttpError("RequestEntityTooLarge", told);
+}
+
 function parse(body: Uint8Array): unknown {
   try {
     return parseExactJson(utf8.decode(body));
   } catch (cause) {
+    // Whatever else it is, the text may be good.
+    if (!(cause instanceof SyntaxError)) throw tooMuch("nested too deeply ");
     // The parser quotes its input; the sender knows what it sent, and a log need not.
-    const why = cause instanceof SyntaxError ? "not JSON" : "not UTF-8 text";
-    throw new HttpError("BadRequest", `the body is ${why}`, { cause });
+    throw new HttpError("BadRequest", "the body is not JSON", { cause });
   }
 }
 
@@ -85,13 +110,13 @@ function decodeRequest(request: Record<string, unknown>): AdmissionRequest {
         : groupVersionResource(request, "requestResource"),
     subResource: optionalText(request, "subResource"),
     requestSubResource: optionalText(request, "requestSubResource"),
-    name: optionalText(request, "name"),
+    name: optionalText(request, "name", "", anyLength),
     namespace: optionalText(request, "namespace"),
     operation: text(request, "operation", "", 16),
     userInfo: {
-      username: optionalText(userInfo, "username", "userInfo."),
+      username: optionalText(userInfo, "username", "userInfo.", anyLength),
       groups: texts(userInfo.groups, "userInfo.groups"),
-      uid: optionalText(userInfo, "uid", "userInfo."),
+      uid: optionalText(userInfo, "uid", "userInfo.", anyLength),
       extra: listsOfTexts(userInfo.extra, "userInfo.extra"),
     },
     object: objectOrNone(request, "object"),
@@ -151,10 +176,15 @@ function text(parent: Record<string, unknown>, key: string, path = "", longest =
   return value;
 }
 
-function optionalText(parent: Record<string, unknown>, key: string, path = ""): string | undefined {
+function optionalText(
+  parent: Record<string, unknown>,
+  key: string,
+  path = "",
+  longest = 4_096,
+): string | undefined {
   const value = parent[key];
   if (value === undefined || value === null || value === "") return undefined;
-  return text(parent, key, path, 4_096);
+  return text(parent, key, path, longest);
 }
 
 function texts(value: unknown, path: string): readonly string[] | undefined {
@@ -214,7 +244,7 @@ export function encodeAdmissionAnswer(uid: string, answer: AdmissionAnswer): str
       ...(answer.status === undefined ? {} : { status: { status: "Failure", ...answer.status } }),
       ...(answer.patch === undefined
         ? {}
-        : { patchType: "JSONPatch", patch: Buffer.from(exactJsonText(answer.patch)).toString("base64") }),
+        : { patchType: "JSONPatch", patch: Buffer.from(deepJsonText(answer.patch)).toString("base64") }),
       ...(warnings.length === 0 ? {} : { warnings }),
       ...(annotations.length === 0
         ? {}

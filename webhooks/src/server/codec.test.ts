@@ -3,7 +3,8 @@ import { describe, expect, it } from "vitest";
 import { decodeAdmissionReview, encodeAdmissionAnswer } from "./admission-review.ts";
 import { evaluationTimeMs, parseGoDuration } from "./deadline.ts";
 import { HttpError } from "./http-error.ts";
-import { isNestedDeeperThan } from "./json-depth.ts";
+import { isNestedDeeperThan, measureJson } from "./json-depth.ts";
+import { reviewHead } from "./review-head.ts";
 import { review } from "./server.test-kit.ts";
 
 const bytes = (text: string): Buffer => Buffer.from(text, "utf8");
@@ -82,6 +83,20 @@ describe("decoding", () => {
     expect(Buffer.from(answer.response.patch, "base64").toString()).toContain('"value":9007199254740993}');
   });
 
+  it("takes what is no UTF-8 as Go does, and names of any length", () => {
+    const long = "x".repeat(10_000);
+    const text = JSON.stringify(review({ name: long, userInfo: { username: long, uid: long } }));
+    const [before = "", after = ""] = text.split('Pod"},"oldObject');
+    const { object, name, userInfo } = decodeAdmissionReview(
+      Buffer.concat([bytes(before), Buffer.from([0xff]), bytes(`"},"oldObject${after}`)]),
+    );
+    expect(object).toEqual({ kind: "\ufffd" });
+    expect([name, userInfo]).toEqual([
+      long,
+      { username: long, uid: long, groups: undefined, extra: undefined },
+    ]);
+  });
+
   it("does not let a __proto__ in an object reach any prototype", () => {
     const text = JSON.stringify(review()).replace('{"kind":"Pod"}', '{"__proto__":{"polluted":true}}');
     const request = decodeAdmissionReview(bytes(text));
@@ -95,7 +110,7 @@ function expectRequestOrRefusal(body: Uint8Array) {
     return decodeAdmissionReview(body);
   } catch (error) {
     expect(error).toBeInstanceOf(HttpError);
-    expect([400, 422]).toContain((error as HttpError).status);
+    expect([400, 413, 422]).toContain((error as HttpError).status);
     expect((error as Error).message.length).toBeLessThan(400);
     return undefined;
   }
@@ -108,6 +123,21 @@ describe("nesting", () => {
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 8 }), fc.nat(9), (value, limit) => {
         expect(isNestedDeeperThan(bytes(JSON.stringify(value)), limit)).toBe(depthOf(value) > limit);
+        expect(measureJson(bytes(JSON.stringify(value))).depth).toBe(depthOf(value));
+      }),
+    );
+  });
+
+  it("counts no fewer values than there are, and at most one more for each list and object", () => {
+    const valuesOf = (value: unknown): number =>
+      typeof value === "object" && value !== null
+        ? 1 + Object.values(value).reduce<number>((sum, item) => sum + valuesOf(item), 0)
+        : 1;
+    fc.assert(
+      fc.property(fc.jsonValue({ maxDepth: 8 }), (value) => {
+        const { values } = measureJson(bytes(JSON.stringify(value)));
+        expect(values).toBeGreaterThanOrEqual(valuesOf(value));
+        expect(values).toBeLessThanOrEqual(2 * valuesOf(value));
       }),
     );
   });
@@ -115,6 +145,35 @@ describe("nesting", () => {
   it("does not count brackets in strings, also behind escaped quotes", () => {
     expect(isNestedDeeperThan(bytes('"\\"[[[[\\\\"'), 0)).toBe(false);
     expect(isNestedDeeperThan(bytes('"\\\\"[['), 1)).toBe(true);
+  });
+});
+
+describe("the head of a review", () => {
+  const text = JSON.stringify(review({ name: 'a "object" {[', dryRun: true }, { object: 1, big: [1, 2, 3] }));
+
+  it("is all but the objects, wherever in them the text ends", () => {
+    const { object, dryRun, ...about } = decodeAdmissionReview(bytes(text));
+    const from = text.indexOf('"object":');
+    for (let end = from + 9; end <= text.length; end++) {
+      const head = reviewHead(bytes(text.slice(0, end)));
+      expect(head).toMatchObject({ uid: "6f9d" });
+      expect(head?.request).toEqual({
+        ...about,
+        object: undefined,
+        oldObject: undefined,
+        dryRun: undefined,
+        options: undefined,
+      });
+    }
+  });
+
+  it("is the uid alone where the text ends before that, and nothing without it", () => {
+    const from = text.indexOf('"object":');
+    for (let end = 0; end < from; end++) {
+      const head = reviewHead(bytes(text.slice(0, end)));
+      if (end < text.indexOf('6f9d"') + 5) expect(head).toBeUndefined();
+      else expect(head).toEqual({ uid: "6f9d", request: undefined });
+    }
   });
 });
 

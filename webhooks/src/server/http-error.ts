@@ -27,6 +27,8 @@ export class HttpError extends Error {
   readonly status: number;
   /** The rest of the request may still be on its way: answer, then give the connection up. */
   readonly mustClose: boolean;
+  /** What has been read of the body, from its beginning, where it was not read, or taken apart, to its end. */
+  head: Uint8Array | undefined;
 
   constructor(code: HttpErrorCode, message: string, options?: { cause?: unknown; mustClose?: boolean }) {
     super(message, options);

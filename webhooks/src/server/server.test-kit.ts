@@ -30,8 +30,8 @@ export async function newLeaf(
 
 export function review(request: object = {}, object: object = { kind: "Pod" }): Record<string, unknown> {
   return {
-    apiVersion: "admission.k8s.io/v1",
     kind: "AdmissionReview",
+    apiVersion: "admission.k8s.io/v1",
     request: {
       uid: "6f9d",
       kind: { group: "", version: "v1", kind: "Pod" },

@@ -1,7 +1,8 @@
 import { once } from "node:events";
 import { Agent } from "node:https";
-import { connect } from "node:tls";
+import { connect, type TLSSocket } from "node:tls";
 import { afterEach, describe, expect, it } from "vitest";
+import type { AdmissionRequest } from "./admission-review.ts";
 import {
   metric,
   newAuthority,
@@ -13,6 +14,7 @@ import {
   type TestServerOptions,
   untilClosed,
 } from "./server.test-kit.ts";
+import type { Unread } from "./webhook-server.ts";
 
 let servers: TestServer[] = [];
 async function start(options: TestServerOptions = {}): Promise<TestServer> {
@@ -59,12 +61,13 @@ describe("answering", () => {
     });
   });
 
-  it("takes the largest objects API servers send: twice 3 MiB", async () => {
+  it("takes the largest objects API servers send: twice 3 MiB, each byte written as six", async () => {
     const bed = await start({
       handler: ({ object, oldObject }) => ({ allowed: object !== undefined && oldObject !== undefined }),
     });
-    const big = { kind: "ConfigMap", data: { blob: "x".repeat(3 * 1024 * 1024) } };
-    const { status, body } = await bed.post(review({ operation: "UPDATE", oldObject: big }, big));
+    const big = { kind: "ConfigMap", data: { blob: "<".repeat(3 * 1024 * 1024) } };
+    const text = JSON.stringify(review({ operation: "UPDATE", oldObject: big }, big));
+    const { status, body } = await bed.post(text.replaceAll("<", "\\u003c"));
     expect(status).toBe(200);
     expect(JSON.parse(body).response.allowed).toBe(true);
     expect(bed.budget.heldBytes).toBe(0);
@@ -109,7 +112,7 @@ describe("bad input", () => {
   it.each([
     ["nothing", "", 400, /no body/],
     ["text", "hello", 400, /not JSON/],
-    ["bytes that are no text", Buffer.from([0x7b, 0x22, 0xff, 0xfe, 0x22, 0x7d]), 400, /not UTF-8/],
+    ["bytes that are no text", Buffer.from([0x7b, 0x22, 0xff, 0xfe, 0x22, 0x7d]), 400, /not JSON/],
     ["a list", "[]", 400, /must be an object, is a list/],
     ["another kind", { kind: "Pod", apiVersion: "v1" }, 400, /expected kind AdmissionReview/],
     [
@@ -132,10 +135,11 @@ describe("bad input", () => {
     [
       "100,000 levels",
       `${'{"a":'.repeat(100_000)}1${"}".repeat(100_000)}`,
-      400,
-      /nested deeper than 1000 levels/,
+      413,
+      /nested 100000 levels deep, at most 10100 are judged/,
     ],
-    ["100,000 brackets", "[".repeat(100_000), 400, /nested deeper/],
+    ["100,000 brackets", "[".repeat(100_000), 413, /nested 100000 levels/],
+    ["millions of values", `[${"[],".repeat(2_500_000)}1]`, 413, /is 5\d{6} values, at most 4000000/],
   ])("refuses %s with a message that says what is wrong", async (_, body, status, message) => {
     const bed = await start();
     const answer = await bed.post(body);
@@ -144,12 +148,14 @@ describe("bad input", () => {
     expect((await bed.post(review())).status).toBe(200);
   });
 
-  it("answers 10 MB with 413 whether or not the length is announced, and holds none of it", async () => {
+  it("answers 50 MB with 413 whether or not the length is announced, and holds none of it", async () => {
     const bed = await start();
-    const tenMegabytes = JSON.stringify(review({}, { blob: "x".repeat(10_000_000) }));
-    const announced = await bed.post(tenMegabytes);
+    const large = JSON.stringify(review({}, { blob: "x".repeat(50_000_000) }));
+    const announced = await bed.post(large);
     expect(announced.status).toBe(413);
-    expect(messageOf(announced.body)).toMatch(/too large: 100\d+ bytes or more, at most 8388608 are taken/);
+    expect(messageOf(announced.body)).toMatch(
+      /^the request is 500\d+ bytes or more, at most 41943040 are judged/,
+    );
 
     const socket = await bed.socket();
     const answer = untilClosed(socket);
@@ -157,26 +163,158 @@ describe("bad input", () => {
       "POST /admit HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n",
     );
     const chunk = "x".repeat(1_000_000);
-    for (let i = 0; i < 10; i++) socket.write(`${chunk.length.toString(16)}\r\n${chunk}\r\n`);
+    for (let i = 0; i < 50; i++) socket.write(`${chunk.length.toString(16)}\r\n${chunk}\r\n`);
     socket.end("0\r\n\r\n");
     expect(await answer).toMatch(/^HTTP\/1.1 413 /);
     expect(bed.budget.heldBytes).toBe(0);
   });
+});
 
-  it("turns requests away while too many bytes are held, and recovers", async () => {
-    const bed = await start({ bodies: { heldBytes: 1_000_000 } });
+describe("room", () => {
+  const half = "x".repeat(500_000);
+  const begin = async (bed: TestServer, announced: number, sent: number): Promise<TLSSocket> => {
     const socket = await bed.socket();
     socket.write(
+      `POST /admit HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: ${announced}\r\n\r\n`,
+    );
+    socket.write("x".repeat(sent));
+    return socket;
+  };
+
+  it("is waited for while too many bytes are held, for half of the time", async () => {
+    const bed = await start({ bodies: { heldBytes: 1_000_000, largeFromBytes: 5_000_000 } });
+    const socket = await begin(bed, 2_000_000, 900_000);
+    await waitUntil(() => bed.budget.heldBytes >= 900_000);
+    // Of a last second nobody knows how much is left.
+    const refused = await bed.post(review({}, { half }), { path: "/admit?timeout=1s" });
+    expect([refused.status, messageOf(refused.body)]).toEqual([503, "too many requests at once; try again"]);
+    expect(refused.headers["retry-after"]).toBe("1");
+    const waited = performance.now();
+    expect((await bed.post(review({}, { half }), { path: "/admit?timeout=2s" })).status).toBe(503);
+    expect(performance.now() - waited).toBeGreaterThan(750);
+    const waiting = bed.post(review({}, { half }));
+    await waitUntil(() => bed.budget.heldBytes > 900_000);
+    socket.destroy();
+    expect((await waiting).status).toBe(200);
+    await waitUntil(() => bed.budget.heldBytes === 0);
+  });
+
+  it("is for one large request at a time; small ones pass it by", async () => {
+    let most = 0;
+    let now = 0;
+    const bed = await start({
+      handler: async ({ object }) => {
+        if ((object as { half?: string }).half === undefined) return { allowed: true };
+        now += 1;
+        most = Math.max(most, now);
+        await bed.post(review());
+        now -= 1;
+        return { allowed: true };
+      },
+    });
+    const large = review({}, { half, more: "x".repeat(1_000_000) });
+    const answers = await Promise.all(Array.from({ length: 10 }, () => bed.post(large)));
+    expect(answers.map(({ status }) => status)).toEqual(Array(10).fill(200));
+    expect(most).toBe(1);
+    expect(bed.budget.heldBytes).toBe(0);
+  });
+
+  it("is given up by a large request that comes slowly, for others wait", async () => {
+    const bed = await start({ bodies: { graceMs: 200 } });
+    const slow = await begin(bed, 2_000_000, 100_000);
+    const answer = untilClosed(slow);
+    await waitUntil(() => bed.budget.large.held > 0);
+    const large = review({}, { half, more: "x".repeat(1_000_000) });
+    expect((await bed.post(large)).status).toBe(200);
+    slow.end();
+    expect(await answer).toMatch(/^HTTP\/1.1 408 [\s\S]*more slowly than 1048576 bytes/);
+  });
+
+  it("is not taken by one who went while it waited", async () => {
+    const bed = await start();
+    const holder = await begin(bed, 2_000_000, 100_000);
+    await waitUntil(() => bed.budget.large.held > 0);
+    const gone = await begin(bed, 2_000_000, 100_000);
+    await waitUntil(() => bed.budget.small.held > 0);
+    gone.destroy();
+    holder.destroy();
+    await waitUntil(() => bed.budget.heldBytes === 0);
+    expect((await bed.post(review({}, { half, more: "x".repeat(1_000_000) }))).status).toBe(200);
+  });
+});
+
+describe("what is not read, where that must not pass", () => {
+  const told: unknown[] = [];
+  const unread = new Map([
+    [
+      "/admit",
+      async (head: AdmissionRequest | undefined, why: Unread) => {
+        told.push([head?.name, head?.userInfo.username, head?.object, why.code]);
+        return { allowed: false, status: { code: 413, reason: "X", message: why.message } };
+      },
+    ],
+  ]);
+  const responseOf = (body: string) => JSON.parse(body).response;
+  afterEach(() => {
+    told.length = 0;
+  });
+
+  it("is answered with a verdict about what its beginning says, if it is too large", async () => {
+    const bed = await start({ more: { unread }, bodies: { largestBytes: 300_000 } });
+    const answer = await bed.post(review({ dryRun: true }, { blob: "x".repeat(50_000_000) }));
+    expect(answer.status).toBe(200);
+    expect(responseOf(answer.body)).toMatchObject({
+      uid: "6f9d",
+      allowed: false,
+      status: { message: expect.stringMatching(/the request is 500\d+ bytes or more, at most 300000/) },
+    });
+    expect(told).toEqual([["web", "alice", undefined, "TooLarge"]]);
+  });
+
+  it("or too deep", async () => {
+    const bed = await start({ more: { unread } });
+    const deep = JSON.stringify(review()).replace(
+      '{"kind":"Pod"}',
+      `${'{"a":'.repeat(20_000)}1${"}".repeat(20_000)}`,
+    );
+    expect(responseOf((await bed.post(deep)).body)).toMatchObject({ uid: "6f9d", allowed: false });
+    expect(told).toEqual([["web", "alice", undefined, "TooLarge"]]);
+  });
+
+  it("or too deep for whole numbers of 64 bits to be read, if it is not judged", async () => {
+    const bed = await start({ more: { unread } });
+    const levels = 9_900;
+    const deep = JSON.stringify(review({}, { x: "DEEP" })).replace(
+      '"DEEP"',
+      `${'{"a":'.repeat(levels)}9007199254740993${"}".repeat(levels)}`,
+    );
+    expect((await bed.post(deep)).status).toBe(200);
+  });
+
+  it("or there was no room in time", async () => {
+    const bed = await start({ more: { unread } });
+    const holder = await bed.socket();
+    holder.write(
       "POST /admit HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 2000000\r\n\r\n",
     );
-    socket.write("x".repeat(900_000));
-    await waitUntil(() => bed.budget.heldBytes >= 900_000);
-    const refused = await bed.post(review({}, { blob: "x".repeat(500_000) }));
-    expect(refused.status).toBe(503);
-    expect(refused.headers["retry-after"]).toBe("1");
-    socket.destroy();
-    await waitUntil(() => bed.budget.heldBytes === 0);
-    expect((await bed.post(review({}, { blob: "x".repeat(500_000) }))).status).toBe(200);
+    holder.write("x".repeat(100_000));
+    await waitUntil(() => bed.budget.large.held > 0);
+    const large = review({}, { more: "x".repeat(2_000_000) });
+    const answer = await bed.post(large, { path: "/admit?timeout=1s" });
+    expect(responseOf(answer.body)).toMatchObject({ uid: "6f9d", allowed: false });
+    expect(told).toEqual([["web", "alice", undefined, "NoRoom"]]);
+    holder.destroy();
+  });
+
+  it("also where what it is about is out of reach, as long as it says how to be answered", async () => {
+    const bed = await start({ more: { unread }, bodies: { largestBytes: 300_000 } });
+    const groups = Array.from({ length: 10_000 }, (_, at) => `group-${at}`);
+    const answer = await bed.post(review({ userInfo: { groups } }, { blob: "x".repeat(1_000_000) }));
+    expect(responseOf(answer.body)).toMatchObject({ uid: "6f9d", allowed: false });
+    expect(told).toEqual([[undefined, undefined, undefined, "TooLarge"]]);
+    // An API server writes its kind first.
+    const { request } = review({}, { blob: "x".repeat(1_000_000) });
+    expect((await bed.post({ request, kind: "AdmissionReview" })).status).toBe(413);
   });
 });
 

@@ -10,14 +10,16 @@ import {
   decodeAdmissionReview,
   encodeAdmissionAnswer,
 } from "./admission-review.ts";
-import { type BodyBudget, type HeldBody, readBody } from "./body.ts";
+import { type BodyBudget, readBody } from "./body.ts";
 import { addressOf, type Connection, Connections } from "./connections.ts";
 import { HandshakeLedger } from "./handshakes.ts";
-import { HttpError, statusBody } from "./http-error.ts";
+import { HttpError, type HttpErrorCode, statusBody } from "./http-error.ts";
 import { type HttpRoutes, httpRequest } from "./http-routes.ts";
+import { measureJson } from "./json-depth.ts";
 import type { WebhookMetrics } from "./metrics.ts";
+import { reviewHead } from "./review-head.ts";
 import { traceReview } from "./review-trace.ts";
-import { Targets } from "./target.ts";
+import { type Target, Targets } from "./target.ts";
 
 export interface RequestContext {
   /** Time left for the evaluation, in milliseconds. */
@@ -34,6 +36,24 @@ export type AdmissionHandler = (
   request: AdmissionRequest,
   context: RequestContext,
 ) => AdmissionAnswer | Promise<AdmissionAnswer>;
+
+/** Why a request's objects were not looked at. */
+export interface Unread {
+  /** `TooLarge` always, `NoRoom` just now. */
+  readonly code: "TooLarge" | "NoRoom";
+  /** For whoever made the request. */
+  readonly message: string;
+}
+
+/**
+ * Answers a request that is too large to be read, or for which there was no room in time, and which HTTP's error would let
+ * pass under failurePolicy Ignore. `head` is the request without its objects, where so much is known.
+ */
+export type UnreadHandler = (
+  head: AdmissionRequest | undefined,
+  why: Unread,
+  context: RequestContext,
+) => Promise<AdmissionAnswer>;
 
 export interface Leaf {
   readonly certificatePem: string;
@@ -70,6 +90,8 @@ export interface WebhookServerOptions {
   /** In logs and metrics: `https` or `probe`. */
   readonly port: string;
   readonly routes: ReadonlyMap<string, AdmissionHandler>;
+  /** For those of the routes where what was not read must not pass; elsewhere it is an error of HTTP. */
+  readonly unread?: ReadonlyMap<string, UnreadHandler> | undefined;
   /** What is served beside admission. */
   readonly http?: HttpRoutes | undefined;
   readonly leaf: Leaf;
@@ -83,6 +105,35 @@ export interface WebhookServerOptions {
   /** Reports each review as a span, part of the API server's trace where it sends one. */
   readonly tracer?: Tracer | undefined;
   readonly limits?: Partial<ServerLimits>;
+}
+
+/** Of the time for an answer, so much may go by before there is room for the request, and before it is read. */
+const shareForWaiting = 0.5;
+const shareForReading = 0.8;
+/** API servers ask for what is left of their time, rounded up to whole seconds: so much less it may be. */
+const roundedUpMs = 1_000;
+
+function longestWaitMs(timeMs: number): number {
+  return Math.max(0, Math.min(timeMs * shareForWaiting, timeMs - roundedUpMs));
+}
+
+/** What V8 takes for an empty list, which counts as two values; there is nothing shorter that takes as much. */
+const bytesPerValue = 40;
+
+const unreadCodes: Partial<Record<HttpErrorCode, Unread["code"]>> = {
+  RequestEntityTooLarge: "TooLarge",
+  Overloaded: "NoRoom",
+};
+
+interface Asked extends Target {
+  readonly request: IncomingMessage;
+  readonly arrived: number;
+}
+
+interface HeldReview {
+  readonly review: AdmissionRequest;
+  /** Of the memory it takes. */
+  readonly release: () => void;
 }
 
 /** How much of a refused body is still read, so that its sender gets to see the answer. */
@@ -257,13 +308,13 @@ export class WebhookServer {
     const inFlight = metrics.inFlight.labels({ webhook });
     inFlight.inc();
     response.once("close", this.#connections.begin(this.#connections.of(request.socket)));
-    let body: HeldBody | undefined;
-    let review: AdmissionRequest | undefined;
+    const asked: Asked = { request, pathname, timeMs, arrived };
+    let held: HeldReview | undefined;
     try {
       const route = checkRoute(request, handler, pathname);
-      body = await readBody(request, this.#options.budget);
-      review = decodeAdmissionReview(body.bytes);
-      const context = this.#contextOf(request, timeMs, arrived);
+      held = await this.#read(asked);
+      const { review } = held;
+      const context = this.#contextOf(asked);
       const { tracer } = this.#options;
       const answer = await (tracer === undefined
         ? route(review, context)
@@ -278,13 +329,50 @@ export class WebhookServer {
     } catch (error) {
       // Whether more of the request is to come is known once the chunk it arrived with has been parsed to its end.
       await new Promise(setImmediate);
-      this.#refuse(request, response, webhook, error, review?.uid);
+      if (!(await this.#answerUnread(asked, response, error)))
+        this.#refuse(request, response, webhook, error, held?.review.uid);
     } finally {
-      body?.release();
+      held?.release();
       inFlight.inc(-1);
       metrics.requests.labels({ webhook, code: String(response.statusCode) }).inc();
       metrics.latency.labels({ webhook }).observe((performance.now() - arrived) / 1000);
     }
+  }
+
+  /** @throws HttpError, with the body's beginning */
+  async #read({ request, timeMs, arrived }: Asked): Promise<HeldReview> {
+    const body = await readBody(request, this.#options.budget, longestWaitMs(timeMs));
+    try {
+      const size = measureJson(body.bytes);
+      await body.holdMore(size.values * bytesPerValue);
+      const review = decodeAdmissionReview(body.bytes, size);
+      // What waited for its turn must not run out of time for being judged, which failurePolicy Ignore lets pass.
+      if (body.isLarge && performance.now() - arrived > timeMs * shareForReading)
+        throw new HttpError("Overloaded", "too many large requests at once; try again");
+      return { review, release: body.release };
+    } catch (error) {
+      body.release();
+      if (error instanceof HttpError) error.head ??= body.bytes;
+      throw error;
+    }
+  }
+
+  /** @returns whether there is such an answer */
+  async #answerUnread(asked: Asked, response: ServerResponse, error: unknown): Promise<boolean> {
+    const handler = this.#options.unread?.get(asked.pathname);
+    if (handler === undefined || !(error instanceof HttpError) || error.head === undefined) return false;
+    const code = unreadCodes[error.code];
+    const head = code && reviewHead(error.head);
+    if (code === undefined || head === undefined) return false;
+    const { request } = asked;
+    try {
+      const why = { code, message: error.message };
+      const answer = await handler(head.request, why, this.#contextOf(asked));
+      this.#answer(request, response, 200, encodeAdmissionAnswer(head.uid, answer), error.mustClose);
+    } catch (cause) {
+      this.#refuse(request, response, asked.pathname, cause, head.uid);
+    }
+    return true;
   }
 
   async #serveHttp(
@@ -320,7 +408,7 @@ export class WebhookServer {
     }
   }
 
-  #contextOf(request: IncomingMessage, timeMs: number, arrived: number): RequestContext {
+  #contextOf({ request, timeMs, arrived }: Asked): RequestContext {
     const connection: Connection | undefined = this.#connections.of(request.socket);
     const spentMs = performance.now() - arrived;
     return {

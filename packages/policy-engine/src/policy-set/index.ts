@@ -63,4 +63,5 @@ export type { TenantContext } from "./tenants/tenant-policies.ts";
 export { TenantTime } from "./tenants/time.ts";
 export { TimeShare } from "./time-share.ts";
 export { inTurns, type TimedContext, Timing, type Turns, threadCpuNow } from "./timing.ts";
+export type { WhyUnread } from "./unread.ts";
 export type { Exempted, Finding, FindingAction, FindingCode, Verdict } from "./verdict.ts";

@@ -34,6 +34,8 @@ export interface CompiledMatch {
   readonly resourceRules: readonly ResourceRuleLike[];
   readonly matchPolicy: "Exact" | "Equivalent";
   answer(subject: MatchSubject): MatchAnswer;
+  /** False only where the answer is "no" whatever the objects are, which nobody has looked at. */
+  mayCover(subject: MatchSubject): boolean;
 }
 
 export function matchSubject(
@@ -87,19 +89,24 @@ function compileNew(
   const matchPolicy = constraints?.matchPolicy ?? "Equivalent";
   const namespaces = compileSelector(constraints?.namespaceSelector, `${path}.namespaceSelector`);
   const objects = compileSelector(constraints?.objectSelector, `${path}.objectSelector`);
+  const coversRequest = ({ target, asked }: MatchSubject): boolean => {
+    if (!rules.some((rule) => ruleCovers(rule, target))) return false;
+    // The API server calls for each form that policies name: this one is judged in the form its own rules cover.
+    if (asked !== undefined && (matchPolicy === "Exact" || rules.some((rule) => ruleCovers(rule, asked))))
+      return false;
+    const isExcluded = (form: RequestTarget): boolean => excluded.some((rule) => ruleCovers(rule, form));
+    return !isExcluded(target) && (asked === undefined || !isExcluded(asked));
+  };
   return {
     resourceRules: rules,
     matchPolicy,
     answer(subject) {
-      const { target, asked } = subject;
-      if (!rules.some((rule) => ruleCovers(rule, target))) return "no";
-      // The API server calls for each form that policies name: this one is judged in the form its own rules cover.
-      if (asked !== undefined && (matchPolicy === "Exact" || rules.some((rule) => ruleCovers(rule, asked))))
-        return "no";
-      const isExcluded = (form: RequestTarget): boolean => excluded.some((rule) => ruleCovers(rule, form));
-      if (isExcluded(target) || (asked !== undefined && isExcluded(asked))) return "no";
-      if (!matchesObject(objects, subject)) return "no";
-      return matchesNamespace(namespaces, target, subject);
+      if (!coversRequest(subject) || !matchesObject(objects, subject)) return "no";
+      return matchesNamespace(namespaces, subject.target, subject);
+    },
+    mayCover(subject) {
+      if (!coversRequest(subject)) return false;
+      return isNamespace(subject.target) || matchesNamespace(namespaces, subject.target, subject) !== "no";
     },
   };
 }
@@ -114,7 +121,7 @@ function matchesNamespace(
   subject: MatchSubject,
 ): MatchAnswer {
   if (selector.matchesEverything) return "yes";
-  if (target.group === "" && target.resource === "namespaces") {
+  if (isNamespace(target)) {
     const labels = labelsOf(subject.object) ?? labelsOf(subject.oldObject) ?? {};
     return selector.matches(labels) ? "yes" : "no";
   }
@@ -122,6 +129,10 @@ function matchesNamespace(
   if (subject.namespaceLabels === undefined && selector.keys.some((key) => key !== nameLabel))
     return "namespaceUnknown";
   return selector.matches(subject.selectableLabels) ? "yes" : "no";
+}
+
+function isNamespace({ group, resource }: RequestTarget): boolean {
+  return group === "" && resource === "namespaces";
 }
 
 /** Set by the API server on every namespace. */

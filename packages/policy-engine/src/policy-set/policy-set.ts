@@ -32,6 +32,7 @@ import {
   together,
 } from "./tenants/tenant-policies.ts";
 import { atOnce, monotonicNowOf, type TimedContext, Timing, type Turns } from "./timing.ts";
+import { verdictUnread, type WhyUnread } from "./unread.ts";
 import { type Exempted, type Finding, nothingToSay, type Verdict, VerdictBuilder } from "./verdict.ts";
 
 export interface EvaluationContext extends QuestionContext, TimedContext {
@@ -200,6 +201,49 @@ export class PolicySet {
       builder.add(failure(step.policy, step.action, question, "DeadlineExceeded", SHARE_USED_UP));
     }
     return builder.verdict();
+  }
+
+  /**
+   * Decides a request whose objects nobody looked at: for each policy that may be about it, as if it broke that one.
+   * @param request without its objects
+   */
+  evaluateUnread(
+    request: AdmissionRequestLike,
+    context: Pick<EvaluationContext, "failurePolicy" | "namespaceLabels" | "namespaceObject">,
+    why: WhyUnread,
+  ): Verdict {
+    const { namespace = "" } = request;
+    if (this.#neverJudged.has(namespace)) return nothingToSay;
+    const ofTenants = passesTenants(request, context.namespaceObject)
+      ? undefined
+      : this.#tenants.get(namespace);
+    const candidates = [this.#admission, ...(ofTenants === undefined ? [] : [ofTenants.admission])]
+      .flatMap((index) => index.planOf(request))
+      .filter((step) => isAsked(step, request, context.failurePolicy));
+    return verdictUnread(candidates, request, context.namespaceLabels, why);
+  }
+
+  /** The same of those that would change the object. */
+  mutateUnread(
+    request: AdmissionRequestLike,
+    context: Pick<MutationContext, "namespaceLabels" | keyof MutationFilter>,
+    why: WhyUnread,
+  ): Verdict {
+    const { operation } = request;
+    if (operation !== "CREATE" && operation !== "UPDATE") return nothingToSay;
+    const candidates = this.#mutating(request, context).map((policy) => ({
+      policy,
+      action: "deny" as const,
+    }));
+    return verdictUnread(candidates, request, context.namespaceLabels, why);
+  }
+
+  /** Whether some policy is judged here, in calls of this failurePolicy. */
+  judges(called: FailurePolicy): boolean {
+    return this.versions.some(({ isEvaluatedHere, admission, failurePolicy, calledBy = failurePolicy }) => {
+      const isCalled = calledBy === "either" || calledBy === called;
+      return isEvaluatedHere && admission !== "off" && isCalled;
+    });
   }
 
   /** Whether some policy's newest version is to be held against the request without acting on it. */

@@ -15,6 +15,10 @@ export type FindingCode =
   | "PolicyViolation"
   /** The object is not shaped like what it says it is, so it cannot be judged. */
   | "MalformedObject"
+  /** The request is too large to be read, so its object was not looked at. */
+  | "TooLarge"
+  /** So much was being judged that there was no room for the request, so its object was not looked at. */
+  | "NoRoom"
   /** Time ran out before the policy was evaluated. */
   | "DeadlineExceeded"
   /** The policy selects namespaces by label and this namespace's labels are not known. */
