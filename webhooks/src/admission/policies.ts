@@ -38,7 +38,7 @@ export const shareForLookup = 0.5;
 
 /** Holds the policies of one failurePolicy against each request. */
 export function policyHandler(parts: PolicyHandlerParts): AdmissionHandler {
-  return async (request, { deadlineMs, span }) => {
+  return async (request, { deadlineMs, span, isLarge }) => {
     const startedAt = performance.now();
     const set = parts.policySet();
     // Not ready, yet asked: failurePolicy must decide, and it does when the request fails.
@@ -65,7 +65,7 @@ export function policyHandler(parts: PolicyHandlerParts): AdmissionHandler {
     }
     // Of a version that refuses too much nobody is to think better meanwhile.
     parts.rollouts?.decided(set, request, judged);
-    parts.rollouts?.shadow(set, request, namespaceObject);
+    parts.rollouts?.shadow(set, request, namespaceObject, isLarge);
     span?.set("shieldx.policies", verdict.matched);
     const failed = [...verdict.denials, ...verdict.warnings, ...verdict.audits].filter(isFailure);
     if (failed.length > 0) {

@@ -64,7 +64,7 @@ function setUp(set: PolicySet) {
     refusals: { tell: () => {} },
     rollouts,
   } as never);
-  const ask = (name: string, over: Partial<AdmissionRequest> = {}) => {
+  const ask = (name: string, over: Partial<AdmissionRequest> = {}, context: object = {}) => {
     const request = {
       ...{ uid: "1", operation: "CREATE", name, namespace: "shop", userInfo: { username: "jane" } },
       ...{ kind: { group: "", version: "v1", kind: "ConfigMap" } },
@@ -72,7 +72,7 @@ function setUp(set: PolicySet) {
       ...{ object: { apiVersion: "v1", kind: "ConfigMap", metadata: { name, namespace: "shop" } } },
       ...over,
     };
-    return handler(request as AdmissionRequest, { deadlineMs: 2_000 } as never);
+    return handler(request as AdmissionRequest, { deadlineMs: 2_000, ...context } as never);
   };
   const counts = () => parseRolloutReports(tally.report())?.rollouts[0]?.counts;
   return { ask, counts, rollouts, asked: asked.promise, answer: () => answer.resolve() };
@@ -91,6 +91,14 @@ it("holds a version in shadow against a request that is answered already", async
   expect(await ask("bad", { dryRun: true })).toEqual({ allowed: true });
   await rollouts.whenCounted();
   expect(counts()).toMatchObject({ requests: 2, denied: 1 });
+});
+
+it("keeps no large request beyond its answer for a version in shadow", async () => {
+  const { ask, counts, rollouts, answer } = setUp(inStep("Shadow", 0));
+  answer();
+  expect(await ask("bad", {}, { isLarge: true })).toEqual({ allowed: true });
+  await rollouts.whenCounted();
+  expect(counts()).toMatchObject({ requests: 0 });
 });
 
 it("counts what a version did that acts, dry runs excepted", async () => {

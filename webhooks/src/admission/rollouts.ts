@@ -33,11 +33,16 @@ export class Rollouts {
 
   /**
    * Holds such versions against a request on which they do not act: after it is answered, so that they can neither delay
-   * nor break it.
+   * nor break it. One that is large is left out, for the memory it takes is given back with the answer.
    */
-  shadow(set: PolicySet, request: AdmissionRequest, namespaceObject: KubeObject | undefined): void {
+  shadow(
+    set: PolicySet,
+    request: AdmissionRequest,
+    namespaceObject: KubeObject | undefined,
+    isLarge = false,
+  ): void {
     if (request.dryRun === true || !set.hasShadows(request)) return;
-    const isTaken = this.#runs.add(() => this.#judge(set, request, namespaceObject));
+    const isTaken = !isLarge && this.#runs.add(() => this.#judge(set, request, namespaceObject));
     if (!isTaken) this.#parts.metrics.shadowsSkipped.inc();
   }
 

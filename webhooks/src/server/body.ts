@@ -79,7 +79,7 @@ export interface HeldBody {
 class Share {
   readonly #budget: BodyBudget;
   readonly #waitUntil: number;
-  readonly #gone = new AbortController();
+  #gone: AbortController | undefined;
   #small = 0;
   #large = 0;
 
@@ -119,7 +119,7 @@ class Share {
   }
 
   release(): void {
-    this.#gone.abort();
+    this.#gone?.abort();
     const [small, large] = [this.#small, this.#large];
     this.#small = 0;
     this.#large = 0;
@@ -128,6 +128,8 @@ class Share {
   }
 
   async #waitIn(room: Room, bytes: number): Promise<boolean> {
+    if (room.take(bytes)) return true;
+    this.#gone ??= new AbortController();
     const { signal } = this.#gone;
     const isAdmitted = await room.wait(bytes, this.#waitUntil - performance.now(), signal);
     if (!isAdmitted || !signal.aborted) return isAdmitted;
@@ -199,7 +201,7 @@ class Reading {
       bytes: this.#whole ?? joined(this.#chunks, this.#read),
       isLarge: this.#share.isLarge,
       holdMore: async (bytes) => {
-        if (!(await this.#share.wait(bytes))) throw noRoom(false);
+        if (!this.#share.take(bytes) && !(await this.#share.wait(bytes))) throw noRoom(false);
       },
       release: () => this.#share.release(),
     });

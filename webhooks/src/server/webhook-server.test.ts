@@ -203,8 +203,9 @@ describe("room", () => {
     let most = 0;
     let now = 0;
     const bed = await start({
-      handler: async ({ object }) => {
-        if ((object as { half?: string }).half === undefined) return { allowed: true };
+      handler: async ({ object }, { isLarge }) => {
+        expect(isLarge).toBe((object as { half?: string }).half !== undefined);
+        if (isLarge !== true) return { allowed: true };
         now += 1;
         most = Math.max(most, now);
         await bed.post(review());

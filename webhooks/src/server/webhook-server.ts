@@ -27,6 +27,8 @@ export interface RequestContext {
   /** Fingerprint of the leaf that this request's connection was made with. */
   readonly leaf: string;
   readonly remoteAddress: string;
+  /** The request takes so much memory that one such is held at a time: nothing may keep it beyond the answer. */
+  readonly isLarge?: boolean;
   /** What the trace of this review is told; undefined when nothing is traced. */
   readonly span?: Span;
 }
@@ -132,6 +134,7 @@ interface Asked extends Target {
 
 interface HeldReview {
   readonly review: AdmissionRequest;
+  readonly isLarge: boolean;
   /** Of the memory it takes. */
   readonly release: () => void;
 }
@@ -313,8 +316,8 @@ export class WebhookServer {
     try {
       const route = checkRoute(request, handler, pathname);
       held = await this.#read(asked);
-      const { review } = held;
-      const context = this.#contextOf(asked);
+      const { review, isLarge } = held;
+      const context = { ...this.#contextOf(asked), isLarge };
       const { tracer } = this.#options;
       const answer = await (tracer === undefined
         ? route(review, context)
@@ -349,7 +352,7 @@ export class WebhookServer {
       // What waited for its turn must not run out of time for being judged, which failurePolicy Ignore lets pass.
       if (body.isLarge && performance.now() - arrived > timeMs * shareForReading)
         throw new HttpError("Overloaded", "too many large requests at once; try again");
-      return { review, release: body.release };
+      return { review, isLarge: body.isLarge, release: body.release };
     } catch (error) {
       body.release();
       if (error instanceof HttpError) error.head ??= body.bytes;
