@@ -1,4 +1,4 @@
-import { Pod, resourceTypeKey } from "@shieldx/controller-runtime";
+import { type KubeObject, Pod, resourceType, resourceTypeKey } from "@shieldx/controller-runtime";
 import type { ShieldException, ShieldPolicy, ShieldPolicySpec } from "@shieldx/crds";
 import { buildPolicySet } from "@shieldx/policy-engine";
 import { describe, expect, it } from "vitest";
@@ -127,6 +127,49 @@ describe("judgeObject", () => {
       controllerUid: "uid-rs",
       controller: "ReplicaSet/rs",
     });
+  });
+
+  it("judges an object as deep as an API server takes it: only what walks it comes to no verdict", () => {
+    const things = resourceType<KubeObject>({
+      group: "large.example.com",
+      version: "v1",
+      kind: "Thing",
+      plural: "things",
+      namespaced: true,
+    });
+    const deep = `${'{"a":'.repeat(9_990)}1${"}".repeat(9_990)}`;
+    const text = `{"apiVersion":"large.example.com/v1","kind":"Thing","metadata":{"name":"bad","namespace":"ns"},"spec":${deep}}`;
+    const about = (expression: string) => ({
+      engine: "cel" as const,
+      evaluation: "Webhook" as const,
+      actions: { admission: "deny" as const, background: "audit" as const },
+      matchConstraints: {
+        matchPolicy: "Equivalent" as const,
+        resourceRules: [
+          {
+            apiGroups: ["large.example.com"],
+            apiVersions: ["v1"],
+            operations: ["CREATE" as const],
+            resources: ["things"],
+          },
+        ],
+      },
+      validations: [{ expression, message: "no" }],
+    });
+    const { podSecurity: _, ...names } = spec(about("object.metadata.name != 'bad'"));
+    const { podSecurity: __, ...walks } = spec(about("[object.spec] != [object.spec.a]"));
+    const set = buildPolicySet({
+      policies: [
+        { ...policy("names"), spec: names },
+        { ...policy("walks"), spec: walks },
+      ],
+      exceptions: [],
+      serverMinor: 37,
+    });
+    expect(set.problems).toEqual([]);
+    const judgement = judged(set, things, slim(JSON.parse(text)), namespace, NOW);
+    expect(judgement.findings).toMatchObject([{ policy: "names", message: /no/ }]);
+    expect(judgement).toMatchObject({ errors: 1, matched: ["names", "walks"] });
   });
 
   it("makes the slim form of new parts throughout, which a cache may go on to change", () => {
