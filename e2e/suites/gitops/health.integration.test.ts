@@ -28,7 +28,7 @@ describe("the health scripts, in Argo CD's own Lua machine", () => {
   });
 
   it("tell healthy, progressing and degraded apart for each of our kinds, and suspended where there is such a state", () => {
-    const suspended = ["ShieldPolicy", "ShieldException"];
+    const suspended = ["ShieldPolicy", "ShieldException", "ShieldBreakGlass"];
     // NamespacedShieldPolicy goes by the script of ShieldPolicy.
     for (const { kind } of kinds.filter((each) => each.kind !== "NamespacedShieldPolicy")) {
       const ofKind = cases.filter((one) => one.kind === `shieldx.io/${kind}`);
