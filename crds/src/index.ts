@@ -170,6 +170,7 @@ export {
   judgesSoFar,
   MOST_WEBHOOK_CALLS,
   maxExceptionDurationMs,
+  mayRefuse,
   mutates,
   NATIVE_ONLY_GROUPS,
   pinsDigests,

@@ -157,6 +157,12 @@ export const controllerRbac = {
     cluster: [
       rule("shieldx.io", ["shieldbreakglasses", "shieldpolicies"], READ),
       rule("shieldx.io", ["shieldbreakglasses/status"], ["patch"]),
+      // Whether anything is still made by the API server that is on its way to the webhook.
+      rule(
+        "admissionregistration.k8s.io",
+        ["mutatingadmissionpolicies", "mutatingadmissionpolicybindings"],
+        READ,
+      ),
     ],
     namespace: [rule("coordination.k8s.io", ["leases"], READ)],
   },

@@ -53,6 +53,17 @@ export function validates(
   return validations.length > 0 || auditAnnotations.length > 0;
 }
 
+/** Whether requests may be refused under the policy: by what it judges, or where it only changes objects, because it cannot. */
+export function mayRefuse(
+  spec: Pick<
+    ShieldPolicySpec,
+    "mutations" | "validations" | "auditAnnotations" | "engine" | "actions" | "failurePolicy"
+  >,
+): boolean {
+  if (spec.actions?.admission !== "deny") return false;
+  return validates(spec) || effectiveFailurePolicy(spec) === "Fail";
+}
+
 /** `reinvocationPolicy`: IfNeeded unless given. Each mutation comes to the same when applied again, so that this is safe. */
 export function effectiveReinvocation(
   spec: Pick<ShieldPolicySpec, "reinvocationPolicy">,

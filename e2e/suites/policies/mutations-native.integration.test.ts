@@ -137,6 +137,66 @@ describe("a policy with mutations on a server with MutatingAdmissionPolicies", (
     await waitFor("one enforcer", async () => (await ours()).length === 2);
   });
 
+  it("refuses nothing while a glass is broken, changes on all the while, and goes back afterwards", async () => {
+    const onCreate = {
+      matchConstraints: {
+        resourceRules: [
+          { apiGroups: [""], apiVersions: ["v1"], operations: ["CREATE"], resources: ["configmaps"] },
+        ],
+      },
+    };
+    const validations = [{ expression: "object.metadata.name != 'bad'", message: "a bad name" }];
+    await enforce(cluster, marking({ ...onCreate, validations }));
+    const onlyOn = (name: string) => [{ name: "one", expression: `object.metadata.name == '${name}'` }];
+    const failing = [
+      {
+        patchType: "ApplyConfiguration",
+        applyConfiguration: {
+          expression: "Object{metadata: Object.metadata{labels: {'x': object.data.no}}}",
+        },
+      },
+    ];
+    await enforce(
+      cluster,
+      celPolicy("failing", { ...onCreate, matchConditions: onlyOn("torn"), mutations: failing }),
+    );
+    await waitFor("in force", async () => (await made("bad")).includes("a bad name"));
+    await waitFor("failing", async () => (await made("torn")).includes("no such key"));
+    let isOver = false;
+    const answers = new Map<string, number>();
+    const watch = (async () => {
+      while (!isOver) {
+        const answer = await made("good");
+        answers.set(answer, (answers.get(answer) ?? 0) + 1);
+      }
+    })();
+    const expiresAt = new Date(Math.ceil(Date.now() / 1000 + 600) * 1000).toISOString();
+    await apply(cluster, {
+      apiVersion: "shieldx.io/v1alpha1",
+      kind: "ShieldBreakGlass",
+      metadata: { name: "inc-1" },
+      spec: { allPolicies: true, reason: "INC-4711: the driver has to come back", expiresAt },
+    });
+    await cluster.kubectl(["wait", "shieldbreakglass/inc-1", "--for=condition=Ready", "--timeout=40s"]);
+    const glass = await read<{ status?: { conditions?: object[] } }>(cluster, "shieldbreakglass", "inc-1");
+    expect(glass?.status?.conditions).toContainEqual(
+      expect.objectContaining({ type: "Ready", reason: "Open" }),
+    );
+    expect(await statusOf()).toMatchObject({ enforcedBy: "Webhook" });
+    expect([await made("bad"), await made("torn")]).toEqual(["yes", "yes"]);
+    await cluster.kubectl(["delete", "shieldbreakglass", "inc-1"]);
+    await waitFor("native again", async () => (await statusOf())?.enforcedBy === "Native", {
+      timeoutMs: 40_000,
+    });
+    isOver = true;
+    await watch;
+    console.log("requests while a glass was broken", answers);
+    expect([...answers.keys()]).toEqual(["yes"]);
+    expect(await made("bad")).toContain("a bad name");
+    expect(await made("torn")).toContain("no such key");
+    await waitFor("one enforcer", async () => !(await ours()).includes("mutatingwebhookconfiguration"));
+  });
+
   it("is made by the webhook where it honours exceptions: only that can tell when they end", async () => {
     await enforce(cluster, marking({ exceptions: { namespaces: { names: ["default"] } } }));
     const status = await statusOf();

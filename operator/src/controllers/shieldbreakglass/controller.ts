@@ -6,11 +6,10 @@ import {
   type ReconcileContext,
   watch,
 } from "@shieldx/controller-runtime";
-import { breakGlassWindow, breaksPolicy, fitsWebhook, namespaceOfPolicy } from "@shieldx/crds";
+import { breakGlassWindow, breaksPolicy, namespaceOfPolicy } from "@shieldx/crds";
 import { lookAgain, type OperatorContext, sooner, untilMoment } from "../../context.ts";
 import { approvedBy } from "../../exception-approvals.ts";
 import {
-  asPolicy,
   type ShieldBreakGlassObject,
   ShieldBreakGlassType,
   type ShieldPolicyObject,
@@ -20,8 +19,10 @@ import { FIELD_MANAGER } from "../../names.ts";
 import { keepStatus } from "../../status.ts";
 import { replicaLeases } from "../../watched.ts";
 import { HandOvers } from "../shieldpolicy/hand-over.ts";
+import { cachedMutating, isInstalled } from "../shieldpolicy/mutating-apply.ts";
 import { replicaChanged } from "../shieldpolicy/replica-changed.ts";
 import { type BrokenPolicy, decideBreakGlass } from "./decide.ts";
+import { whyItRefuses } from "./refuses.ts";
 
 const OWN_STATUS_FIELDS = ["observedGeneration", "conditions", "policies", "written", "openedBy"];
 
@@ -35,10 +36,12 @@ export function shieldBreakGlassController(
   /** Since when nothing of a policy is rendered any more: API servers take that in once a second. */
   const handOvers = new HandOvers();
 
-  function refuses(policy: ShieldPolicyObject): string | undefined {
+  function refuses(policy: ShieldPolicyObject, context: ReconcileContext): string | undefined {
     const { name, uid, generation } = policy.metadata;
-    const standing = operator.native.of(name, policy.metadata);
-    const why = whyItRefuses(policy, standing?.state !== undefined);
+    const isRendered =
+      operator.native.of(name, policy.metadata)?.state !== undefined ||
+      isInstalled(cachedMutating(operator, context, name));
+    const why = whyItRefuses(policy, isRendered);
     if (policy.spec.engine !== "cel" || policy.spec.evaluation === "Webhook") return why;
     const nowMs = operator.clock.monotonicNow();
     const leftMs = handOvers.remainingMs(name, `${uid}/${generation}`, why === undefined, nowMs);
@@ -55,7 +58,7 @@ export function shieldBreakGlassController(
       ...all
         .filter(({ metadata }) => namespaceOfPolicy(metadata.name) === undefined)
         .filter(({ metadata }) => breaksPolicy(spec, metadata.name))
-        .map((policy) => ({ name: policy.metadata.name, refuses: refuses(policy) })),
+        .map((policy) => ({ name: policy.metadata.name, refuses: refuses(policy, context) })),
       ...missing.map((name) => ({
         name,
         refuses: `there is no ShieldPolicy "${name}": check spec.policies`,
@@ -132,15 +135,4 @@ export function shieldBreakGlassController(
     ],
     reconcile: async (key, context) => lookAgain(await reconcile(key, context)),
   });
-}
-
-/** Why a policy still refuses that the API server evaluates: that knows no time, and hands over to the webhook. */
-function whyItRefuses(policy: ShieldPolicyObject, isRendered: boolean): string | undefined {
-  const { spec, status } = policy;
-  const isFitting = fitsWebhook(asPolicy(policy).spec);
-  if (spec.actions?.admission !== "deny" || spec.engine !== "cel") return undefined;
-  if (status?.enforcedBy === "Native" && status.handingOverTo !== "Webhook" && !isFitting)
-    return "the API server refuses by it, and the webhook cannot take over, for its rules have wildcards, or are about kinds that ShieldX is brought back with: set actions.admission to warn instead";
-  if (status?.enforcedBy !== "Native" && !isRendered) return undefined;
-  return "the API server still refuses by it; the webhook is taking over, which takes some seconds";
 }

@@ -12,7 +12,7 @@ import {
   IGNORE_CONFIGURATION,
   type KeptPolicy,
   MUTATIONS_CONFIGURATION,
-  mutates,
+  mayRefuse,
   NOT_SERVED,
   type Staging,
   stagingOf,
@@ -117,15 +117,17 @@ export function enforcerOfPolicy(
   return { by: "Webhook", reason: `its rollout is in step ${staging.step}, and the webhook keeps stages` };
 }
 
-/** What is rendered for the API server knows no time: while a ShieldBreakGlass is open the webhook judges, which does. */
+/**
+ * What is rendered for the API server knows no time: while a ShieldBreakGlass is open the webhook judges, which does. It makes
+ * the mutations as well, for both halves of a policy have one enforcer.
+ */
 function suspendable(
   enforcer: PolicyObservation["enforcer"],
   policy: ShieldPolicyObject,
   { breakGlasses }: OperatorContext,
 ): PolicyObservation["enforcer"] {
   const { spec } = asPolicy(policy);
-  const isNativeRefusal = enforcer.by === "Native" && spec.actions.admission === "deny" && !mutates(spec);
-  if (!isNativeRefusal || !fitsWebhook(spec)) return enforcer;
+  if (enforcer.by !== "Native" || !mayRefuse(spec) || !fitsWebhook(spec)) return enforcer;
   const glass = breakGlasses.openFor(policy.metadata.name);
   if (glass === undefined) return enforcer;
   const { name } = glass.metadata;
