@@ -365,6 +365,9 @@ describe("a ShieldCleanup", () => {
     await kubectl("create", "namespace", "stale");
     for (const name of ["a1", "a2", "a3", "a4", "a5"])
       await kubectl("create", "configmap", name, "-n", "stale", "--from-literal=preview=yes");
+    // Whoever may write an object may say so of it: it keeps nothing.
+    await kubectl("label", "configmap", "a4", "-n", "stale", "app.kubernetes.io/managed-by=shieldx-operator");
+    await kubectl("label", "configmap", "a5", "-n", "stale", "shieldx.io/generator=nobodys");
     for (const space of ["stale", "kube-public", "shieldx-system"])
       await kubectl("create", "configmap", "kept", "-n", space, "--from-literal=preview=no");
     await kubectl("create", "configmap", "system", "-n", "kube-public", "--from-literal=preview=yes");

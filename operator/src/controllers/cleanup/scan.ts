@@ -6,9 +6,9 @@ import {
   type ObjectMeta,
   type ResourceType,
 } from "@shieldx/controller-runtime";
-import { LABEL, MANAGED_BY } from "@shieldx/crds";
 import { type CleanupVerdict, type CompiledCleanup, threadCpuNow } from "@shieldx/policy-engine";
 import { isLeftAloneNamespace } from "../../namespaces.ts";
+import { isKept } from "./kept.ts";
 import { LongestDue } from "./longest-due.ts";
 
 /** Time of the processor for the expressions on one object. */
@@ -96,11 +96,6 @@ function judge(type: ResourceType, object: KubeObject, parts: ScanParts): Cleanu
   if (where !== undefined && namespace === undefined) return undefined;
   const until = threadCpuNow() + LONGEST_EVALUATION_MS;
   return parts.cleanup.judge(object, namespace, parts.nowMs, () => threadCpuNow() > until);
-}
-
-/** What ShieldX itself keeps would only be made again. */
-function isKept({ labels = {} }: ObjectMeta): boolean {
-  return labels[LABEL.managedBy] === MANAGED_BY || labels[LABEL.generator] !== undefined;
 }
 
 function slim({ name, namespace, uid, resourceVersion }: ObjectMeta): ObjectMeta {
