@@ -170,26 +170,30 @@ describe("a policy with mutations on a server with MutatingAdmissionPolicies", (
         answers.set(answer, (answers.get(answer) ?? 0) + 1);
       }
     })();
-    const expiresAt = new Date(Math.ceil(Date.now() / 1000 + 600) * 1000).toISOString();
-    await apply(cluster, {
-      apiVersion: "shieldx.io/v1alpha1",
-      kind: "ShieldBreakGlass",
-      metadata: { name: "inc-1" },
-      spec: { allPolicies: true, reason: "INC-4711: the driver has to come back", expiresAt },
-    });
-    await cluster.kubectl(["wait", "shieldbreakglass/inc-1", "--for=condition=Ready", "--timeout=40s"]);
-    const glass = await read<{ status?: { conditions?: object[] } }>(cluster, "shieldbreakglass", "inc-1");
-    expect(glass?.status?.conditions).toContainEqual(
-      expect.objectContaining({ type: "Ready", reason: "Open" }),
-    );
-    expect(await statusOf()).toMatchObject({ enforcedBy: "Webhook" });
-    expect([await made("bad"), await made("torn")]).toEqual(["yes", "yes"]);
-    await cluster.kubectl(["delete", "shieldbreakglass", "inc-1"]);
-    await waitFor("native again", async () => (await statusOf())?.enforcedBy === "Native", {
-      timeoutMs: 40_000,
-    });
-    isOver = true;
-    await watch;
+    try {
+      const expiresAt = new Date(Math.ceil(Date.now() / 1000 + 600) * 1000).toISOString();
+      const opened = await apply(cluster, {
+        apiVersion: "shieldx.io/v1alpha1",
+        kind: "ShieldBreakGlass",
+        metadata: { name: "inc-1" },
+        spec: { allPolicies: true, reason: "INC-4711: the driver has to come back", expiresAt },
+      });
+      expect(opened).toMatchObject({ allowed: true });
+      await cluster.kubectl(["wait", "shieldbreakglass/inc-1", "--for=condition=Ready", "--timeout=40s"]);
+      const glass = await read<{ status?: { conditions?: object[] } }>(cluster, "shieldbreakglass", "inc-1");
+      expect(glass?.status?.conditions).toContainEqual(
+        expect.objectContaining({ type: "Ready", reason: "Open" }),
+      );
+      expect(await statusOf()).toMatchObject({ enforcedBy: "Webhook" });
+      expect([await made("bad"), await made("torn")]).toEqual(["yes", "yes"]);
+      await cluster.kubectl(["delete", "shieldbreakglass", "inc-1"]);
+      await waitFor("native again", async () => (await statusOf())?.enforcedBy === "Native", {
+        timeoutMs: 40_000,
+      });
+    } finally {
+      isOver = true;
+      await watch;
+    }
     console.log("requests while a glass was broken", answers);
     expect([...answers.keys()]).toEqual(["yes"]);
     expect(await made("bad")).toContain("a bad name");

@@ -4,6 +4,7 @@ import { Registry } from "prom-client";
 import { describe, expect, it } from "vitest";
 import type { AdmissionRequest } from "../server/admission-review.ts";
 import { encodeAdmissionAnswer } from "../server/admission-review.ts";
+import type { OpenGlass } from "./break-glass.ts";
 import { AdmissionMetrics } from "./metrics.ts";
 import { mutationHandler } from "./mutations.ts";
 
@@ -50,7 +51,11 @@ const request: AdmissionRequest = {
   object: { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "c", namespace: "default" } },
 };
 
-function setUp(set: PolicySet | undefined, known: ObjectTypes = types) {
+function setUp(
+  set: PolicySet | undefined,
+  known: ObjectTypes = types,
+  brokenBy?: (policy: string) => OpenGlass | undefined,
+) {
   const registry = new Registry();
   const metrics = new AdmissionMetrics(registry);
   metrics.keepPolicies(set?.policies ?? []);
@@ -66,6 +71,7 @@ function setUp(set: PolicySet | undefined, known: ObjectTypes = types) {
     },
     findTypes: async () => known,
     askAuthorizer: async () => ({ allowed: true, reason: "" }),
+    brokenBy,
     now: () => 0,
     metrics,
     refusals: { tell: log },
@@ -91,6 +97,21 @@ describe("the mutation handler", () => {
     expect(JSON.parse(Buffer.from(response.patch, "base64").toString())).toEqual(answer.patch);
     const metric = await registry.getSingleMetric("shieldx_admission_mutations_total")?.get();
     expect(metric?.values).toMatchObject([{ labels: { policy: "p" }, value: 1 }]);
+  });
+
+  it("lets pass what a policy cannot change while its glass is broken, as the others have made it", async () => {
+    const set = setOf(policy("broken", "Object{metadata: object.no}"), policy("p", labelled));
+    const refused = await setUp(set).ask();
+    expect(refused).toMatchObject({ allowed: false, status: { code: 422 } });
+    expect(refused).not.toHaveProperty("patch");
+    const glass = { name: "inc", uid: "g", expiresAt: "2026-01-01T00:00:00Z" };
+    const { ask } = setUp(set, types, (name) => (name === "broken" ? glass : undefined));
+    expect(await ask()).toMatchObject({
+      allowed: true,
+      warnings: [expect.stringContaining('by ShieldBreakGlass "inc"')],
+      patch: [{ op: "add", path: "/metadata/labels", value: { "a/b": "c" } }],
+      auditAnnotations: { mutated: "p", "break-glass": "broken: ShieldBreakGlass inc" },
+    });
   });
 
   it("looks nothing up for requests that no policy of its kind changes", async () => {

@@ -88,11 +88,12 @@ function answerWithPatch(
   suspensions: readonly Suspension[],
 ): AdmissionAnswer {
   const answer = answerOf(verdict, suspensions);
-  const { object, mutated } = verdict;
-  if (object === undefined) return answer;
+  // Where a ShieldBreakGlass lets it pass, it passes as the policies that are not in the way have made it.
+  const { allowed, made, mutated } = verdict;
+  if (!allowed || made === undefined) return answer;
   return {
     ...answer,
-    patch: jsonDiff(before as typeof object, object),
+    patch: jsonDiff(before as typeof made, made),
     auditAnnotations: { ...answer.auditAnnotations, mutated: mutated.join(", ") },
   };
 }

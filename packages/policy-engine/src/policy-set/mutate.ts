@@ -16,6 +16,8 @@ export type MutatingPolicy = CompiledPolicy & { readonly mutator: Mutator };
 export interface MutationVerdict extends Verdict {
   /** The object after all mutations; undefined when nothing changed, or the request is refused. */
   readonly object: JsonRecord | undefined;
+  /** The same also where the request is refused: as the other policies have made it, for who lets it pass all the same. */
+  readonly made: JsonRecord | undefined;
   /** Names of the policies that changed something, in order. */
   readonly mutated: readonly string[];
 }
@@ -97,8 +99,8 @@ class Run {
 
   verdict(): MutationVerdict {
     const verdict = this.#builder.verdict();
-    const isChanged = verdict.allowed && this.#mutated.size > 0;
-    return { ...verdict, object: isChanged ? this.#object : undefined, mutated: [...this.#mutated] };
+    const made = this.#mutated.size > 0 ? this.#object : undefined;
+    return { ...verdict, object: verdict.allowed ? made : undefined, made, mutated: [...this.#mutated] };
   }
 
   #apply(policy: MutatingPolicy): void {

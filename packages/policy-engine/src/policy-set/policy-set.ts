@@ -441,6 +441,7 @@ function isMutating(policy: CompiledPolicy): policy is MutatingPolicy {
 const nothingToChange: MutationVerdict = Object.freeze({
   ...nothingToSay,
   object: undefined,
+  made: undefined,
   mutated: Object.freeze([]),
 });
 
