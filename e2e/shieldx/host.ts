@@ -115,6 +115,8 @@ export interface HostOptions {
   readonly args?: readonly string[];
   /** Further flags for operators. */
   readonly operatorArgs?: readonly string[];
+  /** Further flags for webhooks. */
+  readonly webhookArgs?: readonly string[];
   /** What Node runs, e.g. the image's bundle; by default the sources. */
   readonly entry?: string;
   /** For the webhooks besides, e.g. what the chart gives them. */
@@ -198,6 +200,7 @@ export async function startShieldxOnHost(
         args: [
           "webhooks",
           ...args,
+          ...(options.webhookArgs ?? []),
           `--kubeconfig=${await cluster.serviceAccountKubeconfig(namespace, "shieldx-webhooks", token)}`,
           `--namespace=${namespace}`,
           `--replica-name=${name}`,

@@ -33,9 +33,36 @@ describe("approvedBy", () => {
     expect(approvedBy(undefined, [alice], stored)).toBeUndefined();
   });
 
-  it("stays who it is, whatever is told again", () => {
+  it("stays who it is, whatever is told again of him, or of anything else than what is stored", () => {
     const before = { user: "jane", generation: 2 };
-    expect(approvedBy(before, [by(2, "joe")], { generation: 2, spec: spec("a") })).toBe(before);
+    const stored = { generation: 2, spec: spec("a") };
+    expect(approvedBy(before, [by(2, "jane"), by(2, "jane")], stored)).toBe(before);
+    expect(approvedBy(before, [by(2, "joe", spec("b")), by(1, "joe"), by(3, "joe")], stored)).toBe(before);
+  });
+
+  it("is none of several who are told to have asked for the same, in whatever order and however late", () => {
+    const stored = { generation: 2, spec: spec("a") };
+    const unconfirmed = { user: "unconfirmed: ciso or mallory", generation: 2 };
+    const [ciso, mallory] = [by(2, "ciso"), by(2, "mallory")];
+    for (const told of [
+      [ciso, mallory],
+      [mallory, ciso],
+    ])
+      expect(approvedBy({ user: "jane", generation: 1 }, told, stored)).toEqual(unconfirmed);
+    // The forged one was heard of first, and believed.
+    expect(approvedBy({ user: "ciso", generation: 2 }, [ciso, mallory], stored)).toEqual(unconfirmed);
+    expect(approvedBy({ user: "ciso", generation: 2 }, [mallory], stored)).toEqual(unconfirmed);
+    // Another leader, who was told less.
+    expect(approvedBy(unconfirmed, [ciso], stored)).toBe(unconfirmed);
+    expect(approvedBy(unconfirmed, [], stored)).toBe(unconfirmed);
+    expect(approvedBy(unconfirmed, [by(3, "joe")], { generation: 3, spec: spec("a") })?.user).toBe("joe");
+  });
+
+  it("fits into the status, however many are told", () => {
+    const told = Array.from({ length: 16 }, (_, n) => by(1, `${"x".repeat(238)}\u{1F600}${n}`));
+    const user = approvedBy(undefined, told, { generation: 1, spec: spec("a") })?.user ?? "";
+    expect(user).toHaveLength(253);
+    expect(user.isWellFormed()).toBe(true);
   });
 });
 

@@ -1,6 +1,7 @@
 import {
   type ExceptionApproval,
   exceptionSpecDigest,
+  MAX_APPROVER_LENGTH,
   parseExceptionApprovals,
   type ShieldExceptionStatus,
 } from "@shieldx/crds";
@@ -12,9 +13,14 @@ const mostExceptions = 4_000;
 /** Requests for one exception of which it is not known yet whether they came to anything. */
 const mostOfOne = 16;
 
+/** With what a name begins that is not one user's. */
+export const UNCONFIRMED = "unconfirmed: ";
+
 /**
  * Who approved what is stored: of those whose requests ShieldX let in the one who asked for just that, for another
- * webhook may have refused the others. An approval of an earlier generation stays until there is a later.
+ * webhook may have refused the others. Where several are told to have asked for the very same, any of them may have been made up by
+ * whoever reaches the webhook's port: none is believed, all are named, and no later word of one of them changes that. An approval
+ * of an earlier generation stays until there is a later.
  */
 export function approvedBy(
   before: ApprovedBy | undefined,
@@ -22,13 +28,18 @@ export function approvedBy(
   stored: { readonly generation: number; readonly spec: unknown },
 ): ApprovedBy | undefined {
   const { generation } = stored;
-  if (before?.generation === generation || approvals.length === 0) return before;
+  const named = before?.generation === generation ? before : undefined;
+  if (approvals.length === 0 || named?.user.startsWith(UNCONFIRMED) === true) return before;
   const specDigest = exceptionSpecDigest(stored.spec);
-  // The later of two who asked for the same: had the earlier been let in, there had been nothing left to change.
-  const approval = approvals.findLast(
-    (each) => each.generation === generation && each.specDigest === specDigest,
-  );
-  return approval === undefined ? before : { user: approval.user, generation };
+  const told = approvals
+    .filter((each) => each.generation === generation && each.specDigest === specDigest)
+    .map(({ user }) => user);
+  if (told.length === 0) return before;
+  const users = [...new Set(named === undefined ? told : [named.user, ...told])];
+  const [user = ""] = users;
+  if (users.length === 1) return named ?? { user, generation };
+  const all = `${UNCONFIRMED}${users.sort().join(" or ")}`;
+  return { user: all.slice(0, MAX_APPROVER_LENGTH).toWellFormed(), generation };
 }
 
 /** What replicas tell by their Leases of who made exceptions, or tried to. */

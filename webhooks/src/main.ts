@@ -75,7 +75,8 @@ async function run(flags: WebhookFlags, stop: AbortSignal, hurry: AbortSignal): 
     await runReplica({ flags, client, registry, clock: realClock, logger, tracer }, stop, hurry);
     return 0;
   } catch (error) {
-    if (error instanceof StartupError || isListenError(error)) return fail(error.message);
+    if (error instanceof StartupError || error instanceof FlagError || isListenError(error))
+      return fail(error.message);
     logger.error({ err: error }, "the webhook ended");
     return 1;
   } finally {

@@ -78,8 +78,8 @@ const status = z.object({
       ),
     })
     .describe(
-      "Whose request made it, as ShieldX's webhook was told at admission. Absent where the webhook was away then: the API " +
-        "server's audit log has it.",
+      "Whose request made it, as ShieldX's webhook was told at admission. Absent where the webhook was away then, and `unconfirmed: a " +
+        "or b` where several are told to have asked for the same: the API server's audit log has it.",
     )
     .exactOptional(),
   written: count()

@@ -168,7 +168,8 @@ const status = z.object({
     })
     .describe(
       "Whose request made the exception or last changed its spec, as ShieldX's webhook was told at admission: of those it let " +
-        "in, who asked for just what is stored. Absent where the webhook was away then.",
+        "in, who asked for just what is stored. Absent where the webhook was away then; `unconfirmed: a or b` where several are " +
+        "told to have asked for the same.",
     )
     .exactOptional(),
 });

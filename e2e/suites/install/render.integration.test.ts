@@ -300,6 +300,39 @@ describe("the chart shieldx", () => {
     ]);
   });
 
+  it("lets the webhook's ports be reached by the peers that are named, and the kubelets' by all", async () => {
+    const objects = await render({ "networkPolicy.webhooksFrom[0].ipBlock.cidr": "10.0.0.0/28" });
+    const tcp = (...ports: number[]) => ports.map((port) => ({ protocol: "TCP", port }));
+    expect(named(objects, "NetworkPolicy", "shieldx-webhooks").spec.ingress).toEqual([
+      { ports: tcp(8081) },
+      { ports: tcp(9443, 9444), from: [{ ipBlock: { cidr: "10.0.0.0/28" } }] },
+      { ports: tcp(8443) },
+    ]);
+    expect(named(objects, "NetworkPolicy", "shieldx-operator").spec.ingress).toEqual([
+      { ports: tcp(8081) },
+      { ports: tcp(8443) },
+    ]);
+  });
+
+  it("asks for client certificates of the authorities that are named", async () => {
+    const podOf = (objects: readonly Rendered[]) =>
+      named(objects, "Deployment", "shieldx-webhooks").spec.template.spec;
+    expect(JSON.stringify(podOf(await render()))).not.toContain("client-ca");
+    const { containers, volumes } = podOf(
+      await render({
+        "webhooks.clientCaConfigMap.name": "api-server-ca",
+        "webhooks.clientCaConfigMap.key": "ca.crt",
+      }),
+    );
+    expect(containers[0].args).toContain("--client-ca-file=/var/run/client-ca/ca.crt");
+    expect(containers[0].volumeMounts).toContainEqual({
+      name: "client-ca",
+      mountPath: "/var/run/client-ca",
+      readOnly: true,
+    });
+    expect(volumes).toContainEqual({ name: "client-ca", configMap: { name: "api-server-ca" } });
+  });
+
   it("does without what is switched off", async () => {
     const off = kinds(
       await render({
@@ -343,6 +376,8 @@ describe("the chart shieldx", () => {
     [{ "image.pullPolicy": "Sometimes" }, "'/image/pullPolicy'"],
     [{ "webhooks.url": "http://127.0.0.1:9443" }, "'/webhooks/url'"],
     [{ "webhooks.url": "https://127.0.0.1:9443" }, "webhooks.url and webhooks.probeUrl go together"],
+    [{ "webhooks.clientCaConfigMap.name": "a" }, "'/webhooks/clientCaConfigMap'"],
+    [{ "networkPolicy.webhooksFrom": "{10.0.0.0/28}" }, "'/networkPolicy/webhooksFrom/0'"],
     [{ "webhooks.shutdownDelay": "10 s" }, "'/webhooks/shutdownDelay'"],
     [{ "webhooks.timeoutSeconds": "31" }, "'/webhooks/timeoutSeconds'"],
     [

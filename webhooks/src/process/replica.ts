@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { readFile } from "node:fs/promises";
 import type { Server } from "node:http";
 import {
   type Client,
@@ -63,6 +62,7 @@ import {
 import { WebhookMetrics } from "../server/metrics.ts";
 import type { AdmissionHandler, UnreadHandler } from "../server/webhook-server.ts";
 import { CertificateLoader } from "./certificate-loader.ts";
+import { readClientCa } from "./client-ca.ts";
 import { Decisions } from "./decisions.ts";
 import type { WebhookFlags } from "./flags.ts";
 import { Listeners } from "./listeners.ts";
@@ -267,8 +267,8 @@ class Replica {
     const { client, clock, logger, flags, registry } = this.#parts;
     await this.#serveHealth();
     this.#serverMinor = await awaitServer(client, clock, logger, flags.namespace, signal);
-    const clientCa =
-      flags.clientCaFile === undefined ? undefined : await readFile(flags.clientCaFile, "utf8");
+    const { clientCaFile } = flags;
+    const clientCa = clientCaFile === undefined ? undefined : await readClientCa(clientCaFile);
     this.#background.push(this.#breakGlassInformer.start(this.#ending.signal));
     for (const informer of this.#informers) this.#background.push(informer.start(this.#ending.signal));
     this.#background.push(this.#certificates.poll(this.#ending.signal), this.#followServerVersion());
