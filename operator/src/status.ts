@@ -63,11 +63,12 @@ export async function applyStatus<T extends KubeObject>(
   status: Readonly<Record<string, unknown>>,
   options: StatusOptions,
 ): Promise<boolean> {
+  const whole = plain(status);
   const current = (object.status ?? {}) as Record<string, unknown>;
   const own = Object.fromEntries(
     options.fields.filter((field) => current[field] !== undefined).map((field) => [field, current[field]]),
   );
-  if (isDeepStrictEqual(JSON.parse(JSON.stringify(own)), JSON.parse(JSON.stringify(status)))) return false;
+  if (isDeepStrictEqual(plain(own), whole)) return false;
   const { name, namespace, uid, resourceVersion } = object.metadata;
   const body = {
     apiVersion: object.apiVersion,
@@ -78,7 +79,7 @@ export async function applyStatus<T extends KubeObject>(
       ...(uid === undefined ? {} : { uid }),
       ...(options.isConditional === true && resourceVersion !== undefined ? { resourceVersion } : {}),
     },
-    status,
+    status: whole,
   } as unknown as Applicable<T>;
   try {
     await client.apply(type, body, {
@@ -92,4 +93,11 @@ export async function applyStatus<T extends KubeObject>(
     throw error;
   }
   return true;
+}
+
+/** As JSON has it, without halves of characters that were cut: for one of them the API server refuses all of a status. */
+function plain(status: Readonly<Record<string, unknown>>): unknown {
+  return JSON.parse(JSON.stringify(status), (_, value: unknown) =>
+    typeof value === "string" ? value.toWellFormed() : value,
+  );
 }

@@ -59,6 +59,17 @@ describe("a gap that a ShieldBreakGlass makes", () => {
     ]);
   });
 
+  it("is recorded whatever the reason is written in, also where that is cut", () => {
+    const before = 'ShieldBreakGlass "inc": '.length;
+    const spec = { ...glass().spec, reason: `${"x".repeat(511 - before)}😀${"y".repeat(20)}` };
+    const { gaps } = decide(
+      { glasses: [{ glass: { ...glass(opened), spec }, letThrough: passed() }] },
+      start + minute,
+    );
+    expect(gaps[0]?.message).toHaveLength(512);
+    expect(gaps[0]?.message.isWellFormed()).toBe(true);
+  });
+
   it("is told of without a name when none comes within ten seconds, and not before", () => {
     const glasses = [{ glass: glass(), letThrough: passed() }];
     expect(decide({ glasses }, start + 1000)).toMatchObject({ news: [], nextMs: start + 10_000 });

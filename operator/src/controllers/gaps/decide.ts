@@ -112,9 +112,10 @@ function gapOfGlass(
   return {
     id,
     cause: "BreakGlass",
-    message: `ShieldBreakGlass "${glass.metadata.name}": ${glass.spec.reason}`
-      .replace(/\s+/g, " ")
-      .slice(0, 512),
+    message: cut(
+      `ShieldBreakGlass "${glass.metadata.name}": ${glass.spec.reason}`.replace(/\s+/g, " "),
+      MAX_MESSAGE,
+    ),
     from: iso(window.fromMs),
     ...(isOver ? { until: known?.until ?? iso(window.untilMs) } : {}),
     breakGlass: glass.metadata.name,
@@ -156,10 +157,10 @@ function unseenGlass(id: string, letThrough: PolicyLetThrough): Gap {
 function lapses({ previous, lapse, enforcedSinceMs }: GapsObservation, now: number): Gap[] {
   const open = previous.find(({ id, until }) => id.startsWith(LAPSE) && until === undefined);
   if (lapse !== undefined) {
-    if (open !== undefined) return [{ ...open, message: lapse.message.slice(0, 512) }];
+    if (open !== undefined) return [{ ...open, message: cut(lapse.message, MAX_MESSAGE) }];
     if (now - lapse.fromMs < SHORTEST_LAPSE_MS) return [];
     const from = iso(lapse.fromMs);
-    return [{ id: `${LAPSE}${from}`, cause: lapse.cause, message: lapse.message.slice(0, 512), from }];
+    return [{ id: `${LAPSE}${from}`, cause: lapse.cause, message: cut(lapse.message, MAX_MESSAGE), from }];
   }
   if (open === undefined) return [];
   return [{ ...open, until: iso(Math.max(Date.parse(open.from), enforcedSinceMs ?? now)) }];
@@ -177,7 +178,7 @@ function tamperings({ previous, denies, tampering }: GapsObservation): Gap[] {
       return {
         id,
         cause: "Tampering",
-        message: `${message}${unseen}`.slice(0, 512),
+        message: cut(`${message}${unseen}`, MAX_MESSAGE),
         from: iso(fromMs),
         until: iso(untilMs),
       };
@@ -257,7 +258,7 @@ function foundObject(object: WrittenObject): GapObject {
     name,
     ...(uid === "" ? {} : { uid }),
     operation: isNew ? "CREATE" : "UPDATE",
-    ...(manager === undefined ? {} : { manager: manager.slice(0, 128) }),
+    ...(manager === undefined ? {} : { manager: cut(manager, 128) }),
     time: iso(writtenMs),
   };
 }
@@ -278,6 +279,13 @@ function newsOf(policy: string, before: Gap | undefined, gap: Gap, now: number):
   const many = gap.found ?? 0;
   const note = `${many === 1 ? "1 object" : `${many} objects`} that the policy denies ${many === 1 ? "was" : "were"} written while it was not enforced (${gap.from} to ${gap.until}${by}); see who and when: shieldctl policy gaps ${policy}`;
   return [{ type: many > 0 ? "Warning" : "Normal", reason: "GapEnded", gap: gap.id, note }];
+}
+
+const MAX_MESSAGE = 512;
+
+/** Never through the middle of a character. */
+function cut(text: string, most: number): string {
+  return text.slice(0, most).toWellFormed();
 }
 
 /** Seconds are enough, and all that a timestamp of the API server has. */

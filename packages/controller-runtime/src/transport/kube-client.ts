@@ -4,6 +4,7 @@ import type { KubeList, KubeObject, KubeStatus, ObjectKey, WatchEvent } from "..
 import { apiVersionOf, type ResourceType } from "../kubernetes/resource-type.ts";
 import type { Tracer } from "../kubernetes/tracer.ts";
 import { ApiError, isNotFound, type RequestDescription, TransportError } from "./api-error.ts";
+import { applyBody } from "./apply-body.ts";
 import type {
   Applicable,
   ApplyOptions,
@@ -235,7 +236,7 @@ class KubeClient implements Client {
         force: isApply && options.force === true ? true : undefined,
       }),
       headers: patchHeaders[options.type],
-      body: JSON.stringify(body),
+      body: isApply ? applyBody(body) : JSON.stringify(body),
       description: describe(isApply ? "apply" : "patch", type, key, options.subresource),
       ...this.#call(options, isApply),
     });
