@@ -72,6 +72,21 @@ describe("shieldctl policy gaps", () => {
     expect(text).toContain("the API server's audit log has the user");
   });
 
+  it("gives no all-clear for a time into which the background audit does not look", () => {
+    const over = { until: "2026-12-01T11:00:00Z", cause: "Tampering" };
+    const text = (more: object): string =>
+      printed([policy("a", [gap("2026-12-01T10:00:00Z", { ...over, ...more })])]);
+    expect(text({ audited: true })).toContain("nothing that the policy denies is known to have been written");
+    const unknown = text({ audited: false });
+    expect(unknown).not.toContain("nothing that");
+    expect(unknown).toContain("nobody has looked at what was written");
+    expect(unknown).toContain("actions.background");
+    expect(unknown).toContain("from 2026-12-01T10:00:00Z to 2026-12-01T11:00:00Z");
+    expect(text({})).toContain("the background audit has not been through yet");
+    // The webhook was asked all the time.
+    expect(text({ cause: "BreakGlass", audited: false })).toContain("nothing that the policy denies");
+  });
+
   it("says so when there are none", () => {
     expect(printed([policy("a", [])])).toContain("No gaps");
   });

@@ -18,7 +18,7 @@ export function printGaps(gaps: readonly GapRow[], terminal: Terminal): void {
     terminal.out(`  ${printable(message)}\n`);
     if (user !== undefined) terminal.out(`  opened by ${printable(user)}\n`);
     if (objects.length === 0) {
-      terminal.out("  nothing that the policy denies is known to have been written\n");
+      terminal.out(`  ${nothingKnown(gap)}\n`);
       continue;
     }
     const rows = objects.map((object) => cells(object, terminal));
@@ -42,6 +42,15 @@ function cells(object: GapObject, terminal: Terminal): Cell[] {
     user ?? (manager === undefined ? "unknown" : `unknown (by ${manager})`),
     violates === undefined ? "-" : violates ? painted(terminal, "red", "yes") : "no",
   ];
+}
+
+/** Of a ShieldBreakGlass the webhook tells all; of other gaps nothing is known until the audit has looked. */
+function nothingKnown({ cause, from, until, audited }: GapRow): string {
+  if (cause !== "BreakGlass" && audited === false)
+    return `nobody has looked at what was written, for the policy's actions.background is off: see the API server's audit log from ${from} to ${until ?? "now"}, or set it to audit to have what breaks the policy in its Reports`;
+  if (cause !== "BreakGlass" && audited === undefined)
+    return "what was written is not known: the background audit has not been through yet";
+  return "nothing that the policy denies is known to have been written";
 }
 
 function unknownUser({ from, until = "now" }: GapRow): string {

@@ -224,6 +224,37 @@ describe("what the audit finds of a gap", () => {
   });
 });
 
+describe("the end of a gap that the background audit does not look into", () => {
+  const over = (cause: Gap["cause"], more: object = {}): Gap => ({
+    id: "x",
+    cause,
+    message: "none",
+    from: iso(start),
+    until: iso(start + hour),
+    ...more,
+  });
+  const newsOf = (gap: Gap) => decide({ previous: [gap], audit: () => "never" }, start + 2 * hour).news;
+
+  it.each(["Tampering", "NoReplica", "NotEnforced"] as const)("is no all-clear: %s", (cause) => {
+    const [news, ...more] = newsOf(over(cause));
+    expect(more).toEqual([]);
+    expect(news).toMatchObject({ type: "Warning", reason: "GapEnded" });
+    expect(news?.note).toContain("nobody has looked at what was written while the policy was not enforced");
+    expect(news?.note).toContain("actions.background");
+    expect(news?.note).toContain("audit log");
+    expect(news?.note).not.toContain("0 objects");
+  });
+
+  it("says what the webhook let pass, which was asked all the time", () => {
+    expect(newsOf(over("BreakGlass", { found: 0 }))).toMatchObject([
+      { type: "Normal", note: expect.stringContaining("0 objects") },
+    ]);
+    expect(newsOf(over("BreakGlass", { found: 2 }))).toMatchObject([
+      { type: "Warning", note: expect.stringContaining("2 objects") },
+    ]);
+  });
+});
+
 describe("a gap that nobody asked for", () => {
   const enforced = (status: string, reason: string, over: object = {}, ofStatus: object = {}) =>
     lapseOf({

@@ -277,6 +277,10 @@ function newsOf(policy: string, before: Gap | undefined, gap: Gap, now: number):
   // Told once what was written in it is known, as far as it ever will be.
   if (gap.audited === undefined || before?.audited !== undefined) return [];
   const many = gap.found ?? 0;
+  if (gap.audited === false && gap.cause !== "BreakGlass") {
+    const note = `nobody has looked at what was written while the policy was not enforced (${gap.from} to ${gap.until}), for its actions.background is off: see the API server's audit log, or set it to audit to have what breaks the policy in its Reports`;
+    return [{ type: "Warning", reason: "GapEnded", gap: gap.id, note }];
+  }
   const note = `${many === 1 ? "1 object" : `${many} objects`} that the policy denies ${many === 1 ? "was" : "were"} written while it was not enforced (${gap.from} to ${gap.until}${by}); see who and when: shieldctl policy gaps ${policy}`;
   return [{ type: many > 0 ? "Warning" : "Normal", reason: "GapEnded", gap: gap.id, note }];
 }
