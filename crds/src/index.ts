@@ -16,6 +16,7 @@ export {
 export {
   type BreakGlassReports,
   formatBreakGlassReports,
+  LAST_TIMESTAMP_MS,
   type LetThrough,
   type LetThroughCount,
   MAX_REPORTED_COUNTS,

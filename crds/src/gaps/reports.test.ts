@@ -41,6 +41,14 @@ describe("what replicas tell of ShieldBreakGlasses", () => {
     expect(parseBreakGlassReports(text)?.requests.at(-1)?.atMs).toBe(499);
   });
 
+  it("has no moment that cannot be written down as a timestamp", () => {
+    const at = (atMs: number) => formatBreakGlassReports({ ...report, requests: [{ ...request, atMs }] });
+    const last = Date.parse("9999-12-31T23:59:59.999Z");
+    expect(parseBreakGlassReports(at(8_640_000_000_000_000))?.requests[0]?.atMs).toBe(last);
+    const forged = at(last)?.replace(`${last}`, `${last + 1}`);
+    expect(parseBreakGlassReports(forged)).toBeUndefined();
+  });
+
   it("takes nothing from what is no such report", () => {
     for (const text of [
       undefined,

@@ -38,6 +38,8 @@ export interface BreakGlassReports {
   readonly requests: readonly LetThrough[];
 }
 
+/** The last moment that a timestamp of the API server can hold (RFC 3339 has years of four digits). */
+export const LAST_TIMESTAMP_MS = 253_402_300_799_999;
 export const MAX_REPORTED_GLASSES = 32;
 export const MAX_REPORTED_COUNTS = 256;
 export const MAX_REPORTED_REQUESTS = 100;
@@ -57,8 +59,7 @@ const schema = z.object({
       z.tuple([
         uid,
         z.string().max(63),
-        // A moment that Date can hold, so that it can be written down.
-        z.int().min(0).max(8_640_000_000_000_000),
+        z.int().min(0).max(LAST_TIMESTAMP_MS),
         z.string().max(16),
         z.string().max(317),
         z.string().max(63),
@@ -96,7 +97,7 @@ function rowOf(request: LetThrough): Row {
   return [
     glass,
     policy,
-    Math.max(0, Math.floor(atMs)),
+    Math.min(Math.max(0, Math.floor(atMs)), LAST_TIMESTAMP_MS),
     told(operation, 16),
     told(apiVersion, 317),
     told(kind, 63),

@@ -110,6 +110,21 @@ describe("a gap that a ShieldBreakGlass makes", () => {
     expect(news).toMatchObject([{ reason: "GapEnded" }]);
   });
 
+  it("is recorded whatever a Lease tells of times and counts", () => {
+    const far = request({ atMs: 8_640_000_000_000_000 });
+    const many: [string, number][] = [
+      ["a", Number.MAX_SAFE_INTEGER],
+      ["b", Number.MAX_SAFE_INTEGER],
+    ];
+    const letThrough = passed([far], ...many);
+    const known = decide({ glasses: [{ glass: glass(opened), letThrough }] }, start + minute).gaps;
+    expect(known).toMatchObject([{ requests: Number.MAX_SAFE_INTEGER, user: "oncall" }]);
+    expect(known[0]?.objects?.[0]?.time).toBe("9999-12-31T23:59:59Z");
+    // Nor does it begin, or end, later than now, before which no other could be recorded any more.
+    const unseen = decide({ gone: new Map([["other", letThrough]]) }, start + minute).gaps;
+    expect(unseen).toMatchObject([{ from: iso(start + minute), until: iso(start + minute) }]);
+  });
+
   it("counts the same when told twice, late, by another leader, and after a replica has restarted", () => {
     const first = decide(
       { glasses: [{ glass: glass(opened), letThrough: passed([request()], ["a", 3]) }] },

@@ -2,6 +2,7 @@ import {
   breakGlassWindow,
   type Gap,
   type GapObject,
+  LAST_TIMESTAMP_MS,
   type LetThrough,
   MAX_GAP_OBJECTS,
   MAX_GAP_SHARES,
@@ -68,7 +69,7 @@ export function decideGaps(observed: GapsObservation, now: number): GapsDecision
   }
   // Opened and deleted while nobody looked, but for the replicas, who went by it.
   for (const [id, letThrough] of observed.gone)
-    if (!current.has(id) && letThrough.requests.length > 0) current.set(id, unseenGlass(id, letThrough));
+    if (!current.has(id) && letThrough.requests.length > 0) current.set(id, unseenGlass(id, letThrough, now));
   const all = [...current.values()].map((gap) => withAudit(gap, observed.audit)).sort(latestFirst);
   // Half of them each: who tampers again and again must not push out who broke the glass.
   const isByGlass = ({ cause }: Gap): boolean => cause === "BreakGlass";
@@ -133,22 +134,26 @@ function passed(
   const processes = shares(known?.processes ?? [], letThrough);
   const objects = merge(known?.objects ?? [], letThrough.requests.map(toldObject));
   return {
-    requests: processes.reduce((sum, { count }) => sum + count, 0),
+    requests: Math.min(
+      Number.MAX_SAFE_INTEGER,
+      processes.reduce((sum, { count }) => sum + count, 0),
+    ),
     found: Math.max(known?.found ?? 0, objects.length),
     ...(processes.length === 0 ? {} : { processes }),
     ...(objects.length === 0 ? {} : { objects: objects.slice(0, MAX_GAP_OBJECTS) }),
   };
 }
 
-function unseenGlass(id: string, letThrough: PolicyLetThrough): Gap {
-  const times = letThrough.requests.map(({ atMs }) => atMs);
+function unseenGlass(id: string, letThrough: PolicyLetThrough, now: number): Gap {
+  // It is over: a replica's clock that says otherwise is wrong.
+  const times = letThrough.requests.map(({ atMs }) => Math.min(atMs, now));
   return {
     id,
     cause: "BreakGlass",
     message:
       "a ShieldBreakGlass that was deleted before the operator saw it: the API server's audit log has who made it (its uid is the gap's id)",
     from: iso(Math.min(...times)),
-    until: iso(Math.max(...times) + 1000),
+    until: iso(Math.min(Math.max(...times) + 1000, now)),
     ...passed(undefined, letThrough),
   };
 }
@@ -292,7 +297,7 @@ function cut(text: string, most: number): string {
   return text.slice(0, most).toWellFormed();
 }
 
-/** Seconds are enough, and all that a timestamp of the API server has. */
+/** Seconds are enough, and all that a timestamp of the API server has; nor has that years of five digits. */
 function iso(ms: number): string {
-  return new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");
+  return new Date(Math.min(Math.max(0, ms), LAST_TIMESTAMP_MS)).toISOString().replace(/\.\d+Z$/, "Z");
 }
