@@ -181,6 +181,36 @@ describe("OwnedObjects", () => {
     });
   });
 
+  it("does not take what it deleted itself for deleted by somebody, whatever else is remembered of it", async () => {
+    const client = {
+      ...server(9),
+      find: async () => undefined,
+      delete: async () => undefined,
+    } as unknown as Client;
+    const there = onServer("x", 3);
+    const evidence = { departed: there, wasInForce: true };
+    const ensureWith = (owned: OwnedObjects, cached: typeof there | undefined) =>
+      owned.ensure(client, ValidatingAdmissionPolicy, cached, desired("x"), 0, evidence);
+
+    const owned = new OwnedObjects("shieldx-test");
+    for (let time = 0; time < 3; time++) {
+      await owned.remove(client, ValidatingAdmissionPolicy, there, "shieldx-p");
+      // The cache shows it a while yet.
+      if (time > 0) expect((await ensureWith(owned, there)).action).toEqual({ kind: "nothing" });
+      expect((await ensureWith(owned, undefined)).action).toMatchObject({
+        kind: "write",
+        isRestoration: false,
+      });
+    }
+    // The next deletion is somebody else's.
+    await ensureWith(owned, onServer("x", 9));
+    expect((await ensureWith(owned, undefined)).action).toMatchObject({ kind: "write", isRestoration: true });
+
+    const wantsNone = new OwnedObjects("shieldx-test");
+    await wantsNone.remove(client, ValidatingAdmissionPolicy, undefined, "shieldx-p");
+    expect((await ensureWith(wantsNone, undefined)).action).toMatchObject({ isRestoration: true });
+  });
+
   it("looks again at once when somebody else wrote or deleted in between, however often", async () => {
     for (const code of [404, 409]) {
       const fought = {

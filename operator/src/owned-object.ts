@@ -139,6 +139,8 @@ export function sealed<T extends DesiredObject>(desired: T): T {
 export class OwnedObjects {
   readonly #write: OwnedWriter;
   readonly #written = new Map<string, Written>();
+  /** uids of what was deleted here last under a name, and not written again: that one went by nobody else's hand. */
+  readonly #removed = new Map<string, string | undefined>();
 
   constructor(writer: string | OwnedWriter) {
     this.#write = typeof writer === "string" ? wholeWriter(writer) : writer;
@@ -159,7 +161,7 @@ export class OwnedObjects {
   ): Promise<EnsureResult> {
     const key = `${type.plural}/${desired.metadata.name}`;
     const written = this.#noteSeen(key, cached);
-    const action = decideOwned(written, cached, desired, now, evidence);
+    const action = decideOwned(written, cached, desired, now, this.#removed.has(key) ? {} : evidence);
     if (action.kind === "nothing" && cached !== undefined) this.#noteAsDesired(key, cached, desired, now);
     if (action.kind !== "write") return { action, object: cached };
     let object: KubeObject;
@@ -172,6 +174,7 @@ export class OwnedObjects {
       if (!isNotFound(error) && refusalOf(error)?.isPassing !== true) throw error;
       return { action: { kind: "wait", forMs: FOUGHT_MS, on: "others" }, object: cached };
     }
+    this.#removed.delete(key);
     this.#written.set(key, {
       desired,
       uid: object.metadata.uid,
@@ -191,11 +194,13 @@ export class OwnedObjects {
     cached: KubeObject | undefined,
     name: string,
   ): Promise<boolean> {
-    this.#written.delete(`${type.plural}/${name}`);
+    const key = `${type.plural}/${name}`;
+    this.#written.delete(key);
     if (cached === undefined || cached.metadata.deletionTimestamp !== undefined) return false;
     const { uid } = cached.metadata;
     try {
       await client.delete(type, { name }, uid === undefined ? {} : { preconditions: { uid } });
+      this.#removed.set(key, uid);
     } catch (error) {
       if (!isNotFound(error) && refusalOf(error)?.isPassing !== true) throw error;
     }
@@ -207,6 +212,9 @@ export class OwnedObjects {
     // Unless the cache still shows what was before our last write, and only happens to look right.
     if (this.#written.get(key)?.isSeen === false) return;
     const { uid, generation = 0, resourceVersion } = cached.metadata;
+    // Or before our last deletion.
+    if (this.#removed.has(key) && this.#removed.get(key) === uid) return;
+    this.#removed.delete(key);
     const version = { uid, generation, resourceVersion };
     this.#written.set(key, { desired, ...version, wasCreated: false, writtenAt: now, isSeen: true });
   }

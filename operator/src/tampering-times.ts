@@ -66,12 +66,17 @@ export class TamperingTimes {
     for (const listener of this.#listeners) listener();
   }
 
-  of(policy: string, isByWebhook: boolean): TamperingTime[] {
+  /** Those that concern the policy. What was over before there was this policy is another's. */
+  of({ metadata: { name, creationTimestamp }, status }: ShieldPolicyObject): TamperingTime[] {
+    const createdMs = Date.parse(creationTimestamp ?? "") || 0;
     return this.#times
-      .filter(({ policies }) => (policies === "webhook" ? isByWebhook : policies.has(policy)))
+      .filter(({ policies }) =>
+        policies === "webhook" ? status?.enforcedBy === "Webhook" : policies.has(name),
+      )
+      .filter(({ untilMs }) => untilMs > createdMs)
       .map(({ id, fromMs, untilMs, message }) => ({
         id,
-        fromMs: fromMs ?? Math.min(untilMs, this.#enforcedSince.get(policy) ?? untilMs),
+        fromMs: Math.max(createdMs, fromMs ?? Math.min(untilMs, this.#enforcedSince.get(name) ?? untilMs)),
         isUnseen: fromMs === undefined,
         untilMs,
         message,

@@ -48,7 +48,7 @@ export function gapsController(
       gone: new Map(gone.map((uid) => [uid, reports.of(uid, name)])),
       lapse: lapseOf(asPolicy(policy)),
       enforcedSinceMs: enforced?.status === "True" ? Date.parse(enforced.lastTransitionTime) : undefined,
-      tampering: operator.tamperingTimes.of(name, policy.status?.enforcedBy === "Webhook"),
+      tampering: operator.tamperingTimes.of(policy),
       audit: () => "later",
     };
   }
