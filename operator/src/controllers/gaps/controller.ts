@@ -14,6 +14,7 @@ import { keepStatus } from "../../status.ts";
 import type { AuditOfGap } from "../audit/gap-audit.ts";
 import { decideGaps, type GapNews, type GapsObservation } from "./decide.ts";
 import { lapseOf } from "./lapse.ts";
+import { RememberedGaps } from "./remembered.ts";
 
 /** What a gap came to is asked of the audit this often. */
 const ASK_AUDIT_MS = 2_000;
@@ -28,9 +29,10 @@ export function gapsController(
 ): ControllerDefinition<ShieldPolicyObject> {
   /** A status that is not written yet, or says nothing new, must not tell it again. */
   const told = new Set<string>();
+  const remembered = new RememberedGaps();
 
-  function observe(policy: ShieldPolicyObject): GapsObservation {
-    const { name, creationTimestamp = "" } = policy.metadata;
+  function observe(policy: ShieldPolicyObject, now: number): GapsObservation {
+    const { name, uid = "", creationTimestamp = "" } = policy.metadata;
     const reports = operator.breakGlassReports;
     const enforced = policy.status?.conditions?.find(({ type }) => type === "Enforced");
     const glasses = operator.breakGlasses
@@ -43,7 +45,7 @@ export function gapsController(
     return {
       policy: name,
       denies: policy.spec.actions?.admission === "deny",
-      previous: policy.status?.gaps ?? [],
+      previous: remembered.of({ name, uid, gaps: policy.status?.gaps }, now),
       glasses,
       gone: new Map(gone.map((uid) => [uid, reports.of(uid, name)])),
       lapse: lapseOf(asPolicy(policy)),
@@ -79,11 +81,12 @@ export function gapsController(
     const policy = context.get(ShieldPolicyType, key);
     if (policy === undefined || policy.metadata.deletionTimestamp !== undefined) return undefined;
     const now = operator.clock.now();
-    const observed = observe(policy);
+    const observed = observe(policy, now);
     const audits = await auditsOf(policy, decideGaps(observed, now).gaps, now);
     const decision = decideGaps({ ...observed, audit: ({ id }) => audits.get(id) ?? "later" }, now);
     const { gaps, news, nextMs } = decision;
-    if (!isDeepStrictEqual(plain(observed.previous), plain(gaps))) {
+    remembered.keep({ name: key.name, uid: policy.metadata.uid ?? "", gaps });
+    if (!isDeepStrictEqual(plain(policy.status?.gaps ?? []), plain(gaps))) {
       const retryMs = await keepStatus(
         operator,
         context,

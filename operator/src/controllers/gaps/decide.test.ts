@@ -125,6 +125,56 @@ describe("a gap that a ShieldBreakGlass makes", () => {
     expect(unseen).toMatchObject([{ from: iso(start + minute), until: iso(start + minute) }]);
   });
 
+  it("keeps its name and opener whatever replicas still tell of those that were pushed out", () => {
+    const names = ["a", "b", "c", "d", "e"];
+    const of = (name: string, at: number) => ({
+      glass: {
+        ...glass(opened),
+        metadata: { name, uid: name, creationTimestamp: iso(start + at * 5 * minute) },
+      },
+      // Late in its time, when the others are open as well.
+      letThrough: passed([request({ glass: name, atMs: start + 25 * minute + at * 1000 })], ["p", 1]),
+    });
+    const glasses = names.map(of);
+    let gaps: readonly Gap[] = [];
+    for (let open = glasses.length; open >= 0; open--) {
+      const gone = new Map(
+        glasses
+          .slice(0, glasses.length - open)
+          .map(({ glass, letThrough }) => [glass.metadata.uid, letThrough]),
+      );
+      const there = glasses.slice(glasses.length - open);
+      const now = start + 30 * minute + (glasses.length - open) * minute;
+      for (let again = 0; again < 3; again++)
+        gaps = decide({ previous: gaps, glasses: there, gone }, now).gaps;
+    }
+    expect(gaps.map(({ breakGlass, user }) => [breakGlass, user])).toEqual(
+      ["e", "d", "c", "b"].map((name) => [name, "oncall"]),
+    );
+  });
+
+  it("is not pushed out by shorter ones while it is open", () => {
+    const glasses = [{ glass: glass(opened), letThrough: passed([request()], ["a", 1]) }];
+    const previous = Array.from({ length: 6 }, (_, at): Gap => {
+      const from = iso(start + (at + 1) * minute);
+      return { id: `g${at}`, cause: "BreakGlass", message: "none", from, until: from };
+    });
+    const kept = decide({ glasses, previous }, start + 10 * minute).gaps.map(({ id }) => id);
+    expect(kept).toEqual(["g5", "g4", "g3", "uid"]);
+  });
+
+  it("is recorded also when unseen, instead of what was over before it let anything pass", () => {
+    const previous = Array.from({ length: 4 }, (_, at): Gap => {
+      const from = iso(start + at * minute);
+      return { id: `g${at}`, cause: "BreakGlass", message: "none", from, until: from };
+    });
+    const unseen = (atMs: number) => new Map([["unseen", passed([request({ atMs })], ["a", 1])]]);
+    const kept = (atMs: number) =>
+      decide({ previous, gone: unseen(atMs) }, start + hour).gaps.map(({ id }) => id);
+    expect(kept(start + 30 * minute)).toEqual(["unseen", "g3", "g2", "g1"]);
+    expect(kept(start)).toEqual(["g3", "g2", "g1", "g0"]);
+  });
+
   it("counts the same when told twice, late, by another leader, and after a replica has restarted", () => {
     const first = decide(
       { glasses: [{ glass: glass(opened), letThrough: passed([request()], ["a", 3]) }] },

@@ -67,15 +67,15 @@ export function decideGaps(observed: GapsObservation, now: number): GapsDecision
     const more = observed.gone.get(gap.id);
     current.set(gap.id, ended(more === undefined ? gap : { ...gap, ...passed(gap, more) }, now));
   }
+  const isUnseen = notDroppedBefore([...current.values()].filter(isByGlass));
   // Opened and deleted while nobody looked, but for the replicas, who went by it.
   for (const [id, letThrough] of observed.gone)
-    if (!current.has(id) && letThrough.requests.length > 0) current.set(id, unseenGlass(id, letThrough, now));
-  const all = [...current.values()].map((gap) => withAudit(gap, observed.audit)).sort(latestFirst);
+    if (!current.has(id) && isUnseen(letThrough)) current.set(id, unseenGlass(id, letThrough, now));
+  const all = [...current.values()].map((gap) => withAudit(gap, observed.audit)).sort(lastingFirst);
   // Half of them each: who tampers again and again must not push out who broke the glass.
-  const isByGlass = ({ cause }: Gap): boolean => cause === "BreakGlass";
   const gaps = [
-    ...all.filter(isByGlass).slice(0, MAX_GAPS / 2),
-    ...all.filter((gap) => !isByGlass(gap)).slice(0, MAX_GAPS / 2),
+    ...all.filter(isByGlass).slice(0, MAX_OF_GLASSES),
+    ...all.filter((gap) => !isByGlass(gap)).slice(0, MAX_GAPS - MAX_OF_GLASSES),
   ].sort(latestFirst);
   const ends = observed.glasses.flatMap(({ glass }) => {
     const window = breakGlassWindow(glass);
@@ -90,6 +90,32 @@ export function decideGaps(observed: GapsObservation, now: number): GapsDecision
     news: gaps.flatMap((gap) => newsOf(policy, before.get(gap.id), gap, now)),
     nextMs: coming.length === 0 ? undefined : Math.min(...coming),
   };
+}
+
+const MAX_OF_GLASSES = MAX_GAPS / 2;
+
+function isByGlass({ cause }: Gap): boolean {
+  return cause === "BreakGlass";
+}
+
+/** How far clocks of replicas may be from ours. */
+const MAX_SKEW_MS = 60_000;
+
+/** What was dropped was over before all that are kept: replicas tell of it for a day yet, and it must not come back nameless. */
+function notDroppedBefore(kept: readonly Gap[]): (letThrough: PolicyLetThrough) => boolean {
+  const sinceMs =
+    kept.length < MAX_OF_GLASSES ? Number.NEGATIVE_INFINITY : Math.min(...kept.map(endOf)) + MAX_SKEW_MS;
+  return ({ requests }) => requests.some(({ atMs }) => atMs > sinceMs);
+}
+
+function endOf({ until }: Gap): number {
+  return until === undefined ? Number.POSITIVE_INFINITY : Date.parse(until);
+}
+
+/** One that lasts must not be pushed out by shorter ones: nothing would be left of it. */
+function lastingFirst(a: Gap, b: Gap): number {
+  if (endOf(a) === endOf(b)) return latestFirst(a, b);
+  return endOf(a) > endOf(b) ? -1 : 1;
 }
 
 function latestFirst(a: Gap, b: Gap): number {
