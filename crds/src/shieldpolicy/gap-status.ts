@@ -64,7 +64,10 @@ const gap = z
       .describe("Who opened that, where the webhook was told.")
       .exactOptional(),
     requests: count()
-      .describe("Requests that passed and would have been refused, as far as the webhook was asked.")
+      .describe(
+        "Requests that would have been refused and were let pass, as far as the webhook was asked; what somebody else refused " +
+          "afterwards is counted, too.",
+      )
       .exactOptional(),
     found: count()
       .describe(

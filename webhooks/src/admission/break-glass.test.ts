@@ -190,6 +190,42 @@ describe("the tally of what passed", () => {
     expect(told(of)?.requests.at(-1)?.name).toBe("web-299");
   });
 
+  describe("of a policy that changes and judges", () => {
+    const before = request({ name: "", object: { metadata: { generateName: "web-" } } });
+    const after = request({
+      name: "web-x1",
+      object: { metadata: { generateName: "web-", name: "web-x1", uid: "pod-uid" } },
+    });
+    const many = (of: BreakGlassTally) => told(of)?.counts[0]?.requests;
+    const names = (of: BreakGlassTally) => told(of)?.requests.map(({ name }) => name);
+
+    it("counts a request once that it could not change, and would have refused", () => {
+      const of = tally();
+      of.letPassUnchanged(before, suspensions);
+      expect([many(of), names(of)]).toEqual([1, ["web-*"]]);
+      // The API server may ask again before it asks who judges.
+      of.letPassUnchanged(before, suspensions);
+      of.letPass(after, suspensions);
+      expect([many(of), names(of)]).toEqual([1, ["web-x1"]]);
+      of.letPassUnchanged(before, suspensions);
+      expect(many(of)).toBe(2);
+    });
+
+    it("counts all of several at the same time, and does not take a later one for the same", () => {
+      const clock = { now: created };
+      const of = tally(clock);
+      of.letPassUnchanged(before, suspensions);
+      of.letPassUnchanged(before, suspensions);
+      of.letPass(after, suspensions);
+      of.letPass({ ...after, name: "web-x2", object: { metadata: { generateName: "web-" } } }, suspensions);
+      expect([many(of), names(of)]).toEqual([2, ["web-x1", "web-x2"]]);
+      of.letPassUnchanged(before, suspensions);
+      clock.now += 60_000;
+      of.letPass(after, suspensions);
+      expect(many(of)).toBe(4);
+    });
+  });
+
   it("forgets after a day", () => {
     const clock = { now: created };
     const of = tally(clock);

@@ -384,10 +384,14 @@ class Replica {
       brokenBy: (policy: string) => this.#breakGlasses.openFor(policy),
       letPass: this.#breakGlassTally.letPass.bind(this.#breakGlassTally),
     };
+    const changing = {
+      ...shared,
+      letPass: this.#breakGlassTally.letPassUnchanged.bind(this.#breakGlassTally),
+    };
     const mutations = (failurePolicy: "Fail" | "Ignore", reinvocationPolicy: "Never" | "IfNeeded") =>
-      mutationHandler({ ...shared, failurePolicy, reinvocationPolicy, findTypes: this.#schemas.find });
+      mutationHandler({ ...changing, failurePolicy, reinvocationPolicy, findTypes: this.#schemas.find });
     const unreadByMutating = (failurePolicy: "Fail" | "Ignore", reinvocationPolicy: "Never" | "IfNeeded") =>
-      unreadByMutations({ ...shared, failurePolicy, reinvocationPolicy });
+      unreadByMutations({ ...changing, failurePolicy, reinvocationPolicy });
     const unread = new Map([
       [WEBHOOK_PATH.fail, unreadByPolicies({ ...shared, failurePolicy: "Fail" })],
       [WEBHOOK_PATH.ignore, unreadByPolicies({ ...shared, failurePolicy: "Ignore" })],
