@@ -20,6 +20,7 @@ export {
   type LetThrough,
   type LetThroughCount,
   MAX_REPORTED_COUNTS,
+  MAX_REPORTED_GLASSES,
   MAX_REPORTED_REQUESTS,
   parseBreakGlassReports,
 } from "./gaps/reports.ts";

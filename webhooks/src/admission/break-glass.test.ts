@@ -1,4 +1,4 @@
-import { parseBreakGlassReports, type StoredBreakGlass } from "@shieldx/crds";
+import { MAX_REPORTED_GLASSES, parseBreakGlassReports, type StoredBreakGlass } from "@shieldx/crds";
 import type { Finding, Verdict } from "@shieldx/policy-engine";
 import { describe, expect, it } from "vitest";
 import type { AdmissionRequest } from "../server/admission-review.ts";
@@ -236,7 +236,7 @@ describe("the tally of what passed", () => {
 });
 
 describe("admission of a ShieldBreakGlass", () => {
-  const judge = (spec: object, operation = "CREATE") =>
+  const judge = (spec: object, operation = "CREATE", open = 0) =>
     judgeBreakGlass(
       request({
         operation,
@@ -247,7 +247,7 @@ describe("admission of a ShieldBreakGlass", () => {
           spec: { ...glass("inc", created + hour).spec, ...spec },
         },
       }),
-      { policySet: undefined, now: created },
+      { policySet: undefined, now: created, open },
     );
 
   it("takes one of an hour, and says what follows", () => {
@@ -264,5 +264,13 @@ describe("admission of a ShieldBreakGlass", () => {
     expect(refused(judge({ expiresAt: iso(created) }))).toContain("has passed");
     expect(refused(judge({}, "UPDATE"))).toContain("delete this one to end it");
     expect(refused(judge({ reason: "x" }))).toContain("spec.reason");
+  });
+
+  it("refuses one more than replicas can tell of, for it would never be said to be open", () => {
+    expect(judge({}, "CREATE", MAX_REPORTED_GLASSES - 1).allowed).toBe(true);
+    const answer = judge({}, "CREATE", MAX_REPORTED_GLASSES);
+    expect(answer.allowed ? "" : answer.status?.message).toMatch(
+      /^spec: 32 ShieldBreakGlasses are open.*delete.*or name more policies in one: spec\.policies/,
+    );
   });
 });

@@ -4,6 +4,7 @@ import {
   InvalidObjectError,
   isBreakGlassOpen,
   MAX_BREAK_GLASS_MS,
+  MAX_REPORTED_GLASSES,
   parseShieldBreakGlass,
   type StoredBreakGlass,
 } from "@shieldx/crds";
@@ -110,7 +111,16 @@ export function setAside<V extends Verdict>(
 /** What the schema cannot say of a ShieldBreakGlass: its end against the clock, and whether there are such policies. */
 export function judgeBreakGlass(
   request: AdmissionRequest,
-  { policySet, now }: { readonly policySet: PolicySet | undefined; readonly now: number },
+  {
+    policySet,
+    now,
+    open = 0,
+  }: {
+    readonly policySet: PolicySet | undefined;
+    readonly now: number;
+    /** How many are open here. */
+    readonly open?: number | undefined;
+  },
 ): AdmissionAnswer {
   try {
     const { spec } = parseShieldBreakGlass(request.object, { unknownFields: "drop" });
@@ -124,6 +134,10 @@ export function judgeBreakGlass(
     if (untilMs - now > MAX_BREAK_GLASS_MS)
       return invalid(
         `spec.expiresAt: ${spec.expiresAt} is more than 4 hours from now: choose an earlier time, and open another one should it take longer`,
+      );
+    if (open >= MAX_REPORTED_GLASSES)
+      return invalid(
+        `spec: ${open} ShieldBreakGlasses are open, which is as many as may be: delete those that are no longer needed (kubectl get shieldbreakglasses), or name more policies in one: spec.policies, or spec.allPolicies`,
       );
     const unknown = (spec.policies ?? []).flatMap((name, index) =>
       policySet?.policy(name) === undefined

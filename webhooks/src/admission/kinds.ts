@@ -34,6 +34,8 @@ export interface KindHandlerParts extends TenantPolicyParts {
   readonly findNamespace: FindNamespace;
   readonly checkExpressions: ExpressionChecker;
   readonly now: () => number;
+  /** How many ShieldBreakGlasses are open here. */
+  readonly openBreakGlasses?: () => number;
   /** Somebody made an exception, or changed its spec, and may. */
   readonly approved?: (approval: ExceptionApproval) => void;
 }
@@ -60,7 +62,11 @@ export function kindHandler(parts: KindHandlerParts): AdmissionHandler {
         return answer;
       }
       case "ShieldBreakGlass": {
-        const answer = judgeBreakGlass(request, { policySet: parts.policySet(), now: parts.now() });
+        const answer = judgeBreakGlass(request, {
+          policySet: parts.policySet(),
+          now: parts.now(),
+          open: parts.openBreakGlasses?.(),
+        });
         const approval = answer.allowed ? approvalIn(request) : undefined;
         if (approval !== undefined) parts.approved?.(approval);
         return answer;

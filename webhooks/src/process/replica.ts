@@ -419,6 +419,7 @@ class Replica {
           policiesIn: this.#policiesIn,
           neverJudged: this.#ownNamespaces,
           findReadable: readableBySubjectAccessReview(client, askAuthorizer),
+          openBreakGlasses: () => this.#breakGlasses.open.length,
           approved: (approval) => this.#tally.approved(approval),
         }),
       ],

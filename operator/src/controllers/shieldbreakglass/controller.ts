@@ -92,6 +92,7 @@ export function shieldBreakGlassController(
           glass,
           generation,
           policies,
+          openInAll: operator.breakGlasses.open().length,
           replicas: { live: live.length, open: live.filter((name) => openAt.has(name)).length },
           written: gaps.reduce((sum, { requests = 0 }) => sum + requests, 0),
         },

@@ -2,6 +2,7 @@ import {
   breakGlassWindow,
   type Condition,
   MAX_BROKEN_POLICIES,
+  MAX_REPORTED_GLASSES,
   type ShieldBreakGlassStatus,
   type StoredBreakGlass,
 } from "@shieldx/crds";
@@ -18,6 +19,8 @@ export interface BreakGlassObservation {
   readonly generation: number;
   readonly policies: readonly BrokenPolicy[];
   readonly replicas: { readonly live: number; readonly open: number };
+  /** How many are open, this one included. */
+  readonly openInAll: number;
   /** Requests that passed, by all policies. */
   readonly written: number;
 }
@@ -64,7 +67,7 @@ export function decideBreakGlass(
 type Bare = Pick<Condition, "type" | "status" | "reason" | "message">;
 
 function readyOf(
-  { glass, policies, replicas }: BreakGlassObservation,
+  { glass, policies, replicas, openInAll }: BreakGlassObservation,
   isOver: boolean,
   window: ReturnType<typeof breakGlassWindow>,
 ): Omit<Bare, "type"> {
@@ -76,6 +79,10 @@ function readyOf(
       reason: "Expired",
       message: `ended at ${expiresAt}; its policies are enforced again`,
     };
+  if (replicas.open < replicas.live && openInAll > MAX_REPORTED_GLASSES) {
+    const message = `${openInAll} ShieldBreakGlasses are open, and replicas tell of ${MAX_REPORTED_GLASSES}: delete those that are no longer needed`;
+    return { status: "False", reason: "Opening", message };
+  }
   if (replicas.open < replicas.live || replicas.live === 0) {
     const message = `${replicas.open} of ${replicas.live} webhook replicas go by it so far; the others still refuse`;
     return { status: "False", reason: replicas.live === 0 ? "NoReplica" : "Opening", message };
