@@ -260,3 +260,23 @@ describe("its end", () => {
     expect(await events()).not.toContain("TamperingRestored");
   });
 });
+
+describe("the record of it", () => {
+  it("is kept whatever the reason is written in, and when the policy is made anew", async () => {
+    // What YAML does not take raw, and a character that is where the reason is cut.
+    const told = 'ShieldBreakGlass "emoji": \u007f\ufffe';
+    const reason = `\u007f\ufffe${"x".repeat(511 - told.length)}\u{1f600} and more of it`;
+    await open(glass("emoji", 600, { policies: ["guarded"], reason }), "--as=oncall");
+    expect((await create(hostile("smile"))).code).toBe(0);
+    await mustKubectl(cluster, ["delete", "shieldbreakglass", "emoji"]);
+    await waitFor("recorded", async () => (await gapOf("guarded", "emoji"))?.until);
+    const { code, stderr } = await cluster.kubectl(["replace", "--force", "-f", "-"], {
+      input: JSON.stringify(podSecurityPolicy("guarded")),
+    });
+    expect(code, stderr).toBe(0);
+    await waitFor("recorded again", async () => (await policy("guarded"))?.gaps);
+    const gap = await gapOf("guarded", "emoji");
+    expect(gap).toMatchObject({ user: "oncall", objects: [{ name: "smile" }] });
+    expect(await events()).not.toContain("StatusNotWritten");
+  });
+});

@@ -101,4 +101,14 @@ describe("what was written while a policy was not enforced", () => {
     expect(gap.found).toBe(1);
     expect(await gapOf("elsewhere", "NoReplica")).toBeUndefined();
   });
+  it("is none of what the operator takes away itself", async () => {
+    const configuration = () => read(cluster, "validatingwebhookconfiguration", "shieldx-policies-fail");
+    for (let time = 0; time < 2; time++) {
+      await mustKubectl(cluster, ["delete", "shieldpolicy", "--all"]);
+      await waitFor("nothing is asked", async () => (await configuration()) === undefined);
+      await enforce(cluster, podSecurityPolicy("anew"));
+    }
+    // Nor of what somebody took away before there was this policy, at the beginning.
+    expect(await gapOf("anew", "Tampering")).toBeUndefined();
+  });
 });
