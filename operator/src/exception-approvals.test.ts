@@ -58,6 +58,19 @@ describe("approvedBy", () => {
     expect(approvedBy(unconfirmed, [by(3, "joe")], { generation: 3, spec: spec("a") })?.user).toBe("joe");
   });
 
+  it("is nobody for sure where so many tried that some are forgotten, unless it was known before", () => {
+    const stored = { generation: 2, spec: spec("a") };
+    const crowd = Array.from({ length: 15 }, (_, n) => by(2, "crowd", spec(`other-${n}`)));
+    const told = [...crowd, by(2, "ciso")];
+    expect(approvedBy(undefined, told, stored)).toEqual({ user: "unconfirmed: ciso", generation: 2 });
+    const before = { user: "ciso", generation: 2 };
+    expect(approvedBy(before, told, stored)).toBe(before);
+    const later = Array.from({ length: 15 }, (_, n) => by(3, "crowd", spec(`other-${n}`)));
+    expect(approvedBy(undefined, [by(2, "ciso"), ...later], stored)?.user).toBe("unconfirmed: ciso");
+    const earlier = Array.from({ length: 15 }, (_, n) => by(1, "crowd", spec(`other-${n}`)));
+    expect(approvedBy(undefined, [...earlier, by(2, "ciso")], stored)?.user).toBe("ciso");
+  });
+
   it("fits into the status, however many are told", () => {
     const told = Array.from({ length: 16 }, (_, n) => by(1, `${"x".repeat(238)}\u{1F600}${n}`));
     const user = approvedBy(undefined, told, { generation: 1, spec: spec("a") })?.user ?? "";
@@ -77,6 +90,13 @@ describe("ExceptionApprovals", () => {
     expect(approvals.of("u").map(({ user }) => user)).toEqual(["bob", "mallory"]);
     approvals.forget("u");
     expect(approvals.of("u")).toEqual([]);
+  });
+
+  it("forgets those of earlier generations first, in whatever order they are told", () => {
+    const approvals = new ExceptionApprovals();
+    approvals.take("r", told(by(2, "mallory")));
+    for (let n = 0; n < 40; n++) approvals.take("r", told(by(1, "crowd", spec(`other-${n}`))));
+    expect(approvals.of("u").filter(({ user }) => user === "mallory")).toHaveLength(1);
   });
 
   it("has an end, for one and for all", () => {

@@ -37,9 +37,15 @@ export function approvedBy(
   if (told.length === 0) return before;
   const users = [...new Set(named === undefined ? told : [named.user, ...told])];
   const [user = ""] = users;
-  if (users.length === 1) return named ?? { user, generation };
+  // Where so many tried that some were forgotten, he may be among those.
+  const isCrowded = named === undefined && notBefore(generation, approvals) >= mostOfOne;
+  if (users.length === 1 && !isCrowded) return named ?? { user, generation };
   const all = `${UNCONFIRMED}${users.sort().join(" or ")}`;
   return { user: all.slice(0, MAX_APPROVER_LENGTH).toWellFormed(), generation };
+}
+
+function notBefore(generation: number, approvals: readonly ExceptionApproval[]): number {
+  return approvals.filter((each) => each.generation >= generation).length;
 }
 
 /** What replicas tell by their Leases of who made exceptions, or tried to. */
@@ -68,7 +74,9 @@ export class ExceptionApprovals {
     );
     if (isKnown) return false;
     this.#approvals.delete(uid);
-    this.#approvals.set(uid, [...before, approval].slice(-mostOfOne));
+    // Those of earlier generations go first.
+    const all = [...before, approval].sort((a, b) => a.generation - b.generation);
+    this.#approvals.set(uid, all.slice(-mostOfOne));
     return true;
   }
 
