@@ -116,9 +116,14 @@ export function webhookCalls(
 ): number {
   return rules.reduce(
     (sum, { apiGroups, apiVersions, resources, operations }) =>
-      sum + apiGroups.length * apiVersions.length * resources.length * operations.length,
+      sum + lengthOf(apiGroups) * lengthOf(apiVersions) * lengthOf(resources) * lengthOf(operations),
     0,
   );
+}
+
+/** A policy that was kept may be of a version of the kind that did not ask for it. */
+function lengthOf(list: readonly unknown[] | undefined): number {
+  return list?.length ?? 1;
 }
 
 /** Whether a rule reaches groups, resources or subresources that it does not name. */
