@@ -256,6 +256,8 @@ async function main(): Promise<number> {
   await exception(stage);
   await native(stage);
   tell.scene("How it all is");
+  // What was restored a moment ago is told as coming into force for some seconds.
+  await kubectl(stage, ["wait", "shieldpolicies", "--all", "--for=condition=Ready", "--timeout=60s"]);
   await kubectl(stage, ["get", "shieldpolicies"]);
   await shieldctl(stage, ["status"], 0);
   tell.say(
