@@ -6,24 +6,7 @@ const backslash = 0x5c;
  * that a small body cannot make parsing or later walks expensive. Brackets in strings do not count.
  */
 export function isNestedDeeperThan(bytes: Uint8Array, limit: number): boolean {
-  let depth = 0;
-  for (let i = 0; i < bytes.length; i++) {
-    switch (bytes[i]) {
-      case quote:
-        i = endOfString(bytes, i);
-        break;
-      case 0x7b: // {
-      case 0x5b: // [
-        if (++depth > limit) return true;
-        break;
-      case 0x7d: // }
-      case 0x5d: // ]
-        depth--;
-        break;
-      default:
-    }
-  }
-  return false;
+  return measureJson(bytes).depth > limit;
 }
 
 /** What JSON text will take once it is parsed, as its bytes tell. */

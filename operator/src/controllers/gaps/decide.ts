@@ -231,17 +231,8 @@ function shares(before: NonNullable<Gap["processes"]>, { processes }: PolicyLetT
 }
 
 function toldObject(request: LetThrough): GapObject {
-  const { apiVersion, kind, namespace, name, uid, operation, user, atMs } = request;
-  return {
-    apiVersion,
-    kind,
-    ...(namespace === "" ? {} : { namespace }),
-    name,
-    ...(uid === "" ? {} : { uid }),
-    operation,
-    user,
-    time: iso(atMs),
-  };
+  const { operation, user, atMs } = request;
+  return { ...named(request), operation, user, time: iso(atMs) };
 }
 
 /** The latest first; of one object each user's last write. */
@@ -280,14 +271,23 @@ function withAudit(gap: Gap, audit: GapsObservation["audit"]): Gap {
   };
 }
 
-function foundObject(object: WrittenObject): GapObject {
-  const { apiVersion, kind, namespace, name, uid, writtenMs, manager, isNew } = object;
+type Named = Pick<WrittenObject & LetThrough, "apiVersion" | "kind" | "namespace" | "name" | "uid">;
+
+/** What an object is called in the record; what it does not have is left out. */
+function named({ apiVersion, kind, namespace, name, uid }: Named) {
   return {
     apiVersion,
     kind,
     ...(namespace === "" ? {} : { namespace }),
     name,
     ...(uid === "" ? {} : { uid }),
+  };
+}
+
+function foundObject(object: WrittenObject): GapObject {
+  const { writtenMs, manager, isNew } = object;
+  return {
+    ...named(object),
     operation: isNew ? "CREATE" : "UPDATE",
     ...(manager === undefined ? {} : { manager: cut(manager, 128) }),
     time: iso(writtenMs),

@@ -1,3 +1,4 @@
+import { type ConditionInput, setCondition } from "@shieldx/controller-runtime";
 import {
   breakGlassWindow,
   type Condition,
@@ -35,22 +36,26 @@ export function decideBreakGlass(
   const isOver = "problem" in window || now >= window.untilMs;
   const { expiresAt } = glass.spec;
   const state = readyOf(observed, isOver, window);
-  const expired = isOver
+  const expired: Omit<ConditionInput, "type"> = isOver
     ? {
         status: "True",
         reason: "Expired",
         message: `ended at ${expiresAt}: delete it, and open another one if need be`,
       }
     : { status: "False", reason: "NotExpired", message: `ends at ${expiresAt}` };
-  const conditions = [
+  const conditions: readonly ConditionInput[] = [
     { type: "Ready", ...state },
     { type: "Expired", ...expired },
-  ] as const;
+  ];
   const refusing = policies.filter(({ refuses }) => refuses !== undefined);
   const named = glass.spec.allPolicies === true ? refusing : policies;
   return {
     observedGeneration: generation,
-    conditions: conditions.map((condition) => withTransition(condition as Bare, observed, now)),
+    conditions: conditions.reduce<readonly Condition[]>(
+      (told, condition) =>
+        setCondition(told, { ...condition, observedGeneration: generation }, now) as readonly Condition[],
+      glass.status?.conditions ?? [],
+    ) as Condition[],
     policies: named.slice(0, MAX_BROKEN_POLICIES).map(({ name, refuses }) => ({
       name: name.slice(0, 63),
       suspended: !isOver && refuses === undefined,
@@ -64,13 +69,11 @@ export function decideBreakGlass(
   };
 }
 
-type Bare = Pick<Condition, "type" | "status" | "reason" | "message">;
-
 function readyOf(
   { glass, policies, replicas, openInAll }: BreakGlassObservation,
   isOver: boolean,
   window: ReturnType<typeof breakGlassWindow>,
-): Omit<Bare, "type"> {
+): Omit<ConditionInput, "type"> {
   const { expiresAt } = glass.spec;
   if ("problem" in window) return { status: "False", reason: "TooLong", message: window.problem };
   if (isOver)
@@ -99,13 +102,4 @@ function readyOf(
         .slice(0, 4096),
     };
   return { status: "True", reason: "Open", message: `nothing is refused by its policies until ${expiresAt}` };
-}
-
-function withTransition(bare: Bare, { glass, generation }: BreakGlassObservation, now: number): Condition {
-  const before = glass.status?.conditions?.find(({ type }) => type === bare.type);
-  const lastTransitionTime =
-    before?.status === bare.status
-      ? before.lastTransitionTime
-      : new Date(now).toISOString().replace(/\.\d+Z$/, "Z");
-  return { ...bare, observedGeneration: generation, lastTransitionTime };
 }
