@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { mapList, text, timestamp, wholeNumber } from "../structural/fields.ts";
+import { count, mapList, text, timestamp } from "../structural/fields.ts";
 
 /** One condition (KEP-1623); which types there are is in the description of the list. */
 export const condition = z
@@ -13,7 +13,7 @@ export const condition = z
     status: z
       .enum(["True", "False", "Unknown"])
       .describe("Whether the condition holds: True, False or Unknown."),
-    observedGeneration: wholeNumber({ min: 0, max: Number.MAX_SAFE_INTEGER })
+    observedGeneration: count()
       .describe("The metadata.generation this condition was computed from.")
       .exactOptional(),
     lastTransitionTime: timestamp().describe("When status last changed."),

@@ -6,13 +6,11 @@ import { conditions } from "../kubernetes/condition.ts";
 import { subdomain } from "../kubernetes/names.ts";
 import { objectMeta } from "../kubernetes/object-meta.ts";
 import { shortName } from "../kubernetes/short-name.ts";
-import { mapList, setOf, text, timestamp, wholeNumber } from "../structural/fields.ts";
+import { count, mapList, setOf, text, timestamp } from "../structural/fields.ts";
 import { rule } from "../structural/server-check.ts";
 
 /** Most policies that one names. */
 export const MAX_BROKEN_POLICIES = 32;
-
-const count = () => wholeNumber({ min: 0, max: Number.MAX_SAFE_INTEGER });
 
 const specFields = z.object({
   policies: setOf(subdomain({ max: 63 }).describe("Name of one ShieldPolicy."), {

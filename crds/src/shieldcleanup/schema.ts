@@ -9,7 +9,7 @@ import { objectMeta } from "../kubernetes/object-meta.ts";
 import { shortName } from "../kubernetes/short-name.ts";
 import { standingCondition } from "../kubernetes/standing-expressions.ts";
 import { celExpression, variable } from "../shieldpolicy/cel.ts";
-import { atomicList, mapList, text, timestamp, wholeNumber } from "../structural/fields.ts";
+import { atomicList, count, mapList, text, timestamp, wholeNumber } from "../structural/fields.ts";
 import { rule } from "../structural/server-check.ts";
 import { type CleanupTarget, MAY_BE_CLEANED_RULE, mayBeCleaned } from "./targets.ts";
 
@@ -25,8 +25,6 @@ export const DEFAULT_MAX_DELETIONS = 10;
 
 /** Shortest `spec.every`, in ms: each run lists all objects of the kinds. */
 const SHORTEST_INTERVAL_MS = 10_000;
-
-const count = () => wholeNumber({ min: 0, max: Number.MAX_SAFE_INTEGER });
 
 const target = z
   .object({

@@ -8,13 +8,11 @@ import { kindName, subdomain } from "../kubernetes/names.ts";
 import { objectMeta } from "../kubernetes/object-meta.ts";
 import { shortName } from "../kubernetes/short-name.ts";
 import { POD_SECURITY_CHECKS } from "../shieldpolicy/pod-security.ts";
-import { mapList, setOf, text, timestamp, wholeNumber } from "../structural/fields.ts";
+import { count, mapList, setOf, text, timestamp } from "../structural/fields.ts";
 import { rule } from "../structural/server-check.ts";
 
 /** Condition types of a ShieldException. */
 export const SHIELD_EXCEPTION_CONDITIONS = ["Ready", "Expired", "Unused"] as const;
-
-const count = () => wholeNumber({ min: 0, max: Number.MAX_SAFE_INTEGER });
 
 interface ExceptionMatch {
   readonly kinds?: readonly string[] | undefined;

@@ -8,7 +8,7 @@ import { objectMeta } from "../kubernetes/object-meta.ts";
 import { AS_LABEL_VALUE, shortName } from "../kubernetes/short-name.ts";
 import { standingCondition } from "../kubernetes/standing-expressions.ts";
 import { variable } from "../shieldpolicy/cel.ts";
-import { anyObject, atomicList, mapList, text, wholeNumber } from "../structural/fields.ts";
+import { anyObject, atomicList, count, mapList, text } from "../structural/fields.ts";
 import { GENERATED_KINDS } from "./generated-kinds.ts";
 
 /** Condition types of a ShieldGenerator. */
@@ -16,8 +16,6 @@ export const SHIELD_GENERATOR_CONDITIONS = ["Ready"] as const;
 
 /** Entries of `status.problems`. */
 export const MAX_GENERATOR_PROBLEMS = 10;
-
-const count = () => wholeNumber({ min: 0, max: Number.MAX_SAFE_INTEGER });
 
 const generated = z
   .object({

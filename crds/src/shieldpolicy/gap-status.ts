@@ -1,7 +1,7 @@
 /** `status.gaps`: the times in which a policy did not refuse what it should have, and what was written meanwhile. */
 import * as z from "zod";
 import { MAX_APPROVER_LENGTH } from "../exception-reports.ts";
-import { atomicList, text, timestamp, wholeNumber } from "../structural/fields.ts";
+import { atomicList, count, text, timestamp } from "../structural/fields.ts";
 
 /** Gaps that are kept for one policy, the latest. */
 export const MAX_GAPS = 8;
@@ -11,8 +11,6 @@ export const MAX_GAP_OBJECTS = 20;
 export const MAX_GAP_SHARES = 64;
 
 export const GAP_CAUSES = ["BreakGlass", "NoReplica", "NotEnforced", "Tampering"] as const;
-
-const count = () => wholeNumber({ min: 0, max: Number.MAX_SAFE_INTEGER });
 
 const gapObject = z
   .object({

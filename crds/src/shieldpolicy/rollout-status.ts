@@ -1,6 +1,6 @@
 /** `status.rollout`: how far the version of the policy that is written has come. */
 import * as z from "zod";
-import { atomicList, text, timestamp, wholeNumber } from "../structural/fields.ts";
+import { atomicList, count, text, timestamp, wholeNumber } from "../structural/fields.ts";
 
 /** Entries of `status.rollout.found.objects` and `.namespaces`. */
 export const MAX_FOUND = 20;
@@ -14,8 +14,6 @@ export const MAX_KEPT_SPEC = 524_288;
 export const MAX_ROLLOUT_REQUEST = 128;
 
 export const ROLLOUT_STAGES = ["Shadow", "Canary", "Bake", "Full", "RolledBack"] as const;
-
-const count = () => wholeNumber({ min: 0, max: Number.MAX_SAFE_INTEGER });
 
 const tally = {
   requests: count().describe(

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { conditions } from "../kubernetes/condition.ts";
-import { atomicList, text, timestamp, wholeNumber } from "../structural/fields.ts";
+import { atomicList, count, text, timestamp } from "../structural/fields.ts";
 import { gapsStatus } from "./gap-status.ts";
 import { rolloutStatus } from "./rollout-status.ts";
 
@@ -9,8 +9,6 @@ export const SHIELD_POLICY_CONDITIONS = ["Ready", "Compiled", "TestsPassed", "En
 
 /** Entries of `status.worstOffenders`. */
 export const MAX_WORST_OFFENDERS = 10;
-
-const count = () => wholeNumber({ min: 0, max: Number.MAX_SAFE_INTEGER });
 
 const offender = z
   .object({

@@ -73,6 +73,11 @@ export function wholeNumber(bounds: { min: number; max: number }) {
   return z.int(form).min(bounds.min, form).max(bounds.max, form);
 }
 
+/** How many there are of something, as far as JSON keeps whole numbers exact. */
+export function count() {
+  return wholeNumber({ min: 0, max: Number.MAX_SAFE_INTEGER });
+}
+
 /** A point in time as RFC 3339 writes it, seconds and zone included, e.g. `2026-12-31T00:00:00Z`. */
 export function timestamp() {
   return z.string().check(dateTime());
